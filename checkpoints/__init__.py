@@ -1,0 +1,1 @@
+"""Bundles of ONNX graphs: their format, where they are found, and the embedded default model."""

@@ -1,0 +1,1 @@
+"""Training of motion transfer models in PyTorch. Nothing here is needed to animate."""

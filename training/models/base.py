@@ -1,0 +1,104 @@
+"""What every family of motion models offers to training and to export, however different inside.
+
+The methods are cut where the exported graphs are cut: `encode` and `detect` of the source depend on the source
+only, `detect` of the driving frame and `render` run once a frame.
+
+Conventions (all families): images are float tensors (B, 3, H, W), RGB, in [0, 1]. Coordinates are (x, y) in
+[-1, 1], x to the right, y down, with -1 and 1 at the centres of the first and last pixel. A flow (B, h, w, 2) is a
+backward map: for every pixel of the driving pose, where to look in the source.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass
+class Motion:
+    """Sparse motion parameters of a batch of images."""
+
+    points: Tensor
+    """(B, K, 2) in [-1, 1]."""
+    jacobians: Tensor | None = None
+    """(B, K, 2, 2), row = output coordinate; None in families without a linear part."""
+    covariances: Tensor | None = None
+    """(B, K, 2, 2) of each region (MRAA only). They stay the driving frame's own in every driving mode."""
+    extra: dict[str, Tensor] = field(default_factory=dict)
+    """What only training and drawings need (heat maps, all anchors, attention); never exported."""
+
+
+@dataclass
+class Rendered:
+    """The result of one pass of the motion network and the generator."""
+
+    image: Tensor
+    """(B, 3, H, W) in [0, 1]."""
+    flow: Tensor
+    """(B, h, w, 2), backward, driving to source."""
+    occlusions: list[Tensor]
+    """(B, 1, h_i, w_i) in [0, 1], coarse to fine; 1 where the source shows what the driving pose shows."""
+    masks: Tensor
+    """(B, K + 1, h, w), softmax over the candidate motions, background first."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """What only losses and drawings need: sparse flows, warped sources, warped features."""
+
+
+class MotionModel(nn.Module, ABC):
+    """One family. Sub-modules carry the names of the published checkpoints' top-level keys."""
+
+    family: ClassVar[str]
+    """Name in configurations and bundles: "tpsmm", "fomm", "mraa", "dam", "dime"."""
+    align_corners: bool
+    """Convention of grid sampling and flow resizing; a property of the checkpoint."""
+    config: Any
+    """The frozen dataclass that the model was built from; `dataclasses.asdict` of it rebuilds the model."""
+
+    @abstractmethod
+    def detect(self, image: Tensor) -> Motion:
+        """Sparse motion parameters of `image` (B, 3, H, W)."""
+
+    @abstractmethod
+    def encode(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Everything that `render` needs of the source and that does not depend on the driving frame."""
+
+    @abstractmethod
+    def render(
+        self,
+        features: tuple[Tensor, ...],
+        source: Motion,
+        driving: Motion,
+        background: Tensor | None = None,
+        spline_dropout: float = 0.0,
+    ) -> Rendered:
+        """The source in the driving pose.
+
+        `features` as returned by `encode`, with batch size 1 or B; `background` (B, 3, 3) maps homogeneous driving
+        coordinates to the source, identity when None. `spline_dropout` is TPSMM's, ignored by other families.
+        """
+
+    @property
+    def has_disentangle(self) -> bool:
+        """Whether there is a network that separates shape from pose."""
+        return getattr(self, "avd_network", None) is not None
+
+    def disentangle(self, source: Motion, driving: Motion) -> Motion:
+        """`driving`'s pose in `source`'s shape. Raises `RuntimeError` without such a network."""
+        raise RuntimeError(f"{self.family} has no disentanglement network in this configuration")
+
+    def background(self, source: Tensor, driving: Tensor) -> Tensor | None:
+        """(B, 3, 3) background motion from both images, or None without a background predictor."""
+        return None
+
+    def forward(self, source: Tensor, driving: Tensor) -> Rendered:
+        """Everything recomputed for one pair of images, as the published code does: the baseline of benchmarks."""
+        return self.render(self.encode(source), self.detect(source), self.detect(driving))
+
+
+def state_shapes(module: nn.Module) -> dict[str, torch.Size]:
+    """Name and shape of every tensor in the state dict, in order."""
+    return {name: tensor.shape for name, tensor in module.state_dict().items()}
