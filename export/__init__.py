@@ -1,0 +1,1 @@
+"""From a trained checkpoint to a bundle of ONNX graphs that needs neither PyTorch nor this package to run."""

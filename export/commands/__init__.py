@@ -1,0 +1,1 @@
+"""Subcommands of `bunraku` that this package brings."""

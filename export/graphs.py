@@ -1,0 +1,123 @@
+"""A model becomes four ONNX graphs with the names and shapes of the contract (docs/contract.md)."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+
+import onnx_ir as ir
+import torch
+from torch import Tensor, nn
+
+from export.wrappers import DisentangleGraph, Example, MotionGraph, RenderGraph, SourceGraph
+from training.models.base import MotionModel
+
+DEFAULT_OPSET = 20
+"""The first with the current `GridSample`; every ONNX Runtime that the engine supports runs it."""
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter reports absent optional packages and its own deprecations; neither concerns the user."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def trace(
+    module: nn.Module,
+    inputs: dict[str, Tensor],
+    outputs: list[str],
+    batched: Collection[str] = (),
+    opset: int = DEFAULT_OPSET,
+) -> ir.Model:
+    """Export `module`, called with the values of `inputs` in order.
+
+    The first dimension of the inputs named in `batched` becomes the dynamic dimension `batch`; every other
+    size is fixed. Inputs that the function does not read are dropped from the graph.
+    """
+    batch = torch.export.Dim("batch")
+    shapes = tuple({0: batch} if name in batched else None for name in inputs)
+    arguments = tuple(inputs.values())
+    variadic = any(parameter.startswith("*") for parameter in _signature(module))
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            module.eval(),
+            arguments,
+            dynamo=True,
+            opset_version=opset,
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_shapes=(shapes,) if variadic else shapes,
+            external_data=False,
+            verbose=False,
+        )
+    if program is None:
+        raise RuntimeError(f"the exporter returned nothing for {type(module).__name__}")
+    model: ir.Model = program.model
+    for value in [value for value in model.graph.inputs if not value.uses()]:
+        model.graph.inputs.remove(value)
+    return model
+
+
+def _signature(module: nn.Module) -> list[str]:
+    import inspect
+
+    return [str(parameter) for parameter in inspect.signature(module.forward).parameters.values()]
+
+
+def _both(example: Example, names: tuple[str, ...]) -> dict[str, Tensor]:
+    source = {f"source_{name}": example.source[name] for name in names}
+    return source | {f"driving_{name}": example.driving[name] for name in names}
+
+
+def _render(model: MotionModel, example: Example, opset: int) -> ir.Model:
+    names = tuple(example.driving)
+    inputs = {f"feature_{index}": feature for index, feature in enumerate(example.features)}
+    inputs |= _both(example, names)
+    batched = [f"driving_{name}" for name in names]
+    module = RenderGraph(model, len(example.features), names)
+    return trace(module, inputs, ["image", "flow", "occlusion"], batched, opset)
+
+
+def _source(model: MotionModel, example: Example, render: ir.Model, opset: int) -> ir.Model:
+    """Gives what `render` reads of the source, and the points and jacobians that driving modes need."""
+    wanted = {value.name for value in render.graph.inputs}
+    names = tuple(name for name in example.source if name != "covariances" or "source_covariances" in wanted)
+    features = [f"feature_{index}" for index in range(len(example.features))]
+    size = example.resolution
+    image = torch.zeros(1, size, size, 3, dtype=torch.uint8)
+    graph = trace(SourceGraph(model, names), {"image": image}, [*names, *features], (), opset)
+    for value in [v for v in graph.graph.outputs if v.name in features and v.name not in wanted]:
+        graph.graph.outputs.remove(value)
+    return graph
+
+
+def export_graphs(model: MotionModel, example: Example, opset: int = DEFAULT_OPSET) -> dict[str, ir.Model]:
+    """All graphs of `model` as the exporter writes them, not yet rewritten; `model` must be in eval mode.
+
+    Keys: `source`, `motion`, `render`, and `disentangle` where the model has such a network.
+    """
+    size = example.resolution
+    frames = torch.zeros(2, size, size, 3, dtype=torch.uint8)
+    render = _render(model, example, opset)
+    graphs = {
+        "source": _source(model, example, render, opset),
+        "motion": trace(MotionGraph(model), {"frame": frames}, list(example.driving), ["frame"], opset),
+        "render": render,
+    }
+    if model.has_disentangle:
+        names = tuple(name for name in example.driving if name != "covariances")
+        inputs = _both(example, names)
+        batched = [f"driving_{name}" for name in names]
+        module = DisentangleGraph(model, names)
+        graphs["disentangle"] = trace(module, inputs, list(names), batched, opset)
+    return graphs

@@ -1,0 +1,117 @@
+"""The four graphs of the contract as modules: bytes in, bytes out, any family behind them.
+
+A wrapper knows a model only through `training.models.base.MotionModel`. What a family does not have
+(jacobians, covariances) is absent from the names and from the tensors, never a dummy. Scaling, the order of
+axes, rounding and clamping happen here, so that the engine moves bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from training.models.base import Motion, MotionModel
+
+PARAMETERS = ("points", "jacobians", "covariances")
+"""Names of the sparse motion parameters, in the order in which graphs take and give them."""
+
+
+def to_float(image: Tensor) -> Tensor:
+    """uint8 (B, H, W, 3) to float (B, 3, H, W) in [0, 1]."""
+    return image.to(torch.float32).permute(0, 3, 1, 2) / 255
+
+
+def to_bytes(image: Tensor) -> Tensor:
+    """Float (B, 3, H, W), clamped to [0, 1] and rounded to the nearest, as uint8 (B, H, W, 3)."""
+    return (image.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+
+
+def pack(motion: Motion) -> dict[str, Tensor]:
+    """The parameters that a motion has, by name."""
+    found = {name: getattr(motion, name) for name in PARAMETERS}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def unpack(values: dict[str, Tensor], prefix: str = "") -> Motion:
+    """The inverse of `pack`; names may carry a prefix such as `source_`."""
+    return Motion(values[prefix + "points"], *(values.get(prefix + name) for name in PARAMETERS[1:]))
+
+
+@dataclass(frozen=True)
+class Example:
+    """Tensors of one source picture and two driving frames: what the graphs are traced with."""
+
+    resolution: int
+    """Height and width of pictures in pixels."""
+    features: tuple[Tensor, ...]
+    """What `encode` gives for the source, batch size 1."""
+    source: dict[str, Tensor]
+    """The source's parameters by name, batch size 1."""
+    driving: dict[str, Tensor]
+    """The driving frames' parameters by name, batch size 2: a batch of one would be traced as a constant."""
+
+
+@torch.no_grad()
+def example(model: MotionModel, resolution: int) -> Example:
+    """Run the model on smooth pictures of the given size, for the names and shapes of everything between
+    graphs."""
+    ramp = torch.linspace(0, 1, resolution)
+    picture = torch.stack([ramp[None, :].expand(resolution, -1), ramp[:, None].expand(-1, resolution)])
+    source = torch.cat([picture, picture.mean(0, keepdim=True)])[None]
+    driving = torch.cat([source.flip(2), source.flip(3)])
+    return Example(resolution, model.encode(source), pack(model.detect(source)), pack(model.detect(driving)))
+
+
+class SourceGraph(nn.Module):
+    """`image` -> parameters and features of the source."""
+
+    def __init__(self, model: MotionModel, parameters: tuple[str, ...]) -> None:
+        super().__init__()
+        self.model, self.parameters_given = model, parameters
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        picture = to_float(image)
+        found = pack(self.model.detect(picture))
+        return (*(found[name] for name in self.parameters_given), *self.model.encode(picture))
+
+
+class MotionGraph(nn.Module):
+    """`frame` -> parameters of driving frames."""
+
+    def __init__(self, model: MotionModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
+        return tuple(pack(self.model.detect(to_float(frame))).values())
+
+
+class RenderGraph(nn.Module):
+    """Features, source and driving parameters -> `image`, `flow`, `occlusion` (the finest of its maps)."""
+
+    def __init__(self, model: MotionModel, features: int, parameters: tuple[str, ...]) -> None:
+        super().__init__()
+        self.model, self.features = model, features
+        self.names = [f"source_{name}" for name in parameters] + [f"driving_{name}" for name in parameters]
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        values = dict(zip(self.names, tensors[self.features :], strict=True))
+        source, driving = unpack(values, "source_"), unpack(values, "driving_")
+        rendered = self.model.render(tensors[: self.features], source, driving)
+        return to_bytes(rendered.image), rendered.flow, rendered.occlusions[-1]
+
+
+class DisentangleGraph(nn.Module):
+    """Source and driving parameters -> the driving pose in the source's shape."""
+
+    def __init__(self, model: MotionModel, parameters: tuple[str, ...]) -> None:
+        super().__init__()
+        self.model = model
+        self.names = [f"source_{name}" for name in parameters] + [f"driving_{name}" for name in parameters]
+
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
+        values = dict(zip(self.names, tensors, strict=True))
+        result = pack(self.model.disentangle(unpack(values, "source_"), unpack(values, "driving_")))
+        return tuple(result[name] for name in PARAMETERS[:2] if name in result)

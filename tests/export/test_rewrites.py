@@ -1,0 +1,238 @@
+"""Every rewrite computes what PyTorch computes, on random weights and inputs, and changes what it should."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from checkpoints.errors import OptionError
+from export.graphs import trace
+from export.rewrites import constants, decimate, grid_fast, grid_gather, pipeline, upsample
+
+
+def run(model: ir.Model, *inputs: Tensor) -> list[np.ndarray]:
+    """The graph's outputs, without ONNX Runtime's own optimisations: ours alone are under test."""
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads = 1
+    data = ir.to_proto(model).SerializeToString()
+    session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    names = [value.name for value in session.get_inputs()]
+    return session.run(None, {name: x.numpy() for name, x in zip(names, inputs, strict=True)})
+
+
+def export(module: nn.Module, *inputs: Tensor) -> ir.Model:
+    """`module` with a dynamic batch in all its inputs."""
+    named = {f"in{index}": value for index, value in enumerate(inputs)}
+    return trace(module, named, ["out"], list(named))
+
+
+def operators(model: ir.Model) -> list[str]:
+    return [node.op_type for node in model.graph]
+
+
+def assert_same(model: ir.Model, module: nn.Module, *inputs: Tensor, tolerance: float = 1e-5) -> None:
+    """Relative to the largest value, for the traced batch size and for others."""
+    for count in (1, inputs[0].shape[0], 5):
+        batch = [torch.cat([value] * 5)[:count] for value in inputs]
+        with torch.no_grad():
+            expected = module(*batch).numpy()
+        (found,) = run(model, *batch)
+        assert found.shape == expected.shape
+        assert np.abs(found - expected).max() <= tolerance * np.abs(expected).max()
+
+
+def randomise(module: nn.Module, seed: int = 0) -> nn.Module:
+    """Random parameters and statistics, in eval mode."""
+    generator = torch.Generator().manual_seed(seed)
+    for name, value in module.state_dict().items():
+        if not value.is_floating_point():
+            continue
+        spread = torch.randn(value.shape, generator=generator)
+        value.copy_(spread.abs() + 0.5 if name.endswith("running_var") else spread)
+    return module.eval()
+
+
+class Up(nn.Module):
+    """Nearest x2, convolution, norm, ReLU, as the decoders of all families have it."""
+
+    def __init__(self, bias: bool = True, kernel: int = 3) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(5, 7, kernel, padding=kernel // 2, bias=bias)
+        self.norm = nn.InstanceNorm2d(7, affine=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.relu(self.norm(self.conv(F.interpolate(x, scale_factor=2))))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("size", [(8, 8), (5, 7), (1, 3)])
+def test_upsample_equals_torch_at_every_pixel(bias: bool, size: tuple[int, int]) -> None:
+    module, x = randomise(Up(bias)), torch.randn(2, 5, *size)
+    model = export(module, x)
+    assert upsample.apply(model) == 1
+    assert "Resize" not in operators(model)
+    assert "DepthToSpace" in operators(model)
+    assert_same(model, module, x)
+
+
+def test_upsample_leaves_what_it_does_not_fit() -> None:
+    class Shared(Up):
+        def forward(self, x: Tensor) -> Tensor:
+            doubled = F.interpolate(x, scale_factor=2)
+            return self.conv(doubled).mean(1, keepdim=True) + doubled.mean(1, keepdim=True)
+
+    class Bilinear(Up):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(F.interpolate(x, scale_factor=2, mode="bilinear"))
+
+    class Tripled(Up):
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(F.interpolate(x, scale_factor=3))
+
+    x = torch.randn(2, 5, 6, 6)
+    for module in (Shared(), Bilinear(), Tripled(), Up(kernel=5)):
+        assert upsample.apply(export(randomise(module), x)) == 0
+
+
+def test_upsample_kernels_keep_the_sum_of_the_weights() -> None:
+    weight = np.random.default_rng(0).standard_normal((3, 2, 3, 3))
+    kernels = upsample.phase_kernels(weight)
+    for phase in kernels.reshape(4, 3, 2, 2, 2):
+        np.testing.assert_allclose(phase.sum((-1, -2)), weight.sum((-1, -2)), rtol=1e-12)
+
+
+class Residual(nn.Module):
+    """Pre-activation residual block."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.BatchNorm2d(6), nn.BatchNorm2d(6)
+        self.conv1, self.conv2 = nn.Conv2d(6, 6, 3, padding=1), nn.Conv2d(6, 6, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        inner = self.conv1(F.relu(self.norm1(x)))
+        return x + self.conv2(F.relu(self.norm2(inner)))
+
+
+def test_exporter_folds_norms_that_only_read_a_layer() -> None:
+    """Batch norms cost nothing at run time; the exporter folds them, so no rewrite of ours does."""
+    convolution = nn.Sequential(nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU())
+    linear = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 2))
+    cases = ((convolution, torch.randn(3, 3, 6, 6), 0), (linear, torch.randn(3, 5), 0))
+    # The first norm of a residual block reads the sum that the skip carries on: it has to stay.
+    for module, x, left in (*cases, (Residual(), torch.randn(2, 6, 9, 9), 1)):
+        model = export(randomise(module), x)
+        assert operators(model).count("BatchNormalization") == left
+        assert_same(model, module, x)
+
+
+class Sample(nn.Module):
+    """Grid sampling with a grid that reaches well outside the picture."""
+
+    def __init__(self, aligned: bool, padding: str) -> None:
+        super().__init__()
+        self.aligned, self.padding = aligned, padding
+
+    def forward(self, image: Tensor, grid: Tensor) -> Tensor:
+        return F.grid_sample(image, grid, padding_mode=self.padding, align_corners=self.aligned)
+
+
+def sampling_inputs() -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    image = torch.randn(2, 3, 11, 17, generator=generator)
+    grid = 3 * torch.rand(2, 6, 9, 2, generator=generator) - 1.5
+    grid[:, 0, :4] = torch.tensor([[-1.0, -1.0], [1.0, 1.0], [0.0, 0.0], [1.0, -1.0]])
+    return image, grid
+
+
+@pytest.mark.parametrize("aligned", [True, False])
+@pytest.mark.parametrize("padding", ["zeros", "border"])
+def test_grid_fast_and_gather_equal_torch(aligned: bool, padding: str) -> None:
+    module, inputs = Sample(aligned, padding), sampling_inputs()
+    fast = export(module, *inputs)
+    assert grid_fast.apply(fast) == (aligned or padding == "border")
+    (sampler,) = [node for node in fast.graph if node.op_type == "GridSample"]
+    assert sampler.attributes["align_corners"].as_int() == 0
+    assert sampler.attributes["padding_mode"].as_string() == "zeros"
+    # A coordinate on a pixel's edge may round to either side: 1e-5 of a pixel, hence the wider bound.
+    assert_same(fast, module, *inputs, tolerance=2e-5)
+    gather = export(module, *inputs)
+    assert grid_gather.apply(gather) == 1
+    assert "GridSample" not in operators(gather)
+    assert_same(gather, module, *inputs, tolerance=2e-5)
+
+
+def test_reflection_padding_is_left_alone() -> None:
+    model = export(Sample(True, "reflection"), *sampling_inputs())
+    assert grid_fast.apply(model) == 0
+    assert grid_gather.apply(model) == 0
+
+
+class Reduce(nn.Module):
+    """Anti-aliased down-scaling by 4, in the spellings that the families use."""
+
+    def __init__(self, spelling: str) -> None:
+        super().__init__()
+        self.spelling = spelling
+        self.kernel = nn.Parameter(torch.rand(3, 1, 13, 13))
+
+    def forward(self, x: Tensor) -> Tensor:
+        blurred = F.conv2d(F.pad(x, (6, 6, 6, 6)), self.kernel, groups=3)
+        if self.spelling == "slice":
+            return blurred[:, :, ::4, ::4]
+        if self.spelling == "offset":
+            return blurred[:, :, 1::4, ::4]
+        return F.interpolate(blurred, scale_factor=0.25)
+
+
+@pytest.mark.parametrize("spelling", ["slice", "resize"])
+def test_decimate_gives_the_convolution_a_stride(spelling: str) -> None:
+    module, x = randomise(Reduce(spelling)), torch.randn(2, 3, 32, 40)
+    model = export(module, x)
+    assert decimate.apply(model) == 1
+    assert operators(model) == ["Conv"]
+    assert_same(model, module, x)
+
+
+def test_decimate_leaves_a_slice_that_does_not_start_at_zero() -> None:
+    module, x = randomise(Reduce("offset")), torch.randn(2, 3, 32, 32)
+    model = export(module, x)
+    decimate.apply(model)
+    assert_same(model, module, x)
+
+
+class Grid(nn.Module):
+    """A coordinate grid above the exporter's own folding limit, and an expression written twice."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        line = torch.linspace(-1, 1, x.shape[-1])
+        grid = torch.stack(torch.meshgrid(line, line, indexing="xy"), 0)
+        return torch.sin(x) * (grid * grid).sum(0) + torch.sin(x)
+
+
+def test_constants_leave_only_what_depends_on_the_input() -> None:
+    module, x = Grid(), torch.randn(2, 1, 256, 256)
+    model = export(module, x)
+    constants.apply(model)
+    assert sorted(operators(model)) == ["Add", "Mul", "Sin"]
+    assert_same(model, module, x)
+
+
+def test_pipeline_order_and_switches() -> None:
+    names = [step.name for step in pipeline.select()]
+    assert names == [step.name for step in pipeline.REWRITES]
+    assert [step.name for step in pipeline.select("gather", ["upsample"])] == [
+        "constants",
+        "decimate",
+        "grid-gather",
+    ]
+    with pytest.raises(OptionError, match="no rewrite 'upsampel'"):
+        pipeline.select(without=["upsampel"])
+    with pytest.raises(OptionError, match="'magic'"):
+        pipeline.select("magic")
