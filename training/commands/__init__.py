@@ -1,0 +1,1 @@
+"""Subcommands of `bunraku` that belong to training; imports stay light."""

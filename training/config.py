@@ -1,0 +1,234 @@
+"""The configuration of a training run: one TOML file, validated before anything is loaded.
+
+A run is a list of stages, each with its own losses, resolution, learning rate and trained parts; the published
+recipes have one stage, `faces-lite` has several (truth first, the papers' losses after).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import asdict, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
+
+from checkpoints.errors import OptionError
+
+_STRICT = ConfigDict(extra="forbid")
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Augment:
+    """Random changes, the same for both frames of a pair (models.md 1). 0 switches each off."""
+
+    flip: float = 0.0
+    """Probability of a horizontal flip. Not for data with truth: it would swap left and right points."""
+    time_flip: bool = True
+    """Source and driving are exchanged half of the time."""
+    jitter: float = 0.1
+    """Strength of brightness, contrast, saturation and hue changes."""
+    degrade: float = 0.0
+    """Probability of each of blur, noise and an erased box; makes detectors robust to real photos."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Data:
+    """Where pairs of frames come from."""
+
+    kind: Literal["shards", "clips", "synth"]
+    """`shards`: packed synthetic clips with truth; `clips`: videos or folders of frames; `synth`: rendered on the fly."""
+    path: str = ""
+    """Folder of the shards or clips; nothing for `synth`."""
+    test_path: str = ""
+    """Folder of the held-out data; empty: no evaluation during training."""
+    repeats: int = Field(default=1, ge=1)
+    """How often each clip is drawn in one epoch (the papers' num_repeats)."""
+    workers: int = Field(default=0, ge=0)
+    """Reading processes."""
+    augment: Augment = field(default_factory=Augment)
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Clip:
+    """Gradient clipping of one component."""
+
+    max: float = Field(gt=0)
+    norm: Literal["inf", "2"] = "2"
+
+
+@dataclass(frozen=True, config=_STRICT)
+class Stage:
+    """One phase of a run: what is trained, on what, for how long."""
+
+    name: str
+    losses: dict[str, float]
+    """Weight of each loss, by name (`training.objectives.LOSSES`); others are not computed."""
+    epochs: float = Field(default=0, ge=0)
+    steps: int = Field(default=0, ge=0)
+    """Length of the stage, in epochs or in optimiser steps: one of the two."""
+    batch: int = Field(default=8, ge=1)
+    """Pairs per process and step."""
+    accumulate: int = Field(default=1, ge=1)
+    """Batches whose gradients are added up before a step."""
+    size: int = Field(default=256, ge=32)
+    """Side of the pictures in pixels."""
+    lr: float = Field(default=2e-4, gt=0)
+    betas: tuple[float, float] = (0.5, 0.999)
+    weight_decay: float = Field(default=0.0, ge=0)
+    milestones: tuple[float, ...] = ()
+    """Points of the stage, in its own unit (epochs or steps), where the learning rate falls to a tenth."""
+    warmup: int = Field(default=0, ge=0)
+    """Steps over which the learning rate rises from zero."""
+    decay: Literal["milestones", "cosine"] = "milestones"
+    train: tuple[str, ...] = ()
+    """Names of the trained components (`kp_detector`, ...); empty: all of them."""
+    clip: dict[str, Clip] = field(default_factory=dict)
+    """Gradient clipping by component."""
+    spline_dropout: bool = False
+    """TPSMM's schedule: 0.1 to 0.3 over the first ten epochs, off from epoch 35."""
+    background_from: float = -1
+    """Epoch from which the background predictor is used; negative: never."""
+    eval_mode: tuple[str, ...] = ()
+    """Components whose normalisation statistics stay fixed although the rest trains."""
+
+
+@dataclass(frozen=True, config=_STRICT)
+class RunConfig:
+    """Everything that defines a run."""
+
+    family: str
+    data: Data
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    name: str = "run"
+    model: dict[str, Any] = field(default_factory=dict)
+    """The family's own settings (its configuration dataclass)."""
+    seed: int = 0
+    perceptual: Literal["vgg19", "efficientnet-lite0"] = "vgg19"
+    """Backbone of the perceptual loss; recorded in the checkpoint."""
+    precision: Literal["no", "fp16", "bf16"] = "no"
+    compile: bool = False
+    """`torch.compile` the networks."""
+    ema: float = Field(default=0.0, ge=0, lt=1)
+    """Decay of the moving average of the weights; 0: none. The average is what is exported."""
+    save_every: int = Field(default=500, ge=1)
+    """Steps between checkpoints."""
+    draw_every: int = Field(default=1000, ge=1)
+    """Steps between picture grids."""
+    evaluate_every: int = Field(default=1000, ge=1)
+    init: str = ""
+    """Checkpoint whose weights the run starts from."""
+    licence: str = ""
+    """Licence of the resulting weights, as it goes into the checkpoint and the model card."""
+    data_note: str = ""
+    """What the data are, in words, for the model card."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain containers, as stored beside a run and in its checkpoints."""
+        return asdict(self)
+
+
+_ADAPTER = TypeAdapter(RunConfig)
+
+
+def parse_config(text: str, name: str, overrides: list[str] | None = None) -> RunConfig:
+    """The run described by TOML `text` (from the file `name`), with `key=value` overrides applied.
+
+    Keys of overrides are dotted (`data.path=clips`, `stages.0.batch=4`, `model.num_tps=5`); values are TOML, and
+    what is not valid TOML is a string. Raises `OptionError` naming the key, its line and what is allowed.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise OptionError(f"{name}: not valid TOML: {error}") from error
+    for override in overrides or []:
+        _apply(document, override)
+    try:
+        config = _ADAPTER.validate_python(document)
+    except ValidationError as error:
+        raise OptionError("; ".join(_explain(problem, text, name) for problem in error.errors())) from error
+    _check_together(config, name)
+    return config
+
+
+def load_config(path: str | Path, overrides: list[str] | None = None) -> RunConfig:
+    """The run in the file `path`, or in the ready configuration of that name (`faces-lite`, `tpsmm-vox`, ...)."""
+    path = Path(path)
+    if not path.is_file():
+        ready = {file.stem: file for file in sorted((Path(__file__).parent / "configs").glob("*.toml"))}
+        if str(path) not in ready:
+            raise OptionError(
+                f"{path}: no such configuration file; ready ones are {', '.join(ready) or 'none'}"
+            )
+        path = ready[str(path)]
+    return parse_config(path.read_text(encoding="utf-8"), path.name, overrides)
+
+
+def _apply(document: dict[str, Any], override: str) -> None:
+    key, separator, text = override.partition("=")
+    if not separator or not key:
+        raise OptionError(f"{override!r} is not KEY=VALUE; write for example data.path=clips")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text
+    *parents, last = key.split(".")
+    place: Any = document
+    try:
+        for parent in parents:
+            place = place[int(parent)] if isinstance(place, list) else place.setdefault(parent, {})
+        if isinstance(place, list):
+            place[int(last)] = value
+        else:
+            place[last] = value
+    except (IndexError, ValueError, AttributeError, TypeError) as error:
+        raise OptionError(f"{override!r}: there is no place {key} in the configuration") from error
+
+
+def _explain(problem: Any, text: str, name: str) -> str:
+    """One problem as a phrase with the dotted key and, where it can be found, the line."""
+    key = ".".join(str(part) for part in problem["loc"])
+    line = _line_of(problem["loc"], text)
+    where = f"{name}, line {line}" if line else name
+    message = problem["msg"]
+    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        message = "there is no such key"
+    return f"{where}: {key}: {message[0].lower()}{message[1:]} (got {problem['input']!r})"[:400]
+
+
+def _line_of(location: tuple[str | int, ...], text: str) -> int | None:
+    """The line on which the last named part of `location` stands, in the table that the parts before it name."""
+    names = [part for part in location if isinstance(part, str)]
+    index = next((part for part in location if isinstance(part, int)), 0)
+    if not names:
+        return None
+    table: list[str] = []
+    seen = -1
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[{1,2}\s*([\w.\-\"]+)\s*\]{1,2}", line)
+        if header:
+            table = [part.strip('"') for part in header[1].split(".")]
+            if line.lstrip().startswith("[["):
+                seen += 1
+            continue
+        entry = re.match(r"\s*([\w.\-]+)\s*=", line)
+        in_right_entry = names[0] != "stages" or seen == index
+        if (
+            entry
+            and in_right_entry
+            and [*table, *entry[1].split(".")] == names[: len(table) + entry[1].count(".") + 1]
+        ):
+            return number
+    return None
+
+
+def _check_together(config: RunConfig, name: str) -> None:
+    for stage in config.stages:
+        if (stage.epochs > 0) == (stage.steps > 0):
+            raise OptionError(f"{name}: stage {stage.name!r} needs either epochs or steps, one of the two")
+        if not any(weight > 0 for weight in stage.losses.values()):
+            raise OptionError(f"{name}: stage {stage.name!r} has no loss with a weight above 0")
+    if config.data.kind != "synth" and not config.data.path:
+        raise OptionError(f"{name}: data.path is missing; give the folder, for example data.path=clips")

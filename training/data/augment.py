@@ -1,0 +1,63 @@
+"""Random changes of a batch of pairs, the same for both frames (models.md 1). Kornia does the pixel work."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from training.config import Augment
+from training.data.pairs import Sample
+
+
+class PairAugment:
+    """Callable on a batch; pictures come in as uint8 and go out as float in [0, 1]."""
+
+    def __init__(self, config: Augment) -> None:
+        from kornia import augmentation
+
+        self.config = config
+        strength = config.jitter
+        self.jitter = None
+        if strength > 0:
+            low, high = 1 - strength, 1 + strength
+            hue = min(strength, 0.5)
+            self.jitter = augmentation.ColorJiggle((low, high), (low, high), (low, high), (-hue, hue), p=1.0)
+        self.blur = augmentation.RandomGaussianBlur((5, 5), (0.3, 1.5), p=config.degrade)
+        self.erase = augmentation.RandomErasing((0.01, 0.06), (0.4, 2.5), value=0.5, p=config.degrade)
+
+    def __call__(self, batch: Sample) -> Sample:
+        """The batch with float pictures, augmented. Randomness comes from torch's global generator."""
+        batch = dict(batch)
+        pictures = [name for name in ("source", "driving", "target") if name in batch]
+        for name in pictures:
+            batch[name] = batch[name].float().div_(255)
+        if self.config.flip > 0:
+            self._flip(batch, pictures)
+        if self.config.time_flip and "target" not in batch and torch.rand(()) < 0.5 and "flow" not in batch:
+            batch["source"], batch["driving"] = batch["driving"], batch["source"]
+        if self.jitter is not None:
+            self._same(self.jitter, batch, pictures)
+        return batch
+
+    def degrade(self, image: Tensor) -> Tensor:
+        """`image` (B, 3, H, W) blurred, made noisy and partly hidden at random: what only a detector should see."""
+        if self.config.degrade <= 0:
+            return image
+        image = self.erase(self.blur(image))
+        chosen = torch.rand(len(image), 1, 1, 1, device=image.device) < self.config.degrade
+        strength = 0.06 * torch.rand(len(image), 1, 1, 1, device=image.device)
+        gamma = torch.empty(len(image), 1, 1, 1, device=image.device).uniform_(0.7, 1.4)
+        image = image.clamp(1e-4, 1) ** gamma
+        return (image + chosen * strength * torch.randn_like(image)).clamp(0, 1)
+
+    @staticmethod
+    def _same(change: torch.nn.Module, batch: Sample, pictures: list[str]) -> None:
+        first, *others = pictures
+        batch[first] = change(batch[first])
+        for name in others:
+            batch[name] = change(batch[name], params=change._params)
+
+    def _flip(self, batch: Sample, pictures: list[str]) -> None:
+        chosen = torch.rand(len(batch["source"]), device=batch["source"].device) < self.config.flip
+        for name in pictures:
+            batch[name] = torch.where(chosen.view(-1, 1, 1, 1), batch[name].flip(-1), batch[name])

@@ -1,0 +1,87 @@
+"""What a training sample is, and the order in which samples are drawn.
+
+A sample is a dict of tensors. Always present: `source` and `driving`, uint8 (3, H, W); `seed`, int64. Data with
+truth add `source_points`, `driving_points` (P, 2); `source_visible`, `driving_visible` (P,) bool; `flow` (h, w, 2) with
+`flow_visible` (h, w) bool; cross-identity pairs add `target`, the source's identity in the driving pose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from checkpoints.errors import InputError
+
+Sample = dict[str, Tensor]
+
+
+class PairSource(Protocol):
+    """A data set: random access by clip; which frames of the clip is decided by `rng` alone."""
+
+    def __len__(self) -> int:
+        """Number of clips."""
+        ...
+
+    def draw(self, clip: int, rng: np.random.Generator) -> Sample:
+        """One pair of frames of clip number `clip`."""
+        ...
+
+
+class StepSampler(Sampler[int]):
+    """Draw numbers of one process, from step `start` to `stop`, in an order that depends on the seed alone.
+
+    Draw number n is clip `order(epoch)[n mod length]` of epoch `n div length`. Process r of w takes the r-th part of
+    every global batch, so w processes with batch b see what one process sees with batch w*b.
+    """
+
+    def __init__(self, length: int, batch: int, start: int, stop: int, rank: int = 0, world: int = 1) -> None:
+        if length < 1:
+            raise InputError("the data set is empty: no usable clip was found; check data.path")
+        self.length, self.batch, self.start, self.stop = length, batch, start, stop
+        self.rank, self.world = rank, world
+
+    def __len__(self) -> int:
+        return (self.stop - self.start) * self.batch
+
+    def __iter__(self) -> Iterator[int]:
+        for step in range(self.start, self.stop):
+            first = (step * self.world + self.rank) * self.batch
+            yield from range(first, first + self.batch)
+
+
+class PairDataset(Dataset[Sample]):
+    """Maps a draw number to a sample, deterministically."""
+
+    def __init__(self, source: PairSource, seed: int, repeats: int = 1) -> None:
+        self.source = source
+        self.seed = seed
+        self.length = len(source) * repeats
+        self._epoch = -1
+        self._order = np.empty(0, np.int64)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, draw: int) -> Sample:
+        epoch, place = divmod(draw, self.length)
+        if epoch != self._epoch:
+            self._order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
+            self._epoch = epoch
+        rng = np.random.default_rng([self.seed, epoch, place, 1])
+        sample = self.source.draw(int(self._order[place]) % len(self.source), rng)
+        sample["seed"] = torch.tensor(int(rng.integers(2**31)))
+        return sample
+
+
+def batches(
+    dataset: PairDataset, batch: int, start: int, stop: int, workers: int = 0, rank: int = 0, world: int = 1
+) -> Iterator[Sample]:
+    """Batches of steps `start` to `stop` for one process."""
+    sampler = StepSampler(len(dataset), batch, start, stop, rank, world)
+    # Samples are read by torch workers of one thread each; more would fight with the training thread.
+    return iter(DataLoader(dataset, batch_size=batch, sampler=sampler, num_workers=workers, pin_memory=False))

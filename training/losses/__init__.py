@@ -1,0 +1,1 @@
+"""The parts of the training objective, each a function of tensors."""

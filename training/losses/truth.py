@@ -1,0 +1,52 @@
+"""Losses against the truth that synthetic data have: surface points, flow and visibility."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor
+
+HIDDEN_WEIGHT = 0.3
+"""A hidden surface point still says where the part is, but no pixel shows it."""
+
+
+def points_loss(points: Tensor, truth: Tensor, visible: Tensor, beta: float = 0.05) -> Tensor:
+    """Smooth L1 of keypoints tied to surface points; all (B, P, 2) in [-1, 1], `visible` (B, P) bool.
+
+    `beta` is where the loss turns from quadratic to linear, in the same units.
+    """
+    weight = visible.to(points.dtype) * (1 - HIDDEN_WEIGHT) + HIDDEN_WEIGHT
+    error = F.smooth_l1_loss(points, truth, beta=beta, reduction="none").sum(-1)
+    return (error * weight).mean()
+
+
+def shape_loss(points: Tensor, truth: Tensor, groups: int) -> Tensor:
+    """L1 of the points' offsets from their group's centre: small parts (lids, lips) count as much as large ones."""
+
+    def offsets(x: Tensor) -> Tensor:
+        grouped = x.unflatten(1, (groups, -1))
+        return grouped - grouped.mean(2, keepdim=True)
+
+    return (offsets(points) - offsets(truth)).abs().sum(-1).mean()
+
+
+def flow_loss(flow: Tensor, truth: Tensor, visible: Tensor) -> Tensor:
+    """Mean end-point error where the source shows the point; flows (B, h, w, 2), `visible` (B, h', w') bool.
+
+    Truth of another resolution is sampled at the nearest pixel: averaging flows across an outline would invent
+    a motion that nothing has.
+    """
+    size = flow.shape[1:3]
+    truth = F.interpolate(truth.permute(0, 3, 1, 2), size, mode="nearest").permute(0, 2, 3, 1)
+    seen = F.interpolate(visible[:, None].to(flow.dtype), size, mode="nearest")[:, 0]
+    error = (flow - truth).square().sum(-1).add(1e-8).sqrt()
+    return ((error * seen).sum((1, 2)) / seen.sum((1, 2)).clamp(min=1)).mean()
+
+
+def occlusion_loss(occlusions: list[Tensor], visible: Tensor) -> Tensor:
+    """Binary cross entropy of every occlusion map (B, 1, h_i, w_i) against true visibility (B, h, w) bool."""
+    truth = visible[:, None].to(occlusions[0].dtype)
+    total = occlusions[0].new_zeros(())
+    for occlusion in occlusions:
+        resized = F.interpolate(truth, occlusion.shape[-2:], mode="area")
+        total = total + F.binary_cross_entropy(occlusion.clamp(1e-4, 1 - 1e-4), resized)
+    return total / len(occlusions)

@@ -1,0 +1,5 @@
+"""What each family is trained for: which losses there are, and what is drawn. The training loop knows no family."""
+
+from training.objectives.base import LOSSES, Objective, Schedule
+
+__all__ = ["LOSSES", "Objective", "Schedule"]

@@ -1,0 +1,151 @@
+"""The objective that all families share, and the register of losses that a configuration can weigh."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from checkpoints.errors import OptionError
+from training.config import Stage
+from training.data.augment import PairAugment
+from training.data.pairs import Sample
+from training.losses import pixels, truth
+from training.losses.perceptual import PerceptualPyramid
+from training.models.base import MotionModel
+from training.objectives.forward import Pass
+
+Loss = Callable[["Objective", Pass], Tensor]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How far a stage has come."""
+
+    epoch: float
+    step: int
+
+
+class Objective(nn.Module):
+    """A model and its losses. Calling it on a batch gives every wanted loss, already weighted.
+
+    Being a module, it can be wrapped for several processes: the model only ever runs inside `forward`.
+    """
+
+    def __init__(self, model: MotionModel, perceptual: Callable[[], nn.Module] | None = None) -> None:
+        """`perceptual` builds the backbone of the perceptual loss; called only if a stage weighs that loss."""
+        super().__init__()
+        self.model = model
+        self._build_perceptual = perceptual
+        # Not registered as sub-modules: neither trained, nor saved, nor synchronised.
+        self._unregistered: dict[str, nn.Module] = {}
+        self.stage: Stage | None = None
+        self.augment: PairAugment | None = None
+
+    def start_stage(self, stage: Stage, augment: PairAugment | None) -> None:
+        """Prepare for `stage`. Raises `OptionError` for a loss that does not exist or that the data cannot give."""
+        unknown = sorted(set(stage.losses) - set(LOSSES))
+        if unknown:
+            raise OptionError(
+                f"stage {stage.name!r}: no loss is called {unknown[0]!r}; there are {', '.join(LOSSES)}"
+            )
+        self.stage = stage
+        self.augment = augment
+
+    def perceptual(self, result: Tensor, target: Tensor) -> Tensor:
+        """The perceptual pyramid, built at first use."""
+        if "perceptual" not in self._unregistered:
+            if self._build_perceptual is None:
+                raise OptionError("the perceptual loss is weighted but no backbone was chosen")
+            self._unregistered["perceptual"] = PerceptualPyramid(self._build_perceptual()).to(result.device)
+        return self._unregistered["perceptual"](result, target)
+
+    def spline_dropout(self, schedule: Schedule) -> float:
+        """TPSMM's schedule: 0.1 rising to 0.3 over ten epochs, off from epoch 35 (models.md 3)."""
+        if self.stage is None or not self.stage.spline_dropout or schedule.epoch >= 35:
+            return 0.0
+        return 0.1 + 0.2 * min(schedule.epoch / 10, 1.0)
+
+    def forward(self, batch: Sample, schedule: Schedule) -> dict[str, Tensor]:
+        """Weighted losses by name. `batch` holds float pictures (see `training.data.pairs`)."""
+        assert self.stage is not None, "start_stage first"
+        use_background = 0 <= self.stage.background_from <= schedule.epoch
+        degrade = self.augment.degrade if self.augment and self.augment.config.degrade > 0 else None
+        run = Pass(
+            self.model,
+            batch,
+            spline_dropout=self.spline_dropout(schedule),
+            use_background=use_background,
+            degrade=degrade,
+        )
+        result: dict[str, Tensor] = {}
+        for name, weight in self.stage.losses.items():
+            if weight <= 0 or (name == "background" and not use_background):
+                continue
+            result[name] = weight * LOSSES[name](self, run)
+        return result
+
+
+def _need(run: Pass, key: str) -> Tensor:
+    if key not in run.batch:
+        raise OptionError(
+            f"a loss needs {key!r}, which this data set does not have; weigh it 0 or use synthetic data"
+        )
+    return run.batch[key]
+
+
+def _points(objective: Objective, run: Pass) -> Tensor:
+    """Keypoints tied to surface points."""
+    pairs = (("source", run.source_motion), ("driving", run.driving_motion))
+    losses = [
+        truth.points_loss(motion.points, _need(run, f"{name}_points"), _need(run, f"{name}_visible"))
+        for name, motion in pairs
+    ]
+    return torch.stack(losses).mean()
+
+
+def _shape(objective: Objective, run: Pass) -> Tensor:
+    """Shape of each group of surface points, whatever its place."""
+    groups = getattr(run.model.config, "num_tps", 1)
+    pairs = (("source", run.source_motion), ("driving", run.driving_motion))
+    losses = [truth.shape_loss(motion.points, _need(run, f"{name}_points"), groups) for name, motion in pairs]
+    return torch.stack(losses).mean()
+
+
+def _flow(objective: Objective, run: Pass) -> Tensor:
+    return truth.flow_loss(run.rendered.flow, _need(run, "flow"), _need(run, "flow_visible"))
+
+
+def _occlusion(objective: Objective, run: Pass) -> Tensor:
+    return truth.occlusion_loss(run.rendered.occlusions, _need(run, "flow_visible"))
+
+
+def _perceptual(objective: Objective, run: Pass) -> Tensor:
+    return objective.perceptual(run.rendered.image, run.target)
+
+
+def _pixel(objective: Objective, run: Pass) -> Tensor:
+    return pixels.pixel_loss(run.rendered.image, run.target)
+
+
+def _gradient(objective: Objective, run: Pass) -> Tensor:
+    return pixels.gradient_loss(run.rendered.image, run.target)
+
+
+def _warped(objective: Objective, run: Pass) -> Tensor:
+    return pixels.pixel_loss(run.warped_source, run.target)
+
+
+LOSSES: dict[str, Loss] = {
+    "perceptual": _perceptual,
+    "pixel": _pixel,
+    "gradient": _gradient,
+    "warped_source": _warped,
+    "truth_points": _points,
+    "truth_shape": _shape,
+    "truth_flow": _flow,
+    "truth_occlusion": _occlusion,
+}
+"""Every loss by the name a configuration uses."""

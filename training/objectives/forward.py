@@ -1,0 +1,111 @@
+"""One pass over a batch, computed piece by piece as the losses ask for it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from training.data.pairs import Sample
+from training.models.base import Motion, MotionModel, Rendered
+from training.models.sampling import resize_flow, warp
+
+
+class Degrade(Protocol):
+    """Makes a picture worse (blur, noise, hidden parts) for robustness."""
+
+    def __call__(self, image: Tensor) -> Tensor: ...
+
+
+class Pass:
+    """Source and driving of a batch through a model; every result is computed at first use and kept."""
+
+    def __init__(
+        self,
+        model: MotionModel,
+        batch: Sample,
+        *,
+        spline_dropout: float = 0.0,
+        use_background: bool = False,
+        degrade: Degrade | None = None,
+    ) -> None:
+        self.model = model
+        self.batch = batch
+        self.spline_dropout = spline_dropout
+        self.use_background = use_background
+        self.degrade = degrade
+
+    @property
+    def source(self) -> Tensor:
+        """(B, 3, H, W) in [0, 1]."""
+        return self.batch["source"]
+
+    @property
+    def driving(self) -> Tensor:
+        """(B, 3, H, W): what the motion is read from."""
+        return self.batch["driving"]
+
+    @property
+    def target(self) -> Tensor:
+        """(B, 3, H, W): what the result should be; differs from `driving` in cross-identity pairs."""
+        return self.batch.get("target", self.driving)
+
+    @cached_property
+    def _motions(self) -> tuple[Motion, Motion]:
+        images = torch.cat([self.source, self.target])
+        both = self.model.detect(self.degrade(images) if self.degrade else images)
+        return _split(both)
+
+    @property
+    def source_motion(self) -> Motion:
+        """Parameters of the source."""
+        return self._motions[0]
+
+    @property
+    def driving_motion(self) -> Motion:
+        """Parameters of the driving frame (of the target, where they differ)."""
+        return self._motions[1]
+
+    @cached_property
+    def background(self) -> Tensor | None:
+        """(B, 3, 3) from both images, or None while the background predictor is off."""
+        return self.model.background(self.source, self.target) if self.use_background else None
+
+    @cached_property
+    def features(self) -> tuple[Tensor, ...]:
+        """What the generator keeps of the source."""
+        return self.model.encode(self.source)
+
+    @cached_property
+    def rendered(self) -> Rendered:
+        """The result and everything on the way to it."""
+        return self.model.render(
+            self.features, self.source_motion, self.driving_motion, self.background, self.spline_dropout
+        )
+
+    @cached_property
+    def warped_source(self) -> Tensor:
+        """The source picture warped by the flow at full size, holes and all."""
+        flow = resize_flow(self.rendered.flow, self.source.shape[-2:], self.model.align_corners)
+        return warp(self.source, flow, self.model.align_corners)
+
+
+def _split(motion: Motion) -> tuple[Motion, Motion]:
+    """The two halves of a batch that holds sources, then driving frames."""
+
+    def halves(x: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+        return (None, None) if x is None else (x[: len(x) // 2], x[len(x) // 2 :])
+
+    points, jacobians, covariances = (
+        halves(motion.points),
+        halves(motion.jacobians),
+        halves(motion.covariances),
+    )
+    extra = {name: halves(value) for name, value in motion.extra.items()}
+    first, second = (
+        Motion(points[i], jacobians[i], covariances[i], {name: pair[i] for name, pair in extra.items()})  # type: ignore[arg-type, misc]
+        for i in (0, 1)
+    )
+    return first, second

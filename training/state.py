@@ -1,0 +1,94 @@
+"""The state of an unfinished run as one safetensors file, so that a killed run goes on as if nothing had happened.
+
+Everything random in a run is a function of (seed, step), so the state is: weights, their average, the optimiser's
+moments, and where in which stage the run stood.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from checkpoints.errors import ModelError
+from training.checkpoint import load_tensors, save_tensors
+
+FORMAT = "1"
+
+
+@dataclass
+class Position:
+    """Where a run stands."""
+
+    stage: int = 0
+    step: int = 0
+    """Optimiser steps done in this stage."""
+    total: int = 0
+    """Optimiser steps done in all stages."""
+    best: float = float("inf")
+    """Lowest evaluation so far."""
+
+
+def save_state(
+    path: Path,
+    family: str,
+    position: Position,
+    modules: dict[str, nn.Module],
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Write the run's state atomically: an older state at `path` stays until the new one is complete."""
+    tensors: dict[str, Tensor] = {}
+    for prefix, module in modules.items():
+        tensors |= {f"{prefix}/{name}": tensor for name, tensor in module.state_dict().items()}
+    state = optimizer.state_dict()
+    for index, moments in state["state"].items():
+        for name, value in moments.items():
+            tensors[f"optimizer/{index}/{name}"] = value if isinstance(value, Tensor) else torch.tensor(value)
+    metadata = {"format": FORMAT, "kind": "state", "family": family, "position": asdict(position)}
+    save_tensors(path, tensors, metadata)
+
+
+def load_state(path: Path, family: str) -> tuple[Position, dict[str, Tensor]]:
+    """The position and all tensors of a saved state.
+
+    Raises `ModelError` when the file is damaged, no training state, or another family's.
+    """
+    tensors, metadata = load_tensors(path)
+    if metadata.get("kind") != "state" or metadata.get("format") != FORMAT:
+        raise ModelError(f"{path}: is no training state; resume from the state.safetensors of a run")
+    if metadata["family"] != family:
+        raise ModelError(
+            f"{path}: is the state of a {metadata['family']} run and cannot continue a {family} run; "
+            "choose another output folder or the matching configuration"
+        )
+    return Position(**metadata["position"]), tensors
+
+
+def restore(
+    path: Path,
+    tensors: dict[str, Tensor],
+    modules: dict[str, nn.Module],
+    optimizer: torch.optim.Optimizer | None,
+) -> None:
+    """Put the tensors of `load_state` back. Raises `ModelError` when they do not fit."""
+    for prefix, module in modules.items():
+        part = {
+            name.partition("/")[2]: value for name, value in tensors.items() if name.startswith(f"{prefix}/")
+        }
+        try:
+            module.load_state_dict(part)
+        except RuntimeError as error:
+            raise ModelError(
+                f"{path}: does not fit this configuration ({str(error).splitlines()[0]})"
+            ) from error
+    if optimizer is None:
+        return
+    state: dict[int, dict[str, Any]] = {}
+    for name, value in tensors.items():
+        if name.startswith("optimizer/"):
+            _, index, key = name.split("/")
+            state.setdefault(int(index), {})[key] = value
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

@@ -1,0 +1,358 @@
+"""The training loop: stages, steps, checkpoints. It knows no family (see `training.objectives`).
+
+One process or many, CPU or GPU: Hugging Face Accelerate places and synchronises. Everything random is a function of
+(seed, step, process), so a resumed run repeats what an unbroken one would have done.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from checkpoints.errors import BunrakuError, ModelError, OptionError
+from training.checkpoint import load_model, save_model, write_atomically
+from training.config import RunConfig, Stage
+from training.data.augment import PairAugment
+from training.data.pairs import PairDataset, Sample, batches
+from training.data.sources import open_source
+from training.ema import Average
+from training.losses.backbones import BACKBONES
+from training.models.base import MotionModel
+from training.models.registry import build
+from training.objectives import Objective, Schedule
+from training.state import Position, load_state, restore, save_state
+from training.watch import Watcher
+
+NON_FINITE_LIMIT = 3
+"""Batches in a row whose loss may be not a number before the run stops."""
+
+
+class TrainingError(BunrakuError):
+    """A run that cannot go on; the last good state is kept."""
+
+
+@dataclass
+class Result:
+    """Where a finished run left its model."""
+
+    checkpoint: Path
+    steps: int
+
+
+class Trainer:
+    """Runs a configuration in a folder: `state.safetensors` (to resume), `model.safetensors`, `best.safetensors`."""
+
+    def __init__(
+        self, config: RunConfig, folder: Path, device: str | None = None, progress: bool = True
+    ) -> None:
+        """Builds the model and reads the data set's index; resumes when `folder` holds a state.
+
+        `device`: None lets Accelerate choose, "cpu" forces the CPU.
+        """
+        self.config = config
+        self.folder = folder
+        self.accelerator = Accelerator(mixed_precision=config.precision, cpu=device == "cpu")
+        self.main = self.accelerator.is_main_process
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.manual_seed(config.seed)
+        model = build(config.family, config.model)
+        if config.init:
+            _load_initial(model, Path(config.init))
+        self.objective = Objective(model, BACKBONES[config.perceptual]).to(self.accelerator.device)
+        self.average = Average(model, config.ema).to(self.accelerator.device) if config.ema > 0 else None
+        self.position = Position()
+        self._resumed: dict[str, Tensor] | None = None
+        if self.state_path.is_file():
+            self.position, self._resumed = load_state(self.state_path, config.family)
+            restore(self.state_path, self._resumed, self._modules, None)
+        self.dataset = PairDataset(open_source(config.data), config.seed, config.data.repeats)
+        self.test = (
+            PairDataset(open_source(config.data, test=True), config.seed) if config.data.test_path else None
+        )
+        self.watcher = Watcher(folder, progress and self.main, enabled=self.main)
+        if self.main:
+            write_atomically(
+                folder / "config.json", lambda path: path.write_text(json.dumps(config.as_dict(), indent=1))
+            )
+
+    @property
+    def model(self) -> MotionModel:
+        """The model being trained."""
+        return self.objective.model
+
+    @property
+    def state_path(self) -> Path:
+        """Where the state to resume from is kept."""
+        return self.folder / "state.safetensors"
+
+    @property
+    def _modules(self) -> dict[str, nn.Module]:
+        modules: dict[str, nn.Module] = {"model": self.model}
+        if self.average is not None:
+            modules["average"] = self.average.model
+        return modules
+
+    def run(self, stop_after: int | None = None) -> Result:
+        """Train to the end, or for `stop_after` steps of this call.
+
+        Raises `TrainingError` when a loss is not a number several times in a row: the state on disk stays the last
+        good one.
+        """
+        budget = stop_after if stop_after is not None else math.inf
+        while self.position.stage < len(self.config.stages) and budget > 0:
+            stage = self.config.stages[self.position.stage]
+            budget -= self._run_stage(stage, budget)
+            if self.position.step >= self._length(stage):
+                self.position.stage += 1
+                self.position.step = 0
+                self.position.best = math.inf
+                self._resumed = None
+                if self.main:
+                    save_state(
+                        self.state_path, self.config.family, self.position, self._modules, _no_optimizer()
+                    )
+        checkpoint = self._save_model("model.safetensors")
+        self.watcher.close()
+        return Result(checkpoint, self.position.total)
+
+    def _length(self, stage: Stage) -> int:
+        """Optimiser steps of a stage."""
+        return stage.steps or math.ceil(stage.epochs * self._steps_per_epoch(stage))
+
+    def _steps_per_epoch(self, stage: Stage) -> float:
+        return max(1.0, len(self.dataset) / (stage.batch * stage.accumulate * self.accelerator.num_processes))
+
+    def _run_stage(self, stage: Stage, budget: float) -> int:
+        """Steps done of `stage`."""
+        self.dataset.source.size = stage.size  # type: ignore[attr-defined]
+        augment = PairAugment(self.config.data.augment)
+        self.objective.start_stage(stage, augment)
+        parameters = self._choose_parameters(stage)
+        optimizer = torch.optim.Adam(
+            parameters, lr=stage.lr, betas=stage.betas, weight_decay=stage.weight_decay
+        )
+        if self._resumed is not None and any(name.startswith("optimizer/") for name in self._resumed):
+            restore(self.state_path, self._resumed, {}, optimizer)
+        self._resumed = None
+        wrapped: Any = self.objective
+        if self.accelerator.num_processes > 1:
+            wrapped = self.accelerator.prepare_model(self.objective)
+        optimizer = self.accelerator.prepare_optimizer(optimizer)
+        stop = self._length(stage)
+        if self.position.step + budget < stop:
+            stop = self.position.step + int(budget)
+        first = self.position.step
+        stream = batches(
+            self.dataset,
+            stage.batch,
+            first * stage.accumulate,
+            stop * stage.accumulate,
+            self.config.data.workers,
+            self.accelerator.process_index,
+            self.accelerator.num_processes,
+        )
+        self.watcher.start_stage(stage.name, first, self._length(stage))
+        bad = 0
+        for step in range(first, stop):
+            started = time.perf_counter()
+            losses = self._step(stage, step, wrapped, optimizer, augment, stream)
+            broken = [name for name, value in losses.items() if not math.isfinite(value)]
+            bad = bad + 1 if broken else 0
+            if bad >= NON_FINITE_LIMIT:
+                raise TrainingError(
+                    f"step {step} of stage {stage.name!r}: the loss {broken[0]!r} is not a finite number {bad} times in "
+                    f"a row; the last good state is kept in {self.state_path.name}: lower the learning rate or clip"
+                )
+            self.position.step += 1
+            self.position.total += 1
+            seconds = time.perf_counter() - started
+            frames = stage.batch * stage.accumulate * self.accelerator.num_processes
+            self.watcher.step(self.position.total, losses, optimizer.param_groups[0]["lr"], frames / seconds)
+            if not broken:
+                self._periodic(stage, optimizer, augment, last=step == stop - 1)
+        return stop - first
+
+    def _choose_parameters(self, stage: Stage) -> list[nn.Parameter]:
+        """Parameters of the stage's components; the rest is frozen, normalisation statistics included."""
+        components = dict(self.model.named_children())
+        unknown = sorted((set(stage.train) | set(stage.clip) | set(stage.eval_mode)) - set(components))
+        if unknown:
+            raise OptionError(
+                f"stage {stage.name!r}: the model has no component {unknown[0]!r}; there are {', '.join(components)}"
+            )
+        chosen: list[nn.Parameter] = []
+        for name, component in components.items():
+            trained = not stage.train or name in stage.train
+            component.requires_grad_(trained)
+            component.train(trained and name not in stage.eval_mode)
+            if trained:
+                chosen += list(component.parameters())
+        if not chosen:
+            raise OptionError(f"stage {stage.name!r}: nothing to train in {', '.join(stage.train)}")
+        return chosen
+
+    def _step(
+        self,
+        stage: Stage,
+        step: int,
+        wrapped: Any,
+        optimizer: Any,
+        augment: PairAugment,
+        stream: Any,
+    ) -> dict[str, float]:
+        """One optimiser step; returns the mean of every weighted loss. A non-finite loss changes nothing."""
+        for group in optimizer.param_groups:
+            group["lr"] = self._learning_rate(stage, step)
+        torch.manual_seed(
+            hash((self.config.seed, self.position.total, self.accelerator.process_index)) % 2**31
+        )
+        schedule = Schedule(step / self._steps_per_epoch(stage), step)
+        sums: dict[str, float] = {}
+        optimizer.zero_grad(set_to_none=True)
+        for _ in range(stage.accumulate):
+            batch: Sample = {name: value.to(self.accelerator.device) for name, value in next(stream).items()}
+            with self.accelerator.autocast():
+                losses = wrapped(augment(batch), schedule)
+            total = torch.stack(list(losses.values())).sum() / stage.accumulate
+            self.accelerator.backward(total)
+            for name, value in losses.items():
+                sums[name] = sums.get(name, 0.0) + float(value.detach()) / stage.accumulate
+        if self._any_process(not all(math.isfinite(value) for value in sums.values())):
+            return (
+                sums
+                if not all(math.isfinite(v) for v in sums.values())
+                else {**sums, "other process": math.nan}
+            )
+        self.accelerator.unscale_gradients(optimizer)
+        for name, clip in stage.clip.items():
+            nn.utils.clip_grad_norm_(self.model.get_submodule(name).parameters(), clip.max, float(clip.norm))
+        optimizer.step()
+        if self.average is not None:
+            self.average.update(self.model, self.position.total)
+        return sums
+
+    def _any_process(self, flag: bool) -> bool:
+        """Whether any process says so, so that all skip a step together."""
+        if self.accelerator.num_processes == 1:
+            return flag
+        flags = self.accelerator.gather(torch.tensor([float(flag)], device=self.accelerator.device))
+        return bool(flags.sum() > 0)
+
+    def _learning_rate(self, stage: Stage, step: int) -> float:
+        length = self._length(stage)
+        unit = 1.0 if stage.steps else self._steps_per_epoch(stage)
+        rate = stage.lr * min(1.0, (step + 1) / stage.warmup) if stage.warmup else stage.lr
+        if stage.decay == "cosine":
+            return rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / max(1, length))))
+        return rate * 0.1 ** sum(step >= milestone * unit for milestone in stage.milestones)
+
+    def _periodic(self, stage: Stage, optimizer: Any, augment: PairAugment, last: bool) -> None:
+        """Checkpoints, pictures and evaluation, when they are due."""
+        step = self.position.total
+        if self.main and (last or step % self.config.save_every == 0):
+            save_state(
+                self.state_path,
+                self.config.family,
+                self.position,
+                self._modules,
+                getattr(optimizer, "optimizer", optimizer),
+            )
+            self._save_model("model.safetensors")
+        if self.main and self.test is not None and (last or step % self.config.evaluate_every == 0):
+            self._evaluate(stage)
+        if self.main and (last or step % self.config.draw_every == 0):
+            self._draw(stage)
+
+    @property
+    def _exported(self) -> MotionModel:
+        """The weights worth keeping: the average where there is one."""
+        return self.average.model if self.average is not None else self.model
+
+    def _held_out(self, stage: Stage, count: int) -> list[Sample]:
+        assert self.test is not None
+        self.test.source.size = stage.size  # type: ignore[attr-defined]
+        stream = batches(self.test, min(stage.batch, 8), 0, count)
+        quiet = PairAugment(type(self.config.data.augment)(time_flip=False, jitter=0.0))
+        return [quiet({k: v.to(self.accelerator.device) for k, v in batch.items()}) for batch in stream]
+
+    @torch.no_grad()
+    def _evaluate(self, stage: Stage) -> None:
+        """Weighted losses on held-out data; the best model so far is kept as `best.safetensors`."""
+        model, previous = self._exported, self.objective.model
+        modes = {name: child.training for name, child in model.named_children()}
+        self.objective.model = model.eval()
+        self.objective.augment = None
+        sums: dict[str, float] = {}
+        held_out = self._held_out(stage, 8)
+        for batch in held_out:
+            for name, value in self.objective(batch, Schedule(1e9, 0)).items():
+                sums[name] = sums.get(name, 0.0) + float(value) / len(held_out)
+        self.objective.model = previous
+        self.objective.augment = PairAugment(self.config.data.augment)
+        for name, child in model.named_children():
+            child.train(modes[name])
+        total = sum(sums.values())
+        self.watcher.evaluation(self.position.total, sums, total)
+        if total < self.position.best:
+            self.position.best = total
+            self._save_model("best.safetensors")
+
+    @torch.no_grad()
+    def _draw(self, stage: Stage) -> None:
+        from training.draw import grid
+
+        source = self.test if self.test is not None else self.dataset
+        source.source.size = stage.size  # type: ignore[attr-defined]
+        batch = next(batches(source, 4, 0, 1))
+        quiet = PairAugment(type(self.config.data.augment)(time_flip=False, jitter=0.0))
+        model = self._exported
+        modes = {name: child.training for name, child in model.named_children()}
+        picture = grid(model.eval(), quiet({k: v.to(self.accelerator.device) for k, v in batch.items()}))
+        for name, child in model.named_children():
+            child.train(modes[name])
+        self.watcher.picture(self.position.total, picture)
+
+    def _save_model(self, name: str) -> Path:
+        path = self.folder / name
+        if self.main:
+            save_model(path, self._exported, self._provenance())
+        return path
+
+    def _provenance(self) -> dict[str, Any]:
+        return {
+            "name": self.config.name,
+            "data": self.config.data_note or self.config.data.kind,
+            "licence": self.config.licence,
+            "steps": self.position.total,
+            "stages": [stage.name for stage in self.config.stages[: self.position.stage + 1]],
+            "perceptual": self.config.perceptual,
+            "seed": self.config.seed,
+            "torch": torch.__version__,
+        }
+
+
+def _no_optimizer() -> torch.optim.Optimizer:
+    """Stands for the optimiser between two stages: the next one starts with fresh moments."""
+    return torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
+
+
+def _load_initial(model: MotionModel, path: Path) -> None:
+    """Weights of another checkpoint where names and shapes agree; at least one must."""
+    other, metadata = load_model(path)
+    if metadata["family"] != model.family:
+        raise ModelError(f"{path}: is a {metadata['family']} model and cannot start a {model.family} run")
+    mine, theirs = model.state_dict(), other.state_dict()
+    shared = {
+        name: value for name, value in theirs.items() if name in mine and mine[name].shape == value.shape
+    }
+    if not shared:
+        raise ModelError(f"{path}: no tensor fits the configuration of this run")
+    model.load_state_dict(shared, strict=False)

@@ -1,0 +1,102 @@
+"""What a person sees of a run: a progress bar, a log in JSON lines, TensorBoard where installed, PNG grids."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+LOG_EVERY = 20
+"""Steps between log lines; values are means over these steps."""
+
+
+class Watcher:
+    """Collects losses and pictures of a run in its folder: `log.jsonl`, `pictures/`, `tensorboard/`."""
+
+    def __init__(self, folder: Path, progress: bool, enabled: bool = True) -> None:
+        self.folder = folder
+        self.progress = progress
+        self.enabled = enabled
+        self._bar: tqdm[Any] | None = None
+        self._sums: dict[str, list[float]] = {}
+        self._board = _open_board(folder / "tensorboard") if enabled else None
+        self._stage = ""
+
+    def start_stage(self, name: str, first: int, length: int) -> None:
+        """A stage begins (or goes on) at step `first` of `length`."""
+        self.close_bar()
+        self._stage = name
+        if self.progress:
+            self._bar = tqdm(total=length, initial=first, desc=name, unit="step", dynamic_ncols=True)
+
+    def step(self, total: int, losses: dict[str, float], rate: float, pairs_per_second: float) -> None:
+        """One optimiser step was done."""
+        if not self.enabled:
+            return
+        for name, value in {**losses, "pairs_per_second": pairs_per_second}.items():
+            self._sums.setdefault(name, []).append(value)
+        if self._bar is not None:
+            self._bar.update()
+        if total % LOG_EVERY == 0:
+            means = {name: float(np.mean(values)) for name, values in self._sums.items()}
+            self._sums = {}
+            means["lr"] = rate
+            if torch.cuda.is_available():
+                means["gpu_gib"] = torch.cuda.max_memory_allocated() / 2**30
+            self._log("train", total, means)
+            if self._bar is not None:
+                self._bar.set_postfix(
+                    {name: f"{value:.4g}" for name, value in means.items() if name in losses}
+                )
+
+    def evaluation(self, total: int, losses: dict[str, float], value: float) -> None:
+        """Held-out losses at step `total`."""
+        self._log("test", total, {**losses, "total": value})
+
+    def picture(self, total: int, image: np.ndarray) -> None:
+        """A grid, uint8 (H, W, 3), kept as PNG and shown in TensorBoard."""
+        if not self.enabled:
+            return
+        from PIL import Image
+
+        folder = self.folder / "pictures"
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(image).save(folder / f"{total:08d}.png")
+        if self._board is not None:
+            self._board.add_image("grid", image, total, dataformats="HWC")
+
+    def _log(self, kind: str, total: int, values: dict[str, float]) -> None:
+        if not self.enabled:
+            return
+        line = {"kind": kind, "stage": self._stage, "step": total, "time": round(time.time(), 1)}
+        line |= {name: round(value, 6) for name, value in values.items()}
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        if self._board is not None:
+            for name, value in values.items():
+                self._board.add_scalar(f"{kind}/{name}", value, total)
+
+    def close_bar(self) -> None:
+        """End the progress bar of a stage."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def close(self) -> None:
+        """The run is over."""
+        self.close_bar()
+        if self._board is not None:
+            self._board.close()
+
+
+def _open_board(folder: Path) -> Any:
+    try:
+        from torch.utils.tensorboard import SummaryWriter
+    except ImportError:
+        return None
+    return SummaryWriter(str(folder))
