@@ -33,9 +33,7 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
     except OSError as error:
-        raise OutputError(
-            f"{path}: cannot write there ({error.strerror}); choose an existing folder"
-        ) from error
+        raise OutputError(f"{path}: cannot write there ({error.strerror}); choose an existing folder") from error
     os.close(handle)
     temporary = Path(name)
     try:
@@ -65,13 +63,9 @@ def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             metadata = json.loads((file.metadata() or {}).get("bunraku", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(
-            f"{path}: not a readable safetensors file ({error}); train or copy it again"
-        ) from error
+        raise ModelError(f"{path}: not a readable safetensors file ({error}); train or copy it again") from error
     if not isinstance(metadata, dict):
-        raise ModelError(
-            f"{path}: holds no Bunraku configuration; import published weights with `bunraku import`"
-        )
+        raise ModelError(f"{path}: holds no Bunraku configuration; import published weights with `bunraku import`")
     return tensors, metadata
 
 
@@ -96,9 +90,7 @@ def load_model(path: str | Path) -> tuple[MotionModel, dict[str, Any]]:
     """
     tensors, metadata = load_tensors(path)
     if metadata.get("format") != FORMAT or "family" not in metadata or "config" not in metadata:
-        raise ModelError(
-            f"{path}: is no model checkpoint of format {FORMAT}; give a model.safetensors of a run"
-        )
+        raise ModelError(f"{path}: is no model checkpoint of format {FORMAT}; give a model.safetensors of a run")
     model = build(metadata["family"], metadata["config"])
     expected = model.state_dict()
     problems = [f"missing {name}" for name in expected if name not in tensors]

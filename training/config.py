@@ -159,9 +159,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> RunConf
     if not path.is_file():
         ready = {file.stem: file for file in sorted((Path(__file__).parent / "configs").glob("*.toml"))}
         if str(path) not in ready:
-            raise OptionError(
-                f"{path}: no such configuration file; ready ones are {', '.join(ready) or 'none'}"
-            )
+            raise OptionError(f"{path}: no such configuration file; ready ones are {', '.join(ready) or 'none'}")
         path = ready[str(path)]
     return parse_config(path.read_text(encoding="utf-8"), path.name, overrides)
 
@@ -215,11 +213,7 @@ def _line_of(location: tuple[str | int, ...], text: str) -> int | None:
             continue
         entry = re.match(r"\s*([\w.\-]+)\s*=", line)
         in_right_entry = names[0] != "stages" or seen == index
-        if (
-            entry
-            and in_right_entry
-            and [*table, *entry[1].split(".")] == names[: len(table) + entry[1].count(".") + 1]
-        ):
+        if entry and in_right_entry and [*table, *entry[1].split(".")] == names[: len(table) + entry[1].count(".") + 1]:
             return number
     return None
 

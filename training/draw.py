@@ -57,9 +57,7 @@ def grid(model: MotionModel, batch: Sample) -> np.ndarray:
     occlusion = F.interpolate(rendered.occlusions[-1], size, mode="bilinear", align_corners=True)
     strongest = rendered.masks.argmax(1)
     count = rendered.masks.shape[1]
-    palette = torch.tensor(
-        [colorsys.hsv_to_rgb(i / count, 0.8, 0.9) if i else (0, 0, 0) for i in range(count)]
-    )
+    palette = torch.tensor([colorsys.hsv_to_rgb(i / count, 0.8, 0.9) if i else (0, 0, 0) for i in range(count)])
     masks = F.interpolate(palette[strongest.cpu()].permute(0, 3, 1, 2), size, mode="nearest")
     groups = getattr(model.config, "num_tps", source_motion.points.shape[1])
     rows = []

@@ -75,15 +75,11 @@ def restore(
 ) -> None:
     """Put the tensors of `load_state` back. Raises `ModelError` when they do not fit."""
     for prefix, module in modules.items():
-        part = {
-            name.partition("/")[2]: value for name, value in tensors.items() if name.startswith(f"{prefix}/")
-        }
+        part = {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
         try:
             module.load_state_dict(part)
         except RuntimeError as error:
-            raise ModelError(
-                f"{path}: does not fit this configuration ({str(error).splitlines()[0]})"
-            ) from error
+            raise ModelError(f"{path}: does not fit this configuration ({str(error).splitlines()[0]})") from error
     if optimizer is None:
         return
     state: dict[int, dict[str, Any]] = {}

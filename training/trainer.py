@@ -50,9 +50,7 @@ class Result:
 class Trainer:
     """Runs a configuration in a folder: `state.safetensors` (to resume), `model.safetensors`, `best.safetensors`."""
 
-    def __init__(
-        self, config: RunConfig, folder: Path, device: str | None = None, progress: bool = True
-    ) -> None:
+    def __init__(self, config: RunConfig, folder: Path, device: str | None = None, progress: bool = True) -> None:
         """Builds the model and reads the data set's index; resumes when `folder` holds a state.
 
         `device`: None lets Accelerate choose, "cpu" forces the CPU.
@@ -74,9 +72,7 @@ class Trainer:
             self.position, self._resumed = load_state(self.state_path, config.family)
             restore(self.state_path, self._resumed, self._modules, None)
         self.dataset = PairDataset(open_source(config.data), config.seed, config.data.repeats)
-        self.test = (
-            PairDataset(open_source(config.data, test=True), config.seed) if config.data.test_path else None
-        )
+        self.test = PairDataset(open_source(config.data, test=True), config.seed) if config.data.test_path else None
         self.watcher = Watcher(folder, progress and self.main, enabled=self.main)
         if self.main:
             write_atomically(
@@ -116,9 +112,7 @@ class Trainer:
                 self.position.best = math.inf
                 self._resumed = None
                 if self.main:
-                    save_state(
-                        self.state_path, self.config.family, self.position, self._modules, _no_optimizer()
-                    )
+                    save_state(self.state_path, self.config.family, self.position, self._modules, _no_optimizer())
         checkpoint = self._save_model("model.safetensors")
         self.watcher.close()
         return Result(checkpoint, self.position.total)
@@ -136,9 +130,7 @@ class Trainer:
         augment = PairAugment(self.config.data.augment)
         self.objective.start_stage(stage, augment)
         parameters = self._choose_parameters(stage)
-        optimizer = torch.optim.Adam(
-            parameters, lr=stage.lr, betas=stage.betas, weight_decay=stage.weight_decay
-        )
+        optimizer = torch.optim.Adam(parameters, lr=stage.lr, betas=stage.betas, weight_decay=stage.weight_decay)
         if self._resumed is not None and any(name.startswith("optimizer/") for name in self._resumed):
             restore(self.state_path, self._resumed, {}, optimizer)
         self._resumed = None
@@ -211,9 +203,7 @@ class Trainer:
         """One optimiser step; returns the mean of every weighted loss. A non-finite loss changes nothing."""
         for group in optimizer.param_groups:
             group["lr"] = self._learning_rate(stage, step)
-        torch.manual_seed(
-            hash((self.config.seed, self.position.total, self.accelerator.process_index)) % 2**31
-        )
+        torch.manual_seed(hash((self.config.seed, self.position.total, self.accelerator.process_index)) % 2**31)
         schedule = Schedule(step / self._steps_per_epoch(stage), step)
         sums: dict[str, float] = {}
         optimizer.zero_grad(set_to_none=True)
@@ -226,11 +216,7 @@ class Trainer:
             for name, value in losses.items():
                 sums[name] = sums.get(name, 0.0) + float(value.detach()) / stage.accumulate
         if self._any_process(not all(math.isfinite(value) for value in sums.values())):
-            return (
-                sums
-                if not all(math.isfinite(v) for v in sums.values())
-                else {**sums, "other process": math.nan}
-            )
+            return sums if not all(math.isfinite(v) for v in sums.values()) else {**sums, "other process": math.nan}
         self.accelerator.unscale_gradients(optimizer)
         for name, clip in stage.clip.items():
             nn.utils.clip_grad_norm_(self.model.get_submodule(name).parameters(), clip.max, float(clip.norm))
@@ -350,9 +336,7 @@ def _load_initial(model: MotionModel, path: Path) -> None:
     if metadata["family"] != model.family:
         raise ModelError(f"{path}: is a {metadata['family']} model and cannot start a {model.family} run")
     mine, theirs = model.state_dict(), other.state_dict()
-    shared = {
-        name: value for name, value in theirs.items() if name in mine and mine[name].shape == value.shape
-    }
+    shared = {name: value for name, value in theirs.items() if name in mine and mine[name].shape == value.shape}
     if not shared:
         raise ModelError(f"{path}: no tensor fits the configuration of this run")
     model.load_state_dict(shared, strict=False)

@@ -50,9 +50,7 @@ class Watcher:
                 means["gpu_gib"] = torch.cuda.max_memory_allocated() / 2**30
             self._log("train", total, means)
             if self._bar is not None:
-                self._bar.set_postfix(
-                    {name: f"{value:.4g}" for name, value in means.items() if name in losses}
-                )
+                self._bar.set_postfix({name: f"{value:.4g}" for name, value in means.items() if name in losses})
 
     def evaluation(self, total: int, losses: dict[str, float], value: float) -> None:
         """Held-out losses at step `total`."""

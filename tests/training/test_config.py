@@ -70,7 +70,7 @@ def test_errors_name_key_line_and_what_is_allowed(old, new, parts):
 
 @pytest.mark.parametrize("override", ["seed", "=4", "stages.7.steps=1", "family.x.y=1"])
 def test_a_wrong_override_is_named(override):
-    with pytest.raises(OptionError, match="is not KEY=VALUE|no place"):
+    with pytest.raises(OptionError, match=r"is not KEY=VALUE|no place"):
         parse_config(GOOD, "run.toml", [override])
 
 

@@ -10,17 +10,11 @@ HELP = "train a model from a configuration file; running it again resumes"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument(
-        "config", help="a TOML file, or the name of a ready configuration (faces-lite, tpsmm-vox, ...)"
-    )
+    parser.add_argument("config", help="a TOML file, or the name of a ready configuration (faces-lite, tpsmm-vox, ...)")
     parser.add_argument("override", nargs="*", help="settings to change, as key=value with dotted keys")
     parser.add_argument("-o", "--output", type=Path, help="folder of the run (default: runs/NAME)")
-    parser.add_argument(
-        "--device", choices=("auto", "cpu"), default="auto", help="where to train (default: auto)"
-    )
-    parser.add_argument(
-        "--stop-after", type=int, metavar="STEPS", help="stop after so many steps; resume later"
-    )
+    parser.add_argument("--device", choices=("auto", "cpu"), default="auto", help="where to train (default: auto)")
+    parser.add_argument("--stop-after", type=int, metavar="STEPS", help="stop after so many steps; resume later")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
 
 
@@ -31,9 +25,7 @@ def run(args: argparse.Namespace) -> int:
 
     config = load_config(args.config, args.override)
     folder = args.output or Path("runs") / config.name
-    trainer = Trainer(
-        config, folder, device=None if args.device == "auto" else args.device, progress=not args.quiet
-    )
+    trainer = Trainer(config, folder, device=None if args.device == "auto" else args.device, progress=not args.quiet)
     result = trainer.run(args.stop_after)
     if trainer.main:
         print(result.checkpoint)

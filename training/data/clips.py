@@ -54,9 +54,7 @@ class ClipPairs:
             _LOGGER.warning("%d clips usable, %d left out", len(self.clips), len(problems))
         if not self.clips:
             reason = f"; first problem: {problems[0]}" if problems else ""
-            raise InputError(
-                f"{folder}: no usable clip was found{reason}; expected videos or folders of frames"
-            )
+            raise InputError(f"{folder}: no usable clip was found{reason}; expected videos or folders of frames")
 
     def __len__(self) -> int:
         return len(self.clips)
@@ -150,11 +148,7 @@ def _read_video_frame(clip: ClipFile, index: int, size: int) -> Tensor:
         next(reader)  # the metadata
         raw = next(reader)
     except (StopIteration, RuntimeError, OSError) as error:
-        raise InputError(
-            f"{clip.path}: frame {index} cannot be decoded; remove the clip or encode it again"
-        ) from error
+        raise InputError(f"{clip.path}: frame {index} cannot be decoded; remove the clip or encode it again") from error
     finally:
         reader.close()
-    return (
-        torch.frombuffer(bytearray(raw), dtype=torch.uint8).view(size, size, 3).permute(2, 0, 1).contiguous()
-    )
+    return torch.frombuffer(bytearray(raw), dtype=torch.uint8).view(size, size, 3).permute(2, 0, 1).contiguous()

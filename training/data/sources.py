@@ -13,9 +13,7 @@ def open_source(data: Data, test: bool = False) -> PairSource:
     """The training (or held-out) data of a run. Raises `InputError` when there is nothing usable."""
     folder = Path(data.test_path if test else data.path)
     if data.kind != "synth" and not folder.is_dir():
-        raise InputError(
-            f"{folder}: no such folder of training data; make some with `bunraku synth {folder}`"
-        )
+        raise InputError(f"{folder}: no such folder of training data; make some with `bunraku synth {folder}`")
     if data.kind == "shards":
         from training.data.shard_pairs import ShardPairs
 

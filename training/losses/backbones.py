@@ -123,15 +123,11 @@ def _fetch_vgg19() -> Path:
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if expected is not None and found != expected:
-        raise ModelError(
-            f"{path}: sha256 is {found}, the Hub says {expected}; delete the file and fetch it again"
-        )
+        raise ModelError(f"{path}: sha256 is {found}, the Hub says {expected}; delete the file and fetch it again")
     return path
 
 
-def _conv_bn(
-    inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1
-) -> list[tuple[str, nn.Module]]:
+def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1) -> list[tuple[str, nn.Module]]:
     convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
     return [("conv", convolution), ("bn", nn.BatchNorm2d(outputs, eps=1e-3))]
 
@@ -181,9 +177,7 @@ def efficientnet_lite0(state: Mapping[str, Tensor] | None = None) -> Backbone:
     channels = 32
     for repeats, expansion, kernel, stride, width in EFFICIENTNET_LITE0:
         for index in range(repeats):
-            blocks.append(
-                _InvertedBottleneck(channels, width, expansion, kernel, stride if index == 0 else 1)
-            )
+            blocks.append(_InvertedBottleneck(channels, width, expansion, kernel, stride if index == 0 else 1))
             channels = width
     stem = nn.Sequential(OrderedDict([*_conv_bn(3, 32, 3, 2), ("act", nn.ReLU6())]))
     with torch.no_grad():
@@ -220,9 +214,7 @@ def efficientnet_lite0(state: Mapping[str, Tensor] | None = None) -> Backbone:
     return Backbone(stages)
 
 
-def _copy_state(
-    conv: nn.Module, norm: nn.Module, state: Mapping[str, Tensor], conv_name: str, norm_name: str
-) -> None:
+def _copy_state(conv: nn.Module, norm: nn.Module, state: Mapping[str, Tensor], conv_name: str, norm_name: str) -> None:
     norm_keys = ("weight", "bias", "running_mean", "running_var")
     conv.load_state_dict({"weight": state[f"{conv_name}.weight"]})
     norm.load_state_dict({key: state[f"{norm_name}.{key}"] for key in norm_keys}, strict=False)

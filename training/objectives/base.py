@@ -48,9 +48,7 @@ class Objective(nn.Module):
         """Prepare for `stage`. Raises `OptionError` for a loss that does not exist or that the data cannot give."""
         unknown = sorted(set(stage.losses) - set(LOSSES))
         if unknown:
-            raise OptionError(
-                f"stage {stage.name!r}: no loss is called {unknown[0]!r}; there are {', '.join(LOSSES)}"
-            )
+            raise OptionError(f"stage {stage.name!r}: no loss is called {unknown[0]!r}; there are {', '.join(LOSSES)}")
         self.stage = stage
         self.augment = augment
 
@@ -90,9 +88,7 @@ class Objective(nn.Module):
 
 def _need(run: Pass, key: str) -> Tensor:
     if key not in run.batch:
-        raise OptionError(
-            f"a loss needs {key!r}, which this data set does not have; weigh it 0 or use synthetic data"
-        )
+        raise OptionError(f"a loss needs {key!r}, which this data set does not have; weigh it 0 or use synthetic data")
     return run.batch[key]
 
 
