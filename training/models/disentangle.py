@@ -1,0 +1,32 @@
+"""The network that separates shape from pose (TPSMM supplement 2, after MRAA): the "disentangled" or "avd" mode."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+def _perceptron(inputs: int, widths: tuple[int, ...], outputs: int) -> nn.Sequential:
+    """Linear-BatchNorm-ReLU for every width, then a linear layer."""
+    layers: list[nn.Module] = []
+    for width in widths:
+        layers += [nn.Linear(inputs, width), nn.BatchNorm1d(width), nn.ReLU()]
+        inputs = width
+    return nn.Sequential(*layers, nn.Linear(inputs, outputs))
+
+
+class DisentangleNetwork(nn.Module):
+    """Driving pose in the source's shape, on flat parameters (B, n)."""
+
+    def __init__(self, parameters: int, id_bottleneck: int, pose_bottleneck: int) -> None:
+        super().__init__()
+        widths = (256, 512, 1024)
+        self.id_encoder = _perceptron(parameters, widths, id_bottleneck)
+        self.pose_encoder = _perceptron(parameters, widths, pose_bottleneck)
+        self.decoder = _perceptron(pose_bottleneck + id_bottleneck, widths[::-1], parameters)
+
+    def forward(self, source: Tensor, driving: Tensor) -> Tensor:
+        """`source` (1 or B, n) gives the shape, `driving` (B, n) the pose."""
+        identity = self.id_encoder(source)
+        pose = self.pose_encoder(driving)
+        return self.decoder(torch.cat([pose, identity.expand(pose.shape[0], -1)], 1))

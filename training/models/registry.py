@@ -1,0 +1,34 @@
+"""Families by name: builds a model from plain configuration values, as they stand in checkpoints and TOML files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from checkpoints.errors import OptionError
+from training.models.base import MotionModel
+from training.models.tpsmm import TPSMM, TPSMMConfig
+
+FAMILIES: dict[str, tuple[type, Callable[[Any], MotionModel]]] = {"tpsmm": (TPSMMConfig, TPSMM)}
+"""Configuration dataclass and model class of every family."""
+
+
+def build(family: str, config: Mapping[str, Any]) -> MotionModel:
+    """A model with fresh weights. Raises `OptionError` naming an unknown family, key or a value that is not allowed."""
+    if family not in FAMILIES:
+        raise OptionError(f"there is no family {family!r}; known are {', '.join(FAMILIES)}")
+    config_class, model_class = FAMILIES[family]
+    known = [field.name for field in fields(config_class)]
+    unknown = sorted(set(config) - set(known))
+    if unknown:
+        raise OptionError(f"model.{unknown[0]}: there is no such setting of {family}; known are {', '.join(known)}")
+    try:
+        checked = TypeAdapter(config_class).validate_python(dict(config))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(str(part) for part in problem["loc"])
+        raise OptionError(f"model.{key}: {problem['msg'].lower()} (got {problem['input']!r})") from error
+    return model_class(checked)
