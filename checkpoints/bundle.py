@@ -1,0 +1,278 @@
+"""The bundle: a folder with `bundle.json` and the ONNX graphs of one model (docs/contract.md).
+
+Reading trusts nothing: format, keys, types, sizes, hashes and the graphs' self-containedness are checked
+before anybody makes a session of them. Writing is atomic: a folder that carries the final name is complete.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from checkpoints.errors import ModelError
+from checkpoints.onnx_file import has_external_data
+
+FORMAT = "1.0"
+"""Format written by this version. Another major number is refused; a higher minor one only adds keys."""
+
+DESCRIPTION = "bundle.json"
+"""Name of the description inside the folder."""
+
+MODES = ("absolute", "relative", "disentangled")
+"""Every driving mode that a bundle may offer (`modes`)."""
+
+_REQUIRED_GRAPHS = ("source", "motion", "render")
+_GRAPHS = (*_REQUIRED_GRAPHS, "disentangle")
+_MAX_DESCRIPTION_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One ONNX file of a bundle."""
+
+    file: str
+    """Name inside the folder, without any path."""
+    sha256: str
+    """Lower-case hexadecimal."""
+    bytes: int
+    """Size of the file."""
+    precision: str
+    """"fp32", "fp16", "int8", ..."""
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    gflops: float | None = None
+    """Multiplications and additions of one frame, in 1e9; None where nobody counted."""
+
+
+def describe_graph(
+    file: str,
+    model: bytes,
+    *,
+    inputs: Sequence[str],
+    outputs: Sequence[str],
+    precision: str = "fp32",
+    gflops: float | None = None,
+) -> Graph:
+    """The entry of the serialised ONNX `model` that is to be stored as `file`."""
+    digest = hashlib.sha256(model).hexdigest()
+    return Graph(file, digest, len(model), precision, tuple(inputs), tuple(outputs), gflops)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What `bundle.json` says, plus the folder it was read from."""
+
+    name: str
+    family: str
+    """"tpsmm", "fomm", "mraa", "dam" or "dime"; the engine never looks at it."""
+    resolution: int
+    """Height and width in pixels of every picture that goes in and comes out."""
+    num_points: int
+    """K of `points` (B, K, 2)."""
+    jacobians: bool
+    """Whether motions carry a linear part (B, K, 2, 2)."""
+    modes: tuple[str, ...]
+    """Driving modes that make sense with this model, out of `MODES`."""
+    outputs: tuple[str, ...]
+    """Outputs of `render`; always "image", sometimes "flow" and "occlusion"."""
+    graphs: Mapping[str, Graph]
+    licence: str
+    """SPDX expression of the weights' licence."""
+    views: str = "one"
+    """"one" source picture, or "many" that the model fuses."""
+    parity: Mapping[str, Any] = field(default_factory=dict)
+    """How far the graphs are from the PyTorch model, as measured by the export."""
+    training: Mapping[str, Any] = field(default_factory=dict)
+    """Where the weights come from: data, steps, losses."""
+    format: str = FORMAT
+    folder: Path | None = field(default=None, compare=False)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Bundle:
+        """Read and verify the bundle in `folder`.
+
+        Raises `ModelError` when the folder or a file is missing, the format is unknown, a key is missing or
+        has the wrong type, a file's size or hash differs, or a graph refers to data outside its file.
+        """
+        folder = Path(folder)
+        bundle = _parse(_read_description(folder), folder)
+        for graph in bundle.graphs.values():
+            _check_file(folder / graph.file, graph)
+        return bundle
+
+    def path(self, graph: str) -> Path:
+        """File of `graph`. Raises `ModelError` when the bundle has no such graph or was not read from a
+        folder.
+        """
+        if graph not in self.graphs:
+            raise ModelError(f'The model "{self.name}" has no "{graph}" graph; it has {", ".join(self.graphs)}.')
+        if self.folder is None:
+            raise ModelError(f'The model "{self.name}" is not stored in a folder yet; write it, then load it.')
+        return self.folder / self.graphs[graph].file
+
+    def to_json(self) -> str:
+        """The text of `bundle.json`."""
+        values = asdict(self)
+        del values["folder"]
+        leading = {key: values.pop(key) for key in ("format", "name", "family")}
+        return json.dumps(leading | values, indent=2, ensure_ascii=False) + "\n"
+
+
+def write_bundle(folder: str | os.PathLike[str], bundle: Bundle, models: Mapping[str, bytes]) -> Bundle:
+    """Write `bundle` with the serialised ONNX `models` (graph name -> bytes) to `folder`, and load it from
+    there.
+
+    The folder is filled under another name beside its place and checked as any reader would check it; only
+    then does it take the name, replacing an older bundle. Raises `ModelError` when the description is
+    invalid, does not fit the models, or `folder` holds something that is not a bundle.
+    """
+    folder = Path(folder)
+    if folder.exists() and not (folder / DESCRIPTION).is_file() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ModelError(f"{folder} exists and is not a bundle; choose another folder.")
+    if set(models) != set(bundle.graphs):
+        raise ModelError(
+            f'The model "{bundle.name}" describes the graphs {sorted(bundle.graphs)}, not {sorted(models)}.'
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        _parse(json.loads(bundle.to_json()), aside)  # refuses file names that would leave the folder
+        for name, model in models.items():
+            (aside / bundle.graphs[name].file).write_bytes(model)
+        (aside / DESCRIPTION).write_text(bundle.to_json(), encoding="utf-8")
+        aside.chmod(0o755)  # mkdtemp makes folders that only their owner may enter
+        Bundle.load(aside)
+        if folder.exists():
+            older = aside.with_name(aside.name + "-older")
+            folder.rename(older)
+            aside.rename(folder)
+            shutil.rmtree(older)
+        else:
+            aside.rename(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return Bundle.load(folder)
+
+
+def _read_description(folder: Path) -> Any:
+    path = folder / DESCRIPTION
+    if not folder.is_dir():
+        raise ModelError(f"There is no model folder {folder}; check the path.")
+    if not path.is_file():
+        raise ModelError(f"{folder} holds no {DESCRIPTION}, so it is not a model; make one with `bunraku export`.")
+    if path.stat().st_size > _MAX_DESCRIPTION_BYTES:
+        raise ModelError(f"{path} is too large to be a model's description; fetch or export the model again.")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, OSError) as error:
+        raise ModelError(f"{path} is not readable JSON ({error}); fetch or export the model again.") from error
+
+
+def _parse(values: Any, folder: Path) -> Bundle:
+    """Turn the JSON of `folder` into a `Bundle`, checking every key; files are not touched."""
+    where = folder / DESCRIPTION
+    if not isinstance(values, dict):
+        raise ModelError(f"{where} must hold a JSON object; fetch or export the model again.")
+    version = _get(values, "format", str, where)
+    major, _, _ = version.partition(".")
+    if major != FORMAT.partition(".")[0]:
+        raise ModelError(f"{where} has format {version}, this program reads {FORMAT}; update bunraku or the model.")
+    graphs = {
+        name: _parse_graph(_get(values["graphs"], name, dict, where), name, where)
+        for name in _get(values, "graphs", dict, where)
+        if name in _GRAPHS  # a higher minor format may add graphs that this version has no use for
+    }
+    bundle = Bundle(
+        name=_get(values, "name", str, where),
+        family=_get(values, "family", str, where),
+        resolution=_get(values, "resolution", int, where),
+        num_points=_get(values, "num_points", int, where),
+        jacobians=_get(values, "jacobians", bool, where),
+        modes=_names(values, "modes", where),
+        outputs=_names(values, "outputs", where),
+        graphs=graphs,
+        licence=_get(values, "licence", str, where),
+        views=_get(values, "views", str, where),
+        parity=_get(values, "parity", dict, where),
+        training=_get(values, "training", dict, where),
+        format=version,
+        folder=folder,
+    )
+    _check_sense(bundle, where)
+    return bundle
+
+
+def _parse_graph(values: Any, name: str, where: Path) -> Graph:
+    what = f'graph "{name}": '
+    gflops = values.get("gflops")
+    if isinstance(gflops, bool) or not isinstance(gflops, int | float | None):
+        raise ModelError(f'{where} has a wrong value for {what}"gflops"; fetch or export the model again.')
+    graph = Graph(
+        file=_get(values, "file", str, where, what),
+        sha256=_get(values, "sha256", str, where, what),
+        bytes=_get(values, "bytes", int, where, what),
+        precision=_get(values, "precision", str, where, what),
+        inputs=_names(values, "inputs", where, what),
+        outputs=_names(values, "outputs", where, what),
+        gflops=gflops,
+    )
+    if not graph.file.endswith(".onnx") or graph.file != os.path.basename(graph.file) or "\\" in graph.file:
+        raise ModelError(f"{where} names the graph file {graph.file!r}; it must be a plain .onnx name in that folder.")
+    return graph
+
+
+def _check_sense(bundle: Bundle, where: Path) -> None:
+    missing = [name for name in _REQUIRED_GRAPHS if name not in bundle.graphs]
+    if missing:
+        raise ModelError(f"{where} lacks the graphs {', '.join(missing)}; fetch or export the model again.")
+    unknown = set(bundle.modes) - set(MODES)
+    checks = {
+        "resolution": 0 < bundle.resolution <= 8192,
+        "num_points": 0 < bundle.num_points <= 100_000,
+        "views": bundle.views in ("one", "many"),
+        "modes": bool(bundle.modes) and ("disentangle" in bundle.graphs or "disentangled" not in bundle.modes),
+        "outputs": "image" in bundle.outputs,
+    }
+    if bundle.format == FORMAT:
+        checks["modes"] &= not unknown
+    wrong = [key for key, fine in checks.items() if not fine]
+    if wrong:
+        raise ModelError(f"{where} has an impossible value for {', '.join(wrong)}; fetch or export the model again.")
+
+
+def _get(values: Mapping[str, Any], key: str, kind: type, where: Path, what: str = "") -> Any:
+    if key not in values:
+        raise ModelError(f'{where} lacks {what}"{key}"; fetch or export the model again.')
+    value = values[key]
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ModelError(f'{where} has a wrong type for {what}"{key}"; fetch or export the model again.')
+    return value
+
+
+def _names(values: Mapping[str, Any], key: str, where: Path, what: str = "") -> tuple[str, ...]:
+    names = _get(values, key, list, where, what)
+    if not all(isinstance(name, str) for name in names):
+        raise ModelError(f'{where} has a wrong type for {what}"{key}"; fetch or export the model again.')
+    return tuple(names)
+
+
+def _check_file(path: Path, graph: Graph) -> None:
+    try:
+        model = path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror}); fetch or export the model again.") from error
+    if len(model) != graph.bytes or hashlib.sha256(model).hexdigest() != graph.sha256:
+        raise ModelError(f"{path} is damaged or incomplete (size or hash differ); fetch or export the model again.")
+    try:
+        external = has_external_data(model)
+    except ValueError as error:
+        raise ModelError(f"{path} is not an ONNX graph ({error}); export the model again.") from error
+    if external:
+        raise ModelError(f"{path} refers to data outside its file; export the model into single files.")

@@ -1,0 +1,24 @@
+"""The engine: any picture, moved by any video, with numpy and ONNX Runtime and nothing else.
+
+from runtime import animate
+
+animation = animate("portrait.jpg", "driving.mp4", output="moving.mp4")
+"""
+
+from checkpoints.errors import BunrakuError, InputError, ModelError, OptionError, OutputError
+from runtime.animate import Animation, animate
+from runtime.engine import Animator, Engine
+from runtime.motion import Motion
+
+__all__ = [
+    "Animation",
+    "Animator",
+    "BunrakuError",
+    "Engine",
+    "InputError",
+    "ModelError",
+    "Motion",
+    "OptionError",
+    "OutputError",
+    "animate",
+]

@@ -1,0 +1,127 @@
+"""The `bunraku` command: finds the subcommands, and turns what goes wrong into one line and a status.
+
+Status 0: done; 2: the input, an option, the model or the output is at fault (one line on stderr says what);
+130: stopped by ctrl-C; 143: asked to terminate.
+"""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from types import FrameType
+from typing import NoReturn, Protocol
+
+from checkpoints.errors import BunrakuError, OptionError
+
+_BUILT_IN = {"animate": "runtime.commands.animate"}
+_EXTRAS = {"demo": "demo", "export": "export", "training": "train"}
+"""Which extra of the package installs what the commands of a folder need."""
+
+
+class Command(Protocol):
+    """What the module of a subcommand offers (docs/contract.md)."""
+
+    HELP: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None:
+        """Declare the options."""
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Do it; returns the exit status."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `bunraku` with `argv` (by default the process's own) and return the exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    _terminate_as_interrupt()
+    try:
+        return _run(words)
+    except BunrakuError as error:
+        print(f"bunraku: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("bunraku: stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has gone
+        sys.stdout = None  # nothing left to flush into
+        return 141
+
+
+class _Parser(argparse.ArgumentParser):
+    """Its complaints are one line like every other error."""
+
+    def error(self, message: str) -> NoReturn:
+        raise OptionError(f"{message} (see {self.prog} --help)")
+
+
+def _run(words: list[str]) -> int:
+    commands = _commands()
+    parser = _Parser(prog="bunraku", description="Any picture, moved by any video.")
+    parser.add_argument("--version", action="version", version=f"bunraku {_version()}")
+    choices = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
+    chosen = next((word for word in words if not word.startswith("-")), None)
+    module: Command | None = None
+    for name, path in sorted(commands.items()):
+        if name == chosen:  # only this one is imported: the others may need extras
+            module = _load(name, path)
+            text = module.HELP
+            module.add_arguments(choices.add_parser(name, help=text, description=text))
+        else:
+            choices.add_parser(name, help=None if chosen in commands else _help(name, path), add_help=False)
+    try:
+        args = parser.parse_args(words)
+    except SystemExit as end:  # --help and --version
+        return int(end.code or 0)
+    if module is None:
+        parser.print_help()
+        return 0
+    return module.run(args)
+
+
+def _commands() -> dict[str, str]:
+    """Name and module of every subcommand; without an installation, those of the engine."""
+    return _BUILT_IN | {point.name: point.value for point in entry_points(group="bunraku.commands")}
+
+
+def _load(name: str, path: str) -> Command:
+    try:
+        return import_module(path)
+    except ModuleNotFoundError as error:
+        folder = path.partition(".")[0]
+        if (error.name or "").partition(".")[0] == folder:
+            raise OptionError(f'"bunraku {name}" is not part of this installation.') from error
+        raise OptionError(
+            f'"bunraku {name}" needs {error.name}, which is not installed; install it with: '
+            f'pip install "bunraku[{_EXTRAS.get(folder, folder)}]"'
+        ) from error
+
+
+def _help(name: str, path: str) -> str:
+    """The line of a command in the overview, which must work without the extras."""
+    try:
+        return _load(name, path).HELP
+    except OptionError as error:
+        return str(error)
+
+
+def _version() -> str:
+    try:
+        return version("bunraku")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _terminate_as_interrupt() -> None:
+    """Let SIGTERM unwind the stack, so that ffmpeg is stopped and unfinished files are removed."""
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    try:
+        signal.signal(signal.SIGTERM, terminate)
+    except ValueError:
+        return  # not in the main thread: whoever runs us there handles signals

@@ -1,0 +1,1 @@
+"""The subcommands of `bunraku` that need nothing but the engine."""

@@ -1,0 +1,60 @@
+"""`bunraku animate`: move a picture as a video moves."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from checkpoints.errors import OptionError
+from runtime.animate import animate
+from runtime.engine import DEFAULT_MODEL
+from runtime.motion import MODES
+from runtime.picture import FITS
+from runtime.sessions import DEVICES
+from runtime.writer import EXTENSIONS
+
+HELP = "move a picture as a video moves"
+
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+SAMPLE = (ASSETS / "sample.jpg", ASSETS / "sample.mp4")
+SAMPLE_OUTPUT = Path("bunraku-sample.mp4")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; they are those of `runtime.animate`, with the same defaults."""
+    parser.epilog = "Without SOURCE and DRIVING it moves the bundled sample into ./" + str(SAMPLE_OUTPUT)
+    add = parser.add_argument
+    add("source", nargs="?", metavar="SOURCE", help="the picture to move")
+    add("driving", nargs="?", metavar="DRIVING", help="the video whose motion it takes")
+    where = f"where to write ({', '.join(EXTENSIONS)}); by default SOURCE-DRIVING.mp4 in the current folder"
+    add("-o", "--output", metavar="FILE", help=where)
+    add("--model", default=DEFAULT_MODEL, help="embedded model, folder, or owner/name on the Hub (%(default)s)")
+    modes = (
+        "relative: move as the video moves from its first frame on; absolute: take its poses as they are; "
+        "disentangled: its poses in the picture's own proportions (%(default)s)"
+    )
+    add("--mode", choices=MODES, default="relative", help=modes)
+    add("--device", choices=DEVICES, default="auto", help="where to compute (%(default)s)")
+    add("--strength", type=float, default=1.0, help="motion: 0 none, 1 all of it, 2 twice (%(default)s)")
+    add("--smoothing", type=float, default=0.0, help="against jitter, from 0 (off) to 1 (%(default)s)")
+    switch = argparse.BooleanOptionalAction
+    scale = "relative mode: fit the motion to the size of what is moved (on)"
+    add("--adapt-scale", action=switch, default=True, help=scale)
+    add("--fit", choices=FITS, default="crop", help="make pictures square by cropping or bars (%(default)s)")
+    add("--fps", type=float, help="frames a second; by default the video's own")
+    add("--progress", action=switch, default=True, help="show a bar on stderr (on)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Animate; the last line on stdout is the result's path. Returns 0, or raises a `BunrakuError`."""
+    options = {key: value for key, value in vars(args).items() if key != "command"}
+    source, driving, output = (options.pop(key) for key in ("source", "driving", "output"))
+    if source is None:
+        source, driving = SAMPLE
+        output = output or SAMPLE_OUTPUT
+    elif driving is None:
+        raise OptionError("A driving video is needed too: bunraku animate SOURCE DRIVING.")
+    output = output or Path(f"{Path(source).stem}-{Path(driving).stem}.mp4")
+    animation = animate(source, driving, output=output, **options)
+    print(animation.path)
+    return 0

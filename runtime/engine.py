@@ -1,0 +1,209 @@
+"""The engine: an opened model that many may share, and animators, each of which moves one source.
+
+animator = Animator("faces-lite")
+animator.set_source("portrait.jpg")
+for frame in camera:
+    show(animator.frame(frame))
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnxruntime as ort
+from PIL import Image
+
+from checkpoints.bundle import Bundle
+from checkpoints.errors import InputError, OptionError
+from checkpoints.registry import load_model
+from runtime.motion import MODES, Mode, Motion, absolute, check_strength, relative
+from runtime.picture import Bytes, Fit, Picture, check_fit, read_square
+from runtime.sessions import Device, Graph, open_graphs
+from runtime.smoothing import OneEuro
+
+DEFAULT_MODEL = "faces-lite"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A source picture, encoded once: everything that `render` needs of it."""
+
+    motion: Motion
+    """Of the V views."""
+    features: Mapping[str, ort.OrtValue]
+    """`feature_0` ... on the engine's device."""
+
+
+class Engine:
+    """The graphs of one model, opened on one device. Safe to share between threads and animators."""
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | Bundle = DEFAULT_MODEL,
+        *,
+        device: Device = "auto",
+        threads: int | None = None,
+    ) -> None:
+        """Open `model` (embedded name, folder, or Hub name; see `checkpoints.registry.load_model`).
+
+        `threads` for the CPU's share of the work defaults to the cores that this process may use. Raises
+        `ModelError` when the model or the device is not to be had.
+        """
+        self.bundle = model if isinstance(model, Bundle) else load_model(model)
+        self._graphs = open_graphs(self.bundle, device, threads)
+
+    @property
+    def device(self) -> str:
+        """Where the graphs really run: "cpu" or "cuda"."""
+        return self._graphs["render"].device
+
+    @property
+    def resolution(self) -> int:
+        """Height and width of the frames that go in and come out, in pixels."""
+        return self.bundle.resolution
+
+    @property
+    def batch(self) -> int:
+        """Frames a call that this device is kept busy with; more would only take memory."""
+        return 8 if self.device == "cuda" else 4
+
+    def encode(self, pictures: Bytes) -> Source:
+        """Everything about the source; `pictures` uint8 (V, R, R, 3), V = 1 unless the model fuses views."""
+        if len(pictures) != 1 and self.bundle.views == "one":
+            raise OptionError(
+                f'The model "{self.bundle.name}" takes one source picture, not {len(pictures)}; give one.'
+            )
+        found = self._graphs["source"]({"image": pictures})
+        render = self._graphs["render"]
+        features = {name: render.place(value) for name, value in found.items() if name.startswith("feature_")}
+        return Source(_motion(found), features)
+
+    def detect(self, frames: Bytes) -> Motion:
+        """The motion of `frames`, uint8 (B, R, R, 3)."""
+        return _motion(self._graphs["motion"]({"frame": frames}))
+
+    def disentangle(self, source: Motion, driving: Motion) -> Motion:
+        """`driving`'s pose in the shape of `source` (one frame). Only with a model that offers the mode."""
+        graph = self._graphs["disentangle"]
+        found = graph(_wanted(graph, _parts("source", source) | _parts("driving", driving)))
+        return Motion(found["points"], found.get("jacobians"), driving.covariances)
+
+    def render(self, source: Source, driving: Motion) -> Bytes:
+        """The source in the poses of `driving`: uint8 (B, R, R, 3)."""
+        graph = self._graphs["render"]
+        feeds = dict(source.features) | _parts("source", source.motion) | _parts("driving", driving)
+        return graph(_wanted(graph, feeds), ["image"])["image"]
+
+    def check_mode(self, mode: str) -> None:
+        """Raises `OptionError` unless this model offers the driving `mode`."""
+        check_mode(mode)
+        if mode not in self.bundle.modes:
+            raise OptionError(
+                f'The model "{self.bundle.name}" has no mode "{mode}"; it has {", ".join(self.bundle.modes)}.'
+            )
+
+
+class Animator:
+    """One source moved by one stream of driving frames: one frame in, one frame out. Not for several
+    threads.
+    """
+
+    def __init__(
+        self,
+        engine: Engine | str | os.PathLike[str] = DEFAULT_MODEL,
+        *,
+        mode: Mode = "relative",
+        device: Device = "auto",
+        strength: float = 1.0,
+        smoothing: float = 0.0,
+        adapt_scale: bool = True,
+        fit: Fit = "crop",
+        fps: float = 25.0,
+    ) -> None:
+        """`engine`: an opened one to share, or a model's name or folder to open on `device`.
+
+        `mode`, `strength` (0 = still, 1 = as driven, more = exaggerated) and `adapt_scale` are explained in
+        `runtime.motion`; `smoothing` in [0, 1] in `runtime.smoothing`, for which `fps` tells the frames'
+        rate. `fit` says how pictures become square. Raises `OptionError` and `ModelError`.
+        """
+        check_mode(mode)
+        check_strength(strength)
+        check_fit(fit)
+        self._smooth = OneEuro(smoothing, fps)
+        self.engine = engine if isinstance(engine, Engine) else Engine(engine, device=device)
+        self.engine.check_mode(mode)
+        self.mode = mode
+        self.strength = strength
+        self.adapt_scale = adapt_scale
+        self.fit = fit
+        self._source: Source | None = None
+        self._reference: Motion | None = None
+
+    def set_source(self, picture: Picture | Sequence[Picture]) -> None:
+        """Choose what to move (a list of views for models that fuse several) and start a new stream."""
+        views = source_views(picture)
+        squares = [read_square(view, self.engine.resolution, self.fit) for view in views]
+        self._source = self.engine.encode(np.stack(squares))
+        self.reset()
+
+    def reset(self) -> None:
+        """Start a new stream: the next frame becomes the reference of the relative mode."""
+        self._reference = None
+        self._smooth.reset()
+
+    def frame(self, picture: Picture) -> Bytes:
+        """The source in the pose of one driving frame: uint8 (R, R, 3) in RGB."""
+        return self.frames(read_square(picture, self.engine.resolution, self.fit)[None])[0]
+
+    def frames(self, squares: Bytes) -> Bytes:
+        """The same for the next frames of the stream at once, all uint8 (B, R, R, 3) and of the model's
+        size.
+        """
+        if self._source is None:
+            raise InputError("There is no source picture yet; call set_source first.")
+        driving = self._smooth(self.engine.detect(squares))
+        return self.engine.render(self._source, self._drive(self._source.motion[:1], driving))
+
+    def _drive(self, source: Motion, driving: Motion) -> Motion:
+        """The motion to render, by the driving mode."""
+        if self.mode == "relative":
+            if self._reference is None:
+                self._reference = driving[:1]
+            return relative(source, driving, self._reference, strength=self.strength, adapt_scale=self.adapt_scale)
+        if self.mode == "disentangled":
+            driving = self.engine.disentangle(source, driving)
+        return absolute(source, driving, strength=self.strength)
+
+
+def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:
+    """The pictures of a source, which is one or a list of them. Raises `InputError` when there is none."""
+    views = [source] if isinstance(source, str | os.PathLike | Image.Image | np.ndarray) else source
+    if not isinstance(views, Sequence):
+        raise InputError(f"The source is {type(source).__name__}; give a file, a Pillow image or an array.")
+    if not views:
+        raise InputError("The list of source pictures is empty; give at least one.")
+    return list(views)
+
+
+def check_mode(mode: str) -> None:
+    """Raises `OptionError` unless `mode` is a driving mode."""
+    if mode not in MODES:
+        raise OptionError(f'There is no mode "{mode}"; choose one of {", ".join(MODES)}.')
+
+
+def _motion(found: Mapping[str, np.ndarray]) -> Motion:
+    return Motion(found["points"], found.get("jacobians"), found.get("covariances"))
+
+
+def _parts(role: str, motion: Motion) -> dict[str, np.ndarray]:
+    """The parts of `motion` under the names that the graphs give to those of the source or driving frame."""
+    parts = {"points": motion.points, "jacobians": motion.jacobians, "covariances": motion.covariances}
+    return {f"{role}_{name}": value for name, value in parts.items() if value is not None}
+
+
+def _wanted(graph: Graph, feeds: Mapping[str, np.ndarray | ort.OrtValue]) -> dict[str, np.ndarray | ort.OrtValue]:
+    """Those of `feeds` that `graph` declares; a family's networks need not use every part of a motion."""
+    return {name: value for name, value in feeds.items() if name in graph.inputs}

@@ -1,0 +1,115 @@
+"""Running the ffmpeg that imageio-ffmpeg carries, such that it never outlives us and its words are kept."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+# Only containers that hold their frames themselves. Playlists (HLS, concat, image2 patterns) could name any
+# other file of the machine or the network, which matters where strangers upload videos.
+_CONTAINERS = (
+    "mov,matroska,avi,gif,apng,webp_anim,webp_pipe,png_pipe,jpeg_pipe,mpegts,mpeg,mpegvideo,h264,hevc,ivf,flv,asf,ogg,"
+    "m4v,mjpeg,mxf,nut,yuv4mpegpipe,rm,dv,vob,wtv"
+)
+
+
+@cache
+def executable() -> str:
+    """Path of the ffmpeg program."""
+    import imageio_ffmpeg  # here: unpacking its resources costs time that only videos need
+
+    return imageio_ffmpeg.get_ffmpeg_exe()
+
+
+def read_arguments(path: Path) -> list[str]:
+    """Arguments that make the file `path` an input; nothing but this one file can be opened through it."""
+    return ["-protocol_whitelist", "file", "-format_whitelist", _CONTAINERS, "-i", f"file:{path.absolute()}"]
+
+
+class Ffmpeg:
+    """One run of ffmpeg. Leaving the `with` block ends it, however it is left.
+
+    It runs in a process group of its own: ctrl-C reaches us alone, and we decide how to end it.
+    """
+
+    def __init__(self, arguments: Sequence[str], *, stdin: bool = False, stdout: bool = False) -> None:
+        # A file and not a pipe: nobody has to read it while the frames flow.
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
+        command = [executable(), "-hide_banner", "-loglevel", "error", *arguments]
+        if not stdin:
+            command.insert(1, "-nostdin")
+        try:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+                stdout=subprocess.PIPE if stdout else subprocess.DEVNULL,
+                stderr=self._log,
+                bufsize=0,
+                **_own_group(),
+            )
+        except BaseException:
+            self._log.close()
+            raise
+
+    def __enter__(self) -> Ffmpeg:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def stdin(self) -> IO[bytes]:
+        """The open pipe into ffmpeg; only with `stdin=True`."""
+        if self.process.stdin is None:
+            raise RuntimeError("ffmpeg was started without stdin")
+        return self.process.stdin
+
+    @property
+    def stdout(self) -> IO[bytes]:
+        """The open pipe out of ffmpeg; only with `stdout=True`."""
+        if self.process.stdout is None:
+            raise RuntimeError("ffmpeg was started without stdout")
+        return self.process.stdout
+
+    def log(self) -> str:
+        """Everything that ffmpeg has said so far."""
+        self._log.seek(0)
+        return self._log.read().decode("utf-8", "replace")
+
+    def complaint(self) -> str:
+        """The first thing that ffmpeg complained about, without the prefix that names its component."""
+        lines = [line for line in self.log().splitlines() if line.strip()]
+        return lines[0].rpartition("] ")[2].rstrip(".") if lines else "no reason given"
+
+    def finish(self) -> int:
+        """Close the pipe in, wait for ffmpeg to end by itself, and return its status."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
+        return self.process.wait()
+
+    def close(self) -> None:
+        """End it at once if it still runs, and let go of pipes and log. May be called again."""
+        if self.process.poll() is None:
+            self.process.kill()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        self.process.wait()
+        if not self._log.closed:
+            self._log.close()
+
+
+def _own_group() -> dict[str, Any]:
+    if hasattr(subprocess, "CREATE_NEW_PROCESS_GROUP"):  # Windows
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+    return {"process_group": 0}

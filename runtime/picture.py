@@ -1,0 +1,144 @@
+"""Pictures in: any file, Pillow image or array becomes the model's square of RGB bytes, never stretched."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from checkpoints.errors import InputError, OptionError
+
+Fit = Literal["crop", "pad"]
+FITS: tuple[str, ...] = get_args(Fit)
+Bytes = NDArray[np.uint8]
+Picture = str | os.PathLike[str] | Image.Image | NDArray[np.generic]
+"""A file, a Pillow image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8 in RGB order."""
+
+MIN_SIDE = 16
+"""Pictures and videos narrower or lower than this many pixels are refused: there is nothing to move in
+them.
+"""
+
+MAX_PIXELS = 120_000_000
+"""Larger pictures are refused before they are unpacked (the largest phone cameras give 108 million pixels).
+"""
+
+
+def read_square(picture: Picture, size: int, fit: Fit = "crop") -> Bytes:
+    """`picture` as uint8 (size, size, 3) in RGB.
+
+    Orientation (EXIF) is applied, transparency becomes white, 16-bit and grey values are scaled to 8-bit
+    RGB. "crop" keeps the largest centred square, "pad" keeps everything and adds black bars. Raises
+    `InputError` when the picture cannot be read, is too small or too large, and `OptionError` for an
+    unknown `fit`.
+    """
+    check_fit(fit)
+    if isinstance(picture, np.ndarray):
+        name, image = "The array", _from_array(picture)
+    elif isinstance(picture, Image.Image):
+        name, image = "The picture", picture
+        _check_size(image, name)
+    else:
+        name = str(picture)
+        image = _open(Path(picture), size)
+    image = _to_rgb(image, name)
+    if image.size == (size, size):
+        return np.asarray(image)
+    width, height = image.size
+    if fit == "crop":
+        side = min(width, height)
+        left, top = (width - side) / 2, (height - side) / 2
+        box = (left, top, left + side, top + side)
+        return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
+    return np.asarray(ImageOps.pad(image, (size, size), Image.Resampling.BICUBIC, color="black"))
+
+
+def check_fit(fit: str) -> None:
+    """Raises `OptionError` unless `fit` is one of `FITS`."""
+    if fit not in FITS:
+        raise OptionError(f'There is no fit "{fit}"; choose one of {", ".join(FITS)}.')
+
+
+def check_file(path: Path) -> None:
+    """Raises `InputError` unless `path` is a file that can be opened."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; give a file.")
+    if not path.exists():
+        raise InputError(f"{path} does not exist; check the path.")
+    if not os.access(path, os.R_OK):
+        raise InputError(f"{path} may not be read; check its permissions.")
+
+
+def _open(path: Path, size: int) -> Image.Image:
+    check_file(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked instead
+            image = Image.open(path)
+        _check_size(image, str(path))
+        # JPEG can be unpacked at a fraction of its size, which is much faster; never below four times the
+        # target, so that the resampling filter still decides what the picture looks like.
+        image.draft("RGB", (4 * size, 4 * size))
+        image.load()
+    except Image.DecompressionBombError as error:
+        raise InputError(_too_large(str(path))) from error
+    except UnidentifiedImageError as error:
+        hint = " (HEIC photos must be saved as JPEG first)" if path.suffix.lower() in (".heic", ".heif") else ""
+        raise InputError(f"{path} is not a picture that can be read{hint}; use JPEG, PNG or WebP.") from error
+    except (OSError, ValueError, SyntaxError) as error:  # Pillow's decoders raise all three on damaged files
+        raise InputError(f"{path} is damaged ({error}); save the picture again.") from error
+    return image
+
+
+def _from_array(array: NDArray[np.generic]) -> Image.Image:
+    shape_fits = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
+    if array.dtype != np.uint8 or not shape_fits:
+        raise InputError(
+            f"The picture is an array of {array.dtype} with shape {array.shape}; "
+            "give uint8 of shape (height, width, 3)."
+        )
+    if not array.size:
+        raise InputError(f"The picture is an empty array with shape {array.shape}; give a picture.")
+    image = Image.fromarray(array)
+    _check_size(image, "The array")
+    return image
+
+
+def _check_size(image: Image.Image, name: str) -> None:
+    width, height = image.size
+    if min(width, height) < MIN_SIDE:
+        raise InputError(f"{name} has {width}x{height} pixels; at least {MIN_SIDE}x{MIN_SIDE} are needed.")
+    if width * height > MAX_PIXELS:
+        raise InputError(_too_large(name))
+
+
+def _too_large(name: str) -> str:
+    return f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels; make it smaller."
+
+
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    """Upright, opaque, 8 bits, three channels."""
+    # A damaged EXIF block says nothing about which way is up, but the pixels are fine.
+    with contextlib.suppress(ValueError, OSError, SyntaxError, TypeError, KeyError):
+        image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _to_8_bits(image, name)
+    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        opaque = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(opaque, image.convert("RGBA")).convert("RGB")
+    return image.convert("RGB")
+
+
+def _to_8_bits(image: Image.Image, name: str) -> Image.Image:
+    """Grey pictures of 16 bits ("I;16", "I") or floats in [0, 1]; Pillow's own conversion would clip them."""
+    values = np.asarray(image, dtype=np.float64)
+    if not np.isfinite(values).all():
+        raise InputError(f"{name} holds values that are not numbers; save the picture again.")
+    scale = 255.0 if image.mode == "F" else 255.0 / 65535.0
+    return Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))

@@ -1,0 +1,154 @@
+"""Videos in: what a file holds, and its frames as the model's square, one after another."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from checkpoints.errors import InputError
+from runtime.ffmpeg import Ffmpeg, read_arguments
+from runtime.picture import MIN_SIDE, Bytes, Fit, check_file, check_fit
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What is known of a video before its frames are read."""
+
+    path: Path
+    width: int
+    """Of the upright picture (rotation applied), in the file's pixels."""
+    height: int
+    rate: Fraction
+    """Frames a second, exact (30000/1001, not 29.97)."""
+    duration: float | None
+    """In seconds, of the whole file; None where the container does not say."""
+    audio: str | None
+    """Codec of the first audio stream, None where there is no sound."""
+
+    @property
+    def frames(self) -> int | None:
+        """Expected number of frames, for progress bars; None where the duration is unknown."""
+        return None if self.duration is None else max(1, round(self.duration * self.rate))
+
+
+def probe(path: Path) -> VideoInfo:
+    """Facts about the video `path`, by decoding its first frame.
+
+    Raises `InputError` when it is missing, a folder, no video, cut short, has no frames or is too small.
+    """
+    check_file(path)
+    arguments = ["-loglevel", "info", *read_arguments(path), "-map", "0:v:0", "-frames:v", "1"]
+    # The frame CRC format states time base and size of what would be decoded, as exact numbers.
+    with Ffmpeg([*arguments, "-fps_mode", "cfr", "-f", "framecrc", "pipe:1"], stdout=True) as ffmpeg:
+        listing = ffmpeg.stdout.read().decode("utf-8", "replace")
+        ffmpeg.finish()
+        log = ffmpeg.log()
+    size = re.search(r"^#dimensions 0: (\d+)x(\d+)", listing, re.MULTILINE)
+    base = re.search(r"^#tb 0: (\d+)/(\d+)", listing, re.MULTILINE)
+    if size is None or base is None or not re.search(r"^0,", listing, re.MULTILINE):
+        raise InputError(f"{path} is not a video that can be read ({_reason(log)}); use another file.")
+    width, height = int(size[1]), int(size[2])
+    if min(width, height) < MIN_SIDE:
+        raise InputError(f"{path} has {width}x{height} pixels; at least {MIN_SIDE}x{MIN_SIDE} are needed.")
+    header = log.partition("Output #0")[0]
+    audio = re.search(r"Stream #0:\d+.*: Audio: (\w+)", header)
+    return VideoInfo(
+        path=path,
+        width=width,
+        height=height,
+        rate=_rate(Fraction(int(base[2]), int(base[1])), header),
+        duration=_duration(header),
+        audio=audio[1] if audio else None,
+    )
+
+
+def read_frames(
+    video: VideoInfo, size: int | None = None, fit: Fit = "crop", rate: Fraction | None = None
+) -> Iterator[Bytes]:
+    """The frames of `video` in order, each uint8 (size, size, 3) in RGB, decoded as they are asked for.
+
+    Rotation and the shape of the pixels are applied. "crop" keeps the largest centred square, "pad" adds
+    black bars. `size` None gives whole frames (height, width, 3). Frames come at the constant `rate`, by
+    default the video's own: what a phone recorded at an uneven rate is evened out, so that it stays with
+    its sound. Raises `InputError` when decoding fails or gives no frame at all.
+    """
+    check_fit(fit)
+    height, width = (video.height, video.width) if size is None else (size, size)
+    arguments = [
+        *read_arguments(video.path),
+        *("-map", "0:v:0", "-r", str(rate or video.rate), "-fps_mode", "cfr"),
+        *("-vf", f"scale={width}:{height}" if size is None else _square(size, fit)),
+        *("-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1"),
+    ]
+    count = 0
+    with Ffmpeg(arguments, stdout=True) as ffmpeg:
+        while True:
+            frame = np.empty((height, width, 3), np.uint8)
+            if not _fill(ffmpeg, memoryview(frame.data).cast("B")):
+                break
+            count += 1
+            yield frame
+        status = ffmpeg.finish()
+        if status != 0 or count == 0:
+            raise InputError(f"{video.path} cannot be decoded ({ffmpeg.complaint()}); use another file.")
+
+
+def _fill(ffmpeg: Ffmpeg, buffer: memoryview) -> bool:
+    """Fill `buffer` from ffmpeg; False at the end of the video."""
+    while buffer:
+        count = ffmpeg.stdout.readinto(buffer)  # type: ignore[attr-defined]  # a raw pipe has it
+        if not count:
+            return False
+        buffer = buffer[count:]
+    return True
+
+
+def _square(size: int, fit: Fit) -> str:
+    """The filter from upright frames to the model's square."""
+    even = "scale=trunc(iw*sar+0.5):ih,setsar=1"  # pixels that are not square; nothing to do where they are
+    if fit == "crop":
+        return f"{even},crop='min(iw,ih)':'min(iw,ih)':exact=1,scale={size}:{size}:flags=bicubic+accurate_rnd"
+    return (
+        f"{even},scale={size}:{size}:force_original_aspect_ratio=decrease:flags=bicubic+accurate_rnd,"
+        f"pad={size}:{size}:(ow-iw)/2:(oh-ih)/2:black"
+    )
+
+
+def _rate(constant: Fraction, header: str) -> Fraction:
+    """The rate to read at: `constant` as ffmpeg guesses it, unless the frames are far fewer than that.
+
+    A screen recording may tick at 1000 or 90000 a second and hold 30 frames; repeating frames up to the
+    tick would render each of them many times.
+    """
+    stated = re.search(r"Video: .*?([\d.]+)(k?) fps", header)
+    if stated is None:
+        return constant
+    mean = Fraction(stated[1]) * (1000 if stated[2] else 1)
+    if not mean or constant <= mean * Fraction(3, 2):
+        return constant
+    ntsc = Fraction(round(mean * 1001 / 1000) * 1000, 1001)
+    return ntsc if mean.denominator != 1 and abs(mean - ntsc) < Fraction(1, 100) else mean
+
+
+def _duration(header: str) -> float | None:
+    stated = re.search(r"Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)", header)
+    if stated is None:
+        return None
+    return int(stated[1]) * 3600 + int(stated[2]) * 60 + float(stated[3])
+
+
+def _reason(log: str) -> str:
+    """The most telling line of what ffmpeg said about a file that it could not read."""
+    known = {
+        "moov atom not found": "its index is missing, it was cut short",
+        "matches no streams": "it holds no moving picture",
+        "Invalid data found": "it is damaged or not a video",
+        "not in the whitelist": "this kind of file is not accepted",
+        "No JPEG data": "it is damaged or not a video",
+    }
+    return next((words for sign, words in known.items() if sign in log), "it holds no frames")

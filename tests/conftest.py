@@ -1,0 +1,30 @@
+"""Fixtures for every package; being here also lets the tests import the modules beside this file."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import toy_bundle
+
+
+@pytest.fixture(scope="session")
+def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the toy bundle (points only, every driving mode)."""
+    folder = tmp_path_factory.mktemp("models") / "toy"
+    toy_bundle.build(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_affine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the toy bundle with jacobians and covariances."""
+    folder = tmp_path_factory.mktemp("models") / "toy-affine"
+    toy_bundle.build(folder, affine=True)
+    return folder
+
+
+@pytest.fixture
+def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty current folder."""
+    monkeypatch.chdir(tmp_path)
+    yield tmp_path
