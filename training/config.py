@@ -39,7 +39,7 @@ class Data:
     """Where pairs of frames come from."""
 
     kind: Literal["shards", "clips", "synth"]
-    """`shards`: packed synthetic clips with truth; `clips`: videos or folders of frames; `synth`: rendered on the fly."""
+    """Packed synthetic clips with truth, videos or folders of frames, or heads rendered on the fly."""
     path: str = ""
     """Folder of the shards or clips; nothing for `synth`."""
     test_path: str = ""

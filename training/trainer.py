@@ -160,7 +160,7 @@ class Trainer:
             bad = bad + 1 if broken else 0
             if bad >= NON_FINITE_LIMIT:
                 raise TrainingError(
-                    f"step {step} of stage {stage.name!r}: the loss {broken[0]!r} is not a finite number {bad} times in "
+                    f"step {step} of stage {stage.name!r}: the loss {broken[0]!r} is not finite {bad} times in "
                     f"a row; the last good state is kept in {self.state_path.name}: lower the learning rate or clip"
                 )
             self.position.step += 1

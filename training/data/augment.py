@@ -28,7 +28,7 @@ class PairAugment:
     def __call__(self, batch: Sample) -> Sample:
         """The batch with float pictures, augmented. Randomness comes from torch's global generator."""
         batch = dict(batch)
-        pictures = [name for name in ("source", "driving", "target") if name in batch]
+        pictures: list[str] = [name for name in ("source", "driving", "target") if name in batch]
         for name in pictures:
             batch[name] = batch[name].float().div_(255)
         if self.config.flip > 0:

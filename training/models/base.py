@@ -33,11 +33,9 @@ class Motion:
 
 
 @dataclass
-class Rendered:
-    """The result of one pass of the motion network and the generator."""
+class DenseMotion:
+    """What the motion network makes of the sparse motions of source and driving frame."""
 
-    image: Tensor
-    """(B, 3, H, W) in [0, 1]."""
     flow: Tensor
     """(B, h, w, 2), backward, driving to source."""
     occlusions: list[Tensor]
@@ -45,7 +43,15 @@ class Rendered:
     masks: Tensor
     """(B, K + 1, h, w), softmax over the candidate motions, background first."""
     extra: dict[str, Any] = field(default_factory=dict)
-    """What only losses and drawings need: sparse flows, warped sources, warped features."""
+    """What only losses and drawings need: sparse flows, warped sources."""
+
+
+@dataclass
+class Rendered(DenseMotion):
+    """A dense motion and the picture that the generator made with it."""
+
+    image: Tensor = field(kw_only=True)
+    """(B, 3, H, W) in [0, 1]."""
 
 
 class MotionModel(nn.Module, ABC):
@@ -67,6 +73,24 @@ class MotionModel(nn.Module, ABC):
         """Everything that `render` needs of the source and that does not depend on the driving frame."""
 
     @abstractmethod
+    def move(
+        self,
+        features: tuple[Tensor, ...],
+        source: Motion,
+        driving: Motion,
+        background: Tensor | None = None,
+        spline_dropout: float = 0.0,
+    ) -> DenseMotion:
+        """The dense motion from the driving pose to the source.
+
+        `features` as returned by `encode`, with batch size 1 or B; `background` (B, 3, 3) maps homogeneous driving
+        coordinates to the source, identity when None. `spline_dropout` is TPSMM's, ignored by other families.
+        """
+
+    @abstractmethod
+    def generate(self, features: tuple[Tensor, ...], motion: DenseMotion) -> Tensor:
+        """The source in the driving pose, (B, 3, H, W) in [0, 1]: warps and completes the features."""
+
     def render(
         self,
         features: tuple[Tensor, ...],
@@ -75,11 +99,9 @@ class MotionModel(nn.Module, ABC):
         background: Tensor | None = None,
         spline_dropout: float = 0.0,
     ) -> Rendered:
-        """The source in the driving pose.
-
-        `features` as returned by `encode`, with batch size 1 or B; `background` (B, 3, 3) maps homogeneous driving
-        coordinates to the source, identity when None. `spline_dropout` is TPSMM's, ignored by other families.
-        """
+        """`move`, then `generate`."""
+        motion = self.move(features, source, driving, background, spline_dropout)
+        return Rendered(**vars(motion), image=self.generate(features, motion))
 
     @property
     def has_disentangle(self) -> bool:

@@ -26,7 +26,7 @@ def build(family: str, config: Mapping[str, Any]) -> MotionModel:
     if unknown:
         raise OptionError(f"model.{unknown[0]}: there is no such setting of {family}; known are {', '.join(known)}")
     try:
-        checked = TypeAdapter(config_class).validate_python(dict(config))
+        checked: Any = TypeAdapter(config_class).validate_python(dict(config))
     except ValidationError as error:
         problem = error.errors()[0]
         key = ".".join(str(part) for part in problem["loc"])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.models.sampling import full_precision
+
 
 class _BasicBlock(nn.Module):
     def __init__(self, inputs: int, outputs: int, stride: int) -> None:
@@ -48,7 +50,6 @@ class ResNet18(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
-        if self.pool == 1:
-            return self.fc(x.mean((2, 3)))
-        x = F.avg_pool2d(x, x.shape[-1] // self.pool)
-        return self.fc(x.flatten(1))
+        pooled = x.mean((2, 3)) if self.pool == 1 else F.avg_pool2d(x, x.shape[-1] // self.pool).flatten(1)
+        with full_precision(x):
+            return self.fc(pooled.float())

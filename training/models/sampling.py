@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+
+def full_precision(like: Tensor) -> AbstractContextManager[object]:
+    """Switches mixed precision off: coordinates need more than the eight bits of bfloat16."""
+    return torch.autocast(like.device.type, enabled=False)
 
 
 def coordinate_grid(height: int, width: int, like: Tensor) -> Tensor:

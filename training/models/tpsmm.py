@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -10,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checkpoints.errors import OptionError
-from training.models.base import Motion, MotionModel, Rendered
+from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.blocks import DownBlock, Hourglass, Norm, ResBlock, SameBlock, UpBlock
 from training.models.disentangle import DisentangleNetwork
 from training.models.resnet import ResNet18
@@ -18,6 +19,7 @@ from training.models.sampling import (
     antialias_kernel,
     antialias_reduce,
     coordinate_grid,
+    full_precision,
     gaussian_heatmaps,
     reduce_with,
     resize_flow,
@@ -122,7 +124,7 @@ class BackgroundPredictor(nn.Module):
         return torch.cat([affine, last.expand(affine.shape[0], 1, 3)], 1)
 
 
-class DenseMotion(nn.Module):
+class DenseMotionNetwork(nn.Module):
     """Blends the candidate motions into one flow and predicts occlusion at every scale."""
 
     def __init__(self, config: TPSMMConfig) -> None:
@@ -186,7 +188,8 @@ class DenseMotion(nn.Module):
         """
         size = small.shape[-1]
         batch = driving.shape[0]
-        candidates = self.candidates(source, driving, background, size)
+        with full_precision(driving):
+            candidates = self.candidates(source, driving, background, size)
         count = candidates.shape[1]
         heat = gaussian_heatmaps(driving, size, size) - gaussian_heatmaps(source, size, size)
         # The candidates are stacked along the height, so that one sampling of one picture serves them all.
@@ -194,8 +197,9 @@ class DenseMotion(nn.Module):
         warped = warp(small.expand(batch, -1, -1, -1), tall, self.config.align_corners)
         warped = warped.unflatten(2, (count, size)).transpose(1, 2)  # (B, K + 1, 3, m, m)
         maps = self.hourglass(torch.cat([torch.zeros_like(heat[:, :1]), heat, warped.flatten(1, 2)], 1))
-        masks = _softmax_with_dropout(self.maps(maps[-1]), spline_dropout if self.training else 0.0)
-        flow = torch.einsum("bkhw,bkhwc->bhwc", masks, candidates)
+        masks = _softmax_with_dropout(self.maps(maps[-1]).float(), spline_dropout if self.training else 0.0)
+        with full_precision(driving):
+            flow = torch.einsum("bkhw,bkhwc->bhwc", masks, candidates)
         return flow, self._occlusions(maps), masks, candidates, warped
 
     def _occlusions(self, maps: list[Tensor]) -> list[Tensor]:
@@ -204,7 +208,7 @@ class DenseMotion(nn.Module):
         for block in self.up:
             x = block(x)
             inputs.append(x)
-        return [torch.sigmoid(head(x)) for head, x in zip(self.occlusion, inputs, strict=True)]
+        return [torch.sigmoid(head(x).float()) for head, x in zip(self.occlusion, inputs, strict=True)]
 
 
 class _AntialiasBuffer(nn.Module):
@@ -246,9 +250,7 @@ class InpaintingNetwork(nn.Module):
             min(config.max_features, config.block_expansion * 2**level) for level in range(config.num_down_blocks + 1)
         ]
         self.first = SameBlock(3, widths[0], norm, kernel=7)
-        self.down_blocks = nn.ModuleList(
-            DownBlock(before, after, norm) for before, after in zip(widths[:-1], widths[1:], strict=True)
-        )
+        self.down_blocks = nn.ModuleList(DownBlock(before, after, norm) for before, after in pairwise(widths))
         up, residual = [], []
         channels = widths[-1]
         for level, (width, blocks) in enumerate(zip(reversed(widths[:-1]), config.res_blocks, strict=True)):
@@ -294,7 +296,7 @@ class InpaintingNetwork(nn.Module):
             if level < len(self.up_blocks) - 1:
                 x = torch.cat([x, warped[level + 1]], 1)
         x = x * (1 - finest) + warped[-1]
-        painted = torch.sigmoid(self.final(x))
+        painted = torch.sigmoid(self.final(x).float())
         align = self.config.align_corners
         moved = warp(source.expand(flow.shape[0], -1, -1, -1), resize_flow(flow, source.shape[-2:], align), align)
         return painted * (1 - finest) + moved * finest
@@ -310,7 +312,7 @@ class TPSMM(MotionModel):
         self.config: Any = config
         self.align_corners = config.align_corners
         self.kp_detector = KeypointDetector(config)
-        self.dense_motion_network = DenseMotion(config)
+        self.dense_motion_network = DenseMotionNetwork(config)
         self.inpainting_network = InpaintingNetwork(config)
         self.avd_network: DisentangleNetwork | None = None
         if config.disentangle:
@@ -327,33 +329,35 @@ class TPSMM(MotionModel):
         small = self.dense_motion_network.down(image, self.config.motion_size)
         return (small, *self.inpainting_network.encode(image), image)
 
-    def render(
+    def move(
         self,
         features: tuple[Tensor, ...],
         source: Motion,
         driving: Motion,
         background: Tensor | None = None,
         spline_dropout: float = 0.0,
-    ) -> Rendered:
-        """See `MotionModel.render`."""
-        small, *maps, image = features
+    ) -> DenseMotion:
+        """See `MotionModel.move`."""
         flow, occlusions, masks, candidates, warped = self.dense_motion_network(
-            small, source.points, driving.points, background, spline_dropout
+            features[0], source.points, driving.points, background, spline_dropout
         )
-        result = self.inpainting_network(maps, image, flow, occlusions)
-        extra = {"sparse_flows": candidates, "warped_sources": warped}
-        return Rendered(result, flow, occlusions, masks, extra)
+        return DenseMotion(flow, occlusions, masks, {"sparse_flows": candidates, "warped_sources": warped})
+
+    def generate(self, features: tuple[Tensor, ...], motion: DenseMotion) -> Tensor:
+        """See `MotionModel.generate`."""
+        _, *maps, image = features
+        return self.inpainting_network(maps, image, motion.flow, motion.occlusions)
 
     def warp_pairs(
-        self, features: tuple[Tensor, ...], rendered: Rendered, driving: Tensor
+        self, features: tuple[Tensor, ...], motion: DenseMotion, driving: Tensor
     ) -> list[tuple[Tensor, Tensor]]:
         """What the warp loss compares at every level: masked maps of `driving`, and warped masked maps of the source.
 
         As published, the gradient reaches the flow only: encoder maps and masks are constants here.
         """
         network = self.inpainting_network
-        occlusions = [occlusion.detach() for occlusion in rendered.occlusions]
-        moved = network.warp_masked([m.detach() for m in features[1:-1]], rendered.flow, occlusions)
+        occlusions = [occlusion.detach() for occlusion in motion.occlusions]
+        moved = network.warp_masked([m.detach() for m in features[1:-1]], motion.flow, occlusions)
         with torch.no_grad():
             wanted = [
                 encoded * network.occlusion_for(level, encoded.shape[-2:], occlusions)

@@ -13,6 +13,7 @@ from training.config import Stage
 from training.data.augment import PairAugment
 from training.data.pairs import Sample
 from training.losses import pixels, truth
+from training.losses.backbones import Backbone
 from training.losses.perceptual import PerceptualPyramid
 from training.models.base import MotionModel
 from training.objectives.forward import Pass
@@ -34,7 +35,7 @@ class Objective(nn.Module):
     Being a module, it can be wrapped for several processes: the model only ever runs inside `forward`.
     """
 
-    def __init__(self, model: MotionModel, perceptual: Callable[[], nn.Module] | None = None) -> None:
+    def __init__(self, model: MotionModel, perceptual: Callable[[], Backbone] | None = None) -> None:
         """`perceptual` builds the backbone of the perceptual loss; called only if a stage weighs that loss."""
         super().__init__()
         self.model = model
@@ -111,23 +112,23 @@ def _shape(objective: Objective, run: Pass) -> Tensor:
 
 
 def _flow(objective: Objective, run: Pass) -> Tensor:
-    return truth.flow_loss(run.rendered.flow, _need(run, "flow"), _need(run, "flow_visible"))
+    return truth.flow_loss(run.motion.flow, _need(run, "flow"), _need(run, "flow_visible"))
 
 
 def _occlusion(objective: Objective, run: Pass) -> Tensor:
-    return truth.occlusion_loss(run.rendered.occlusions, _need(run, "flow_visible"))
+    return truth.occlusion_loss(run.motion.occlusions, _need(run, "flow_visible"))
 
 
 def _perceptual(objective: Objective, run: Pass) -> Tensor:
-    return objective.perceptual(run.rendered.image, run.target)
+    return objective.perceptual(run.image, run.target)
 
 
 def _pixel(objective: Objective, run: Pass) -> Tensor:
-    return pixels.pixel_loss(run.rendered.image, run.target)
+    return pixels.pixel_loss(run.image, run.target)
 
 
 def _gradient(objective: Objective, run: Pass) -> Tensor:
-    return pixels.gradient_loss(run.rendered.image, run.target)
+    return pixels.gradient_loss(run.image, run.target)
 
 
 def _warped(objective: Objective, run: Pass) -> Tensor:

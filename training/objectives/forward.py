@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from training.data.pairs import Sample
-from training.models.base import Motion, MotionModel, Rendered
+from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.sampling import resize_flow, warp
 
 
@@ -79,16 +79,21 @@ class Pass:
         return self.model.encode(self.source)
 
     @cached_property
-    def rendered(self) -> Rendered:
-        """The result and everything on the way to it."""
-        return self.model.render(
+    def motion(self) -> DenseMotion:
+        """Flow, occlusions, masks."""
+        return self.model.move(
             self.features, self.source_motion, self.driving_motion, self.background, self.spline_dropout
         )
 
     @cached_property
+    def image(self) -> Tensor:
+        """The result (B, 3, H, W)."""
+        return self.model.generate(self.features, self.motion)
+
+    @cached_property
     def warped_source(self) -> Tensor:
         """The source picture warped by the flow at full size, holes and all."""
-        flow = resize_flow(self.rendered.flow, self.source.shape[-2:], self.model.align_corners)
+        flow = resize_flow(self.motion.flow, self.source.shape[-2:], self.model.align_corners)
         return warp(self.source, flow, self.model.align_corners)
 
 
