@@ -35,16 +35,17 @@ class VideoFrames:
     again.
     """
 
-    def __init__(self, path: Path, count: int) -> None:
+    def __init__(self, path: Path, count: int, rate: Fraction) -> None:
         self._path = path
         self._count = count
+        self._rate = rate
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[Bytes]:
         """uint8 (R, R, 3) each, as encoded (videos and GIFs do not keep every bit)."""
-        return read_frames(probe(self._path))
+        return read_frames(probe(self._path), rate=self._rate)
 
 
 @dataclass(frozen=True)
@@ -141,7 +142,7 @@ def animate(
         ):
             for frame in frames:
                 sink.put(frame)
-    return Animation(VideoFrames(target, writer.frames), rate, target)
+    return Animation(VideoFrames(target, writer.frames, rate), rate, target)
 
 
 def _render(

@@ -9,7 +9,9 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from types import FrameType
@@ -37,9 +39,9 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `bunraku` with `argv` (by default the process's own) and return the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    _terminate_as_interrupt()
     try:
-        return _run(words)
+        with _unwinding_on_sigterm():
+            return _run(words)
     except BunrakuError as error:
         print(f"bunraku: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -115,13 +117,18 @@ def _version() -> str:
         return "(not installed)"
 
 
-def _terminate_as_interrupt() -> None:
+@contextmanager
+def _unwinding_on_sigterm() -> Iterator[None]:
     """Let SIGTERM unwind the stack, so that ffmpeg is stopped and unfinished files are removed."""
 
     def terminate(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
+    if threading.current_thread() is not threading.main_thread():  # whoever runs us there handles signals
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
     try:
-        signal.signal(signal.SIGTERM, terminate)
-    except ValueError:
-        return  # not in the main thread: whoever runs us there handles signals
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -34,8 +34,9 @@ class _Format:
 
 # BT.709 is what players assume; saying so, and converting so, keeps the colours.
 _YUV = (
-    *("-vf", "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd,format=yuv420p"),
-    *("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"),
+    "-vf",
+    "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd,format=yuv420p,"
+    "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv",
 )
 _H264 = (*_YUV, "-c:v", "libx264", "-preset", "veryfast", "-crf", "17")
 _VP9 = (*_YUV, "-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "5")

@@ -1,0 +1,229 @@
+"""A bundle that is written reads back; one that is damaged, hostile or from another time is refused in one
+line.
+"""
+
+import json
+import shutil
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import toy_bundle
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import helper, numpy_helper
+
+from checkpoints.bundle import FORMAT, Bundle, describe_graph, write_bundle
+from checkpoints.errors import BunrakuError, ModelError
+from checkpoints.onnx_file import has_external_data
+
+
+@pytest.fixture
+def folder(toy: Path, tmp_path: Path) -> Path:
+    """A copy of the toy bundle that a test may damage."""
+    return Path(shutil.copytree(toy, tmp_path / "toy"))
+
+
+def rewrite(folder: Path, change) -> None:
+    """Apply `change` to the JSON of a bundle in place."""
+    values = json.loads((folder / "bundle.json").read_text())
+    change(values)
+    (folder / "bundle.json").write_text(json.dumps(values))
+
+
+def models_of(folder: Path) -> dict[str, bytes]:
+    bundle = Bundle.load(folder)
+    return {name: bundle.path(name).read_bytes() for name in bundle.graphs}
+
+
+def test_what_is_written_reads_back(toy, tmp_path):
+    bundle = replace(Bundle.load(toy), parity={"max_abs_difference": 0.4}, training={"steps": 7}, licence="CC0-1.0")
+    written = write_bundle(tmp_path / "copy", bundle, models_of(toy))
+    assert written == bundle == Bundle.load(tmp_path / "copy")
+    assert written.folder == tmp_path / "copy"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["copy"]
+
+
+def test_the_description_is_that_of_the_contract(folder):
+    values = json.loads((folder / "bundle.json").read_text())
+    assert values["format"] == FORMAT
+    assert list(values)[:3] == ["format", "name", "family"]
+    assert "folder" not in values
+    assert set(values["graphs"]["motion"]) == {*("file", "sha256", "bytes", "precision", "gflops", "inputs", "outputs")}
+    assert values["graphs"]["motion"]["inputs"] == ["frame"]
+
+
+def test_writing_replaces_an_older_bundle_but_nothing_else(toy, folder, tmp_path):
+    (folder / "stale.onnx").write_bytes(b"")
+    write_bundle(folder, replace(Bundle.load(toy), name="newer"), models_of(toy))
+    assert Bundle.load(folder).name == "newer"
+    assert not (folder / "stale.onnx").exists()
+    mine = tmp_path / "holiday"
+    mine.mkdir()
+    (mine / "photo.jpg").write_bytes(b"precious")
+    with pytest.raises(ModelError, match="is not a bundle"):
+        write_bundle(mine, Bundle.load(toy), models_of(toy))
+    assert (mine / "photo.jpg").read_bytes() == b"precious"
+
+
+def test_a_failed_write_leaves_nothing_and_keeps_the_older_bundle(toy, folder, tmp_path):
+    models = models_of(toy)
+    models["render"] += b"\0"  # no longer what is described
+    with pytest.raises(ModelError, match="damaged"):
+        write_bundle(folder, Bundle.load(toy), models)
+    assert Bundle.load(folder) == Bundle.load(toy)
+    with pytest.raises(ModelError, match="damaged"):
+        write_bundle(tmp_path / "new", Bundle.load(toy), models)
+    assert [file.name for file in tmp_path.iterdir()] == ["toy"]
+
+
+def test_models_and_description_must_name_the_same_graphs(toy, tmp_path):
+    models = models_of(toy)
+    del models["motion"]
+    with pytest.raises(ModelError, match="motion"):
+        write_bundle(tmp_path / "new", Bundle.load(toy), models)
+
+
+def test_a_higher_minor_format_is_accepted_with_what_it_adds(folder):
+    def newer(values):
+        values["format"] = "1.7"
+        values["colour"] = "blue"
+        values["modes"].append("telepathic")
+        values["graphs"]["enhance"] = {"anything": True}
+
+    rewrite(folder, newer)
+    bundle = Bundle.load(folder)
+    assert bundle.format == "1.7"
+    assert "enhance" not in bundle.graphs
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda v: v.update(format="2.0"), "format 2.0"),
+        (lambda v: v.update(format=1), "wrong type"),
+        (lambda v: v.pop("family"), 'lacks "family"'),
+        (lambda v: v.update(resolution="256"), "wrong type"),
+        (lambda v: v.update(resolution=True), "wrong type"),
+        (lambda v: v.update(resolution=0), "impossible value for resolution"),
+        (lambda v: v.update(views="two"), "impossible value for views"),
+        (lambda v: v.update(modes=["sideways"]), "impossible value for modes"),
+        (lambda v: v["graphs"].pop("disentangle"), "impossible value for modes"),
+        (lambda v: v.update(outputs=["flow"]), "impossible value for outputs"),
+        (lambda v: v["graphs"].pop("render"), "lacks the graphs render"),
+        (lambda v: v["graphs"].update(motion=[]), "wrong type"),
+        (lambda v: v["graphs"]["motion"].pop("sha256"), 'lacks graph "motion": "sha256"'),
+        (lambda v: v["graphs"]["motion"].update(gflops="many"), "gflops"),
+        (lambda v: v["graphs"]["motion"].update(inputs=[1]), "wrong type"),
+        (lambda v: v["graphs"]["motion"].update(file="../motion.onnx"), "plain .onnx name"),
+        (lambda v: v["graphs"]["motion"].update(file="..\\motion.onnx"), "plain .onnx name"),
+        (lambda v: v["graphs"]["motion"].update(file="/etc/passwd"), "plain .onnx name"),
+        (lambda v: v["graphs"]["motion"].update(file="other.onnx"), "cannot be read"),
+        (lambda v: v["graphs"]["motion"].update(bytes=3), "damaged"),
+        (lambda v: v["graphs"]["motion"].update(sha256="0" * 64), "damaged"),
+    ],
+)
+def test_a_wrong_description_is_refused(folder, change, words):
+    rewrite(folder, change)
+    with pytest.raises(ModelError) as caught:
+        Bundle.load(folder)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_changed_graph_is_refused(folder):
+    path = folder / "render.onnx"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(bytes(data))
+    with pytest.raises(ModelError, match=r"render\.onnx is damaged"):
+        Bundle.load(folder)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"text"', "[" * 100_000, "\x00"])
+def test_what_is_no_description_is_refused(folder, text):
+    (folder / "bundle.json").write_text(text)
+    with pytest.raises(ModelError):
+        Bundle.load(folder)
+
+
+def test_a_missing_folder_and_an_empty_one_are_told_apart(tmp_path):
+    with pytest.raises(ModelError, match="no model folder"):
+        Bundle.load(tmp_path / "absent")
+    with pytest.raises(ModelError, match=r"holds no bundle\.json"):
+        Bundle.load(tmp_path)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_no_json_value_anywhere_escapes_the_family_of_errors(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp() / "fuzz"
+    if not folder.exists():
+        toy_bundle.build(folder)
+        (folder / "original").write_text((folder / "bundle.json").read_text())
+    values = json.loads((folder / "original").read_text())
+    junk = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just([]), st.just({}))
+    target = data.draw(st.sampled_from([values, values["graphs"], *values["graphs"].values()]))
+    target[data.draw(st.sampled_from(sorted(target)))] = data.draw(junk)
+    (folder / "bundle.json").write_text(json.dumps(values))
+    with suppress(BunrakuError):
+        Bundle.load(folder)
+
+
+def small_model(location: str | None = None, *, nested: bool = False, sparse: bool = False) -> onnx.ModelProto:
+    """A graph with one constant, which is stored in the file `location` where given."""
+    tensor = numpy_helper.from_array(np.arange(4, dtype=np.float32), "weights")
+    if location is not None:
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        entry = tensor.external_data.add()
+        entry.key, entry.value = "location", location
+    output = helper.make_tensor_value_info("out", onnx.TensorProto.FLOAT, [4])
+    constant = helper.make_node("Constant", [], ["out"], value=tensor)
+    if nested:
+        inner = helper.make_graph([constant], "inner", [], [output])
+        condition = helper.make_node("Constant", [], ["yes"], value_int=1)
+        choice = helper.make_node("If", ["yes"], ["out"], then_branch=inner, else_branch=inner)
+        return helper.make_model(helper.make_graph([condition, choice], "outer", [], [output]))
+    if sparse:
+        graph = helper.make_graph([], "g", [], [output])
+        indices = numpy_helper.from_array(np.arange(4, dtype=np.int64), "indices")
+        graph.sparse_initializer.append(helper.make_sparse_tensor(tensor, indices, [4]))
+        return helper.make_model(graph)
+    identity = helper.make_node("Identity", ["weights"], ["out"])
+    return helper.make_model(helper.make_graph([identity], "g", [], [output], initializer=[tensor]))
+
+
+@pytest.mark.parametrize("options", [{}, {"nested": True}, {"sparse": True}])
+def test_external_data_is_found_wherever_it_hides(options):
+    assert not has_external_data(small_model(**options).SerializeToString())
+    assert has_external_data(small_model("/etc/passwd", **options).SerializeToString())
+
+
+def test_external_data_in_a_function_is_found():
+    model = small_model()
+    inner = small_model("weights.bin", nested=True)
+    model.functions.append(
+        helper.make_function("local", "F", [], ["out"], list(inner.graph.node), [helper.make_opsetid("", 20)])
+    )
+    assert has_external_data(model.SerializeToString())
+
+
+def test_a_bundle_with_external_data_is_refused(toy, tmp_path):
+    models = models_of(toy)
+    models["source"] = small_model("weights.bin").SerializeToString()
+    bundle = Bundle.load(toy)
+    entry = describe_graph("source.onnx", models["source"], inputs=["image"], outputs=["points"])
+    bundle = replace(bundle, graphs={**bundle.graphs, "source": entry})
+    with pytest.raises(ModelError, match="outside its file"):
+        write_bundle(tmp_path / "new", bundle, models)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.binary(max_size=60))
+def test_any_bytes_are_either_read_or_refused(data):
+    with suppress(ValueError):
+        assert has_external_data(data) in (True, False)
