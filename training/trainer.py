@@ -126,7 +126,7 @@ class Trainer:
 
     def _run_stage(self, stage: Stage, budget: float) -> int:
         """Steps done of `stage`."""
-        self.dataset.source.size = stage.size  # type: ignore[attr-defined]
+        self.dataset.source.size = stage.size
         augment = PairAugment(self.config.data.augment)
         self.objective.start_stage(stage, augment)
         parameters = self._choose_parameters(stage)
@@ -264,7 +264,7 @@ class Trainer:
 
     def _held_out(self, stage: Stage, count: int) -> list[Sample]:
         assert self.test is not None
-        self.test.source.size = stage.size  # type: ignore[attr-defined]
+        self.test.source.size = stage.size
         stream = batches(self.test, min(stage.batch, 8), 0, count)
         quiet = PairAugment(type(self.config.data.augment)(time_flip=False, jitter=0.0))
         return [quiet({k: v.to(self.accelerator.device) for k, v in batch.items()}) for batch in stream]
@@ -296,7 +296,7 @@ class Trainer:
         from training.draw import grid
 
         source = self.test if self.test is not None else self.dataset
-        source.source.size = stage.size  # type: ignore[attr-defined]
+        source.source.size = stage.size
         batch = next(batches(source, 4, 0, 1))
         quiet = PairAugment(type(self.config.data.augment)(time_flip=False, jitter=0.0))
         model = self._exported

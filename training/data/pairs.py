@@ -23,6 +23,9 @@ Sample = dict[str, Tensor]
 class PairSource(Protocol):
     """A data set: random access by clip; which frames of the clip is decided by `rng` alone."""
 
+    size: int
+    """Side in pixels of the pictures that `draw` gives; set before a stage begins."""
+
     def __len__(self) -> int:
         """Number of clips."""
         ...

