@@ -12,7 +12,7 @@ from checkpoints.errors import OptionError
 from training.config import Stage
 from training.data.augment import PairAugment
 from training.data.pairs import Sample
-from training.losses import pixels, truth
+from training.losses import equivariance, pixels, truth
 from training.losses.backbones import Backbone
 from training.losses.perceptual import PerceptualPyramid
 from training.models.base import MotionModel
@@ -135,11 +135,44 @@ def _warped(objective: Objective, run: Pass) -> Tensor:
     return pixels.pixel_loss(run.warped_source, run.target)
 
 
+def _equivariance(objective: Objective, run: Pass) -> Tensor:
+    """Points of a randomly warped driving frame, taken back by the warp, against the frame's own."""
+    return equivariance.value_loss(run.driving_motion.points, run.random_warp.points(run.warped_motion.points))
+
+
+def _jacobian_equivariance(objective: Objective, run: Pass) -> Tensor:
+    ours, theirs = run.driving_motion.jacobians, run.warped_motion.jacobians
+    if ours is None or theirs is None:
+        raise OptionError(f"equivariance_jacobian: {run.model.family} has no jacobians here; weigh it 0")
+    return equivariance.jacobian_loss(ours, run.random_warp.jacobians(run.warped_motion.points), theirs)
+
+
+def _warp(objective: Objective, run: Pass) -> Tensor:
+    """TPSMM: the source's encoder maps, warped, against the target's (only the flow learns from it)."""
+    pairs = getattr(run.model, "warp_pairs", None)
+    if pairs is None:
+        raise OptionError(f"the warp loss is TPSMM's; weigh it 0 for {run.model.family}")
+    levels = pairs(run.features, run.motion, run.target)
+    return torch.stack([(wanted - moved).abs().mean() for wanted, moved in levels]).sum()
+
+
+def _background(objective: Objective, run: Pass) -> Tensor:
+    """|I - A(S, D) A(D, S)|: the background's motion there and back is none."""
+    there, back = run.background, run.model.background(run.target, run.source)
+    if there is None or back is None:
+        raise OptionError("the background loss needs a background predictor; set model.background = true")
+    return (torch.eye(3, device=there.device) - there @ back).abs().mean()
+
+
 LOSSES: dict[str, Loss] = {
     "perceptual": _perceptual,
     "pixel": _pixel,
     "gradient": _gradient,
     "warped_source": _warped,
+    "equivariance": _equivariance,
+    "equivariance_jacobian": _jacobian_equivariance,
+    "warp": _warp,
+    "background": _background,
     "truth_points": _points,
     "truth_shape": _shape,
     "truth_flow": _flow,

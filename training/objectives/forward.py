@@ -10,6 +10,7 @@ from torch import Tensor
 
 from training.data.pairs import Sample
 from training.models.base import DenseMotion, Motion, MotionModel
+from training.models.random_warp import Distance, RandomWarp
 from training.models.sampling import resize_flow, warp
 
 
@@ -67,6 +68,17 @@ class Pass:
     def driving_motion(self) -> Motion:
         """Parameters of the driving frame (of the target, where they differ)."""
         return self._motions[1]
+
+    @cached_property
+    def random_warp(self) -> RandomWarp:
+        """The warp of the equivariance losses; its kind of spline is the family's."""
+        distance: Distance = "squared" if self.model.family == "tpsmm" else "l1"
+        return RandomWarp.draw(self.batch["seed"], self.target, distance)
+
+    @cached_property
+    def warped_motion(self) -> Motion:
+        """Parameters of the randomly warped target."""
+        return self.model.detect(self.random_warp.image(self.target, self.model.align_corners))
 
     @cached_property
     def background(self) -> Tensor | None:

@@ -1,0 +1,156 @@
+"""Losses with known answers, and one step of every ready configuration."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import TINY_MODEL
+
+from training.config import Stage, load_config
+from training.losses import equivariance, pixels, truth
+from training.losses.backbones import Backbone, _vgg19_stages, efficientnet_lite0, vgg19
+from training.losses.perceptual import PerceptualPyramid
+from training.models.random_warp import RandomWarp
+from training.models.registry import build
+from training.models.sampling import coordinate_grid
+from training.objectives import LOSSES, Objective, Schedule
+
+READY = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
+
+
+def batch(size: int, pairs: int = 2, points: int = 50) -> dict[str, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    return {
+        "source": torch.rand(pairs, 3, size, size, generator=generator),
+        "driving": torch.rand(pairs, 3, size, size, generator=generator),
+        "seed": torch.arange(pairs),
+        "source_points": torch.rand(pairs, points, 2, generator=generator) - 0.5,
+        "driving_points": torch.rand(pairs, points, 2, generator=generator) - 0.5,
+        "source_visible": torch.ones(pairs, points, dtype=torch.bool),
+        "driving_visible": torch.ones(pairs, points, dtype=torch.bool),
+        "flow": coordinate_grid(64, 64, torch.zeros(())).expand(pairs, -1, -1, -1).clone(),
+        "flow_visible": torch.ones(pairs, 64, 64, dtype=torch.bool),
+    }
+
+
+def test_flow_loss_is_the_end_point_error_where_visible():
+    flow = coordinate_grid(8, 8, torch.zeros(())).expand(2, -1, -1, -1)
+    moved = flow + torch.tensor([0.3, 0.4])
+    visible = torch.zeros(2, 8, 8, dtype=torch.bool)
+    visible[:, :4] = True
+    hidden_wrong = moved.clone()
+    hidden_wrong[:, 4:] += 7
+    assert truth.flow_loss(flow, flow, visible) < 1e-3
+    assert truth.flow_loss(hidden_wrong, flow, visible) == pytest.approx(0.5, abs=1e-4)
+
+
+def test_hidden_points_count_less_than_visible_ones():
+    points = torch.zeros(1, 2, 2)
+    wrong = torch.tensor([[[0.5, 0.0], [0.0, 0.0]]])
+    seen = truth.points_loss(points, wrong, torch.tensor([[True, True]]))
+    hidden = truth.points_loss(points, wrong, torch.tensor([[False, True]]))
+    assert hidden == pytest.approx(float(seen) * truth.HIDDEN_WEIGHT)
+
+
+def test_shape_loss_ignores_where_a_group_is():
+    points = torch.rand(2, 10, 2)
+    moved = points.clone()
+    moved[:, :5] += 0.3
+    moved[:, 5:] -= 0.2
+    assert truth.shape_loss(moved, points, groups=2) < 1e-6
+
+
+def test_occlusion_loss_prefers_the_truth():
+    visible = torch.zeros(1, 16, 16, dtype=torch.bool)
+    visible[:, :8] = True
+    right = visible[:, None].float()
+    assert truth.occlusion_loss([right], visible) < 0.01 < 1 < truth.occlusion_loss([1 - right], visible)
+
+
+def test_gradient_loss_ignores_a_constant_offset():
+    image = torch.rand(1, 3, 8, 8)
+    assert pixels.gradient_loss(image + 0.1, image) < 1e-6
+    assert pixels.pixel_loss(image + 0.1, image) == pytest.approx(0.1, abs=1e-6)
+
+
+def test_equivariant_points_and_jacobians_cost_nothing():
+    warp = RandomWarp.draw(torch.tensor([3]), torch.zeros(()), "l1")
+    seen = torch.rand(1, 6, 2) - 0.5  # points found in the warped picture
+    jacobians = torch.eye(2) + 0.1 * torch.rand(1, 6, 2, 2)
+    carried = warp.jacobians(seen) @ jacobians
+    assert equivariance.value_loss(warp.points(seen), warp.points(seen)) == 0
+    assert equivariance.jacobian_loss(carried, warp.jacobians(seen), jacobians) < 1e-6
+    assert equivariance.jacobian_loss(jacobians, warp.jacobians(seen), jacobians) > 1e-3
+
+
+def test_a_warp_depends_on_its_seed_and_not_on_the_batch():
+    points = torch.rand(1, 4, 2).expand(2, -1, -1)
+    both = RandomWarp.draw(torch.tensor([5, 6]), torch.zeros(())).points(points)
+    alone = RandomWarp.draw(torch.tensor([6]), torch.zeros(())).points(points[:1])
+    assert torch.equal(both[1], alone[0])
+    assert not torch.equal(both[0], both[1])
+
+
+def test_perceptual_loss_grows_with_blur():
+    pyramid = PerceptualPyramid(efficientnet_lite0())
+    image = torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    blurred = [torch.nn.functional.avg_pool2d(image, k, 1, k // 2) for k in (3, 7)]
+    losses = [float(pyramid(x, image)) for x in (image, *blurred)]
+    assert losses[0] == 0 < losses[1] < losses[2]
+
+
+def test_vgg19_reads_torchvisions_layout(tmp_path):
+    from safetensors.torch import save_file
+
+    positions = [0, 2, 5, 7, 10, 12, 14, 16, 19, 21, 23, 25, 28]
+    convolutions = [m for stage in _vgg19_stages() for m in stage.modules() if isinstance(m, torch.nn.Conv2d)]
+    assert len(convolutions) == len(positions)
+    state = {}
+    for position, convolution in zip(positions, convolutions, strict=True):
+        state[f"features.{position}.weight"] = torch.randn_like(convolution.weight) * 0.01
+        state[f"features.{position}.bias"] = torch.zeros_like(convolution.bias)
+    save_file(state, tmp_path / "model.safetensors")
+    maps = vgg19(tmp_path / "model.safetensors")(torch.rand(1, 3, 32, 32))
+    assert [tuple(m.shape) for m in maps] == [
+        (1, 64, 32, 32), (1, 128, 16, 16), (1, 256, 8, 8), (1, 512, 4, 4), (1, 512, 2, 2)
+    ]  # fmt: skip
+    assert all(float(m.min()) >= 0 for m in maps)
+
+
+@pytest.mark.parametrize("name", [name for name in LOSSES if name not in ("equivariance_jacobian", "truth_points")])
+def test_every_loss_is_finite_and_reaches_a_network(name):
+    model = build("tpsmm", {**TINY_MODEL, "background": True, "background_width": 4})
+    torch.nn.init.normal_(model.bg_predictor.bg_encoder.fc.bias)  # at the identity, its start, the loss is flat
+    objective = Objective(model, efficientnet_lite0)
+    objective.start_stage(Stage(name="s", steps=1, losses={name: 1.0}, background_from=0), None)
+    losses = objective({**batch(64, points=6)}, Schedule(20, 0))
+    losses[name].backward()
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    assert torch.isfinite(losses[name])
+    assert sum(float(g.abs().sum()) for g in gradients) > 0
+
+
+def test_spline_dropout_follows_the_published_schedule():
+    objective = Objective(build("tpsmm", TINY_MODEL))
+    objective.start_stage(Stage(name="s", epochs=100, losses={"pixel": 1.0}, spline_dropout=True), None)
+    assert [objective.spline_dropout(Schedule(e, 0)) for e in (0, 5, 10, 34, 35)] == pytest.approx(
+        [0.1, 0.2, 0.3, 0.3, 0]
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", READY, ids=lambda path: path.stem)
+def test_every_ready_configuration_takes_a_step(path):
+    config = load_config(path.stem)
+    model = build(config.family, config.model)
+    # The real VGG-19 comes from the Hub; its architecture with fresh weights is enough for one step.
+    backbone = (lambda: Backbone(_vgg19_stages())) if config.perceptual == "vgg19" else efficientnet_lite0
+    objective = Objective(model, backbone)
+    for stage in config.stages:
+        size = 128 if stage.size > 128 else stage.size
+        objective.start_stage(replace(stage, background_from=min(stage.background_from, 0)), None)
+        model.train()
+        losses = objective(batch(size), Schedule(20, 0))
+        torch.stack(list(losses.values())).sum().backward()
+        assert all(torch.isfinite(value) for value in losses.values())
