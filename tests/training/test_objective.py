@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import TINY_MODEL
+from tiny_run import TINY_MODEL
 
 from training.config import Stage, load_config
 from training.losses import equivariance, pixels, truth

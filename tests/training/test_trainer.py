@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY_MODEL, run_config
 from pydantic import TypeAdapter
+from tiny_run import TINY_MODEL, run_config
 
 from checkpoints.errors import InputError, ModelError, OptionError
 from training.checkpoint import load_model, save_model

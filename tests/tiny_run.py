@@ -1,0 +1,63 @@
+"""A tiny model, a tiny run, and clips of a bright square that moves over a gradient."""
+
+from pathlib import Path
+
+import numpy as np
+
+TINY_MODEL = {
+    "resolution": 64,
+    "num_tps": 2,
+    "points_per_tps": 3,
+    "detector_width": 4,
+    "motion_size": 16,
+    "dense_block_expansion": 4,
+    "dense_max_features": 16,
+    "dense_num_blocks": 2,
+    "mask_kernel": 3,
+    "occlusion_kernel": 3,
+    "block_expansion": 4,
+    "max_features": 16,
+    "res_blocks": [1, 1, 0],
+    "final_kernel": 3,
+    "norm": "instance",
+    "tps_residual": True,
+    "background": False,
+    "disentangle": False,
+}
+
+
+def moving_square(rng: np.random.Generator, frames: int, size: int = 64) -> np.ndarray:
+    """uint8 (frames, size, size, 3): one square on a coloured gradient, moving on a line."""
+    ramp = np.linspace(0, 1, size)
+    gradient = rng.uniform(0, 80, 3) + ramp[:, None, None] * rng.uniform(0, 80, 3) + ramp[None, :, None] * 40
+    colour = rng.uniform(150, 255, 3)
+    start, end = rng.uniform(8, size - 24, (2, 2))
+    clip = np.repeat(gradient[None], frames, 0)
+    for index, share in enumerate(np.linspace(0, 1, frames)):
+        x, y = (start + share * (end - start)).astype(int)
+        clip[index, y : y + 16, x : x + 16] = colour
+    return clip.astype(np.uint8)
+
+
+def run_config(data: Path, **changes):
+    """A tiny run as plain values, to be changed by the test."""
+    stage = {
+        "name": "all",
+        "steps": 6,
+        "batch": 2,
+        "size": 64,
+        "lr": 1e-3,
+        "losses": {"pixel": 10.0, "gradient": 1.0},
+        "clip": {"dense_motion_network": {"max": 10.0, "norm": "inf"}},
+    }
+    return {
+        "family": "tpsmm",
+        "name": "tiny",
+        "perceptual": "efficientnet-lite0",
+        "model": TINY_MODEL,
+        "data": {"kind": "clips", "path": str(data), "augment": {"jitter": 0.1}},
+        "stages": [stage],
+        "save_every": 2,
+        "draw_every": 100,
+        **changes,
+    }
