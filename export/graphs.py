@@ -59,6 +59,7 @@ def trace(
             dynamic_shapes=(shapes,) if variadic else shapes,
             external_data=False,
             verbose=False,
+            optimize=False,  # it would lose small constants; see export.rewrites.simplify
         )
     if program is None:
         raise RuntimeError(f"the exporter returned nothing for {type(module).__name__}")

@@ -36,7 +36,10 @@ def pack(motion: Motion) -> dict[str, Tensor]:
 
 def unpack(values: dict[str, Tensor], prefix: str = "") -> Motion:
     """The inverse of `pack`; names may carry a prefix such as `source_`."""
-    return Motion(values[prefix + "points"], *(values.get(prefix + name) for name in PARAMETERS[1:]))
+    points, jacobians, covariances = (values.get(prefix + name) for name in PARAMETERS)
+    if points is None:
+        raise ValueError(f"there are no points among {sorted(values)}")
+    return Motion(points, jacobians, covariances)
 
 
 @dataclass(frozen=True)

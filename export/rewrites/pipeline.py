@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from checkpoints.errors import OptionError
-from export.rewrites import constants, decimate, grid_fast, grid_gather, upsample
+from export.rewrites import grid_fast, grid_gather, norm, simplify, upsample
 
 
 @dataclass(frozen=True)
@@ -22,12 +22,12 @@ class Rewrite:
 
 
 REWRITES: tuple[Rewrite, ...] = (
-    Rewrite("constants", constants.apply),
-    Rewrite("decimate", decimate.apply),
+    Rewrite("simplify", simplify.apply),
+    Rewrite("norm", norm.apply),
     Rewrite("upsample", upsample.apply),
     Rewrite("grid-fast", grid_fast.apply),
 )
-"""What `export` applies by default. Batch norms are folded into their layers by the exporter itself."""
+"""What `export` applies by default. The later ones expect what the earlier ones leave."""
 
 GATHER = Rewrite("grid-gather", grid_gather.apply)
 """Takes the place of `grid-fast` for runtimes without `GridSample`."""
@@ -40,9 +40,7 @@ def select(grid_sample: str = "native", without: Collection[str] = ()) -> tuple[
     """The rewrites to apply, in order. Raises `OptionError` for an unknown name in `without` or
     `grid_sample`."""
     if grid_sample not in GRID_SAMPLES:
-        raise OptionError(
-            f"Grid sampling {grid_sample!r} is unknown; choose one of {', '.join(GRID_SAMPLES)}."
-        )
+        raise OptionError(f"Grid sampling {grid_sample!r} is unknown; choose one of {', '.join(GRID_SAMPLES)}.")
     known = [rewrite.name for rewrite in REWRITES]
     for name in without:
         if name not in known:

@@ -71,9 +71,7 @@ def _rewrite_site(conv: ir.Node, source: ir.Value) -> None:
         inputs.append(new.constant(np.tile(bias, 4), "phase_bias"))
     phases = new.op("Conv", inputs, kernel_shape=[2, 2], pads=[1] * 4)
     spread = new.op("DepthToSpace", [phases], blocksize=2, mode="DCR")
-    edges = [
-        new.constant(ends, hint) for ends, hint in (([1, 1], "first"), ([-1, -1], "last"), ([2, 3], "axes"))
-    ]
+    edges = [new.constant(ends, hint) for ends, hint in (([1, 1], "first"), ([-1, -1], "last"), ([2, 3], "axes"))]
     new.replace(conv.outputs[0], new.op("Slice", [spread, *edges]))
 
 

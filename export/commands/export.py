@@ -1,0 +1,86 @@
+"""`bunraku export CHECKPOINT -o FOLDER`: a trained checkpoint becomes a bundle that the engine runs."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from checkpoints.bundle import Bundle
+
+HELP = "turn a trained checkpoint into a bundle of ONNX graphs, proven against PyTorch"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command. Allowed values are checked by `export.convert.Options`, which needs heavy
+    imports."""
+    parser.add_argument("checkpoint", type=Path, help="model.safetensors of a training run or an import")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder of the bundle")
+    parser.add_argument("--name", help="the model's name (default: the name of the folder)")
+    parser.add_argument("--resolution", type=int, help="side of the pictures in pixels (default: the model's own)")
+    parser.add_argument("--precision", default="fp32", help="number format of the graphs (default: %(default)s)")
+    parser.add_argument(
+        "--grid-sample",
+        default="native",
+        metavar="native|gather",
+        help="grid sampling as the ONNX operator or, for runtimes without it, as gathers (default: %(default)s)",
+    )
+    parser.add_argument("--opset", type=int, default=20, help="ONNX operator set (default: %(default)s)")
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="REWRITE",
+        help="leave an exact rewrite out; may be repeated",
+    )
+    parser.add_argument("--no-rewrites", action="store_true", help="leave all rewrites out")
+    parser.add_argument(
+        "--frames",
+        nargs="+",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="pictures or videos to compare on; the first frame is the source",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export; prints a line a graph on stderr and the bundle's folder as the last line on stdout."""
+    import sys
+
+    from export.convert import Options, convert
+    from export.frames import read
+    from export.rewrites.pipeline import REWRITES
+    from training.checkpoint import load_model
+
+    model, info = load_model(args.checkpoint)
+    training = info.get("training") or {}
+    options = Options(
+        resolution=args.resolution or model.config.resolution,
+        precision=args.precision,
+        grid_sample=args.grid_sample,
+        opset=args.opset,
+        without=[rewrite.name for rewrite in REWRITES] if args.no_rewrites else args.without,
+    )
+    options.rewrites()
+    frames = read(args.frames, options.resolution)
+    name = args.name or args.output.resolve().name
+    bundle = convert(model, args.output, frames, name=name, training=training, options=options)
+    print(summary(bundle), file=sys.stderr)
+    print(bundle.folder)
+    return 0
+
+
+def summary(bundle: Bundle) -> str:
+    """A line a graph (GFLOP a frame, size), and one on parity."""
+    lines = [
+        f"{name:12} {graph.gflops or 0:9.3f} GFLOP  {graph.bytes / 1e6:8.1f} MB"
+        for name, graph in bundle.graphs.items()
+    ]
+    parity = bundle.parity
+    lines.append(
+        f"parity       max {parity['max_abs_difference']:g}/255, mean {parity['mean_abs_difference']:g}/255 "
+        f"over {parity['frames']} frames in {len(parity['modes'])} modes against {parity['reference']}"
+    )
+    return "\n".join(lines)

@@ -1,0 +1,155 @@
+"""A PyTorch model becomes a bundle: graphs written, rewritten, checked, compared, and only then stored."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from numpy.typing import NDArray
+from onnx_ir.passes import common
+
+from checkpoints.bundle import Bundle, describe_graph, write_bundle
+from checkpoints.errors import ModelError, OptionError
+from export.flops import count_gflops
+from export.graphs import DEFAULT_OPSET, export_graphs
+from export.parity import LIMIT, Parity, measure, require
+from export.rewrites.pipeline import Rewrite, rewrite, select
+from export.wrappers import Example, example
+from training.models.base import MotionModel
+
+PRECISIONS = ("fp32",)
+"""What graphs can be written in."""
+
+OPSETS = range(18, 21)
+"""Operator sets that ONNX Runtime's WebGPU (up to 19) and CPU and CUDA kernels (20) cover for these
+graphs."""
+
+UNKNOWN_LICENCE = "NOASSERTION"
+"""SPDX's word for weights whose licence nobody recorded."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a model is exported."""
+
+    resolution: int = 256
+    """Height and width in pixels; a multiple of 32."""
+    precision: str = "fp32"
+    """One of `PRECISIONS`."""
+    grid_sample: str = "native"
+    """`native`: the ONNX operator; `gather`: for runtimes that lack it."""
+    opset: int = DEFAULT_OPSET
+    """One of `OPSETS`."""
+    without: Collection[str] = ()
+    """Rewrites to leave out, by name."""
+
+    def rewrites(self) -> tuple[Rewrite, ...]:
+        """The rewrites to apply. Raises `OptionError` where any option is not allowed."""
+        if self.precision not in PRECISIONS:
+            raise OptionError(f"Precision {self.precision!r} is unknown; choose {', '.join(PRECISIONS)}.")
+        if self.opset not in OPSETS:
+            raise OptionError(f"Opset {self.opset} is not supported; choose {OPSETS[0]} to {OPSETS[-1]}.")
+        if self.resolution < 64 or self.resolution % 32:
+            raise OptionError(f"Resolution {self.resolution} does not work; choose a multiple of 32 from 64 on.")
+        return select(self.grid_sample, self.without)
+
+
+def finish(name: str, graph: ir.Model) -> onnx.ModelProto:
+    """A checked protocol buffer that holds nothing but the function: no stack traces, no paths of this
+    machine.
+
+    Raises `onnx.checker.ValidationError` where the graph breaks ONNX's rules.
+    """
+    common.ClearMetadataAndDocStringPass()(graph)
+    common.RemoveUnusedOpsetsPass()(graph)
+    for step in (common.NameFixPass(), common.ShapeInferencePass()):
+        step(graph)
+    graph.graph.name, graph.producer_name, graph.producer_version = name, "bunraku", None
+    proto = ir.to_proto(graph)
+    onnx.checker.check_model(proto, full_check=True)
+    return proto
+
+
+def build_graphs(model: MotionModel, given: Example, options: Options) -> dict[str, onnx.ModelProto]:
+    """Serialisable graphs of `model` by name, rewritten as `options` say. Raises `OptionError` for wrong
+    ones."""
+    rewrites = options.rewrites()
+    graphs = export_graphs(model, given, options.opset)
+    for graph in graphs.values():
+        rewrite(graph, rewrites)
+    return {name: finish(name, graph) for name, graph in graphs.items()}
+
+
+def describe(
+    name: str,
+    model: MotionModel,
+    given: Example,
+    protos: Mapping[str, onnx.ModelProto],
+    data: Mapping[str, bytes],
+    training: Mapping[str, Any],
+    parity: Parity,
+    options: Options,
+) -> Bundle:
+    """The description of a bundle that is not stored yet."""
+    graphs = {
+        graph: describe_graph(
+            f"{graph}.onnx",
+            data[graph],
+            inputs=[value.name for value in proto.graph.input],
+            outputs=[value.name for value in proto.graph.output],
+            precision=options.precision,
+            gflops=round(count_gflops(proto), 4),
+        )
+        for graph, proto in protos.items()
+    }
+    return Bundle(
+        name=name,
+        family=model.family,
+        resolution=given.resolution,
+        num_points=given.source["points"].shape[1],
+        jacobians="jacobians" in given.source,
+        modes=("absolute", "relative", *(["disentangled"] if "disentangle" in graphs else [])),
+        outputs=graphs["render"].outputs,
+        graphs=graphs,
+        licence=str(training.get("licence") or UNKNOWN_LICENCE),
+        parity=parity.to_json(),
+        training=dict(training),
+    )
+
+
+def convert(
+    model: MotionModel,
+    folder: str | Path,
+    frames: Sequence[NDArray[np.uint8]],
+    *,
+    name: str,
+    training: Mapping[str, Any] | None = None,
+    options: Options | None = None,
+    limit: float = LIMIT,
+) -> Bundle:
+    """Export `model` (in eval mode) to the bundle `folder` and return what was written.
+
+    `frames` (H, W, 3), at least two of the options' resolution, are what parity is measured on; `training`
+    is the checkpoint's provenance. Raises `ModelError`, and writes nothing, where the graphs' pictures
+    differ from PyTorch's by more than `limit` of 1/255; `OptionError` for options that are not allowed.
+    """
+    options = options or Options()
+    sizes = {frame.shape for frame in frames}
+    if len(frames) < 2 or sizes != {(options.resolution, options.resolution, 3)}:
+        wanted = f"{options.resolution}x{options.resolution}"
+        raise OptionError(f"Parity needs two or more pictures of {wanted} pixels, not {sorted(sizes)}.")
+    options.rewrites()  # before the long work
+    given = example(model, options.resolution)
+    protos = build_graphs(model, given, options)
+    data = {graph: proto.SerializeToString(deterministic=True) for graph, proto in protos.items()}
+    too_large = [graph for graph, content in data.items() if len(content) >= 2**31]
+    if too_large:
+        raise ModelError(f"The graph {too_large[0]} of {name} exceeds 2 GB, ONNX's limit; export a smaller model.")
+    parity = measure(model, data, frames)
+    require(parity, name, limit)
+    return write_bundle(folder, describe(name, model, given, protos, data, training or {}, parity, options), data)

@@ -1,0 +1,169 @@
+"""Whether exported graphs compute what the PyTorch model computes, measured on pictures.
+
+The graphs run in ONNX Runtime on the CPU, as the engine runs them: the source once, driving frames in batches
+of several sizes, the driving modes between them. The model runs in PyTorch, frame by frame, without any
+rewrite. Both sides make their own keypoints, so that the difference of the pictures is the difference that
+a user would see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from checkpoints.errors import ModelError
+from export.wrappers import pack, to_bytes, to_float, unpack
+from training.models.base import MotionModel
+
+LIMIT = 2.0
+"""Largest difference of a byte that an fp32 bundle may have."""
+
+Bytes = NDArray[np.uint8]
+Arrays = dict[str, NDArray[Any]]
+
+_BATCHES = (3, 1, 2)
+"""Sizes in which driving frames are fed to the graphs, in turn."""
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Differences between the graphs' pictures and PyTorch's, over all modes."""
+
+    max_abs_difference: float
+    """Largest difference of a byte, in 1/255."""
+    mean_abs_difference: float
+    """Mean over all bytes, in 1/255."""
+    modes: Mapping[str, float]
+    """Largest difference a driving mode."""
+    frames: int
+    """Driving frames compared in each mode."""
+
+    def to_json(self) -> dict[str, object]:
+        """For the key `parity` of `bundle.json`."""
+        return {
+            "max_abs_difference": self.max_abs_difference,
+            "mean_abs_difference": self.mean_abs_difference,
+            "modes": dict(self.modes),
+            "unit": "1/255",
+            "frames": self.frames,
+            "reference": f"torch {torch.__version__.partition('+')[0]}",
+        }
+
+
+def relative(source: Arrays, driving: Arrays, reference: Arrays) -> Arrays:
+    """FOMM supplement A.3 without the movement scale: p = p_S + p_t - p_0, J = J_t J_0^-1 J_S."""
+    moved = {**driving, "points": source["points"] + driving["points"] - reference["points"]}
+    if "jacobians" in driving:
+        change = driving["jacobians"] @ np.linalg.inv(reference["jacobians"])
+        moved["jacobians"] = change @ source["jacobians"]
+    return moved
+
+
+class _Graphs:
+    """The graphs in ONNX Runtime."""
+
+    def __init__(self, graphs: Mapping[str, bytes]) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        self._sessions = {
+            name: onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+            for name, data in graphs.items()
+        }
+
+    def run(self, graph: str, values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs by name; of `values`, what the graph does not take is left out."""
+        session = self._sessions[graph]
+        names = [value.name for value in session.get_outputs()]
+        feeds = {value.name: values[value.name] for value in session.get_inputs()}
+        return dict(zip(names, session.run(None, feeds), strict=True))
+
+    def batched(self, graph: str, fixed: Mapping[str, np.ndarray], frames: Arrays) -> Arrays:
+        """Run over all frames in batches of varying size; `fixed` goes with every batch."""
+        count, start = len(next(iter(frames.values()))), 0
+        parts: list[Arrays] = []
+        while start < count:
+            size = _BATCHES[len(parts) % len(_BATCHES)]
+            batch = {name: value[start : start + size] for name, value in frames.items()}
+            parts.append(self.run(graph, {**fixed, **batch}))
+            start += size
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _prefixed(prefix: str, values: Arrays) -> Arrays:
+    return {f"{prefix}_{name}": value for name, value in values.items()}
+
+
+def graph_pictures(graphs: Mapping[str, bytes], source: Bytes, driving: Bytes) -> dict[str, Bytes]:
+    """Rendered pictures (T, H, W, 3) of every mode from the serialised graphs.
+
+    `source` (1, H, W, 3), `driving` (T, H, W, 3).
+    """
+    engine = _Graphs(graphs)
+    encoded = engine.run("source", {"image": source})
+    features = {name: value for name, value in encoded.items() if name.startswith("feature_")}
+    origin = {name: value for name, value in encoded.items() if name not in features}
+    motion = engine.batched("motion", {}, {"frame": driving})
+    modes = {"absolute": motion}
+    first = {name: value[:1] for name, value in motion.items()}
+    modes["relative"] = relative(origin, motion, first)
+    if "disentangle" in graphs:
+        posed = engine.batched("disentangle", _prefixed("source", origin), _prefixed("driving", motion))
+        modes["disentangled"] = {**motion, **posed}
+    fixed = {**features, **_prefixed("source", origin)}
+    return {
+        mode: engine.batched("render", fixed, _prefixed("driving", values))["image"] for mode, values in modes.items()
+    }
+
+
+@torch.no_grad()
+def torch_pictures(model: MotionModel, source: Bytes, driving: Bytes) -> dict[str, Bytes]:
+    """The same from the PyTorch model, one driving frame at a time."""
+    image = to_float(torch.from_numpy(source))
+    origin = model.detect(image)
+    features = model.encode(image)
+    found = [model.detect(to_float(torch.from_numpy(frame[None]))) for frame in driving]
+    arrays = [{name: value.numpy() for name, value in pack(motion).items()} for motion in found]
+    at_rest = {name: value.numpy() for name, value in pack(origin).items()}
+    moved = [relative(at_rest, values, arrays[0]) for values in arrays]
+    modes = {
+        "absolute": found,
+        "relative": [unpack({name: torch.from_numpy(v) for name, v in values.items()}) for values in moved],
+    }
+    if model.has_disentangle:
+        modes["disentangled"] = [model.disentangle(origin, motion) for motion in found]
+        for posed, motion in zip(modes["disentangled"], found, strict=True):
+            posed.covariances = motion.covariances
+    return {
+        mode: np.concatenate([to_bytes(model.render(features, origin, one).image).numpy() for one in motions])
+        for mode, motions in modes.items()
+    }
+
+
+def measure(model: MotionModel, graphs: Mapping[str, bytes], frames: Sequence[Bytes]) -> Parity:
+    """Compare on `frames` (H, W, 3): the first is the source, all others drive it."""
+    source, driving = frames[0][None].copy(), np.stack(frames[1:])  # PyTorch wants arrays it could write to
+    expected = torch_pictures(model, source, driving)
+    found = graph_pictures(graphs, source, driving)
+    differences = {mode: np.abs(expected[mode].astype(np.int16) - found[mode].astype(np.int16)) for mode in expected}
+    return Parity(
+        max_abs_difference=float(max(difference.max() for difference in differences.values())),
+        mean_abs_difference=round(float(np.mean([difference.mean() for difference in differences.values()])), 6),
+        modes={mode: float(difference.max()) for mode, difference in differences.items()},
+        frames=len(driving),
+    )
+
+
+def require(parity: Parity, name: str, limit: float = LIMIT) -> None:
+    """Raises `ModelError` where the graphs are further from the model than `limit`, in 1/255."""
+    if not parity.max_abs_difference <= limit:
+        worst = max(parity.modes, key=lambda mode: parity.modes[mode])
+        raise ModelError(
+            f"The exported graphs of {name} differ from PyTorch by {parity.max_abs_difference:g}/255 in {worst} "
+            f"mode, more than {limit:g}/255; nothing was written; find the step with --without REWRITE."
+        )
