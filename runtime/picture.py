@@ -49,14 +49,14 @@ def read_square(picture: Picture, size: int, fit: Fit = "crop") -> Bytes:
         image = _open(Path(picture), size)
     image = _to_rgb(image, name)
     if image.size == (size, size):
-        return np.asarray(image)
+        return np.array(image)  # a copy: a camera may fill its buffer anew while this frame waits
     width, height = image.size
     if fit == "crop":
         side = min(width, height)
         left, top = (width - side) / 2, (height - side) / 2
         box = (left, top, left + side, top + side)
-        return np.asarray(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
-    return np.asarray(ImageOps.pad(image, (size, size), Image.Resampling.BICUBIC, color="black"))
+        return np.array(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
+    return np.array(ImageOps.pad(image, (size, size), Image.Resampling.BICUBIC, color="black"))
 
 
 def check_fit(fit: str) -> None:
@@ -81,11 +81,12 @@ def _open(path: Path, size: int) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked instead
             image = Image.open(path)
-        _check_size(image, str(path))
-        # JPEG can be unpacked at a fraction of its size, which is much faster; never below four times the
-        # target, so that the resampling filter still decides what the picture looks like.
-        image.draft("RGB", (4 * size, 4 * size))
-        image.load()
+        with image:  # closes the file, keeps the pixels
+            _check_size(image, str(path))
+            # JPEG can be unpacked at a fraction of its size, which is much faster; never below four times the
+            # target, so that the resampling filter still decides what the picture looks like.
+            image.draft("RGB", (4 * size, 4 * size))
+            image.load()
     except Image.DecompressionBombError as error:
         raise InputError(_too_large(str(path))) from error
     except UnidentifiedImageError as error:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import redirect_stdout
+from io import StringIO
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -24,11 +27,12 @@ _QUIET = 3  # errors only
 class Graph:
     """One graph of a bundle, ready to run: checks what it is fed against what it declares.
 
-    Safe to call from several threads at once.
+    Safe to call from several threads at once; the calls run one after another on the bundle's `worker`.
     """
 
-    def __init__(self, name: str, session: ort.InferenceSession, device: str) -> None:
+    def __init__(self, name: str, session: ort.InferenceSession, device: str, worker: Executor) -> None:
         self.name = name
+        self._worker = worker
         self.device = device
         self.inputs = {value.name: value for value in session.get_inputs()}
         self.outputs = tuple(value.name for value in session.get_outputs())
@@ -50,7 +54,7 @@ class Graph:
         names = list(outputs or self.outputs)
         values = {name: self._value(name, feed) for name, feed in feeds.items()}
         try:
-            results = self._session.run_with_ort_values(names, values)
+            results = self._worker.submit(self._session.run_with_ort_values, names, values).result()
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             reason = str(error).strip().splitlines()[0]
             raise ModelError(f'The graph "{self.name}" failed on {self.device} ({reason}).') from error
@@ -91,25 +95,29 @@ def open_graphs(bundle: Bundle, device: Device = "auto", threads: int | None = N
     """
     if device not in DEVICES:
         raise OptionError(f'There is no device "{device}"; choose one of {", ".join(DEVICES)}.')
-    if device == "auto":
-        device = "cuda" if _cuda_refused() is None else "cpu"
-        try:
-            return _open_on(bundle, device, threads)
-        except _NotGranted:
-            return _open_on(bundle, "cpu", threads)
-    reason = _cuda_refused() if device == "cuda" else None
-    if reason is not None:
+    reason = _cuda_refused() if device != "cpu" else None
+    if device == "cuda" and reason is not None:
         raise ModelError(f"CUDA was asked for but {reason}; choose --device cpu or auto.")
-    return _open_on(bundle, device, threads)
+    # Flushing denormals is a state of the thread that opens a session, and stays. A thread of our own keeps
+    # it out of the caller's arithmetic, and leaves the caller free to notice ctrl-C during a long run.
+    worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="onnxruntime")
+    if device == "auto" and reason is None:
+        try:
+            return worker.submit(_open_on, bundle, "cuda", threads, worker).result()
+        except _NotGranted:
+            device = "cpu"
+    chosen = "cpu" if device == "auto" else device
+    return worker.submit(_open_on, bundle, chosen, threads, worker).result()
 
 
 class _NotGranted(ModelError):
     """ONNX Runtime took another device than the one asked for."""
 
 
-def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Graph]:
+def _open_on(bundle: Bundle, device: str, threads: int | None, worker: Executor) -> dict[str, Graph]:
     if device == "cuda":
-        ort.preload_dlls()  # finds the CUDA libraries that the extra "gpu" installs
+        with redirect_stdout(StringIO()):  # it prints what it misses; the providers tell us better
+            ort.preload_dlls()  # finds the CUDA libraries that the extra "gpu" installs
     options = _options(threads or available_cores())
     graphs = {}
     for name in bundle.graphs:
@@ -125,7 +133,7 @@ def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Grap
                 f"{device} was asked for but ONNX Runtime could not start it; install the libraries with "
                 'pip install "bunraku[gpu]", or choose --device cpu.'
             )
-        graphs[name] = Graph(name, session, device)
+        graphs[name] = Graph(name, session, device, worker)
     return graphs
 
 

@@ -28,6 +28,8 @@ class OneEuro:
 
     def __init__(self, smoothing: float, rate: float) -> None:
         check_smoothing(smoothing)
+        if not 0 < rate < np.inf:
+            raise OptionError(f"fps is {rate}; it must be a number above 0.")
         self.smoothing = smoothing
         self.rate = rate
         self._channels: dict[str, _Channel] = {}

@@ -79,10 +79,11 @@ def read_frames(
     """
     check_fit(fit)
     height, width = (video.height, video.width) if size is None else (size, size)
+    shape = f"scale={width}:{height}" if size is None else _square(size, fit)
     arguments = [
         *read_arguments(video.path),
-        *("-map", "0:v:0", "-r", str(rate or video.rate), "-fps_mode", "cfr"),
-        *("-vf", f"scale={width}:{height}" if size is None else _square(size, fit)),
+        # Starting at 0 and not at the first frame keeps a video that starts late together with its sound.
+        *("-map", "0:v:0", "-vf", f"fps={rate or video.rate}:start_time=0,{shape}", "-fps_mode", "passthrough"),
         *("-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1"),
     ]
     count = 0

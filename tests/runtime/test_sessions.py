@@ -1,0 +1,142 @@
+"""Sessions: the device that was asked for or an error, feeds as declared or an error, and cores really
+granted.
+"""
+
+import os
+
+import numpy as np
+import onnxruntime as ort
+import pytest
+
+from checkpoints.bundle import Bundle
+from checkpoints.errors import ModelError, OptionError
+from runtime import sessions
+from runtime.cores import available_cores
+from runtime.sessions import open_graphs
+
+GPU = sessions._cuda_refused() is None
+
+
+@pytest.fixture(scope="module")
+def graphs(toy):
+    return open_graphs(Bundle.load(toy), "cpu", threads=1)
+
+
+def points(batch: int) -> np.ndarray:
+    return np.zeros((batch, 4, 2), np.float32)
+
+
+def feature() -> np.ndarray:
+    return np.zeros((1, 3, 64, 64), np.float32)
+
+
+def test_every_graph_is_opened_on_the_device_asked_for(graphs):
+    assert set(graphs) == {"source", "motion", "render", "disentangle"}
+    assert {graph.device for graph in graphs.values()} == {"cpu"}
+
+
+def test_any_batch_runs_and_only_the_outputs_asked_for_come_back(graphs):
+    for batch in (1, 5):
+        found = graphs["motion"]({"frame": np.zeros((batch, 64, 64, 3), np.uint8)})
+        assert found["points"].shape == (batch, 4, 2)
+        feeds = {"feature_0": feature(), "source_points": points(1), "driving_points": points(batch)}
+        found = graphs["render"](feeds, ["image"])
+        assert set(found) == {"image"}
+        assert found["image"].shape == (batch, 64, 64, 3)
+
+
+def test_a_placed_value_gives_what_the_array_gives(graphs):
+    render = graphs["render"]
+    array = np.random.default_rng(0).uniform(0, 255, (1, 3, 64, 64)).astype(np.float32)
+    feeds = {"source_points": points(1), "driving_points": points(2) + 0.1}
+    by_array = render({"feature_0": array, **feeds})["image"]
+    by_value = render({"feature_0": render.place(array), **feeds})["image"]
+    np.testing.assert_array_equal(by_array, by_value)
+
+
+@pytest.mark.parametrize(
+    ("feeds", "words"),
+    [
+        ({}, "but was given"),
+        ({"frame": np.zeros((1, 64, 64, 3), np.uint8), "more": feature()}, "more"),
+        ({"frame": np.zeros((1, 64, 64, 3), np.float32)}, "tensor(float)"),
+        ({"frame": np.zeros((1, 64, 64, 3), np.int64)}, "tensor(int64)"),
+        ({"frame": np.zeros((1, 32, 64, 3), np.uint8)}, "32"),
+        ({"frame": np.zeros((64, 64, 3), np.uint8)}, "64, 64, 3"),
+    ],
+)
+def test_feeds_are_held_against_the_declared_types(graphs, feeds, words):
+    with pytest.raises(ModelError) as caught:
+        graphs["motion"](feeds)
+    assert words in str(caught.value)
+
+
+def test_an_unknown_device_is_refused(toy):
+    with pytest.raises(OptionError, match="tpu"):
+        open_graphs(Bundle.load(toy), "tpu")  # type: ignore[arg-type]
+
+
+@pytest.mark.skipif(GPU, reason="this machine has an NVIDIA driver")
+def test_cuda_by_name_fails_where_there_is_none_and_auto_goes_on(toy):
+    with pytest.raises(ModelError, match="CUDA was asked for but"):
+        open_graphs(Bundle.load(toy), "cuda")
+    assert open_graphs(Bundle.load(toy), "auto")["render"].device == "cpu"
+
+
+@pytest.mark.skipif(GPU, reason="this machine has an NVIDIA driver")
+def test_a_silent_fallback_of_onnx_runtime_is_noticed(toy, monkeypatch):
+    monkeypatch.setattr(sessions, "_cuda_refused", lambda: None)  # as with a driver but without the libraries
+    with pytest.raises(ModelError, match="could not start"):
+        open_graphs(Bundle.load(toy), "cuda")
+    assert open_graphs(Bundle.load(toy), "auto")["render"].device == "cpu"
+
+
+@pytest.mark.skipif(not GPU, reason="no NVIDIA driver")
+def test_cuda_gives_what_the_cpu_gives(toy):
+    bundle = Bundle.load(toy)
+    picture = np.random.default_rng(0).integers(0, 255, (2, 64, 64, 3), dtype=np.uint8)
+    found = [open_graphs(bundle, device)["motion"]({"frame": picture})["points"] for device in ("cpu", "cuda")]
+    np.testing.assert_allclose(*found, atol=1e-3)
+
+
+def test_a_graph_that_cannot_be_opened_is_a_model_error(toy, tmp_path, monkeypatch):
+    bundle = Bundle.load(toy)
+    (tmp_path / "broken.onnx").write_bytes(b"not a graph")
+    monkeypatch.setattr(Bundle, "path", lambda self, name: tmp_path / "broken.onnx")
+    with pytest.raises(ModelError, match="cannot be opened"):
+        open_graphs(bundle, "cpu")
+
+
+def test_the_options_suit_shared_cores():
+    options = sessions._options(3)
+    assert options.intra_op_num_threads == 3
+    assert options.execution_mode == ort.ExecutionMode.ORT_SEQUENTIAL
+    assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
+    assert options.get_session_config_entry("session.set_denormal_as_zero") == "1"
+
+
+def test_the_callers_arithmetic_is_left_alone(toy):
+    """ONNX Runtime's option against denormals would otherwise set the processor's mode in this very thread.
+    """
+    open_graphs(Bundle.load(toy), "cpu")["motion"]({"frame": np.zeros((1, 64, 64, 3), np.uint8)})
+    assert np.array([1e-40], np.float32)[0] / np.float32(2) > 0
+
+
+@pytest.mark.parametrize(
+    ("files", "quota"),
+    [
+        ({"cpu.max": "max 100000\n"}, None),
+        ({"cpu.max": "150000 100000\n"}, 2),
+        ({"cpu.max": "10000 100000\n"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "100000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 1),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, None),
+        ({"cpu.max": "nonsense"}, None),
+        ({}, None),
+    ],
+)
+def test_cores_are_those_that_mask_and_quota_allow(tmp_path, files, quota):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text)
+    mask = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert available_cores(tmp_path) == (mask if quota is None else min(mask, quota))
