@@ -15,6 +15,7 @@ from training.models.random_warp import RandomWarp
 from training.models.registry import build
 from training.models.sampling import coordinate_grid
 from training.objectives import LOSSES, Objective, Schedule
+from training.objectives.forward import Pass
 
 READY = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
 
@@ -120,7 +121,7 @@ def test_vgg19_reads_torchvisions_layout(tmp_path):
 
 @pytest.mark.parametrize("name", [name for name in LOSSES if name not in ("equivariance_jacobian", "truth_points")])
 def test_every_loss_is_finite_and_reaches_a_network(name):
-    model = build("tpsmm", {**TINY_MODEL, "background": True, "background_width": 4})
+    model = build("tpsmm", {**TINY_MODEL, "background": True, "background_width": 4, "disentangle": True})
     torch.nn.init.normal_(model.bg_predictor.bg_encoder.fc.bias)  # at the identity, its start, the loss is flat
     objective = Objective(model, efficientnet_lite0)
     objective.start_stage(Stage(name="s", steps=1, losses={name: 1.0}, background_from=0), None)
@@ -129,6 +130,19 @@ def test_every_loss_is_finite_and_reaches_a_network(name):
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     assert torch.isfinite(losses[name])
     assert sum(float(g.abs().sum()) for g in gradients) > 0
+
+
+def test_disentanglement_uses_true_cross_identity_pairs_where_there_are_some():
+    model = build("tpsmm", {**TINY_MODEL, "disentangle": True}).eval()
+    pairs = batch(64, points=6)
+    stretched = Pass(model, pairs)
+    assert not torch.allclose(stretched.other_motion.points, stretched.driving_motion.points)
+    ratio = stretched.other_motion.points / stretched.driving_motion.points
+    assert float((ratio - ratio[:, :1]).abs().max()) < 1e-4  # one factor an axis, the same for every point
+    assert float((ratio - 1).abs().max()) <= 0.25 + 1e-4
+    true = Pass(model, {**pairs, "target": pairs["source"]})
+    assert torch.equal(true.other_motion.points, model.detect(pairs["driving"]).points)
+    assert torch.equal(true.driving_motion.points, true.source_motion.points)
 
 
 def test_spline_dropout_follows_the_published_schedule():

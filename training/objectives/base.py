@@ -156,6 +156,17 @@ def _warp(objective: Objective, run: Pass) -> Tensor:
     return torch.stack([(wanted - moved).abs().mean() for wanted, moved in levels]).sum()
 
 
+def _disentangle(objective: Objective, run: Pass) -> Tensor:
+    """L1 of the disentangled motion against the one that the source's own identity has in that pose."""
+    if not run.model.has_disentangle:
+        raise OptionError("the disentangle loss needs its network; set model.disentangle = true")
+    ours, wanted = run.disentangled, run.driving_motion
+    loss = (ours.points - wanted.points).abs().mean()
+    if ours.jacobians is not None and wanted.jacobians is not None:
+        loss = loss + (ours.jacobians - wanted.jacobians).abs().mean()
+    return loss
+
+
 def _background(objective: Objective, run: Pass) -> Tensor:
     """|I - A(S, D) A(D, S)|: the background's motion there and back is none."""
     there, back = run.background, run.model.background(run.target, run.source)
@@ -173,6 +184,7 @@ LOSSES: dict[str, Loss] = {
     "equivariance_jacobian": _jacobian_equivariance,
     "warp": _warp,
     "background": _background,
+    "disentangle": _disentangle,
     "truth_points": _points,
     "truth_shape": _shape,
     "truth_flow": _flow,

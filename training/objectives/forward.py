@@ -13,6 +13,9 @@ from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.random_warp import Distance, RandomWarp
 from training.models.sampling import resize_flow, warp
 
+STRETCH = 0.25
+"""Largest relative change of a shape per axis in the disentanglement stage without cross-identity data."""
+
 
 class Degrade(Protocol):
     """Makes a picture worse (blur, noise, hidden parts) for robustness."""
@@ -68,6 +71,26 @@ class Pass:
     def driving_motion(self) -> Motion:
         """Parameters of the driving frame (of the target, where they differ)."""
         return self._motions[1]
+
+    @cached_property
+    def other_motion(self) -> Motion:
+        """What the disentanglement network is given as driving motion: another shape in the driving pose.
+
+        Cross-identity data have it for real; elsewhere the driving motion is stretched per axis by up to a quarter
+        (TPSMM supplement 2).
+        """
+        if "target" in self.batch:
+            return self.model.detect(self.driving)
+        motion = self.driving_motion
+        draws = [torch.rand(2, generator=torch.Generator().manual_seed(int(s))) for s in self.batch["seed"].tolist()]
+        scale = 1 + STRETCH * (2 * torch.stack(draws).to(motion.points) - 1)
+        jacobians = None if motion.jacobians is None else scale[:, None, :, None] * motion.jacobians
+        return Motion(motion.points * scale[:, None], jacobians)
+
+    @cached_property
+    def disentangled(self) -> Motion:
+        """The other motion in the source's shape."""
+        return self.model.disentangle(self.source_motion, self.other_motion)
 
     @cached_property
     def random_warp(self) -> RandomWarp:
