@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from checkpoints.errors import OptionError
-from export.rewrites import grid_fast, grid_gather, norm, simplify, upsample
+from export.rewrites import grid_fast, grid_gather, norm, simplify, upsample, winograd
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("simplify", simplify.apply),
     Rewrite("norm", norm.apply),
     Rewrite("upsample", upsample.apply),
+    Rewrite("winograd", winograd.apply),
     Rewrite("grid-fast", grid_fast.apply),
 )
 """What `export` applies by default. The later ones expect what the earlier ones leave."""

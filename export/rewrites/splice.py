@@ -48,6 +48,22 @@ def sole_user(value: ir.Value) -> ir.Node | None:
     return users[0] if len(users) == 1 and not value.is_graph_output() else None
 
 
+def is_plain_conv3(node: ir.Node) -> bool:
+    """Whether `node` is a 3x3 convolution of known weights, ungrouped, with stride 1 and a border of one zero."""
+    weight = constant_of(node.inputs[1])
+    bias_known = len(node.inputs) < 3 or node.inputs[2] is None or constant_of(node.inputs[2]) is not None
+    return (
+        weight is not None
+        and bias_known
+        and weight.shape[2:] == (3, 3)
+        and ints(node, "pads", [0] * 4) == [1] * 4
+        and ints(node, "strides", [1, 1]) == [1, 1]
+        and ints(node, "dilations", [1, 1]) == [1, 1]
+        and text(node, "auto_pad", "NOTSET") == "NOTSET"
+        and number(node, "group", 1) == 1
+    )
+
+
 class Splice:
     """New nodes in front of `anchor`, then `replace` puts their result in an old value's place.
 

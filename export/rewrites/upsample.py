@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from export.rewrites.splice import Splice, constant_of, ints, sole_user, static_shape, text, tidy
+from export.rewrites.splice import Splice, constant_of, is_plain_conv3, sole_user, static_shape, text, tidy
 
 _EVEN = np.array([[1, 0, 0], [0, 1, 1]], dtype=np.float64)  # (tap of x[i-1], x[i]; tap of w)
 _ODD = np.array([[1, 1, 0], [0, 0, 1]], dtype=np.float64)  # (tap of x[i], x[i+1]; tap of w)
@@ -48,19 +48,6 @@ def _is_nearest_double(node: ir.Node) -> bool:
     return after[1:] == (before[1], 2 * before[2], 2 * before[3])  # type: ignore[operator]
 
 
-def _is_plain_conv3(node: ir.Node) -> bool:
-    weight = constant_of(node.inputs[1])
-    return (
-        weight is not None
-        and weight.shape[2:] == (3, 3)
-        and ints(node, "pads", [0] * 4) == [1] * 4
-        and ints(node, "strides", [1, 1]) == [1, 1]
-        and ints(node, "dilations", [1, 1]) == [1, 1]
-        and text(node, "auto_pad", "NOTSET") == "NOTSET"
-        and int(node.attributes["group"].as_int() if "group" in node.attributes else 1) == 1
-    )
-
-
 def _rewrite_site(conv: ir.Node, source: ir.Value) -> None:
     weight = constant_of(conv.inputs[1])
     bias = constant_of(conv.inputs[2]) if len(conv.inputs) > 2 else None
@@ -81,7 +68,7 @@ def apply(model: ir.Model) -> int:
     for node in model.graph:
         if _is_nearest_double(node):
             conv = sole_user(node.outputs[0])
-            if conv is not None and conv.op_type == "Conv" and _is_plain_conv3(conv):
+            if conv is not None and conv.op_type == "Conv" and is_plain_conv3(conv):
                 sites.append((conv, node.inputs[0]))
     for conv, source in sites:
         assert source is not None

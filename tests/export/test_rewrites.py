@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from checkpoints.errors import OptionError
 from export.graphs import trace
-from export.rewrites import grid_fast, grid_gather, norm, pipeline, simplify, upsample
+from export.rewrites import grid_fast, grid_gather, norm, pipeline, simplify, upsample, winograd
 
 
 def run(model: ir.Model, *inputs: Tensor) -> list[np.ndarray]:
@@ -107,6 +107,49 @@ def test_upsample_kernels_keep_the_sum_of_the_weights() -> None:
     kernels = upsample.phase_kernels(weight)
     for phase in kernels.reshape(4, 3, 2, 2, 2):
         np.testing.assert_allclose(phase.sum((-1, -2)), weight.sum((-1, -2)), rtol=1e-12)
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("size", [(8, 8), (4, 12)])
+def test_winograd_equals_torch_at_every_pixel(bias: bool, size: tuple[int, int]) -> None:
+    module, x = randomise(nn.Conv2d(5, 7, 3, padding=1, bias=bias)), torch.randn(2, 5, *size)
+    model = export(module, x)
+    assert winograd.apply(model, least_channels=4, least_tiles=1) == 1
+    assert_same(model, module, x)
+
+
+def test_winograd_stays_exact_over_many_channels() -> None:
+    """Rounding does not grow with the sum: 5e-6 of the largest value, as measured for trained sizes."""
+    module, x = randomise(nn.Conv2d(128, 128, 3, padding=1)), torch.randn(1, 128, 32, 32)
+    model = export(module, x.repeat(2, 1, 1, 1))
+    assert winograd.apply(model) == 1
+    assert_same(model, module, x, tolerance=2e-5)
+
+
+def test_winograd_drops_only_a_bias_that_a_norm_takes_away() -> None:
+    class Normed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(4, 4, 3, padding=1), nn.InstanceNorm2d(4, affine=True)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.norm(self.conv(x))
+
+    module, x = randomise(Normed()), torch.randn(2, 4, 8, 8)
+    model = export(module, x)
+    assert winograd.apply(model, least_channels=4, least_tiles=1) == 1
+    assert "Add" not in operators(model)
+    assert_same(model, module, x)
+
+
+def test_winograd_leaves_what_is_small_or_does_not_fit() -> None:
+    x = torch.randn(2, 8, 32, 32)
+    for conv in (nn.Conv2d(8, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1, groups=8)):
+        assert winograd.apply(export(conv, x)) == 0
+    odd = export(nn.Conv2d(8, 8, 3, padding=1), x[..., :30])
+    assert winograd.apply(odd, least_channels=4, least_tiles=1) == 0
+    for other in (nn.Conv2d(8, 8, 3), nn.Conv2d(8, 8, 5, padding=2), nn.Conv2d(8, 8, 3, 2, 1)):
+        assert winograd.apply(export(other, x), least_channels=4, least_tiles=1) == 0
 
 
 class Residual(nn.Module):
@@ -214,6 +257,7 @@ def test_pipeline_order_and_switches() -> None:
     assert [step.name for step in pipeline.select("gather", ["upsample"])] == [
         "simplify",
         "norm",
+        "winograd",
         "grid-gather",
     ]
     with pytest.raises(OptionError, match="no rewrite 'upsampel'"):
