@@ -67,8 +67,12 @@ class Engine:
 
     @property
     def batch(self) -> int:
-        """Frames a call that this device is kept busy with; more would only take memory."""
-        return 8 if self.device == "cuda" else 4
+        """Frames a call that this device is kept busy with; more would only take memory.
+
+        On two cores, two frames a call are as fast as eight and take a third of the memory (measured with
+        faces-lite at 256x256).
+        """
+        return 8 if self.device == "cuda" else 2
 
     def encode(self, pictures: Bytes) -> Source:
         """Everything about the source; `pictures` uint8 (V, R, R, 3), V = 1 unless the model fuses views."""

@@ -203,8 +203,7 @@ def test_an_unknown_command_is_one_line(capsys):
 
 @pytest.fixture
 def installed(monkeypatch, tmp_path):
-    """Entry points of an installation: one good command, one whose extra is missing, one that is not there.
-    """
+    """Entry points of an installation: one good command, one whose extra is missing, one that is not there."""
     modules = {
         "good": "HELP = 'a good command'\ndef add_arguments(parser): parser.add_argument('--n', type=int)\n"
         "def run(args): return args.n\n",

@@ -14,7 +14,8 @@ from scipy.spatial import ConvexHull
 from checkpoints.errors import OptionError
 from runtime.motion import Motion, absolute, check_strength, hull_area, movement_scale, relative
 
-GOLDEN = Path(__file__).resolve().parents[3] / "shared" / "golden"
+TESTS = Path(__file__).resolve().parents[1]
+SHARED = TESTS.parents[1] / "shared" / "golden"
 
 coordinates = st.floats(-1, 1, width=32).map(lambda value: round(value, 3))
 
@@ -35,9 +36,10 @@ def random_motion(seed: int, frames: int, k: int = 6) -> Motion:
 
 
 def golden(model: str, linear: str | None) -> tuple[Motion, Motion, dict[str, np.ndarray]]:
-    path = GOLDEN / model / "expected.npz"
-    if not path.is_file():
-        pytest.skip("the golden data lie beside the checkout only")
+    places = TESTS / "golden" / f"{model}.npz", SHARED / model / "expected.npz"
+    path = next((place for place in places if place.is_file()), None)
+    if path is None:
+        pytest.skip(f"the golden data of {model} lie beside the checkout only")
     with np.load(path, allow_pickle=False) as arrays:
         found = {name: arrays[name] for name in arrays.files if "mid." not in name}
     motions = [

@@ -116,8 +116,7 @@ def test_the_options_suit_shared_cores():
 
 
 def test_the_callers_arithmetic_is_left_alone(toy):
-    """ONNX Runtime's option against denormals would otherwise set the processor's mode in this very thread.
-    """
+    """ONNX Runtime's option against denormals would otherwise set the processor's mode in this very thread."""
     open_graphs(Bundle.load(toy), "cpu")["motion"]({"frame": np.zeros((1, 64, 64, 3), np.uint8)})
     assert np.array([1e-40], np.float32)[0] / np.float32(2) > 0
 
