@@ -29,7 +29,9 @@ class Augment:
     time_flip: bool = True
     """Source and driving are exchanged half of the time."""
     jitter: float = 0.1
-    """Strength of brightness, contrast, saturation and hue changes."""
+    """Strength of brightness, contrast and saturation changes."""
+    hue: float | None = None
+    """Strength of hue changes, at most 0.5; as `jitter` where not given."""
     degrade: float = 0.0
     """Probability of each of blur, noise and an erased box; makes detectors robust to real photos."""
 
@@ -46,6 +48,8 @@ class Data:
     """Folder of the held-out data; empty: no evaluation during training."""
     repeats: int = Field(default=1, ge=1)
     """How often each clip is drawn in one epoch (the papers' num_repeats)."""
+    by_identity: bool = False
+    """Draw identities evenly (`id#clip.mp4`), then one of their clips; else draw clips evenly."""
     workers: int = Field(default=0, ge=0)
     """Reading processes."""
     augment: Augment = field(default_factory=Augment)
@@ -87,8 +91,8 @@ class Stage:
     """Names of the trained components (`kp_detector`, ...); empty: all of them."""
     clip: dict[str, Clip] = field(default_factory=dict)
     """Gradient clipping by component."""
-    spline_dropout: bool = False
-    """TPSMM's schedule: 0.1 to 0.3 over the first ten epochs, off from epoch 35."""
+    spline_dropout: tuple[float, float] | None = None
+    """TPSMM: probability of dropping a spline, at the start and after ten epochs; off from epoch 35."""
     background_from: float = -1
     """Epoch from which the background predictor is used; negative: never."""
     eval_mode: tuple[str, ...] = ()

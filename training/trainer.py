@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from checkpoints.errors import BunrakuError, ModelError, OptionError
@@ -29,6 +30,7 @@ from training.models.base import MotionModel
 from training.models.registry import build
 from training.objectives import Objective, Schedule
 from training.state import Position, load_state, restore, save_state
+from training.sync_norm import synchronise
 from training.watch import Watcher
 
 NON_FINITE_LIMIT = 3
@@ -57,7 +59,9 @@ class Trainer:
         """
         self.config = config
         self.folder = folder
-        self.accelerator = Accelerator(mixed_precision=config.precision, cpu=device == "cpu")
+        # A stage may leave parts of what it trains unused (an occlusion head that no loss asks for).
+        unused = DistributedDataParallelKwargs(find_unused_parameters=True)
+        self.accelerator = Accelerator(mixed_precision=config.precision, cpu=device == "cpu", kwargs_handlers=[unused])
         self.main = self.accelerator.is_main_process
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
@@ -65,6 +69,8 @@ class Trainer:
         if config.init:
             _load_initial(model, Path(config.init))
         self.objective = Objective(model, BACKBONES[config.perceptual]).to(self.accelerator.device)
+        if self.accelerator.num_processes > 1:
+            synchronise(model)
         self.average = Average(model, config.ema).to(self.accelerator.device) if config.ema > 0 else None
         self.position = Position()
         self._resumed: dict[str, Tensor] | None = None

@@ -147,7 +147,7 @@ def test_disentanglement_uses_true_cross_identity_pairs_where_there_are_some():
 
 def test_spline_dropout_follows_the_published_schedule():
     objective = Objective(build("tpsmm", TINY_MODEL))
-    objective.start_stage(Stage(name="s", epochs=100, losses={"pixel": 1.0}, spline_dropout=True), None)
+    objective.start_stage(Stage(name="s", epochs=100, losses={"pixel": 1.0}, spline_dropout=(0.1, 0.3)), None)
     assert [objective.spline_dropout(Schedule(e, 0)) for e in (0, 5, 10, 34, 35)] == pytest.approx(
         [0.1, 0.2, 0.3, 0.3, 0]
     )
@@ -162,7 +162,8 @@ def test_every_ready_configuration_takes_a_step(path):
     backbone = (lambda: Backbone(_vgg19_stages())) if config.perceptual == "vgg19" else efficientnet_lite0
     objective = Objective(model, backbone)
     for stage in config.stages:
-        size = 128 if stage.size > 128 else stage.size
+        motion_size = getattr(model.config, "motion_size", 64)
+        size = motion_size if getattr(model.config, "detector_pool", 1) == 1 else stage.size
         objective.start_stage(replace(stage, background_from=min(stage.background_from, 0)), None)
         model.train()
         losses = objective(batch(size), Schedule(20, 0))

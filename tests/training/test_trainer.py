@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -186,3 +187,52 @@ def test_weights_that_do_not_fit_are_listed(tmp_path):
     save_tensors(path, tensors, metadata)
     with pytest.raises(ModelError, match=r"missing kp_detector.fg_encoder.fc.bias; unexpected extra"):
         load_model(path)
+
+
+@pytest.mark.slow
+def test_two_processes_equal_one_with_twice_the_batch(tmp_path, frame_folders):
+    values = run_config(frame_folders)
+    values["model"] = {**TINY_MODEL, "norm": "batch"}
+    values["data"]["augment"] = {"jitter": 0.0, "time_flip": False}
+    values["stages"][0] |= {"steps": 4, "batch": 2, "train": ["inpainting_network"]}
+    config = tmp_path / "run.toml"
+    config.write_text(_toml(values))
+    # `accelerate launch` starts several processes on GPUs only; on CPUs torchrun sets up what Accelerate reads.
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={_free_port()}"]
+    command = [*launch, "-m", "training", str(config), "-o", str(tmp_path / "two"), "--device", "cpu", "--quiet"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    values["stages"][0]["batch"] = 4
+    trainer(tmp_path / "one", values).run()
+    one, two = (load_model(tmp_path / name / "model.safetensors")[0].state_dict() for name in ("one", "two"))
+    start = build("tpsmm", values["model"]).state_dict()
+    # Adam moves a weight by the learning rate whichever way its gradient points, be it rounding: nine weights in ten
+    # must agree to a tenth of one step, while most of them moved by whole steps.
+    lr = values["stages"][0]["lr"]
+    names = [name for name in one if name.startswith("inpainting_network.") and name.endswith("weight")]
+    apart = torch.cat([(one[name] - two[name]).abs().flatten() for name in names])
+    moved = torch.cat([(one[name] - start[name]).abs().flatten() for name in names])
+    assert float((apart > 0.1 * lr).float().mean()) < 0.1
+    assert float((moved > lr).float().mean()) > 0.5
+
+
+def _toml(values: dict) -> str:
+    """Just enough TOML for a run: inline tables everywhere."""
+
+    def write(value) -> str:
+        if isinstance(value, dict):
+            return "{ " + ", ".join(f"{key} = {write(item)}" for key, item in value.items()) + " }"
+        if isinstance(value, list):
+            return "[" + ", ".join(write(item) for item in value) + "]"
+        return json.dumps(value)
+
+    return "\n".join(f"{key} = {write(value)}" for key, value in values.items())
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]

@@ -18,9 +18,9 @@ class PairAugment:
         self.config = config
         strength = config.jitter
         self.jitter = None
-        if strength > 0:
+        hue = min(strength, 0.5) if config.hue is None else config.hue
+        if strength > 0 or hue > 0:
             low, high = 1 - strength, 1 + strength
-            hue = min(strength, 0.5)
             self.jitter = augmentation.ColorJiggle((low, high), (low, high), (low, high), (-hue, hue), p=1.0)
         self.blur = augmentation.RandomGaussianBlur((5, 5), (0.3, 1.5), p=config.degrade)
         self.erase = augmentation.RandomErasing((0.01, 0.06), (0.4, 2.5), value=0.5, p=config.degrade)

@@ -43,8 +43,8 @@ class ClipFile:
 class ClipPairs:
     """Pairs of frames of real clips below a folder. `size` is the side in pixels; set by the trainer."""
 
-    def __init__(self, folder: Path, size: int = 256) -> None:
-        """Raises `InputError` when no clip below `folder` can be used; bad ones are reported and left out."""
+    def __init__(self, folder: Path, size: int = 256, by_identity: bool = False) -> None:
+        """`by_identity` draws identities evenly, whatever the number of their clips. Raises `InputError` when no clip below `folder` can be used; bad ones are reported and left out."""
         self.folder = folder
         self.size = size
         self.clips, problems = scan(folder)
@@ -55,16 +55,22 @@ class ClipPairs:
         if not self.clips:
             reason = f"; first problem: {problems[0]}" if problems else ""
             raise InputError(f"{folder}: no usable clip was found{reason}; expected videos or folders of frames")
+        groups: dict[str, list[ClipFile]] = {}
+        for clip in self.clips:
+            groups.setdefault(clip.identity if by_identity else str(clip.path), []).append(clip)
+        self.groups = list(groups.values())
 
     def __len__(self) -> int:
-        return len(self.clips)
+        return len(self.groups)
 
     def draw(self, clip: int, rng: np.random.Generator) -> Sample:
         """Two different random frames."""
-        first, second = rng.choice(self.clips[clip].frames, 2, replace=False)
+        group = self.groups[clip]
+        chosen = group[int(rng.integers(len(group)))]
+        first, second = rng.choice(chosen.frames, 2, replace=False)
         return {
-            "source": read_frame(self.clips[clip], int(first), self.size),
-            "driving": read_frame(self.clips[clip], int(second), self.size),
+            "source": read_frame(chosen, int(first), self.size),
+            "driving": read_frame(chosen, int(second), self.size),
         }
 
 

@@ -21,7 +21,7 @@ def open_source(data: Data, test: bool = False) -> PairSource:
     if data.kind == "clips":
         from training.data.clips import ClipPairs
 
-        return ClipPairs(folder)
+        return ClipPairs(folder, by_identity=data.by_identity)
     from training.data.synth_pairs import SynthPairs
 
     return SynthPairs(split="test" if test else "train")

@@ -62,10 +62,11 @@ class Objective(nn.Module):
         return self._unregistered["perceptual"](result, target)
 
     def spline_dropout(self, schedule: Schedule) -> float:
-        """TPSMM's schedule: 0.1 rising to 0.3 over ten epochs, off from epoch 35 (models.md 3)."""
-        if self.stage is None or not self.stage.spline_dropout or schedule.epoch >= 35:
+        """TPSMM's schedule: rising over ten epochs, off from epoch 35 (models.md 3)."""
+        if self.stage is None or self.stage.spline_dropout is None or schedule.epoch >= 35:
             return 0.0
-        return 0.1 + 0.2 * min(schedule.epoch / 10, 1.0)
+        start, highest = self.stage.spline_dropout
+        return start + (highest - start) * min(schedule.epoch / 10, 1.0)
 
     def forward(self, batch: Sample, schedule: Schedule) -> dict[str, Tensor]:
         """Weighted losses by name. `batch` holds float pictures (see `training.data.pairs`)."""
