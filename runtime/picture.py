@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -13,12 +14,16 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from checkpoints.errors import InputError, OptionError
+from runtime.ffmpeg import Ffmpeg
 
 Fit = Literal["crop", "pad"]
 FITS: tuple[str, ...] = get_args(Fit)
 Bytes = NDArray[np.uint8]
 Picture = str | os.PathLike[str] | Image.Image | NDArray[np.generic]
 """A file, a Pillow image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8 in RGB order."""
+
+_HEIC = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"))
+"""How HEIC files begin, after four bytes of length."""
 
 MIN_SIDE = 16
 """Pictures and videos narrower or lower than this many pixels are refused: there is nothing to move in
@@ -90,10 +95,26 @@ def _open(path: Path, size: int) -> Image.Image:
     except Image.DecompressionBombError as error:
         raise InputError(_too_large(str(path))) from error
     except UnidentifiedImageError as error:
-        hint = " (HEIC photos must be saved as JPEG first)" if path.suffix.lower() in (".heic", ".heif") else ""
-        raise InputError(f"{path} is not a picture that can be read{hint}; use JPEG, PNG or WebP.") from error
+        with path.open("rb") as file:
+            if file.read(12)[4:] in _HEIC:
+                return _open_heic(path)
+        raise InputError(f"{path} is not a picture that can be read; use JPEG, PNG or WebP.") from error
     except (OSError, ValueError, SyntaxError) as error:  # Pillow's decoders raise all three on damaged files
         raise InputError(f"{path} is damaged ({error}); save the picture again.") from error
+    return image
+
+
+def _open_heic(path: Path) -> Image.Image:
+    """A photo as iPhones store it. Pillow cannot read these; ffmpeg can, and turns them upright too."""
+    limits = ["-format_whitelist", "mov", "-protocol_whitelist", "file", "-max_pixels", str(MAX_PIXELS)]
+    # Without "-map", so that ffmpeg joins the tiles that large photos are stored in.
+    arguments = [*limits, "-i", f"file:{path.absolute()}", "-frames:v", "1", "-c:v", "png", "-f", "image2pipe"]
+    with Ffmpeg([*arguments, "pipe:1"], stdout=True) as ffmpeg:
+        data = ffmpeg.stdout.read()
+        if ffmpeg.finish() != 0 or not data:
+            raise InputError(f"{path} cannot be read as HEIC ({ffmpeg.complaint()}); save it as JPEG.")
+    image = Image.open(BytesIO(data))
+    _check_size(image, str(path))
     return image
 
 

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -62,6 +63,12 @@ def test_orientation_of_the_camera_is_applied(tmp_path):
     exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
     image.save(tmp_path / "phone.jpg", exif=exif, quality=95)
     np.testing.assert_allclose(center(read_square(tmp_path / "phone.jpg", 64)), (20, 30), atol=0.3)
+
+
+def test_a_phones_heic_is_read_upright():
+    """Made with libheif from a sideways `spot(20, 30, side=12)` and an orientation of 6."""
+    square = read_square(Path(__file__).parent / "sideways.heic", 64)
+    np.testing.assert_allclose(center(square), (20, 30), atol=0.3)
 
 
 def test_transparency_becomes_white(tmp_path):
@@ -143,7 +150,7 @@ def test_bad_files_are_refused_by_name(tmp_path):
     for name, words in {
         "text.jpg": "not a picture",
         "empty.png": "not a picture",
-        "photo.heic": "HEIC",
+        "photo.heic": "cannot be read as HEIC",
         "dot.png": "1x1 pixels",
         "cut.png": "damaged",
         "claims.png": "damaged",
