@@ -1,0 +1,32 @@
+"""The Hugging Face Space: `python app.py` serves the page.
+
+BUNRAKU_MODEL chooses the model, BUNRAKU_SECONDS and the other variables of `demo.limits` what visitors may do.
+"""
+
+import os
+import signal
+import sys
+from types import FrameType
+
+from demo.limits import Limits
+from demo.page import serve
+from demo.studio import Studio
+from runtime.engine import DEFAULT_MODEL
+
+PUBLIC = Limits(upload_mb=100, seconds=60)
+"""A stranger's video of an hour would keep a free Space's two cores from everybody else."""
+
+
+def main() -> None:
+    """Serve the page until the process is stopped, by SIGTERM in a container."""
+    signal.signal(signal.SIGTERM, _end)
+    model = os.environ.get("BUNRAKU_MODEL", "") or DEFAULT_MODEL
+    serve(Studio(model, limits=PUBLIC.with_environment()))
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)  # unwinds, so that visitors' files are removed
+
+
+if __name__ == "__main__":
+    main()
