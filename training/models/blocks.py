@@ -67,7 +67,9 @@ class ResBlock(nn.Module):
         return x + self.conv2(F.relu(self.norm2(y)))
 
 
-class _Encoder(nn.Module):
+class Encoder(nn.Module):
+    """DownBlocks of the given widths; gives the input and every map, fine to coarse."""
+
     def __init__(self, inputs: int, widths: list[int], norm: Norm) -> None:
         super().__init__()
         pairs = zip([inputs, *widths[:-1]], widths, strict=True)
@@ -109,7 +111,7 @@ class Hourglass(nn.Module):
     def __init__(self, inputs: int, block_expansion: int, num_blocks: int, max_features: int, norm: Norm) -> None:
         super().__init__()
         widths = [min(max_features, block_expansion * 2 ** (level + 1)) for level in range(num_blocks)]
-        self.encoder = _Encoder(inputs, widths, norm)
+        self.encoder = Encoder(inputs, widths, norm)
         self.decoder = _Decoder(inputs, widths, block_expansion, norm)
 
     @property

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from training.models.base import Motion
+
 
 def _perceptron(inputs: int, widths: tuple[int, ...], outputs: int) -> nn.Sequential:
     """Linear-BatchNorm-ReLU for every width, then a linear layer."""
@@ -18,9 +20,14 @@ def _perceptron(inputs: int, widths: tuple[int, ...], outputs: int) -> nn.Sequen
 class DisentangleNetwork(nn.Module):
     """Driving pose in the source's shape, on flat parameters (B, n)."""
 
-    def __init__(self, parameters: int, id_bottleneck: int, pose_bottleneck: int) -> None:
+    def __init__(
+        self,
+        parameters: int,
+        id_bottleneck: int,
+        pose_bottleneck: int,
+        widths: tuple[int, ...] = (256, 512, 1024),
+    ) -> None:
         super().__init__()
-        widths = (256, 512, 1024)
         self.id_encoder = _perceptron(parameters, widths, id_bottleneck)
         self.pose_encoder = _perceptron(parameters, widths, pose_bottleneck)
         self.decoder = _perceptron(pose_bottleneck + id_bottleneck, widths[::-1], parameters)
@@ -30,3 +37,18 @@ class DisentangleNetwork(nn.Module):
         identity = self.id_encoder(source)
         pose = self.pose_encoder(driving)
         return self.decoder(torch.cat([pose, identity.expand(pose.shape[0], -1)], 1))
+
+
+def disentangle_motion(network: DisentangleNetwork, source: Motion, driving: Motion) -> Motion:
+    """`driving` (B) in the shape of `source` (1 or B): on (x, y) of every point, or on (x, y, a00, a01, a10, a11)."""
+    flat = network(_numbers(source).flatten(1), _numbers(driving).flatten(1))
+    numbers = flat.unflatten(1, (driving.points.shape[1], -1))
+    if driving.jacobians is None:
+        return Motion(numbers)
+    return Motion(numbers[..., :2], numbers[..., 2:].unflatten(-1, (2, 2)))
+
+
+def _numbers(motion: Motion) -> Tensor:
+    if motion.jacobians is None:
+        return motion.points
+    return torch.cat([motion.points, motion.jacobians.flatten(2)], -1)

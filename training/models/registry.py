@@ -10,9 +10,17 @@ from pydantic import TypeAdapter, ValidationError
 
 from checkpoints.errors import OptionError
 from training.models.base import MotionModel
+from training.models.dam import DAM, DAMConfig
+from training.models.fomm import FOMM, FOMMConfig
+from training.models.mraa import MRAA, MRAAConfig
 from training.models.tpsmm import TPSMM, TPSMMConfig
 
-FAMILIES: dict[str, tuple[type, Callable[[Any], MotionModel]]] = {"tpsmm": (TPSMMConfig, TPSMM)}
+FAMILIES: dict[str, tuple[type, Callable[[Any], MotionModel]]] = {
+    "tpsmm": (TPSMMConfig, TPSMM),
+    "fomm": (FOMMConfig, FOMM),
+    "mraa": (MRAAConfig, MRAA),
+    "dam": (DAMConfig, DAM),
+}
 """Configuration dataclass and model class of every family."""
 
 

@@ -6,7 +6,9 @@ from contextlib import AbstractContextManager
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
+
+from checkpoints.errors import OptionError
 
 
 def full_precision(like: Tensor) -> AbstractContextManager[object]:
@@ -53,7 +55,8 @@ def gaussian_heatmaps(points: Tensor, height: int, width: int, variance: float =
 
 def expected_points(probabilities: Tensor) -> Tensor:
     """(B, K, 2): the mean coordinate under each of `probabilities` (B, K, h, w), which sum to 1 over space."""
-    grid = coordinate_grid(*probabilities.shape[-2:], like=probabilities)
+    height, width = probabilities.shape[-2:]
+    grid = coordinate_grid(height, width, probabilities)
     return torch.einsum("bkhw,hwc->bkc", probabilities, grid)
 
 
@@ -78,3 +81,23 @@ def antialias_reduce(image: Tensor, scale: float) -> Tensor:
         return image
     kernel = antialias_kernel(scale, image.shape[1]).to(image)
     return reduce_with(image, kernel, round(1 / scale))
+
+
+class AntialiasReduction(nn.Module):
+    """`antialias_reduce` to a fixed size; the published checkpoints store the kernel as `down.weight`."""
+
+    weight: Tensor
+
+    def __init__(self, scale: float) -> None:
+        """`scale` is that of the model's own resolution, 1/n for an integer n."""
+        super().__init__()
+        self.step = round(1 / scale)
+        self.register_buffer("weight", antialias_kernel(scale, 3) if scale < 1 else torch.ones(3, 1, 1, 1))
+
+    def forward(self, image: Tensor, size: int) -> Tensor:
+        """`image` reduced to `size`; pictures of another size than the model's get a kernel of their own."""
+        if image.shape[-1] == size * self.step:
+            return reduce_with(image, self.weight, self.step)
+        if image.shape[-1] % size:
+            raise OptionError(f"pictures of {image.shape[-1]} pixels cannot be reduced to {size}; use a multiple of it")
+        return antialias_reduce(image, size / image.shape[-1])

@@ -13,15 +13,14 @@ from torch import Tensor, nn
 from checkpoints.errors import OptionError
 from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.blocks import DownBlock, Hourglass, Norm, ResBlock, SameBlock, UpBlock
-from training.models.disentangle import DisentangleNetwork
+from training.models.candidates import background_motion, blend, warp_by_each
+from training.models.disentangle import DisentangleNetwork, disentangle_motion
 from training.models.resnet import ResNet18
 from training.models.sampling import (
-    antialias_kernel,
-    antialias_reduce,
+    AntialiasReduction,
     coordinate_grid,
     full_precision,
     gaussian_heatmaps,
-    reduce_with,
     resize_flow,
     resize_map,
     warp,
@@ -70,6 +69,7 @@ class TPSMMConfig:
     background_width: int = 64
     disentangle: bool = True
     """Whether there is a disentanglement network."""
+    disentangle_widths: tuple[int, ...] = (256, 512, 1024)
     id_bottleneck: int = 128
     pose_bottleneck: int = 128
     tps_ridge: float = 0.01
@@ -136,7 +136,7 @@ class DenseMotionNetwork(nn.Module):
         self.hourglass = Hourglass(
             inputs, config.dense_block_expansion, config.dense_num_blocks, config.dense_max_features, norm
         )
-        self.down = _AntialiasBuffer(config.motion_size / config.resolution)
+        self.down = AntialiasReduction(config.motion_size / config.resolution)
         channels = self.hourglass.channels
         self.maps = nn.Conv2d(channels[-1], config.num_tps + 1, config.mask_kernel, padding=config.mask_kernel // 2)
         # Sizes of the inpainting network's maps: coarse ones are read from the hourglass, fine ones from up blocks.
@@ -168,11 +168,7 @@ class DenseMotionNetwork(nn.Module):
         splines = evaluate_tps(points, control, weights, affine)
         if config.tps_residual:
             splines = splines + points
-        first = points.expand(batch, 1, -1, 2)
-        if background is not None:
-            homogeneous = torch.cat([points, torch.ones_like(points[:, :1])], -1) @ background.transpose(1, 2)
-            first = (homogeneous[..., :2] / homogeneous[..., 2:])[:, None]
-        return torch.cat([first, splines], 1).unflatten(2, (size, size))
+        return torch.cat([background_motion(points, background, batch), splines], 1).unflatten(2, (size, size))
 
     def forward(
         self,
@@ -187,19 +183,13 @@ class DenseMotionNetwork(nn.Module):
         `small` (1 or B, 3, m, m) is the reduced source; points are (1 or B, K N, 2).
         """
         size = small.shape[-1]
-        batch = driving.shape[0]
         with full_precision(driving):
             candidates = self.candidates(source, driving, background, size)
-        count = candidates.shape[1]
         heat = gaussian_heatmaps(driving, size, size) - gaussian_heatmaps(source, size, size)
-        # The candidates are stacked along the height, so that one sampling of one picture serves them all.
-        tall = candidates.reshape(batch, count * size, size, 2)
-        warped = warp(small.expand(batch, -1, -1, -1), tall, self.config.align_corners)
-        warped = warped.unflatten(2, (count, size)).transpose(1, 2)  # (B, K + 1, 3, m, m)
+        warped = warp_by_each(small, candidates, self.config.align_corners)
         maps = self.hourglass(torch.cat([torch.zeros_like(heat[:, :1]), heat, warped.flatten(1, 2)], 1))
         masks = _softmax_with_dropout(self.maps(maps[-1]).float(), spline_dropout if self.training else 0.0)
-        with full_precision(driving):
-            flow = torch.einsum("bkhw,bkhwc->bhwc", masks, candidates)
+        flow = blend(masks, candidates)
         return flow, self._occlusions(maps), masks, candidates, warped
 
     def _occlusions(self, maps: list[Tensor]) -> list[Tensor]:
@@ -209,25 +199,6 @@ class DenseMotionNetwork(nn.Module):
             x = block(x)
             inputs.append(x)
         return [torch.sigmoid(head(x).float()) for head, x in zip(self.occlusion, inputs, strict=True)]
-
-
-class _AntialiasBuffer(nn.Module):
-    """The published checkpoints store this fixed kernel as `down.weight`."""
-
-    weight: Tensor
-
-    def __init__(self, scale: float) -> None:
-        super().__init__()
-        self.step = round(1 / scale)
-        self.register_buffer("weight", antialias_kernel(scale, 3) if scale < 1 else torch.ones(3, 1, 1, 1))
-
-    def forward(self, image: Tensor, size: int) -> Tensor:
-        """`image` reduced to `size`; pictures of another size than the model's get a kernel of their own."""
-        if image.shape[-1] == size * self.step:
-            return reduce_with(image, self.weight, self.step)
-        if image.shape[-1] % size:
-            raise OptionError(f"pictures of {image.shape[-1]} pixels are no multiple of motion_size {size}")
-        return antialias_reduce(image, size / image.shape[-1])
 
 
 def _softmax_with_dropout(logits: Tensor, probability: float) -> Tensor:
@@ -317,7 +288,9 @@ class TPSMM(MotionModel):
         self.avd_network: DisentangleNetwork | None = None
         if config.disentangle:
             parameters = 2 * config.num_tps * config.points_per_tps
-            self.avd_network = DisentangleNetwork(parameters, config.id_bottleneck, config.pose_bottleneck)
+            self.avd_network = DisentangleNetwork(
+                parameters, config.id_bottleneck, config.pose_bottleneck, config.disentangle_widths
+            )
         self.bg_predictor = BackgroundPredictor(config.background_width) if config.background else None
 
     def detect(self, image: Tensor) -> Motion:
@@ -369,8 +342,7 @@ class TPSMM(MotionModel):
         """The driving pose in the source's shape."""
         if self.avd_network is None:
             return super().disentangle(source, driving)
-        flat = self.avd_network(source.points.flatten(1), driving.points.flatten(1))
-        return Motion(flat.unflatten(1, (-1, 2)))
+        return disentangle_motion(self.avd_network, source, driving)
 
     def background(self, source: Tensor, driving: Tensor) -> Tensor | None:
         """Affine background motion, used in training and reconstruction only."""
