@@ -25,6 +25,27 @@ TINY_MODEL = {
     "disentangle": False,
 }
 
+TINY_FIRST_ORDER = {
+    "resolution": 64,
+    "num_points": 4,
+    "detector_size": 16,
+    "detector_block_expansion": 4,
+    "detector_max_features": 16,
+    "detector_num_blocks": 2,
+    "heat_kernel": 3,
+    "motion_size": 16,
+    "dense_block_expansion": 4,
+    "dense_max_features": 16,
+    "dense_num_blocks": 2,
+    "mask_kernel": 3,
+    "occlusion_kernel": 3,
+    "block_expansion": 4,
+    "max_features": 16,
+    "num_bottleneck_blocks": 1,
+    "final_kernel": 3,
+}
+"""For families fomm, mraa and dam."""
+
 
 def moving_square(rng: np.random.Generator, frames: int, size: int = 64) -> np.ndarray:
     """uint8 (frames, size, size, 3): one square on a coloured gradient, moving on a line."""

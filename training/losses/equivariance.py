@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from training.models.linear import inverse_2x2
+
 
 def value_loss(points: Tensor, mapped_points: Tensor) -> Tensor:
     """Mean |p(X) - W(p(X'))|, both (B, K, 2): `mapped_points` are the warped picture's, taken back by the warp."""
@@ -15,10 +17,3 @@ def jacobian_loss(jacobians: Tensor, warp_jacobians: Tensor, warped_jacobians: T
     """Mean |I - J(X)^-1 DW(p(X')) J(X')|, all (B, K, 2, 2)."""
     product = inverse_2x2(jacobians) @ (warp_jacobians @ warped_jacobians)
     return (torch.eye(2, dtype=product.dtype, device=product.device) - product).abs().mean()
-
-
-def inverse_2x2(matrix: Tensor) -> Tensor:
-    """Inverse of (..., 2, 2) in closed form, which exports where a general inverse does not."""
-    a, b, c, d = matrix[..., 0, 0], matrix[..., 0, 1], matrix[..., 1, 0], matrix[..., 1, 1]
-    adjugate = torch.stack([torch.stack([d, -b], -1), torch.stack([-c, a], -1)], -2)
-    return adjugate / (a * d - b * c)[..., None, None]

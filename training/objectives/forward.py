@@ -126,6 +126,22 @@ class Pass:
         return self.model.generate(self.features, self.motion)
 
     @cached_property
+    def augmented(self) -> Tensor:
+        """The target moved by a random affine map, as strong as that of the equivariance losses' warps (DAM)."""
+        # Other seeds than theirs: the two maps must not be the same.
+        drawn = RandomWarp.draw(self.batch["seed"] + 2**31, self.target)
+        affine = RandomWarp(drawn.affine, torch.zeros_like(drawn.weights))
+        return affine.image(self.target, self.model.align_corners)
+
+    @cached_property
+    def augmented_image(self) -> Tensor:
+        """The source in the augmented target's pose (B, 3, H, W)."""
+        background = self.model.background(self.source, self.augmented) if self.use_background else None
+        driving = self.model.detect(self.augmented)
+        motion = self.model.move(self.features, self.source_motion, driving, background, self.spline_dropout)
+        return self.model.generate(self.features, motion)
+
+    @cached_property
     def warped_source(self) -> Tensor:
         """The source picture warped by the flow at full size, holes and all."""
         flow = resize_flow(self.motion.flow, self.source.shape[-2:], self.model.align_corners)

@@ -1,0 +1,62 @@
+"""A run's model, with fresh weights or with another checkpoint's (`init` in the configuration)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from checkpoints.errors import ModelError
+from training.checkpoint import load_model
+from training.config import RunConfig
+from training.models.base import MotionModel
+from training.models.registry import build
+
+ANCHOR_MAPS = ("kp_detector.kp", "kp_detector.jacobian")
+"""Convolutions of DAM's detector with one map (or four) for every anchor."""
+
+
+def initial_model(config: RunConfig) -> MotionModel:
+    """The model that `config` starts from.
+
+    With `init`, tensors are taken from that checkpoint where names and shapes agree; at least one must. DAM starts
+    HDAM: the new intermediate anchors stay fresh, and dead anchors found in DAM are left out unless the configuration
+    names others. Raises `ModelError` for a checkpoint that cannot be used.
+    """
+    if not config.init:
+        return build(config.family, config.model)
+    path = Path(config.init)
+    other, metadata = load_model(path)
+    if metadata["family"] != config.family:
+        raise ModelError(f"{path}: is a {metadata['family']} model and cannot start a {config.family} run")
+    settings: dict[str, Any] = dict(config.model)
+    if metadata["config"].get("dead_anchors"):
+        settings.setdefault("dead_anchors", metadata["config"]["dead_anchors"])
+    model = build(config.family, settings)
+    mine, theirs = model.state_dict(), other.state_dict()
+    if config.family == "dam":
+        _regrow_anchors(mine, theirs, model.config, other.config)
+    shared = {name: value for name, value in theirs.items() if name in mine and mine[name].shape == value.shape}
+    if not shared:
+        raise ModelError(f"{path}: no tensor fits the configuration of this run")
+    model.load_state_dict(shared, strict=False)
+    return model
+
+
+def _regrow_anchors(mine: dict[str, Tensor], theirs: dict[str, Tensor], new: Any, old: Any) -> None:
+    """Give `theirs` the detector maps that `mine` needs: motion anchors stay first and the root last."""
+    if new.num_points != old.num_points or new.num_intermediate == old.num_intermediate:
+        return
+    for convolution in ANCHOR_MAPS:
+        for name in (f"{convolution}.weight", f"{convolution}.bias"):
+            if name not in mine or name not in theirs or mine[name].shape == theirs[name].shape:
+                continue
+            per_anchor = theirs[name].shape[0] // (old.num_points + old.num_intermediate + 1)
+            leaves = new.num_points * per_anchor
+            grown = mine[name].clone()
+            grown[:leaves] = theirs[name][:leaves]
+            grown[-per_anchor:] = theirs[name][-per_anchor:]
+            common = min(new.num_intermediate, old.num_intermediate) * per_anchor
+            grown[leaves : leaves + common] = theirs[name][leaves : leaves + common]
+            theirs[name] = grown
