@@ -37,16 +37,19 @@ def save_state(
     family: str,
     position: Position,
     modules: dict[str, nn.Module],
-    optimizer: torch.optim.Optimizer,
+    optimizers: dict[str, torch.optim.Optimizer],
 ) -> None:
-    """Write the run's state atomically: an older state at `path` stays until the new one is complete."""
+    """Write the run's state atomically: an older state at `path` stays until the new one is complete.
+
+    Between two stages there is no optimiser to keep: the next one starts with fresh moments.
+    """
     tensors: dict[str, Tensor] = {}
     for prefix, module in modules.items():
         tensors |= {f"{prefix}/{name}": tensor for name, tensor in module.state_dict().items()}
-    state = optimizer.state_dict()
-    for index, moments in state["state"].items():
-        for name, value in moments.items():
-            tensors[f"optimizer/{index}/{name}"] = value if isinstance(value, Tensor) else torch.tensor(value)
+    for prefix, optimizer in optimizers.items():
+        for index, moments in optimizer.state_dict()["state"].items():
+            for name, value in moments.items():
+                tensors[f"{prefix}/{index}/{name}"] = value if isinstance(value, Tensor) else torch.tensor(value)
     metadata = {"format": FORMAT, "kind": "state", "family": family, "position": asdict(position)}
     save_tensors(path, tensors, metadata)
 
@@ -67,24 +70,23 @@ def load_state(path: Path, family: str) -> tuple[Position, dict[str, Tensor]]:
     return Position(**metadata["position"]), tensors
 
 
-def restore(
-    path: Path,
-    tensors: dict[str, Tensor],
-    modules: dict[str, nn.Module],
-    optimizer: torch.optim.Optimizer | None,
-) -> None:
-    """Put the tensors of `load_state` back. Raises `ModelError` when they do not fit."""
+def restore_modules(path: Path, tensors: dict[str, Tensor], modules: dict[str, nn.Module]) -> None:
+    """Put the weights of `load_state` back. Raises `ModelError` when they do not fit."""
     for prefix, module in modules.items():
         part = {name.partition("/")[2]: value for name, value in tensors.items() if name.startswith(f"{prefix}/")}
         try:
             module.load_state_dict(part)
         except RuntimeError as error:
             raise ModelError(f"{path}: does not fit this configuration ({str(error).splitlines()[0]})") from error
-    if optimizer is None:
-        return
-    state: dict[int, dict[str, Any]] = {}
-    for name, value in tensors.items():
-        if name.startswith("optimizer/"):
-            _, index, key = name.split("/")
-            state.setdefault(int(index), {})[key] = value
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def restore_optimizers(tensors: dict[str, Tensor], optimizers: dict[str, torch.optim.Optimizer]) -> None:
+    """Put the moments of `load_state` back, where the state was saved in the middle of a stage."""
+    for prefix, optimizer in optimizers.items():
+        state: dict[int, dict[str, Any]] = {}
+        for name, value in tensors.items():
+            if name.startswith(f"{prefix}/"):
+                _, index, key = name.split("/")
+                state.setdefault(int(index), {})[key] = value
+        if state:
+            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

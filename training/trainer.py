@@ -18,18 +18,18 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
-from checkpoints.errors import BunrakuError, ModelError, OptionError
-from training.checkpoint import load_model, save_model, write_atomically
+from checkpoints.errors import BunrakuError, OptionError
+from training.checkpoint import save_model, write_atomically
 from training.config import RunConfig, Stage
 from training.data.augment import PairAugment
 from training.data.pairs import PairDataset, Sample, batches
 from training.data.sources import open_source
 from training.ema import Average
+from training.initial import initial_model
 from training.losses.backbones import BACKBONES
 from training.models.base import MotionModel
-from training.models.registry import build
-from training.objectives import Objective, Schedule
-from training.state import Position, load_state, restore, save_state
+from training.objectives import ADVERSARIAL, Objective, Schedule
+from training.state import Position, load_state, restore_modules, restore_optimizers, save_state
 from training.sync_norm import synchronise
 from training.watch import Watcher
 
@@ -65,18 +65,18 @@ class Trainer:
         self.main = self.accelerator.is_main_process
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
-        model = build(config.family, config.model)
-        if config.init:
-            _load_initial(model, Path(config.init))
+        model = initial_model(config)
         self.objective = Objective(model, BACKBONES[config.perceptual]).to(self.accelerator.device)
         if self.accelerator.num_processes > 1:
             synchronise(model)
         self.average = Average(model, config.ema).to(self.accelerator.device) if config.ema > 0 else None
+        if any(ADVERSARIAL & set(stage.losses) for stage in config.stages):
+            self.objective.add_discriminator()
         self.position = Position()
         self._resumed: dict[str, Tensor] | None = None
         if self.state_path.is_file():
             self.position, self._resumed = load_state(self.state_path, config.family)
-            restore(self.state_path, self._resumed, self._modules, None)
+            restore_modules(self.state_path, self._resumed, self._modules)
         self.dataset = PairDataset(open_source(config.data), config.seed, config.data.repeats)
         self.test = PairDataset(open_source(config.data, test=True), config.seed) if config.data.test_path else None
         self.watcher = Watcher(folder, progress and self.main, enabled=self.main)
@@ -100,6 +100,8 @@ class Trainer:
         modules: dict[str, nn.Module] = {"model": self.model}
         if self.average is not None:
             modules["average"] = self.average.model
+        if self.objective.discriminator is not None:
+            modules["discriminator"] = self.objective.discriminator
         return modules
 
     def run(self, stop_after: int | None = None) -> Result:
@@ -118,7 +120,7 @@ class Trainer:
                 self.position.best = math.inf
                 self._resumed = None
                 if self.main:
-                    save_state(self.state_path, self.config.family, self.position, self._modules, _no_optimizer())
+                    save_state(self.state_path, self.config.family, self.position, self._modules, {})
         checkpoint = self._save_model("model.safetensors")
         self.watcher.close()
         return Result(checkpoint, self.position.total)
@@ -135,15 +137,14 @@ class Trainer:
         self.dataset.source.size = stage.size
         augment = PairAugment(self.config.data.augment)
         self.objective.start_stage(stage, augment)
-        parameters = self._choose_parameters(stage)
-        optimizer = torch.optim.Adam(parameters, lr=stage.lr, betas=stage.betas, weight_decay=stage.weight_decay)
-        if self._resumed is not None and any(name.startswith("optimizer/") for name in self._resumed):
-            restore(self.state_path, self._resumed, {}, optimizer)
+        optimizers = self._optimizers(stage)
+        if self._resumed is not None:
+            restore_optimizers(self._resumed, optimizers)
         self._resumed = None
         wrapped: Any = self.objective
         if self.accelerator.num_processes > 1:
             wrapped = self.accelerator.prepare_model(self.objective)
-        optimizer = self.accelerator.prepare_optimizer(optimizer)
+        optimizers = {name: self.accelerator.prepare_optimizer(each) for name, each in optimizers.items()}
         stop = self._length(stage)
         if self.position.step + budget < stop:
             stop = self.position.step + int(budget)
@@ -161,7 +162,7 @@ class Trainer:
         bad = 0
         for step in range(first, stop):
             started = time.perf_counter()
-            losses = self._step(stage, step, wrapped, optimizer, augment, stream)
+            losses = self._step(stage, step, wrapped, optimizers, augment, stream)
             broken = [name for name, value in losses.items() if not math.isfinite(value)]
             bad = bad + 1 if broken else 0
             if bad >= NON_FINITE_LIMIT:
@@ -173,10 +174,19 @@ class Trainer:
             self.position.total += 1
             seconds = time.perf_counter() - started
             frames = stage.batch * stage.accumulate * self.accelerator.num_processes
-            self.watcher.step(self.position.total, losses, optimizer.param_groups[0]["lr"], frames / seconds)
+            self.watcher.step(self.position.total, losses, self._learning_rate(stage, step), frames / seconds)
             if not broken:
-                self._periodic(stage, optimizer, augment, last=step == stop - 1)
+                self._periodic(stage, optimizers, last=step == stop - 1)
         return stop - first
+
+    def _optimizers(self, stage: Stage) -> dict[str, Any]:
+        """The stage's optimiser, and the discriminator's where the stage is adversarial."""
+        settings: dict[str, Any] = {"lr": stage.lr, "betas": stage.betas, "weight_decay": stage.weight_decay}
+        optimizers = {"optimizer": torch.optim.Adam(self._choose_parameters(stage), **settings)}
+        judge = self.objective.discriminator
+        if judge is not None and ADVERSARIAL & set(stage.losses):
+            optimizers["judge"] = torch.optim.Adam(judge.parameters(), **settings)
+        return optimizers
 
     def _choose_parameters(self, stage: Stage) -> list[nn.Parameter]:
         """Parameters of the stage's components; the rest is frozen, normalisation statistics included."""
@@ -202,21 +212,24 @@ class Trainer:
         stage: Stage,
         step: int,
         wrapped: Any,
-        optimizer: Any,
+        optimizers: dict[str, Any],
         augment: PairAugment,
         stream: Any,
     ) -> dict[str, float]:
         """One optimiser step; returns the mean of every weighted loss. A non-finite loss changes nothing."""
-        for group in optimizer.param_groups:
-            group["lr"] = self._learning_rate(stage, step)
+        for optimizer in optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = self._learning_rate(stage, step)
+        optimizer = optimizers["optimizer"]
         torch.manual_seed(hash((self.config.seed, self.position.total, self.accelerator.process_index)) % 2**31)
         schedule = Schedule(step / self._steps_per_epoch(stage), step)
         sums: dict[str, float] = {}
         optimizer.zero_grad(set_to_none=True)
         for _ in range(stage.accumulate):
             batch: Sample = {name: value.to(self.accelerator.device) for name, value in next(stream).items()}
+            batch = augment(batch)
             with self.accelerator.autocast():
-                losses = wrapped(augment(batch), schedule)
+                losses = wrapped(batch, schedule)
             total = torch.stack(list(losses.values())).sum() / stage.accumulate
             self.accelerator.backward(total)
             for name, value in losses.items():
@@ -227,9 +240,20 @@ class Trainer:
         for name, clip in stage.clip.items():
             nn.utils.clip_grad_norm_(self.model.get_submodule(name).parameters(), clip.max, float(clip.norm))
         optimizer.step()
+        if "judge" in optimizers:
+            sums |= self._judge_step(wrapped, optimizers["judge"], batch, schedule)
         if self.average is not None:
             self.average.update(self.model, self.position.total)
         return sums
+
+    def _judge_step(self, wrapped: Any, optimizer: Any, batch: Sample, schedule: Schedule) -> dict[str, float]:
+        """The discriminator's turn, on the pictures that were just made."""
+        optimizer.zero_grad(set_to_none=True)
+        with self.accelerator.autocast():
+            losses = wrapped(batch, schedule, judge=True)
+        self.accelerator.backward(torch.stack(list(losses.values())).sum())
+        optimizer.step()
+        return {name: float(value.detach()) for name, value in losses.items()}
 
     def _any_process(self, flag: bool) -> bool:
         """Whether any process says so, so that all skip a step together."""
@@ -246,17 +270,12 @@ class Trainer:
             return rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / max(1, length))))
         return rate * 0.1 ** sum(step >= milestone * unit for milestone in stage.milestones)
 
-    def _periodic(self, stage: Stage, optimizer: Any, augment: PairAugment, last: bool) -> None:
+    def _periodic(self, stage: Stage, optimizers: dict[str, Any], last: bool) -> None:
         """Checkpoints, pictures and evaluation, when they are due."""
         step = self.position.total
         if self.main and (last or step % self.config.save_every == 0):
-            save_state(
-                self.state_path,
-                self.config.family,
-                self.position,
-                self._modules,
-                getattr(optimizer, "optimizer", optimizer),
-            )
+            bare = {name: getattr(each, "optimizer", each) for name, each in optimizers.items()}
+            save_state(self.state_path, self.config.family, self.position, self._modules, bare)
             self._save_model("model.safetensors")
         if self.main and self.test is not None and (last or step % self.config.evaluate_every == 0):
             self._evaluate(stage)
@@ -329,20 +348,3 @@ class Trainer:
             "seed": self.config.seed,
             "torch": torch.__version__,
         }
-
-
-def _no_optimizer() -> torch.optim.Optimizer:
-    """Stands for the optimiser between two stages: the next one starts with fresh moments."""
-    return torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=1.0)
-
-
-def _load_initial(model: MotionModel, path: Path) -> None:
-    """Weights of another checkpoint where names and shapes agree; at least one must."""
-    other, metadata = load_model(path)
-    if metadata["family"] != model.family:
-        raise ModelError(f"{path}: is a {metadata['family']} model and cannot start a {model.family} run")
-    mine, theirs = model.state_dict(), other.state_dict()
-    shared = {name: value for name, value in theirs.items() if name in mine and mine[name].shape == value.shape}
-    if not shared:
-        raise ModelError(f"{path}: no tensor fits the configuration of this run")
-    model.load_state_dict(shared, strict=False)

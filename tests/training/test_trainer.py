@@ -60,6 +60,19 @@ def test_resume_across_stages_equals_an_unbroken_run(tmp_path, frame_folders):
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
 
 
+def test_an_adversarial_stage_trains_both_sides_and_resumes_exactly(tmp_path, frame_folders):
+    values = run_config(frame_folders)
+    values["stages"][0] |= {"steps": 4, "losses": {"pixel": 1.0, "adversarial": 1.0, "feature_matching": 10.0}}
+    whole = trainer(tmp_path / "whole", values)
+    before = {name: value.clone() for name, value in whole.objective.discriminator.named_parameters()}
+    whole.run()
+    changed = [not torch.equal(value, before[name]) for name, value in whole.objective.discriminator.named_parameters()]
+    assert np.mean(changed) > 0.9
+    for _ in range(2):
+        trainer(tmp_path / "parts", values).run(stop_after=2)
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
 def test_frozen_components_do_not_change(tmp_path, frame_folders):
     values = run_config(frame_folders)
     values["stages"][0]["train"] = ["inpainting_network"]
@@ -146,7 +159,7 @@ def test_a_state_of_another_size_is_refused(tmp_path, frame_folders):
         ({"losses": {"pixels": 1.0}}, "no loss is called 'pixels'"),
         ({"train": ["kp_detectr"]}, "no component 'kp_detectr'"),
         ({"losses": {"truth_flow": 1.0}}, "needs 'flow'"),
-        ({"size": 72}, "no multiple of motion_size"),
+        ({"size": 72}, "72 pixels cannot be reduced to 16"),
     ],
 )
 def test_wrong_options_are_named(tmp_path, frame_folders, change, message):

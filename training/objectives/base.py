@@ -12,10 +12,13 @@ from checkpoints.errors import OptionError
 from training.config import Stage
 from training.data.augment import PairAugment
 from training.data.pairs import Sample
-from training.losses import equivariance, pixels, truth
+from training.losses import adversarial, equivariance, pixels, truth
+from training.losses.adversarial import PatchDiscriminator
 from training.losses.backbones import Backbone
 from training.losses.perceptual import PerceptualPyramid
 from training.models.base import MotionModel
+from training.models.sampling import gaussian_heatmaps
+from training.objectives.anchors import ANCHOR_LOSSES
 from training.objectives.forward import Pass
 
 Loss = Callable[["Objective", Pass], Tensor]
@@ -42,6 +45,8 @@ class Objective(nn.Module):
         self._build_perceptual = perceptual
         # Not registered as sub-modules: neither trained, nor saved, nor synchronised.
         self._unregistered: dict[str, nn.Module] = {}
+        self.discriminator: PatchDiscriminator | None = None
+        self._last: Pass | None = None
         self.stage: Stage | None = None
         self.augment: PairAugment | None = None
 
@@ -52,6 +57,26 @@ class Objective(nn.Module):
             raise OptionError(f"stage {stage.name!r}: no loss is called {unknown[0]!r}; there are {', '.join(LOSSES)}")
         self.stage = stage
         self.augment = augment
+
+    def add_discriminator(self) -> None:
+        """Make the discriminator of the adversarial stage; it sees pictures and the heat maps of their motion."""
+        device = next(self.model.parameters()).device
+        with torch.no_grad():
+            side = getattr(self.model.config, "resolution", 256)
+            count = self.model.detect(torch.zeros(2, 3, side, side, device=device)).points.shape[1]
+        self.discriminator = PatchDiscriminator(3 + count).to(device)
+
+    def judged(self, image: Tensor, run: Pass) -> tuple[list[Tensor], Tensor]:
+        """The discriminator's maps and verdict on `image` with the driving heat maps (FOMM "adv")."""
+        if self.discriminator is None:
+            raise OptionError("adversarial losses are weighted but there is no discriminator; use the trainer")
+        heat = gaussian_heatmaps(run.driving_motion.points.detach(), *image.shape[-2:])
+        return self.discriminator(torch.cat([image, heat], 1))
+
+    def judge(self, run: Pass) -> dict[str, Tensor]:
+        """The discriminator's own loss on the pictures of a pass."""
+        real, made = self.judged(run.target, run)[1], self.judged(run.image.detach(), run)[1]
+        return {"discriminator": adversarial.discriminator_loss(real, made)}
 
     def perceptual(self, result: Tensor, target: Tensor) -> Tensor:
         """The perceptual pyramid, built at first use."""
@@ -68,8 +93,14 @@ class Objective(nn.Module):
         start, highest = self.stage.spline_dropout
         return start + (highest - start) * min(schedule.epoch / 10, 1.0)
 
-    def forward(self, batch: Sample, schedule: Schedule) -> dict[str, Tensor]:
-        """Weighted losses by name. `batch` holds float pictures (see `training.data.pairs`)."""
+    def forward(self, batch: Sample, schedule: Schedule, judge: bool = False) -> dict[str, Tensor]:
+        """Weighted losses by name. `batch` holds float pictures (see `training.data.pairs`).
+
+        With `judge`, the discriminator's loss on the pass made just before instead.
+        """
+        if judge and self._last is not None:
+            last, self._last = self._last, None
+            return self.judge(last)
         assert self.stage is not None, "start_stage first"
         use_background = 0 <= self.stage.background_from <= schedule.epoch
         degrade = self.augment.degrade if self.augment and self.augment.config.degrade > 0 else None
@@ -85,6 +116,7 @@ class Objective(nn.Module):
             if weight <= 0 or (name == "background" and not use_background):
                 continue
             result[name] = weight * LOSSES[name](self, run)
+        self._last = run if ADVERSARIAL & set(result) else None
         return result
 
 
@@ -176,6 +208,19 @@ def _background(objective: Objective, run: Pass) -> Tensor:
     return (torch.eye(3, device=there.device) - there @ back).abs().mean()
 
 
+def _adversarial(objective: Objective, run: Pass) -> Tensor:
+    return adversarial.generator_loss(objective.judged(run.image, run)[1])
+
+
+def _feature_matching(objective: Objective, run: Pass) -> Tensor:
+    with torch.no_grad():
+        real, _ = objective.judged(run.target, run)
+    return adversarial.feature_matching(real, objective.judged(run.image, run)[0])
+
+
+ADVERSARIAL = {"adversarial", "feature_matching"}
+"""Losses that need a discriminator."""
+
 LOSSES: dict[str, Loss] = {
     "perceptual": _perceptual,
     "pixel": _pixel,
@@ -186,6 +231,9 @@ LOSSES: dict[str, Loss] = {
     "warp": _warp,
     "background": _background,
     "disentangle": _disentangle,
+    "adversarial": _adversarial,
+    "feature_matching": _feature_matching,
+    **ANCHOR_LOSSES,
     "truth_points": _points,
     "truth_shape": _shape,
     "truth_flow": _flow,
