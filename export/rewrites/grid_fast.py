@@ -23,6 +23,8 @@ def _rewrite_site(node: ir.Node, height: int, width: int, aligned: bool, border:
     image, grid = node.inputs
     assert grid is not None
     edge = np.array([(width - 1) / width, (height - 1) / height], dtype=np.float32)
+    if width == height:
+        edge = edge[0]  # one number for both: ONNX Runtime is slow at broadcasting along an axis of two
     if aligned:
         grid = new.op("Mul", [grid, new.constant(edge, "scale")])
     if border:

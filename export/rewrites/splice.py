@@ -86,13 +86,13 @@ class Splice:
 
     def constant(self, array: np.ndarray | Sequence[int], hint: str) -> ir.Value:
         """An initializer with the given content; lists of integers become int64."""
-        data = np.asarray(array)
+        data = np.array(array, order="C")
         name = self._name(hint)
         value = ir.Value(
             name=name,
             shape=ir.Shape(data.shape),
             type=ir.TensorType(ir.DataType.from_numpy(data.dtype)),
-            const_value=ir.tensor(np.ascontiguousarray(data), name=name),
+            const_value=ir.tensor(data, name=name),
         )
         self.graph.register_initializer(value)
         return value

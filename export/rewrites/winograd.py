@@ -21,7 +21,7 @@ import onnx_ir as ir
 
 from export.rewrites.splice import Splice, constant_of, is_plain_conv3, sole_user, static_shape, tidy
 
-LEAST_CHANNELS = 128
+LEAST_CHANNELS = 96
 """Input and output channels from which the rewrite pays on a CPU."""
 
 LEAST_TILES = 64

@@ -1,0 +1,125 @@
+"""Timing: the published-style PyTorch pass, the engine's graphs, and the whole of `animate` in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+import torch
+from PIL import Image
+
+from benchmarks.subjects import ROOT, Subject, picture
+from runtime.engine import Animator, Engine
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one call, over all calls that fitted into the budget."""
+
+    best: float
+    """The least disturbed call: what ratios are made of, as other work on the machine only ever adds."""
+    median: float
+    calls: int
+
+
+def repeat(call: Callable[[], object], budget: float, least: int = 3) -> Timing:
+    """Time `call`, after one unmeasured call, at least `least` times and until `budget` seconds are spent."""
+    call()
+    seconds: list[float] = []
+    while len(seconds) < least or sum(seconds) < budget:
+        start = time.perf_counter()
+        call()
+        seconds.append(time.perf_counter() - start)
+    return Timing(min(seconds), float(np.median(seconds)), len(seconds))
+
+
+def torch_pass(subject: Subject, threads: int, budget: float) -> Timing:
+    """One frame as the published demos compute it: source, driving frame, everything, in eager mode."""
+    torch.set_num_threads(threads)
+    size = subject.bundle.resolution
+    source, driving = (
+        torch.from_numpy(picture(size, turn)).permute(2, 0, 1)[None].float() / 255 for turn in (0.0, 0.5)
+    )
+    with torch.inference_mode():
+        return repeat(lambda: subject.model(source, driving), budget)
+
+
+@dataclass(frozen=True)
+class EngineTimes:
+    """Of the engine with one bundle."""
+
+    source: Timing
+    """Encoding the source, once a source."""
+    frame: Timing
+    """Motion and render, seconds a frame."""
+    batch: int
+    """Frames a call."""
+    gflops: float
+    """1e9 operations a frame, motion and render."""
+
+
+def engine_pass(subject: Subject, threads: int, budget: float) -> EngineTimes:
+    """The engine's own path: source once, then `Animator.frames` in the engine's batch size, relative mode."""
+    engine = Engine(subject.bundle, device="cpu", threads=threads)
+    size = engine.resolution
+    source = picture(size)[None]
+    animator = Animator(engine, mode="relative")
+    animator.set_source(source[0])
+    squares = np.stack([picture(size, turn) for turn in np.linspace(-1, 1, engine.batch)])
+    frames = repeat(lambda: animator.frames(squares), budget)
+    each = Timing(frames.best / engine.batch, frames.median / engine.batch, frames.calls)
+    graphs = subject.bundle.graphs
+    gflops = sum(graphs[name].gflops or 0.0 for name in ("motion", "render"))
+    return EngineTimes(repeat(lambda: engine.encode(source), budget / 4), each, engine.batch, gflops)
+
+
+@dataclass(frozen=True)
+class EndToEnd:
+    """`runtime.animate` from file to file in a fresh process."""
+
+    first_frame: float
+    """Seconds from the start of the process to the first rendered frames."""
+    fps: float
+    """Frames a second of decoding, animating and encoding together, from the second batch on."""
+    rss_mb: float
+    """Largest resident memory of the process, in 1e6 bytes; ffmpeg's processes are not in it."""
+    frames: int
+
+
+def make_inputs(folder: Path, frames: int, size: int = 512) -> tuple[Path, Path]:
+    """A picture and a driving video of `frames` frames at 25 a second, both `size` pixels square."""
+    source, driving = folder / "source.png", folder / "driving.mp4"
+    Image.fromarray(picture(size)).save(source)
+    writer = imageio_ffmpeg.write_frames(str(driving), (size, size), fps=25, macro_block_size=1)
+    writer.send(None)
+    for index in range(frames):
+        writer.send(np.ascontiguousarray(picture(size, float(np.sin(index / 8)))))
+    writer.close()
+    return source, driving
+
+
+def end_to_end(subject: Subject, folder: Path, frames: int) -> EndToEnd:
+    """Run `benchmarks.child` on files in `folder`."""
+    source, driving = make_inputs(folder, frames)
+    command = [sys.executable, "-m", "benchmarks.child", str(subject.bundle.folder), str(source), str(driving)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    start = time.perf_counter()
+    with subprocess.Popen(
+        [*command, str(folder / "out.mp4")], stdout=subprocess.PIPE, text=True, env=environment, cwd=folder
+    ) as child:
+        if child.stdout is None:
+            raise RuntimeError("the child process has no output")
+        child.stdout.readline()
+        first_frame = time.perf_counter() - start
+        result = json.loads(child.stdout.readline() or "null")
+    if child.returncode or result is None:
+        raise RuntimeError(f"animate failed in the child process, with status {child.returncode}")
+    return EndToEnd(first_frame, result["fps"], result["rss_mb"], result["frames"])
