@@ -1,5 +1,6 @@
 """A tiny model, a tiny run, and clips of a bright square that moves over a gradient."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -82,3 +83,16 @@ def run_config(data: Path, **changes):
         "draw_every": 100,
         **changes,
     }
+
+
+def toml(values: dict) -> str:
+    """Just enough TOML for a run: inline tables everywhere."""
+
+    def write(value) -> str:
+        if isinstance(value, dict):
+            return "{ " + ", ".join(f"{key} = {write(item)}" for key, item in value.items()) + " }"
+        if isinstance(value, list):
+            return "[" + ", ".join(write(item) for item in value) + "]"
+        return json.dumps(value)
+
+    return "\n".join(f"{key} = {write(value)}" for key, value in values.items())

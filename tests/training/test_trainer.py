@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from pydantic import TypeAdapter
-from tiny_run import TINY_MODEL, run_config
+from tiny_run import TINY_MODEL, run_config, toml
 
 from checkpoints.errors import InputError, ModelError, OptionError
 from training.checkpoint import load_model, save_model
@@ -209,7 +209,7 @@ def test_two_processes_equal_one_with_twice_the_batch(tmp_path, frame_folders):
     values["data"]["augment"] = {"jitter": 0.0, "time_flip": False}
     values["stages"][0] |= {"steps": 4, "batch": 2, "train": ["inpainting_network"]}
     config = tmp_path / "run.toml"
-    config.write_text(_toml(values))
+    config.write_text(toml(values))
     # `accelerate launch` starts several processes on GPUs only; on CPUs torchrun sets up what Accelerate reads.
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node=2", f"--master_port={_free_port()}"]
     command = [*launch, "-m", "training", str(config), "-o", str(tmp_path / "two"), "--device", "cpu", "--quiet"]
@@ -230,19 +230,6 @@ def test_two_processes_equal_one_with_twice_the_batch(tmp_path, frame_folders):
     moved = torch.cat([(one[name] - start[name]).abs().flatten() for name in names])
     assert float((apart > 0.1 * lr).float().mean()) < 0.1
     assert float((moved > lr).float().mean()) > 0.5
-
-
-def _toml(values: dict) -> str:
-    """Just enough TOML for a run: inline tables everywhere."""
-
-    def write(value) -> str:
-        if isinstance(value, dict):
-            return "{ " + ", ".join(f"{key} = {write(item)}" for key, item in value.items()) + " }"
-        if isinstance(value, list):
-            return "[" + ", ".join(write(item) for item in value) + "]"
-        return json.dumps(value)
-
-    return "\n".join(f"{key} = {write(value)}" for key, value in values.items())
 
 
 def _free_port() -> int:
