@@ -1,0 +1,144 @@
+"""Hair as geometry: a shell over the scalp that may go on as hanging locks or a fringe, on a fixed grid.
+
+The grid follows meridians from the crown. Its first rows lie on the skull, out to a style's hairline; the last rows
+hang. What a style is: where the hairline runs, how thick the shell is, how long the locks are at each azimuth.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .bake import AZIMUTHS, MAX_POLAR, POLARS, SKULL_CENTRE
+from .draws import Array, Draw
+from .head import HAIR_COLUMNS, LOCK_ROWS, SCALP_ROWS, HeadAsset
+
+# Azimuth in degrees (0: face, 90: ear, 180: nape) and the natural hairline's polar angle in degrees.
+_LINE_AZIMUTH = np.radians([0, 20, 38, 52, 64, 74, 84, 100, 118, 140, 180])
+_LINE_POLAR = np.radians([66, 66, 65, 68, 80, 97, 99, 94, 104, 122, 128])
+
+
+@dataclass(frozen=True)
+class HairStyle:
+    """One head of hair; arrays are over the grid's columns (azimuth -pi to pi)."""
+
+    bald: bool
+    """No geometry at all (a shaved or bald head; paint may remain)."""
+    line: Array
+    """(C,) polar angle where the shell ends, radians."""
+    paint_line: Array
+    """(C,) polar angle to which the skin is painted with hair; negative: nowhere."""
+    thickness: Array
+    """(C, SCALP_ROWS) of the shell, metres."""
+    length: Array
+    """(C,) of the hanging locks, metres; 0: none."""
+    flare: Array
+    """(C, LOCK_ROWS) outward offset along the locks, metres."""
+
+
+def azimuths() -> Array:
+    """(C,) the grid's columns."""
+    return np.linspace(-np.pi, np.pi, HAIR_COLUMNS).astype(np.float32)
+
+
+def _wave(draw: Draw, azimuth: Array, terms: int, amplitude: float) -> Array:
+    """A random smooth periodic curve around the head."""
+    curve = np.zeros_like(azimuth)
+    for k in range(1, terms + 1):
+        curve += draw.normal() / k * np.cos(k * azimuth + draw.between(0, 2 * np.pi))
+    return curve * amplitude
+
+
+def _jagged(draw: Draw, amplitude: float) -> Array:
+    """Independent noise a column, equal at the two ends of the seam."""
+    noise = draw.generator.uniform(-1, 1, HAIR_COLUMNS).astype(np.float32) * amplitude
+    noise[-1] = noise[0]
+    return noise
+
+
+def sample_style(draw: Draw, gender: float, age: float) -> HairStyle:
+    """A random style; short and receding hair is commoner in men, long hair in women."""
+    azimuth = azimuths()
+    side = np.abs(azimuth)
+    natural = np.interp(side, _LINE_AZIMUTH, _LINE_POLAR) + math.radians(draw.normal(3.5))
+    receding = max(0.0, draw.normal(1)) * 9 * gender * min(1, age)
+    natural = natural - np.radians(receding) * np.exp(-(((side - 0.65) / 0.35) ** 2)) - np.radians(receding / 3)
+    male = draw.chance(0.25 + 0.5 * gender)
+    kinds = ("bald", "buzz", "short", "medium", "bob", "long")
+    kind = kinds[draw.pick(6, (1, 1.6, 4, 2.5, 0.3, 0.6) if male else (0.15, 0.3, 1.2, 1.5, 2, 4))]
+    base = {"bald": 0.0, "buzz": 0.003, "short": 0.014, "medium": 0.024, "bob": 0.022, "long": 0.017}[kind]
+    base *= draw.between(0.6, 1.7)
+    rows = np.linspace(0, 1, SCALP_ROWS, dtype=np.float32)
+    edge = np.clip((1 - rows) / draw.between(0.1, 0.35), 0, 1) ** 0.6
+    bumps = 1 + _wave(draw, azimuth, 9, draw.between(0.05, 0.3))
+    quiff = draw.between(-0.3, 1.6) * np.exp(-((side / 0.7) ** 2)) if kind in ("short", "medium") else 0 * side
+    top = draw.between(0.8, 1.5)
+    thickness = base * (bumps + quiff)[:, None] * edge * (top + (1 - top) * rows)
+    parting = draw.between(-0.9, 0.9)
+    if draw.chance(0.6):
+        dent = np.exp(-(((azimuth - parting) / 0.13) ** 2))
+        thickness *= 1 - 0.6 * dent[:, None] * (rows > 0.15)
+    hanging = kind in ("bob", "long", "medium")
+    if hanging:
+        thickness = np.maximum(thickness, base * 0.75 * (side > 1.25)[:, None])
+    thickness = np.maximum(thickness, 0.0015)
+    line = natural + _jagged(draw, np.radians(1.6))
+    if kind not in ("bald", "buzz") and draw.chance(0.35):  # a fringe over the forehead
+        low = np.radians(draw.between(74, 86)) + (azimuth * draw.normal(0.05))
+        reach = draw.between(0.5, 0.95)
+        blend = np.clip((reach - side) / 0.3, 0, 1)
+        line = line * (1 - blend) + np.maximum(line, low + _jagged(draw, np.radians(2.5))) * blend
+        thickness = np.maximum(thickness, 0.006 * blend[:, None])
+    length = np.zeros_like(azimuth)
+    if hanging:
+        full = {"medium": draw.between(0.02, 0.07), "bob": draw.between(0.05, 0.13), "long": draw.between(0.15, 0.38)}
+        start = draw.between(1.05, 1.5)
+        length = full[kind] * np.clip((side - start) / 0.25, 0, 1)
+        length = length * (1 + _jagged(draw, 0.08) + _wave(draw, azimuth, 4, 0.04))
+    along = np.linspace(0, 1, LOCK_ROWS + 1, dtype=np.float32)[1:]
+    curl = draw.between(0, 0.012) * np.sin(along * draw.between(3, 25) + 3 * np.sin(azimuth * 5)[:, None])
+    flare = draw.between(-0.015, 0.03) * np.sin(along * np.pi * 0.7) + curl
+    paint = natural if kind != "bald" else np.minimum(natural, np.radians(draw.between(-30, 110)) * np.ones_like(side))
+    if kind == "bald":
+        paint = np.where(side > 1.0, np.minimum(natural, paint + 1), -1.0) if draw.chance(0.5) else -np.ones_like(side)
+    return HairStyle(
+        bald=kind in ("bald", "buzz"), line=line.astype(np.float32), paint_line=paint.astype(np.float32),
+        thickness=thickness.astype(np.float32), length=length.astype(np.float32), flare=flare.astype(np.float32),
+    )  # fmt: skip
+
+
+def hair_points(asset: HeadAsset, mesh: Tensor, style: HairStyle) -> Tensor:
+    """(HAIR_ROWS * C, 3) the grid of a style on one person's neutral mesh (M, 3)."""
+    device = mesh.device
+    columns = torch.arange(HAIR_COLUMNS, device=device) % AZIMUTHS
+    surface = (mesh[asset.skull_index] * asset.skull_weights[..., None]).sum(2)[columns]  # (C, POLARS, 3)
+    line = torch.from_numpy(style.line).to(device)
+    part = torch.linspace(0, 1, SCALP_ROWS, device=device)
+    step = (math.radians(1.5) + part * (line[:, None] - math.radians(1.5))) / (MAX_POLAR - math.radians(1.5))
+    position = step.clamp(0, 1) * (POLARS - 1)
+    low = position.floor().long().clamp(0, POLARS - 2)
+    blend = (position - low)[..., None]
+    column = torch.arange(HAIR_COLUMNS, device=device)[:, None]
+    scalp = surface[column, low] * (1 - blend) + surface[column, low + 1] * blend
+    outward = torch.nn.functional.normalize(scalp - torch.tensor(SKULL_CENTRE, device=device), dim=-1)
+    scalp = scalp + outward * torch.from_numpy(style.thickness).to(device)[..., None]
+    last, side = scalp[:, -1:], outward[:, -1:] * torch.tensor([1.0, 0.0, 1.0], device=device)
+    side = torch.nn.functional.normalize(side, dim=-1)
+    along = torch.linspace(0, 1, LOCK_ROWS + 1, device=device)[1:]
+    length = torch.from_numpy(style.length).to(device)[:, None]
+    flare = torch.from_numpy(style.flare).to(device) * (length / (length + 0.03))
+    down = torch.tensor([0.0, 1.0, 0.0], device=device)
+    locks = last + (length * along)[..., None] * down + flare[..., None] * side
+    return torch.cat([scalp, locks], 1).transpose(0, 1).reshape(-1, 3)
+
+
+def hair_skin_weights(device: torch.device) -> Tensor:
+    """(HAIR_ROWS * C, 3) of torso, neck and head: the shell is the head's, the locks' ends are nearly the torso's."""
+    along = torch.linspace(0, 1, LOCK_ROWS + 1, device=device)[1:]
+    torso = torch.cat([torch.zeros(SCALP_ROWS, device=device), 0.8 * along**1.3])
+    weights = torch.stack([torso, torch.zeros_like(torso), 1 - torso], 1)
+    return weights[:, None].expand(-1, HAIR_COLUMNS, 3).reshape(-1, 3)

@@ -1,0 +1,111 @@
+"""The head asset in memory: one fixed topology for everybody, so that surface coordinates mean the same everywhere.
+
+Vertices: first the extracted mesh (skin, eyes, teeth, tongue, lashes), then the hair grid. Coordinates in metres,
+x to the person's left, y down, z away from the camera, origin between the eyes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from checkpoints.errors import ModelError
+
+from .bake import AZIMUTHS
+
+ASSET = Path(__file__).parent / "assets" / "head.safetensors"
+SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TONGUE, LASHES, HAIR = range(7)
+HAIR_COLUMNS = AZIMUTHS + 1
+"""One more than azimuths: the seam's column is there twice, so that strand coordinates do not wrap."""
+SCALP_ROWS, LOCK_ROWS = 20, 12
+HAIR_ROWS = SCALP_ROWS + LOCK_ROWS
+JOINTS = ("neck", "head", "eye_left", "eye_right")
+
+
+@dataclass(frozen=True)
+class HeadAsset:
+    """Constant tensors of one device. M mesh vertices, V = M + hair vertices, T triangles, K shapes, A actions."""
+
+    mean: Tensor
+    """(M + 4, 3), with the four JOINTS last."""
+    basis: Tensor
+    """(K, (M + 4) * 3), one standard deviation each."""
+    coefficients: Tensor
+    """(S, K) of the people sampled at extraction, in standard deviations."""
+    labels: Tensor
+    """(S, 5): age (1/3 child, 2/3 young, 1 old), gender (1 male), african, asian, caucasian."""
+    actions: Tensor
+    """(A, M * 3) offsets of the facial actions."""
+    triangles: Tensor
+    """(T, 3) int64, clockwise on the screen when facing the camera."""
+    two_sided: Tensor
+    """(T,) bool."""
+    triangle_part: Tensor
+    """(T,) int64, SKIN ... HAIR."""
+    part: Tensor
+    """(V,) int64."""
+    skin_weights: Tensor
+    """(M, 3) of torso, neck and head."""
+    masks: Tensor
+    """(M, 4) in [0, 1]: lips, lids, ears, inside of the mouth."""
+    occlusion: Tensor
+    """(M,) share of the sky that a vertex sees on the mean head."""
+    skull_index: Tensor
+    """(AZIMUTHS, POLARS, 3) int64: the skull as a radial map (`bake.radial_map`)."""
+    skull_weights: Tensor
+    """(AZIMUTHS, POLARS, 3)."""
+
+    @property
+    def mesh_vertices(self) -> int:
+        """M, the number of vertices before the hair."""
+        return len(self.skin_weights)
+
+
+def _hair_triangles(first: int) -> Tensor:
+    """The hair grid (rows from the crown down, columns around), and a fan that closes the crown."""
+    row, column = torch.meshgrid(torch.arange(HAIR_ROWS - 1), torch.arange(HAIR_COLUMNS - 1), indexing="ij")
+    a = (row * HAIR_COLUMNS + column).flatten()
+    b, c = a + 1, a + HAIR_COLUMNS
+    fan = torch.arange(1, HAIR_COLUMNS - 1)
+    cap = torch.stack([torch.zeros_like(fan), fan + 1, fan], 1)
+    return torch.cat([torch.stack([a, b, c], 1), torch.stack([b, c + 1, c], 1), cap]) + first
+
+
+@lru_cache(maxsize=4)
+def load_head(device: str = "cpu") -> HeadAsset:
+    """The asset on a device, read once. Raises `ModelError` when the file is missing."""
+    if not ASSET.is_file():
+        raise ModelError(f"{ASSET.name} is missing from the installation; run python -m training.data.synth.extract.")
+    raw = load_file(ASSET)
+    mesh = len(raw["part"])
+    hair = _hair_triangles(mesh)
+    mesh_triangles = raw["triangles"].long() & 0xFFFF
+    part = torch.cat([raw["part"].long(), torch.full((HAIR_ROWS * HAIR_COLUMNS,), HAIR)])
+    triangles = torch.cat([mesh_triangles, hair])
+    triangle_part = part[triangles[:, 0]]
+
+    def scaled(name: str) -> Tensor:
+        return raw[name].float().flatten(1) * raw[name + "_scale"][:, None]
+
+    tensors = {
+        "mean": raw["mean"].float(),
+        "basis": scaled("basis"),
+        "coefficients": raw["coefficients"].float(),
+        "labels": raw["labels"].float(),
+        "actions": scaled("actions"),
+        "triangles": triangles,
+        "two_sided": (triangle_part == HAIR) | (triangle_part == LASHES) | (triangle_part == TEETH),
+        "triangle_part": triangle_part,
+        "part": part,
+        "skin_weights": raw["skin_weights"].float(),
+        "masks": raw["masks"].float() / 255,
+        "occlusion": raw["ao"].float() / 255,
+        "skull_index": raw["skull_index"].long() & 0xFFFF,
+        "skull_weights": raw["skull_weights"].float(),
+    }
+    return HeadAsset(**{name: tensor.to(device) for name, tensor in tensors.items()})

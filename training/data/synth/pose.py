@@ -1,0 +1,76 @@
+"""Actors in a pose, projected to the frame."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .actor import Actor
+from .head import EYE_LEFT, EYE_RIGHT, HeadAsset
+from .motion import Pose
+
+_NECK_SHARE = 0.42
+"""How much of the head's rotation the neck already makes."""
+
+
+def rotation_matrices(angles: Tensor) -> Tensor:
+    """(..., 3, 3) of yaw, pitch, roll (..., 3); roll is applied first. Signs as in `motion.Pose`."""
+    (cy, cp, cr), (sy, sp, sr) = angles.cos().unbind(-1), angles.sin().unbind(-1)
+    one, nil = torch.ones_like(cy), torch.zeros_like(cy)
+
+    def matrix(*rows: tuple[Tensor, Tensor, Tensor]) -> Tensor:
+        return torch.stack([torch.stack(row, -1) for row in rows], -2)
+
+    yaw = matrix((cy, nil, -sy), (nil, one, nil), (sy, nil, cy))
+    pitch = matrix((one, nil, nil), (nil, cp, -sp), (nil, sp, cp))
+    roll = matrix((cr, -sr, nil), (sr, cr, nil), (nil, nil, one))
+    return yaw @ pitch @ roll
+
+
+def pose_vertices(asset: HeadAsset, weights: Tensor, actors: list[Actor], pose: Pose) -> Tensor:
+    """(N, V, 3) in metres, before the camera. `weights` (V, 3) from `full_skin_weights`."""
+    device, mesh = asset.mean.device, asset.mesh_vertices
+    points = torch.stack([actor.neutral for actor in actors])
+    joints = torch.stack([actor.joints for actor in actors])
+    scale = torch.tensor([actor.action_scale for actor in actors], device=device)
+    actions = torch.from_numpy(pose.actions).to(device) * scale[:, None]
+    points[:, :mesh] += (actions @ asset.actions).view(len(actors), mesh, 3)
+    gaze = torch.from_numpy(pose.gaze).to(device)
+    turn = rotation_matrices(torch.cat([gaze, torch.zeros_like(gaze[:, :1])], 1))
+    part = asset.part
+    for which, joint in ((EYE_LEFT, 2), (EYE_RIGHT, 3)):
+        centre = joints[:, joint, None]
+        eye = (part == which).nonzero().flatten()
+        points[:, eye] = (points[:, eye] - centre) @ turn.transpose(1, 2) + centre
+    angles = torch.from_numpy(pose.rotation).to(device)
+    head_turn, neck_turn = rotation_matrices(angles), rotation_matrices(angles * _NECK_SHARE)
+    neck, head = joints[:, 0, None], joints[:, 1, None]
+    head_moved = neck + (head - neck) @ neck_turn.transpose(1, 2)
+    by_head = (points - head) @ head_turn.transpose(1, 2) + head_moved
+    by_neck = (points - neck) @ neck_turn.transpose(1, 2) + neck
+    points = points * weights[:, :1] + by_neck * weights[:, 1:2] + by_head * weights[:, 2:]
+    return points + torch.from_numpy(pose.translation).to(device)[:, None]
+
+
+def to_camera(points: Tensor, actors: list[Actor]) -> Tensor:
+    """(N, V, 3) in the camera's frame: tilted about the head, moved away by the distance."""
+    tilt = torch.tensor([[0.0, actor.scene.camera.tilt, 0.0] for actor in actors], device=points.device)
+    distance = torch.tensor([[0.0, 0.0, actor.scene.camera.distance] for actor in actors], device=points.device)
+    return points @ rotation_matrices(tilt).transpose(1, 2) + distance[:, None]
+
+
+def project(points: Tensor, actors: list[Actor], background: Tensor) -> Tensor:
+    """(N, V, 3): x and y in [-1, 1] of the frame, and inverse depth (0 where a vertex is not shown).
+
+    `points` (N, V, 3) in the camera's frame; `background` (N, 2, 3) from `Camera.background`: the camera's roll and
+    drift move the person as they move the backdrop.
+    """
+    device = points.device
+    cameras = [actor.scene.camera for actor in actors]
+    focal = torch.tensor([2 * c.head_width * c.distance / a.size for c, a in zip(cameras, actors, strict=True)])
+    offset = torch.stack([torch.from_numpy(c.offset) for c in cameras]).to(device)
+    inverse = 1 / points[..., 2].clamp_min(0.05)
+    flat = points[..., :2] * inverse[..., None] * focal.to(device)[:, None, None] + offset[:, None]
+    flat = flat @ background[:, :, :2].transpose(1, 2) + background[:, None, :, 2]
+    shown = torch.stack([actor.shown for actor in actors])
+    return torch.cat([flat, (inverse * shown)[..., None]], -1)

@@ -1,0 +1,214 @@
+"""Colour of surface samples: procedural textures of each part, then light. Everything in linear light."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .actor import Actor, cloth_height
+from .backdrop import smooth_noise
+from .draws import Draw
+from .head import EYE_LEFT, EYE_RIGHT, HAIR, SKIN, TEETH, TONGUE
+
+_NOISE_SIZE = 256
+
+
+def noise_texture() -> Tensor:
+    """(256, 256, 4) in [0, 1]: coarse, middle, fine and finest noise; constant for all people."""
+    draw = Draw(0x401E, 0)
+    layers = []
+    for cells in (10, 40, 90):
+        layers.append(smooth_noise(draw, _NOISE_SIZE, cells)[..., 0])
+    layers.append(draw.generator.random((_NOISE_SIZE, _NOISE_SIZE), dtype=np.float32))
+    return torch.from_numpy(np.stack(layers, -1))
+
+
+@dataclass
+class Surface:
+    """P samples to be shaded."""
+
+    frame: Tensor
+    """(P,) in [0, N)."""
+    part: Tensor
+    """(P,)"""
+    normal: Tensor
+    """(P, 3), camera's frame."""
+    place: Tensor
+    """(P, 3) canonical, see `actor.canonical`."""
+    occlusion: Tensor
+    """(P,)"""
+    paint: Tensor
+    """(P, 5), see `Actor.paint`."""
+
+
+class Looks:
+    """The actors' numbers as tensors (N, ...), gathered by frame while shading."""
+
+    def __init__(self, actors: list[Actor], device: torch.device) -> None:
+        who = [actor.identity for actor in actors]
+        clothes = [actor.scene.clothes for actor in actors]
+        light = [actor.scene.light for actor in actors]
+
+        def stack(values: list[object]) -> Tensor:
+            return torch.from_numpy(np.stack([np.asarray(v, np.float32) for v in values])).to(device)
+
+        self.hair = stack([w.hair_colour for w in who])
+        self.brow_colour = stack([w.brow_colour for w in who])
+        self.brow = stack([w.brow for w in who])
+        self.iris = stack([w.iris for w in who])
+        self.scalars = stack(
+            [[w.blotches, w.freckles, w.wrinkles, w.gloss, w.streaks, w.strands, w.iris_size, w.pupil_size,
+              w.noise_offset[0], w.noise_offset[1]] for w in who]
+        )  # fmt: skip
+        self.cloth_colours = stack([c.colours for c in clothes])
+        self.cloth = stack([[*c.neckline, c.pattern, c.scale, c.shine] for c in clothes])
+        self.sky, self.ground = stack([x.sky for x in light]), stack([x.ground for x in light])
+        self.lamps, self.lamp_colours = stack([x.directions for x in light]), stack([x.colours for x in light])
+        self.softness, self.exposure = stack([x.softness for x in light]), stack([x.exposure for x in light])
+
+
+def _mix(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
+    return a + (b - a) * share[:, None]
+
+
+def _noise(texture: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """(P, 4) nearest texels at u, v in turns of the texture."""
+    column = (u * _NOISE_SIZE).long() & (_NOISE_SIZE - 1)
+    row = (v * _NOISE_SIZE).long() & (_NOISE_SIZE - 1)
+    return texture.view(-1, 4)[row * _NOISE_SIZE + column]
+
+
+def _brows(place: Tensor, brow: Tensor, noise: Tensor) -> Tensor:
+    """(P,) how much brow covers a place on the face."""
+    x, y = place[:, 0].abs(), place[:, 1]
+    height, arch, tilt, thickness, density = brow.unbind(1)
+    along = (x - 0.012) / 0.041
+    centre = -0.0185 - height - arch * torch.sin(along.clamp(0, 1) * 2.4) + tilt * (x - 0.03)
+    half = thickness * (1.15 - 0.75 * along.clamp(0, 1))
+    distance = (y - centre).abs() + (noise[:, 3] - 0.5) * 0.0016
+    inside = torch.sigmoid((half - distance) / 0.0007)
+    ends = torch.sigmoid(along / 0.04) * torch.sigmoid((1 - along) / 0.05)
+    return inside * ends * density * (0.75 + 0.5 * (noise[:, 2] - 0.5)) * (place[:, 2] < 0.03)
+
+
+def _skin(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor]:
+    """Albedo (P, 3) and gloss (P,) of skin."""
+    place, frame = surface.place, surface.frame
+    scalars = looks.scalars[frame]
+    blotches, freckles, wrinkles, gloss = scalars[:, :4].unbind(1)
+    u = (place[:, 0] + 0.8 * place[:, 2]) * 3.2 + scalars[:, 8]
+    v = (place[:, 1] + 0.3 * place[:, 2]) * 3.2 + scalars[:, 9]
+    noise = _noise(texture, u, v)
+    albedo = surface.paint[:, :3]
+    tone = 1 + blotches * (noise[:, 0] - 0.5) * 1.6 + 0.12 * (noise[:, 2] - 0.5) + 0.05 * (noise[:, 3] - 0.5)
+    y, x = place[:, 1], place[:, 0].abs()
+    lines = torch.sin((y + 0.004 * noise[:, 0]) * 900) * torch.exp(-(((y + 0.052) / 0.014) ** 2)) * (x < 0.045)
+    eye_lines = torch.sin((y + x * 0.3) * 1500) * torch.exp(-(((x - 0.056) / 0.006) ** 2) - ((y / 0.012) ** 2))
+    bags = torch.exp(-(((x - 0.031) / 0.014) ** 2) - (((y - 0.017 + 2.5 * (x - 0.031) ** 2) / 0.004) ** 2))
+    fold = torch.exp(-(((x - 0.021 - 0.45 * (y - 0.042)) / 0.0028) ** 2)) * (y > 0.04) * (y < 0.075)
+    front = place[:, 2] < 0.02
+    tone = tone - wrinkles * front * (0.10 * lines.clamp_min(0) + 0.12 * eye_lines.clamp_min(0) + 0.16 * bags + 0.22 * fold)
+    albedo = albedo * tone.clamp_min(0.3)[:, None]
+    spots = torch.sigmoid((noise[:, 1] - 0.74) / 0.03) * torch.exp(-(((y - 0.025) / 0.035) ** 2)) * front
+    albedo = albedo * (1 - (spots * freckles)[:, None] * torch.tensor([0.35, 0.5, 0.55], device=place.device))
+    bristle = 0.55 + 0.9 * (noise[:, 3] - 0.35)
+    albedo = _mix(albedo, looks.hair[frame] * 0.8, (surface.paint[:, 4] * bristle * 0.9).clamp(0, 0.95))
+    albedo = _mix(albedo, looks.hair[frame], (surface.paint[:, 3] * (0.6 + 0.5 * noise[:, 3])).clamp(0, 0.92))
+    albedo = _mix(albedo, looks.brow_colour[frame], _brows(place, looks.brow[frame], noise).clamp(0, 1))
+    return albedo, gloss * (0.6 + 0.8 * noise[:, 1])
+
+
+def _cloth(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Albedo (P, 3), gloss (P,) of the garment, and how much of it covers a sample (P,)."""
+    place, frame = surface.place, surface.frame
+    neckline, pattern, scale, shine = looks.cloth[frame].split([3, 1, 1, 1], 1)
+    below = cloth_height(place, neckline)
+    colours = looks.cloth_colours[frame]
+    noise = _noise(texture, (place[:, 0] + place[:, 2]) * 4 + looks.scalars[frame, 8], place[:, 1] * 4)
+    kind, x, y = pattern[:, 0], place[:, 0] / scale[:, 0], place[:, 1] / scale[:, 0]
+    across, down = (y % 1 < 0.45).float(), ((x % 1) < 0.4).float()
+    second = (kind == 1) * across + (kind == 2) * down + (kind == 3) * (0.5 * across + 0.5 * down)
+    second = second + (kind == 4) * torch.sigmoid((noise[:, 0] - 0.55) / 0.04)
+    second = second + (kind == 5) * (place[:, 0].abs() < 0.03 + 0.16 * (place[:, 1] - 0.17)) * (place[:, 2] < 0.07)
+    albedo = _mix(colours[:, 0], colours[:, 1], second.clamp(0, 1))
+    albedo = _mix(albedo, colours[:, 2], (below < 0.012).float() * (kind != 2))
+    albedo = albedo * (0.82 + 0.2 * noise[:, :1] + 0.12 * noise[:, 3:])
+    return albedo, shine[:, 0] * 0.5, (below > 0).float()
+
+
+def _eye(surface: Surface, looks: Looks) -> Tensor:
+    """Albedo (P, 3): sclera with a pink rim, iris with spokes and a dark border, pupil."""
+    place, frame = surface.place, surface.frame
+    direction = torch.nn.functional.normalize(place, dim=1)
+    radius = direction[:, :2].norm(dim=1) + (direction[:, 2] > 0) * 2.0
+    size, pupil = looks.scalars[frame, 6], looks.scalars[frame, 7]
+    angle = torch.atan2(direction[:, 1], direction[:, 0])
+    inner = radius / size
+    spokes = 0.8 + 0.25 * torch.sin(angle * 23) * torch.sin(angle * 9 + 1) + 0.35 * (inner - 0.6)
+    iris = looks.iris[frame] * spokes[:, None] * (1 - 0.75 * torch.sigmoid((inner - 0.93) / 0.03))[:, None]
+    sclera = surface.paint[:, :3] * (1 - 0.35 * ((radius - size).clamp_min(0) / 0.5).clamp(0, 1))[:, None]
+    sclera = sclera * torch.tensor([1.0, 0.96, 0.95], device=place.device)
+    colour = _mix(sclera, iris, torch.sigmoid((size - radius) / 0.012))
+    return colour * torch.sigmoid((inner - pupil) / 0.03)[:, None].clamp_min(0.015)
+
+
+def _hair(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor]:
+    """Albedo (P, 3) and gloss (P,): strands along the meridians."""
+    place, frame = surface.place, surface.frame
+    scalars = looks.scalars[frame]
+    strand = place[:, 0] * 2.0 * scalars[:, 5] + scalars[:, 8] + 0.02 * torch.sin(place[:, 1] * 9 + place[:, 0] * 40)
+    noise = _noise(texture, strand, place[:, 1] * 0.09 + scalars[:, 9])
+    shade = 1 + scalars[:, 4] * (0.9 * (noise[:, 1] - 0.5) + 1.1 * (noise[:, 2] - 0.5) + 0.7 * (noise[:, 3] - 0.5))
+    return surface.paint[:, :3] * shade.clamp_min(0.25)[:, None], 0.25 + 0.9 * noise[:, 2]
+
+
+def albedo_and_gloss(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Albedo (P, 3), specular strength (P,) and specular exponent (P,) of every sample."""
+    part = surface.part
+    albedo = surface.paint[:, :3].clone()
+    gloss = torch.full_like(surface.occlusion, 0.05)
+    exponent = torch.full_like(gloss, 18.0)
+
+    def chosen(index: Tensor) -> Surface:
+        return Surface(*(value[index] for value in vars(surface).values()))
+
+    index = (part == SKIN).nonzero().flatten()
+    skin = chosen(index)
+    colour, shine = _skin(skin, looks, texture)
+    worn = (skin.place[:, 1] > 0.12).nonzero().flatten()
+    if len(worn):
+        dressed = Surface(*(value[worn] for value in vars(skin).values()))
+        cloth, cloth_shine, cover = _cloth(dressed, looks, texture)
+        colour[worn] = _mix(colour[worn], cloth, cover)
+        shine[worn] = torch.lerp(shine[worn], cloth_shine, cover)
+    albedo[index], gloss[index] = colour, shine * 0.18
+    index = ((part == EYE_LEFT) | (part == EYE_RIGHT)).nonzero().flatten()
+    if len(index):
+        albedo[index], gloss[index], exponent[index] = _eye(chosen(index), looks), 1.6, 220.0
+    index = (part == HAIR).nonzero().flatten()
+    if len(index):
+        albedo[index], shine = _hair(chosen(index), looks, texture)
+        gloss[index], exponent[index] = shine * 0.10, 9.0
+    wet = ((part == TEETH) | (part == TONGUE)).nonzero().flatten()
+    gloss[wet], exponent[wet] = 0.25, 60.0
+    return albedo, gloss, exponent
+
+
+def light(surface: Surface, albedo: Tensor, gloss: Tensor, exponent: Tensor, looks: Looks) -> Tensor:
+    """(P, 3) radiance: hemisphere light, wrapped diffuse and Blinn-Phong highlights of three lamps."""
+    normal, frame = surface.normal, surface.frame
+    up = (0.5 - 0.5 * normal[:, 1])[:, None]
+    ambient = looks.ground[frame] * (1 - up) + looks.sky[frame] * up
+    radiance = ambient * albedo * surface.occlusion[:, None]
+    soft = looks.softness[frame]
+    shadow = (0.35 + 0.75 * surface.occlusion).clamp_max(1)
+    half = torch.nn.functional.normalize(looks.lamps + torch.tensor([0.0, 0.0, -1.0], device=normal.device), dim=-1)
+    for lamp in range(looks.lamps.shape[1]):
+        facing = (normal * looks.lamps[frame, lamp]).sum(1)
+        diffuse = ((facing + soft) / (1 + soft)).clamp_min(0) * shadow
+        shine = (normal * half[frame, lamp]).sum(1).clamp_min(0) ** exponent * gloss * (facing > 0) * shadow
+        radiance = radiance + looks.lamp_colours[frame, lamp] * (albedo * diffuse[:, None] + shine[:, None])
+    return radiance * looks.exposure[frame][:, None]

@@ -1,0 +1,130 @@
+"""The exact correspondence between frames of one actor, from projected vertices.
+
+For every pixel of the driving frame: which triangle is seen there and where on it; that place, projected by the
+source frame's vertices, is where to look. It is visible when nothing nearer was drawn there in the source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .head import HeadAsset, load_head
+from .raster import hits, rasterise
+
+_DEPTH_SLACK = 0.004
+"""Relative depth by which a surface may lie behind the nearest one and still be the same surface."""
+
+
+@dataclass
+class Truth:
+    """What correspondence needs of N frames."""
+
+    screen: Tensor
+    """(N, V, 3) float32: x, y in [-1, 1] and inverse depth in 1/m, 0 for vertices that are not shown."""
+    background: Tensor
+    """(N, 2, 3) affine maps from the backdrop's plane to the frame."""
+
+    def __getitem__(self, index: slice | Tensor) -> Truth:
+        return Truth(self.screen[index], self.background[index])
+
+
+@dataclass
+class SurfaceBuffer:
+    """The nearest surface at every pixel of N small frames; pixel centres span [-1, 1] from first to last."""
+
+    triangle: Tensor
+    """(N, S, S) int64, -1 for the backdrop."""
+    weights: Tensor
+    """(N, S, S, 3) float32, where on the triangle."""
+
+
+def to_samples(screen: Tensor, size: int, supersampling: int = 1) -> Tensor:
+    """Frame coordinates in [-1, 1] to samples, `supersampling` of them a pixel and side; depth is kept."""
+    flat = ((screen[..., :2] + 1) * ((size - 1) / 2) + 0.5) * supersampling - 0.5
+    return torch.cat([flat, screen[..., 2:]], -1)
+
+
+def pixel_grid(size: int, device: torch.device | str = "cpu") -> Tensor:
+    """(size, size, 2) coordinates of the pixels' centres."""
+    axis = torch.linspace(-1, 1, size, device=device)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    return torch.stack([x, y], -1)
+
+
+def surface_buffer(truth: Truth, size: int) -> SurfaceBuffer:
+    """Draws the frames at `size` x `size`, one sample a pixel."""
+    asset = load_head(str(truth.screen.device))
+    screen = to_samples(truth.screen, size)
+    triangle = rasterise(screen, asset.triangles, asset.two_sided, size, size)
+    found = hits(triangle, screen, asset.triangles)
+    weights = torch.zeros(triangle.numel(), 3, device=screen.device)
+    weights[found.sample] = found.weights
+    return SurfaceBuffer(triangle, weights.view(*triangle.shape, 3))
+
+
+def locate(asset: HeadAsset, screen: Tensor, triangle: Tensor, weights: Tensor) -> Tensor:
+    """(N, Q, 3) projections of surface places: `triangle` (N, Q), `weights` (N, Q, 3) on `screen` (N, V, 3)."""
+    corner = asset.triangles[triangle.clamp_min(0)]
+    count = len(screen)
+    index = corner + (torch.arange(count, device=screen.device) * screen.shape[1])[:, None, None]
+    places = screen.reshape(-1, 3)[index]
+    depths = weights / places[..., 2].clamp_min(1e-6)
+    depth = depths.sum(-1, keepdim=True).clamp_min(1e-9)
+    return torch.cat([(places[..., :2] * depths[..., None]).sum(-2) / depth, 1 / depth], -1)
+
+
+def _nearest_inverse_depth(asset: HeadAsset, screen: Tensor, buffer: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+    """Inverse depth (N, Q) of what the source shows at places (N, Q, 2), and the triangle there.
+
+    The plane of the nearest sample's triangle is followed to the exact place, so slopes cost no accuracy.
+    """
+    count, size, _ = buffer.shape
+    cell = ((places + 1) * ((size - 1) / 2)).round().clamp(0, size - 1).long()
+    triangle = buffer.view(count, -1).gather(1, cell[..., 1] * size + cell[..., 0])
+    index = asset.triangles[triangle.clamp_min(0)]
+    index = index + (torch.arange(count, device=screen.device) * screen.shape[1])[:, None, None]
+    corner = screen.reshape(-1, 3)[index]
+    e1, e2 = corner[..., 1, :] - corner[..., 0, :], corner[..., 2, :] - corner[..., 0, :]
+    area = e1[..., 0] * e2[..., 1] - e1[..., 1] * e2[..., 0]
+    area = torch.where(area.abs() < 1e-9, torch.full_like(area, 1e-9), area)
+    slope_x = (e1[..., 2] * e2[..., 1] - e2[..., 2] * e1[..., 1]) / area
+    slope_y = (e1[..., 0] * e2[..., 2] - e2[..., 0] * e1[..., 2]) / area
+    offset = places - corner[..., 0, :2]
+    inverse = corner[..., 0, 2] + offset[..., 0] * slope_x + offset[..., 1] * slope_y
+    reach = (slope_x.abs() + slope_y.abs()) * (0.5 / size)
+    return inverse - reach.clamp_max(0.02), triangle
+
+
+def flow_between(
+    source: Truth, source_buffer: Tensor, driving: Truth, driving_buffer: SurfaceBuffer
+) -> tuple[Tensor, Tensor]:
+    """Backward flow (N, S, S, 2) and visibility (N, S, S) from a driving buffer to the source.
+
+    `source_buffer` (N, B, B) holds the source's nearest triangles at any resolution.
+    """
+    asset = load_head(str(source.screen.device))
+    count, size, _ = driving_buffer.triangle.shape
+    triangle = driving_buffer.triangle.view(count, -1)
+    place = locate(asset, source.screen, triangle, driving_buffer.weights.view(count, -1, 3))
+    grid = pixel_grid(size, triangle.device).view(1, -1, 2)
+    offset = grid - driving.background[:, None, :, 2]
+    turn = source.background[:, :, :2] @ torch.linalg.inv(driving.background[:, :, :2])
+    behind = offset @ turn.transpose(1, 2) + source.background[:, None, :, 2]
+    backdrop = triangle < 0
+    flow = torch.where(backdrop[..., None], behind, place[..., :2])
+    nearest, seen = _nearest_inverse_depth(asset, source.screen, source_buffer, flow)
+    same = (seen == triangle) | (place[..., 2] >= nearest * (1 - _DEPTH_SLACK))
+    visible = torch.where(backdrop, seen < 0, (seen >= 0) & same)
+    visible &= (flow.abs() <= 1).all(-1)
+    return flow.clamp(-4, 4).view(count, size, size, 2), visible.view(count, size, size)
+
+
+def points_visible(truth: Truth, points: Tensor, inverse_depth: Tensor, buffer: Tensor, slack: float) -> Tensor:
+    """(N, K) whether named points (N, K, 2) are inside the frame and nothing lies before them by more than `slack`."""
+    asset = load_head(str(truth.screen.device))
+    nearest, seen = _nearest_inverse_depth(asset, truth.screen, buffer, points)
+    free = (seen < 0) | (inverse_depth >= nearest * (1 - slack))
+    return free & (points.abs() <= 1).all(-1)
