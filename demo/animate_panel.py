@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,22 +18,6 @@ from runtime.motion import Mode
 from runtime.picture import Fit
 
 _VISITOR_OF_SCRIPTS = "-"
-
-
-class Photo(gr.Image):
-    """A picture that is handed on as the file that came in.
-
-    Gradio's own would decode it first, and answer a damaged one with a traceback.
-    """
-
-    is_template = True  # looks like, and is in the browser, a gr.Image
-
-    def preprocess(self, payload: Any) -> str | None:
-        """The file's path, whatever the file holds; the engine says what is wrong with it."""
-        if payload is None or (payload.url or "").startswith("data:") or payload.path is None:
-            found = super().preprocess(payload)
-            return None if found is None else str(found)
-        return str(payload.path)
 
 
 def animate_panel(studio: Studio) -> None:
@@ -52,10 +38,10 @@ def animate_panel(studio: Studio) -> None:
     _connect(studio, [photo, clip, *options], (go, stop), (result, caption, download))
 
 
-def _inputs() -> tuple[Photo, gr.Video]:
+def _inputs() -> tuple[gr.Image, gr.Video]:
     with gr.Row(elem_id="inputs", equal_height=True):
         with gr.Column(min_width=220):
-            photo = Photo(
+            photo = gr.Image(
                 label=words.PHOTO,
                 sources=["upload", "clipboard"],
                 type="filepath",
@@ -63,6 +49,7 @@ def _inputs() -> tuple[Photo, gr.Video]:
                 alt_text="The photo that you chose",
                 elem_id="photo",
             )
+            photo.preprocess = partial(_as_it_came, photo.preprocess)  # type: ignore[method-assign]
             if SAMPLE[0].is_file():
                 gr.Examples([[str(SAMPLE[0])]], photo, label=words.PHOTO_EXAMPLE, api_name="example_photo")
         with gr.Column(min_width=220):
@@ -72,6 +59,19 @@ def _inputs() -> tuple[Photo, gr.Video]:
             if SAMPLE[1].is_file():
                 gr.Examples([[str(SAMPLE[1])]], clip, label=words.CLIP_EXAMPLE, api_name="example_video")
     return photo, clip
+
+
+def _as_it_came(usual: Callable[[Any], Any], payload: Any) -> str | None:
+    """The file of an uploaded picture, whatever it holds, instead of what Gradio's `usual` preprocessing makes of it.
+
+    That would decode the picture and answer a damaged one with a traceback; the engine says what is wrong with it.
+    (Not a subclass of gr.Image: Gradio writes a stub file beside the module of every subclass.)
+    """
+    path = getattr(payload, "path", None)
+    if path is None or (payload.url or "").startswith("data:"):
+        found = usual(payload)
+        return None if found is None else str(found)
+    return str(path)
 
 
 def _options(studio: Studio) -> list[gr.components.Component]:
@@ -134,7 +134,8 @@ def _connect(
                 fit=fit,
             )
         except BunrakuError as error:  # shown as HTML, and it quotes a visitor's file name
-            raise gr.Error(html.escape(str(error)), title=words.UNFIT, print_exception=False) from error
+            sentence = html.escape(str(error), quote=False)
+            raise gr.Error(sentence, duration=None, title=words.UNFIT, print_exception=False) from error
         except StoppedError as error:
             raise gr.Error(words.STOPPED, visible=False, print_exception=False) from error
         return str(take.path), words.done(take.frames, take.fps, take.seconds)
@@ -155,7 +156,8 @@ def _connect(
         scroll_to_output=True,
         show_progress_on=[result],
     )
-    made.then(_idle, result, [go, stop, download], **private)
+    for ended in (made.success, made.failure):  # Gradio's "then", for both, does not come after an error
+        ended(_idle, result, [go, stop, download], **private)
     stop.click(stop_all, None, caption, api_name="stop", queue=False, show_progress="hidden", cancels=[made]).then(
         _idle, result, [go, stop, download], **private
     )

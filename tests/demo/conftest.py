@@ -1,0 +1,80 @@
+"""A page with the toy model on a free port, and a real browser to look at it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import clips
+import pytest
+from PIL import Image
+
+pytest.importorskip("gradio", reason="the page needs the extra bunraku[demo]")
+
+
+@dataclass(frozen=True)
+class Served:
+    """A page that is up."""
+
+    url: str
+    cache: Path
+    """Where uploads and results lie."""
+    studio: Any
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture(scope="session")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with photo.jpg (a square left of the middle), clip.mp4 (one that walks to the right, with sound), and
+    broken files.
+    """
+    folder = tmp_path_factory.mktemp("files")
+    Image.fromarray(clips.spot(26, 34)).save(folder / "photo.jpg", quality=95)
+    clips.moving(folder / "clip.mp4", 10, sound=0.4)
+    (folder / "text.jpg").write_text("not a picture")
+    whole = clips.moving(folder / "whole.mp4", 20, options=["-movflags", "-faststart"]).read_bytes()
+    (folder / "cut.mp4").write_bytes(whole[: len(whole) // 2])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def served(toy: Path, files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The page with examples, shared by all tests that do not change it."""
+    from demo import animate_panel
+    from demo.page import serve
+    from demo.studio import Studio
+
+    cache = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(cache))
+        patch.setattr(animate_panel, "SAMPLE", (files / "photo.jpg", files / "clip.mp4"))
+        studio, port = Studio(toy), free_port()
+        page = serve(studio, host="127.0.0.1", port=port, wait=False)
+        yield Served(f"http://127.0.0.1:{port}", cache, studio)
+        page.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Chromium as the system has it, else as playwright has fetched it."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    system = next((found for name in names if (found := shutil.which(name))), None)
+    options = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--disable-dev-shm-usage"]
+    with playwright.sync_playwright() as driver:
+        fetched = driver.chromium.executable_path
+        if system is None and not os.path.exists(fetched):
+            pytest.skip("there is no Chromium on this machine (apt-get install chromium)")
+        chromium = driver.chromium.launch(executable_path=system or fetched, args=options)
+        yield chromium
+        chromium.close()

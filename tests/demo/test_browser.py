@@ -1,0 +1,175 @@
+"""The page as a visitor meets it, in a real browser."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import clips
+import pytest
+from conftest import Served
+
+PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
+SMALL_PHONE = {"viewport": {"width": 320, "height": 640}, "is_mobile": True, "has_touch": True}
+ABROAD = re.compile(r"^https?://(?!127\.0\.0\.1[:/])")
+
+Visit = Callable[..., Any]
+
+
+@pytest.fixture
+def visit(served: Served, browser: Any) -> Iterator[Visit]:
+    """Opens the page for a new visitor; `visit(**context options)` gives the browser's page, ready."""
+    contexts = []
+
+    def opened(**options: Any) -> Any:
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(30_000)
+        page.abroad = []
+        page.on("request", lambda request: page.abroad.append(request.url) if ABROAD.match(request.url) else None)
+        page.goto(served.url)
+        page.get_by_role("button", name="Make it move").wait_for()
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def upload(page: Any, files: Any, photo: str = "photo.jpg", clip: str = "clip.mp4") -> None:
+    page.locator("#photo input[type=file]").set_input_files(files / photo)
+    page.locator("#clip input[type=file]").set_input_files(files / clip)
+    page.locator("#photo img").first.wait_for()
+    page.locator("#clip video").first.wait_for(state="attached")
+
+
+def go(page: Any) -> None:
+    page.get_by_role("button", name="Make it move").click()
+
+
+def playing(page: Any) -> bool:
+    """Wait until the result runs; its picture is as large as the model's."""
+    page.wait_for_function(
+        "(() => { const v = document.querySelector('#result video');"
+        " return v && !v.paused && v.currentTime > 0.04 && v.videoWidth == 64 })()"
+    )
+    return True
+
+
+def test_a_photo_and_a_clip_become_a_playing_result_that_can_be_kept(visit, files, tmp_path):
+    page = visit()
+    upload(page, files)
+    go(page)
+    assert playing(page)
+    page.locator("#caption").get_by_text("10 frames").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the video").or_(
+            page.get_by_role("button", name="Download the video")
+        ).click()
+    kept = tmp_path / "kept.mp4"
+    download.value.save_as(kept)
+    assert download.value.suggested_filename == "photo-bunraku.mp4"
+    frames, sound = clips.lengths(kept)
+    assert frames == 10
+    assert sound == pytest.approx(0.4, abs=0.1)
+    assert page.abroad == []  # nothing was asked of anybody else
+
+
+def test_the_examples_need_no_file_of_ones_own(visit):
+    page = visit()
+    page.get_by_role("button", name="Example for 1. Photo").click()
+    page.get_by_role("button", name="Example for 2. Video").click()
+    page.locator("#photo img").first.wait_for()
+    page.locator("#clip video").first.wait_for(state="attached")
+    go(page)
+    assert playing(page)
+
+
+@pytest.mark.parametrize(
+    ("photo", "clip", "sentence"),
+    [
+        ("text.jpg", "clip.mp4", "text.jpg is not a picture that can be read; use JPEG, PNG or WebP."),
+        ("photo.jpg", "cut.mp4", "cut.mp4 is not a video that can be read"),
+    ],
+)
+def test_a_broken_file_gives_its_sentence_and_the_page_goes_on(visit, files, photo, clip, sentence):
+    page = visit()
+    upload(page, files, photo, clip)
+    go(page)
+    page.get_by_text(re.compile("^" + re.escape(sentence))).wait_for()
+    assert page.get_by_text("Traceback").count() == 0
+    page.get_by_role("button", name="Make it move").wait_for()
+    assert page.locator("#result video").count() == 0
+
+
+def test_without_a_photo_the_page_asks_for_one(visit):
+    page = visit()
+    go(page)
+    page.get_by_text("There is no photo yet").wait_for()
+    page.get_by_role("button", name="Make it move").wait_for()
+
+
+def test_stop_ends_the_work_and_leaves_nothing(visit, files, served, monkeypatch):
+    before = {path for path in served.cache.rglob("*-bunraku.mp4") if path.is_file()}
+    page = visit()
+    upload(page, files)
+    gate, studio = threading.Event(), served.studio
+    render, calls = type(studio.engine).render, []
+
+    def held(engine, *arguments):
+        calls.append(None)
+        if len(calls) == 2:
+            gate.wait(30)
+        return render(engine, *arguments)
+
+    monkeypatch.setattr(type(studio.engine), "render", held)
+    go(page)
+    page.get_by_text(re.compile(rf"{studio.engine.batch}/10 frames")).wait_for()  # real progress: one batch is done
+    page.get_by_role("button", name="Stop").click()
+    page.locator("#caption").get_by_text("Stopped.").wait_for()
+    gate.set()
+    page.get_by_role("button", name="Make it move").wait_for()
+    page.wait_for_timeout(300)
+    assert len(calls) == 2
+    assert page.locator("#result video").count() == 0
+    assert {path for path in served.cache.rglob("*-bunraku.mp4") if path.is_file()} == before
+    go(page)  # and it still works
+    assert playing(page)
+
+
+@pytest.mark.parametrize(("phone", "scheme"), [(PHONE, "light"), (SMALL_PHONE, "dark")], ids=["390", "320"])
+def test_a_phone_shows_everything_without_scrolling_sideways(visit, files, phone, scheme):
+    page = visit(**phone, color_scheme=scheme)
+    overhang = "document.documentElement.scrollWidth - window.innerWidth"
+    assert page.evaluate(overhang) <= 0
+    upload(page, files)
+    page.get_by_role("button", name="Fine tuning").click()
+    page.get_by_label("Calm").first.wait_for()
+    go(page)
+    assert playing(page)
+    assert page.evaluate(overhang) <= 0
+
+
+def test_light_and_dark_follow_the_visitors_system(visit):
+    brightness = {}
+    for scheme in ("light", "dark"):
+        page = visit(color_scheme=scheme)
+        colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        brightness[scheme] = sum(int(value) for value in re.findall(r"\d+", colour)[:3]) / 3
+    assert brightness["light"] > 200
+    assert brightness["dark"] < 50
+
+
+def test_every_field_and_button_has_a_name(visit):
+    page = visit()
+    page.get_by_role("button", name="Fine tuning", expanded=False).click()
+    page.get_by_role("button", name="Fine tuning", expanded=True).wait_for()
+    nameless = page.evaluate(
+        """() => [...document.querySelectorAll('button, input:not([type=file])')]
+            .filter(e => e.checkVisibility())
+            .filter(e => !(e.innerText || e.ariaLabel || e.title || e.labels?.[0]?.innerText || '').trim())
+            .map(e => e.outerHTML.slice(0, 200))"""
+    )
+    assert nameless == []

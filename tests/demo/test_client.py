@@ -1,0 +1,116 @@
+"""The page as a script meets it."""
+
+from __future__ import annotations
+
+import inspect
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import clips
+import gradio_client
+import numpy as np
+import pytest
+from conftest import Served, free_port
+from PIL import Image
+
+from runtime import animate
+from runtime.video import probe, read_frames
+
+
+@pytest.fixture
+def client(served: Served, tmp_path: Path) -> gradio_client.Client:
+    return gradio_client.Client(served.url, verbose=False, download_files=tmp_path / "got")
+
+
+def path_of(video: object) -> Path:
+    return Path(video["video"] if isinstance(video, dict) else video)  # type: ignore[arg-type]
+
+
+def first_and_last(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    frames = [clips.center(frame) for frame in read_frames(probe(path))]
+    return frames[0], frames[-1]
+
+
+def test_a_script_animates_a_pair(client, files):
+    video, sentence = client.predict(
+        source=gradio_client.handle_file(files / "photo.jpg"),
+        driving=gradio_client.handle_file(files / "clip.mp4"),
+        api_name="/animate",
+    )
+    first, last = first_and_last(path_of(video))
+    np.testing.assert_allclose(first, (26, 34), atol=1)  # where the photo's square is
+    np.testing.assert_allclose(last - first, (18, 0), atol=1)  # as far as the clip's square walks
+    assert sentence.startswith("10 frames, 0.4 seconds of video, made in ")
+
+
+def test_the_options_reach_the_engine(client, files):
+    video, _ = client.predict(
+        source=gradio_client.handle_file(files / "photo.jpg"),
+        driving=gradio_client.handle_file(files / "clip.mp4"),
+        mode="absolute",
+        strength=0.5,
+        api_name="/animate",
+    )
+    first, _ = first_and_last(path_of(video))
+    np.testing.assert_allclose(first, (23, 32), atol=1)  # half way from (26, 34) to the clip's (20, 30)
+
+
+def test_errors_are_sentences_without_this_machines_folders(client, files):
+    with pytest.raises(gradio_client.exceptions.AppError, match=r"text\.jpg is not a picture") as caught:
+        client.predict(
+            source=gradio_client.handle_file(files / "text.jpg"),
+            driving=gradio_client.handle_file(files / "clip.mp4"),
+            api_name="/animate",
+        )
+    assert str(caught.value).startswith("text.jpg")
+
+
+def test_two_at_once_each_get_their_own(served, files, tmp_path):
+    places = {"a": (22, 22), "b": (34, 40)}
+    for name, (x, y) in places.items():
+        Image.fromarray(clips.spot(x, y)).save(tmp_path / f"{name}.png")
+
+    def ask(name: str) -> np.ndarray:
+        client = gradio_client.Client(served.url, verbose=False, download_files=tmp_path / name)
+        photo, clip = (gradio_client.handle_file(file) for file in (tmp_path / f"{name}.png", files / "clip.mp4"))
+        video, _ = client.predict(photo, clip, api_name="/animate")
+        return first_and_last(path_of(video))[0]
+
+    with ThreadPoolExecutor() as pool:
+        for place, found in zip(places.values(), pool.map(ask, places), strict=True):
+            np.testing.assert_allclose(found, place, atol=1)
+
+
+def test_the_endpoint_is_documented_and_has_the_engines_names_and_defaults(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert "/stop" in endpoints
+    endpoint = endpoints["/animate"]
+    assert endpoint["description"].startswith("Move a picture as a video moves.")
+    of_engine = inspect.signature(animate).parameters
+    for parameter in endpoint["parameters"]:
+        name = parameter["parameter_name"]
+        assert name in of_engine
+        if name not in ("source", "driving"):
+            assert parameter["parameter_default"] == of_engine[name].default, name
+    names = [parameter["parameter_name"] for parameter in endpoint["parameters"]]
+    assert names == ["source", "driving", "mode", "strength", "smoothing", "adapt_scale", "fit"]
+
+
+def test_uploads_and_results_go_with_the_page(toy, files, tmp_path, monkeypatch):
+    from demo.page import serve
+    from demo.studio import Studio
+
+    cache = tmp_path / "cache"
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache))
+    monkeypatch.setattr("demo.animate_panel.SAMPLE", (tmp_path / "none.jpg", tmp_path / "none.mp4"))
+    port = free_port()
+    page = serve(Studio(toy), host="127.0.0.1", port=port, wait=False)
+    try:
+        client = gradio_client.Client(f"http://127.0.0.1:{port}", verbose=False, download_files=tmp_path / "got")
+        pair = (gradio_client.handle_file(files / name) for name in ("photo.jpg", "clip.mp4"))
+        client.predict(*pair, api_name="/animate")
+        kept = sorted(path.name for path in cache.rglob("*") if path.is_file())
+        assert kept == ["clip.mp4", "photo-bunraku.mp4", "photo.jpg"]
+    finally:
+        page.close()
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
