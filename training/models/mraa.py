@@ -96,7 +96,7 @@ class MRAA(FirstOrderModel):
         batch = driving.points.shape[0]
         shape = Motion(source.points.expand(batch, -1, -1), axes)
         result = disentangle_motion(self.avd_network, shape, driving)
-        if driving.covariances is None:
+        if not self.config.covariance_heatmaps:
             return result
         return replace(result, covariances=_axes(result) @ _axes(result).transpose(-1, -2))
 
