@@ -1,0 +1,204 @@
+"""What models are judged on: cases of one source and T driving frames, from clips, or rendered on the spot."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import imageio_ffmpeg
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from checkpoints.errors import InputError, OptionError
+from training.data.clips import ClipFile, read_frame, scan
+
+Clip = NDArray[np.uint8]
+RECONSTRUCTION, ANIMATION = "reconstruction", "animation"
+
+
+@dataclass(frozen=True)
+class CaseTruth:
+    """What only rendered clips know, of T driving frames against the source. Coordinates are in [-1, 1]."""
+
+    flow: NDArray[np.float32]
+    """(T, h, w, 2), backward."""
+    visible: NDArray[np.bool_]
+    """(T, h, w): the source shows it."""
+    source_points: NDArray[np.float32]
+    """(P, 2) surface points."""
+    driving_points: NDArray[np.float32]
+    """(T, P, 2)."""
+    points_visible: NDArray[np.bool_]
+    """(T, P): seen in both pictures."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to do, and what should come of it where that is known."""
+
+    name: str
+    source: Clip
+    """(H, W, 3)."""
+    driving: Clip
+    """(T, H, W, 3)."""
+    target: Clip | None
+    """(T, H, W, 3): the true result; None when real people are moved by others."""
+    truth: CaseTruth | None = None
+
+
+class Data(Protocol):
+    """A test set. Cases are named first and loaded one by one."""
+
+    name: str
+
+    def names(self, task: str) -> list[str]:
+        """Names of the cases of a task, in order."""
+        ...
+
+    def load(self, task: str, name: str) -> Case:
+        """One of them. Raises `InputError` when it cannot be read."""
+        ...
+
+
+class ClipData:
+    """Clips below a folder, in any layout of `training.data.clips`; pairs from a file, or drawn at random."""
+
+    def __init__(self, folder: Path, size: int, frames: int | None, pairs: Path | None = None, drawn: int = 0) -> None:
+        """`frames`: at most so many of each clip. `pairs`: a CSV file with columns source and driving (FOMM's lists
+        of pairs). Without one, `drawn` pairs of different identities are drawn, the same every time.
+        """
+        self.name = str(folder)
+        self.folder, self.size, self.frames = folder, size, frames
+        clips, problems = scan(folder)
+        if not clips:
+            reason = f"; first problem: {problems[0]}" if problems else ""
+            raise InputError(f"{folder}: no usable clip was found{reason}; give a folder of videos or frames")
+        self.clips = {clip.path.relative_to(folder).as_posix(): clip for clip in clips}
+        self.problems = problems
+        self.pairs = self._read_pairs(pairs) if pairs else self._draw_pairs(drawn)
+
+    def names(self, task: str) -> list[str]:
+        """Clips, or pairs as "source > driving"."""
+        return list(self.clips) if task == RECONSTRUCTION else list(self.pairs)
+
+    def load(self, task: str, name: str) -> Case:
+        """A clip driven by itself, or the first frame of one by another clip."""
+        if task == RECONSTRUCTION:
+            clip = read_clip(self.clips[name], self.size, self.frames)
+            return Case(name, clip[0], clip, clip)
+        source, driving = self.pairs[name]
+        first = read_frame(self.clips[source], 0, self.size).permute(1, 2, 0).numpy()
+        return Case(name, first, read_clip(self.clips[driving], self.size, self.frames), None)
+
+    def _read_pairs(self, path: Path) -> dict[str, tuple[str, str]]:
+        if not path.is_file():
+            raise InputError(f"{path}: no such list of pairs; give a CSV file with the columns source and driving")
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        if not rows or not {"source", "driving"} <= set(rows[0]):
+            raise InputError(f"{path}: has no columns source and driving; name them in the first line")
+        pairs = [(self._find(row["source"], path), self._find(row["driving"], path)) for row in rows]
+        return {f"{source} > {driving}": (source, driving) for source, driving in pairs}
+
+    def _find(self, name: str, path: Path) -> str:
+        matches = [key for key in self.clips if key == name or Path(key).stem == Path(name).stem]
+        if not matches:
+            raise InputError(f"{path}: there is no clip {name!r} below {self.folder}; correct the list")
+        return name if name in matches else matches[0]
+
+    def _draw_pairs(self, count: int) -> dict[str, tuple[str, str]]:
+        rng = np.random.default_rng(0)
+        names = list(self.clips)
+        candidates = [
+            (a, b) for a in names for b in names if self.clips[a].identity != self.clips[b].identity
+        ] if len(names) <= 500 else [
+            (names[i], names[j]) for i, j in rng.integers(len(names), size=(4 * count, 2))
+            if self.clips[names[i]].identity != self.clips[names[j]].identity
+        ]  # fmt: skip
+        order = rng.permutation(len(candidates))[:count]
+        return {f"{candidates[i][0]} > {candidates[i][1]}": candidates[i] for i in order}
+
+
+class SynthData:
+    """Heads that never existed, rendered on the spot from the seeds of the held-out split, with all truth."""
+
+    FRAMES, RATE, FLOW_SIZE = 32, 12.5, 64
+
+    def __init__(self, count: int, size: int, frames: int | None, split: str = "test") -> None:
+        """`count` identities, each with its own motion and scene; `split` "test" (never trained on) or "train"."""
+        from training.data.synth import TEST_SEEDS, HeadRenderer
+
+        self.name = f"synth:{split}:{count}"
+        self.count, self.size, self.frames = count, size, min(frames or self.FRAMES, 4 * self.FRAMES)
+        self.start = TEST_SEEDS if split == "test" else 0
+        self.renderer = HeadRenderer()
+
+    def names(self, task: str) -> list[str]:
+        """Seeds: of the clip, or of source and driving person."""
+        seeds = [self.start + index for index in range(self.count)]
+        if task == RECONSTRUCTION:
+            return [f"seed {seed}" for seed in seeds]
+        return [f"{seed} > {seeds[(i + 1) % self.count]}" for i, seed in enumerate(seeds)] if self.count > 1 else []
+
+    def load(self, task: str, name: str) -> Case:
+        """A clip with its truth; or one motion on two people in one scene: the one to move, and the one who moves.
+
+        The scene is shared, so that the true target holds nothing that the driving frames do not show (light, camera).
+        """
+        from training.data.synth import SceneSpec, true_flow
+
+        if task == RECONSTRUCTION:
+            seed = int(name.split()[-1])
+            clip = self._render(SceneSpec(seed, seed, seed))
+            first = clip[torch.zeros(len(clip), dtype=torch.long)]
+            flow, visible = true_flow(first, clip, self.FLOW_SIZE)
+            images = clip.image.cpu().numpy()
+            return Case(name, images[0], images, images, _truth(clip, flow, visible))
+        source, driving = (int(part) for part in name.split(" > "))
+        target = self._render(SceneSpec(source, driving, driving)).image.cpu().numpy()
+        other = self._render(SceneSpec(driving, driving, driving)).image.cpu().numpy()
+        return Case(name, target[0], other, target)
+
+    def _render(self, spec: Any) -> Any:
+        times = torch.arange(self.frames, dtype=torch.float64) / self.RATE
+        return self.renderer.render([spec] * self.frames, times, self.size)
+
+
+def open_data(name: str, size: int, frames: int | None, pairs: Path | None = None, drawn: int = 0) -> Data:
+    """The test set `name`: a folder, or `synth:test:N`. Raises `InputError` or `OptionError`."""
+    if name.startswith("synth:"):
+        parts = name.split(":")
+        if len(parts) != 3 or parts[1] not in ("test", "train") or not parts[2].isdigit() or int(parts[2]) < 1:
+            raise OptionError(f"{name}: write synth:test:N, with N the number of identities to render")
+        return SynthData(int(parts[2]), size, frames, parts[1])
+    folder = Path(name)
+    if not folder.is_dir():
+        raise InputError(f"{name}: no such folder; give one of clips, or synth:test:N to render some")
+    return ClipData(folder, size, frames, pairs, drawn)
+
+
+def read_clip(clip: ClipFile, size: int, limit: int | None = None) -> Clip:
+    """The first `limit` frames (all when None) of a clip as (T, size, size, 3): the middle square, scaled."""
+    count = clip.frames if limit is None else min(limit, clip.frames)
+    if not clip.seconds:
+        return np.stack([read_frame(clip, index, size).permute(1, 2, 0).numpy() for index in range(count)])
+    crop = r"crop=min(iw\,ih):min(iw\,ih)"
+    options = ["-vf", f"{crop},scale={size}:{size}:flags=lanczos", "-frames:v", str(count)]
+    reader = imageio_ffmpeg.read_frames(str(clip.path), output_params=options)
+    try:
+        next(reader)  # the metadata
+        frames = [np.frombuffer(raw, np.uint8).reshape(size, size, 3) for raw in reader]
+    except (StopIteration, RuntimeError, OSError) as error:
+        raise InputError(f"{clip.path}: cannot be decoded; remove the clip or encode it again") from error
+    finally:
+        reader.close()
+    return np.stack(frames)
+
+
+def _truth(clip: Any, flow: torch.Tensor, visible: torch.Tensor) -> CaseTruth:
+    seen = clip.points_visible & clip.points_visible[:1]
+    arrays = (flow, visible, clip.points[0], clip.points, seen)
+    return CaseTruth(*(array.cpu().numpy() for array in arrays))
