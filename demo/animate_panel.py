@@ -142,7 +142,8 @@ def _connect(
 
     def stop_all(request: gr.Request) -> str:
         """Stop what this session is animating; nothing of it is kept."""
-        return words.STOPPED if studio.stop(_visitor(request)) else ""
+        studio.stop(_visitor(request))
+        return words.STOPPED
 
     private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     begun = go.click(_busy, None, [go, stop, download, caption], **private)

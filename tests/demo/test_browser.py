@@ -139,6 +139,28 @@ def test_stop_ends_the_work_and_leaves_nothing(visit, files, served, monkeypatch
     assert playing(page)
 
 
+def test_who_waits_sees_a_place_and_who_leaves_makes_room(visit, files, served, monkeypatch):
+    gate, running = threading.Event(), served.studio._running
+    render = type(served.studio.engine).render
+    monkeypatch.setattr(type(served.studio.engine), "render", lambda *arguments: gate.wait(30) and render(*arguments))
+    first, second = visit(), visit()
+    for page in (first, second):
+        upload(page, files)
+        go(page)
+        page.get_by_role("button", name="Stop").wait_for()
+    second.get_by_text(re.compile(r"queue: 1/1")).wait_for()
+    second.get_by_role("button", name="Stop").click()
+    second.locator("#caption").get_by_text("Stopped.").wait_for()
+    go(second)
+    second.get_by_text(re.compile(r"queue: 1/1")).wait_for()
+    (event,) = next(iter(running.values()))
+    first.context.close()
+    assert event.wait(30)  # closing the page stops the work
+    gate.set()
+    assert playing(second)
+    assert not running
+
+
 @pytest.mark.parametrize(("phone", "scheme"), [(PHONE, "light"), (SMALL_PHONE, "dark")], ids=["390", "320"])
 def test_a_phone_shows_everything_without_scrolling_sideways(visit, files, phone, scheme):
     page = visit(**phone, color_scheme=scheme)
