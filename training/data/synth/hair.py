@@ -85,7 +85,8 @@ def sample_style(draw: Draw, gender: float, age: float) -> HairStyle:
     hanging = kind in ("bob", "long", "medium")
     if hanging:
         thickness = np.maximum(thickness, base * 0.75 * (side > 1.25)[:, None])
-    thickness = np.maximum(thickness, 0.0015)
+    inner = np.clip((1 - rows) / 0.12, 0, 1)  # the skull must not poke through
+    thickness = np.maximum(thickness, 0.0015 + 0.0045 * inner)
     line = natural + _jagged(draw, np.radians(1.6))
     if kind not in ("bald", "buzz") and draw.chance(0.35):  # a fringe over the forehead
         low = np.radians(draw.between(74, 86)) + (azimuth * draw.normal(0.05))

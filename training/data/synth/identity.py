@@ -77,7 +77,7 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
     draw = Draw(0x1DE471, seed)
     coefficients, first = _shape(draw, people)
     age, gender, african, asian, caucasian = (float(v) for v in labels[first])
-    tone = 0.80 * african + 0.33 * asian + 0.16 * caucasian + draw.normal(0.13)
+    tone = 0.78 * african + 0.30 * asian + 0.12 * caucasian + draw.normal(0.13)
     tone = float(np.clip(tone if draw.chance(0.8) else draw.between(0, 1), 0, 1))
     skin = along(_SKIN, tone) * (1 + draw.generator.uniform(-0.05, 0.05, 3))
     blond = (
@@ -88,7 +88,7 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
     hair = _HAIR[draw.pick(9, hair_weights)] * draw.between(0.75, 1.3)
     if draw.chance(0.05):
         hair = draw.colour(1.0, 0.2, 0.7)
-    brow = along(np.stack([hair, _HAIR[0]]), draw.between(0.1, 0.8)) if tone < 0.5 else _HAIR[0] * draw.between(0.8, 2)
+    brow = along(np.stack([hair, _HAIR[0]]), draw.between(0.3, 0.95)) if tone < 0.5 else _HAIR[0] * draw.between(0.8, 2)
     makeup = (1 - gender) * (age > 0.5) * draw.chance(0.5)
     natural_lips = skin * np.array([0.93, 0.66, 0.66])
     lips = (
@@ -113,7 +113,7 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
         beard=draw.between(0.15, 1.0) * float(draw.chance(0.55)) * adult_man, beard_kind=draw.pick(4),
         brow_colour=linear(np.clip(brow, 0.02, 1)),
         brow=np.array([draw.normal(0.0015), draw.between(0.001, 0.007), draw.normal(0.06),
-                       draw.between(0.0022, 0.0042) + 0.0012 * gender, draw.between(0.55, 1.0)], np.float32),
+                       draw.between(0.0025, 0.005) + 0.0014 * gender, draw.between(0.75, 1.15)], np.float32),
         iris=linear(iris * draw.between(0.8, 1.3)), iris_size=draw.between(0.40, 0.46),
         pupil_size=draw.between(0.35, 0.6), sclera=linear(np.array([0.93, 0.91, 0.89]) * draw.between(0.88, 1.02)),
         teeth=linear(np.array([0.93, 0.90, 0.82]) * draw.between(0.75, 1.02)),

@@ -33,7 +33,7 @@ _EXPRESSIONS: tuple[dict[str, float], ...] = (
     {"mouthSmileX": 1.0, "cheekSquintX": 0.8, "jawOpen": 0.3, "mouthUpperUpX": 0.4, "eyeSquintX": 0.5},
     {"browInnerUp": 0.9, "browOuterUpX": 0.9, "eyeWideX": 0.8, "jawOpen": 0.45},
     {"browDownX": 0.9, "eyeSquintX": 0.5, "noseSneerX": 0.5, "mouthPressX": 0.5},
-    {"browInnerUp": 0.8, "mouthFrownX": 0.9, "mouthShrugLower": 0.5},
+    {"browInnerUp": 0.8, "mouthFrownX": 0.7, "mouthShrugLower": 0.3},
     {"noseSneerX": 0.9, "mouthUpperUpX": 0.7, "browDownX": 0.5, "eyeSquintX": 0.4},
     {"mouthPucker": 0.9, "mouthFunnel": 0.2},
     {"cheekPuff": 0.8, "mouthPressX": 0.4},
@@ -105,6 +105,7 @@ class Motion:
         self.translation_range = np.array([0.045, 0.025, 0.06]) * random.uniform(0.2, 1, 3)
         self.translation_pace = float(random.uniform(0.9, 2.2))
         self.expression_knots = self._knots(random, len(_EXPRESSIONS), 0.22)
+        self.expression_knots[:, :2] += 0.5 * self._knots(random, 2, 0.35)  # people smile more than they grimace
         self.expression_pace = float(random.uniform(0.6, 1.5))
         self.viseme_knots = self._knots(random, len(_VISEMES), 0.45)
         self.speech_knots = (random.random((_KNOTS, 1)) < random.uniform(0.2, 0.9)).astype(np.float32)

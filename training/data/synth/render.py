@@ -26,7 +26,7 @@ TEST_SEEDS = 1_000_000
 """Identity and motion seeds from here on are the test split; training never draws them."""
 _SUPERSAMPLING = 2
 _POINT_SLACK = 0.03
-"""Hair may cover a named point by some three per cent of the distance: its place is still known."""
+"""Metres of hair that may cover a named point which still counts as visible: its place is known."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,14 @@ def true_flow(source: Frames, driving: Frames, size: int = 64) -> tuple[Tensor, 
     driving_buffer = surface_buffer(driving.truth, size)
     source_buffer = surface_buffer(source.truth, max(size, 128)).triangle
     return flow_between(source.truth, source_buffer, driving.truth, driving_buffer)
+
+
+def _interpolate(table: Tensor, index: Tensor, weights: Tensor) -> Tensor:
+    """(P, C) from a vertex table (V, C), corners (P, 3) and weights (P, 3), without a (P, 3, C) array."""
+    total = table.index_select(0, index[:, 0]).mul_(weights[:, :1])
+    for corner in (1, 2):
+        total.addcmul_(table.index_select(0, index[:, corner]), weights[:, corner : corner + 1])
+    return total
 
 
 class _Cache(OrderedDict):
@@ -162,9 +170,8 @@ class HeadRenderer:
         paint = torch.stack([actor.paint for actor in actors])
         varying = torch.cat([vertex_normals(points, asset.triangles), paint], -1)
         index = corner + (found.frame * points.shape[1])[:, None]
-        weights = found.weights[..., None]
-        values = (varying.reshape(-1, varying.shape[-1])[index] * weights).sum(1)
-        fixed = (self._canonical[corner] * weights).sum(1)
+        values = _interpolate(varying.flatten(0, 1), index, found.weights)
+        fixed = _interpolate(self._canonical, corner, found.weights)
         normal = functional.normalize(values[:, :3], dim=1)
         normal = torch.where((asset.two_sided[found.triangle] & (normal[:, 2] > 0))[:, None], -normal, normal)
         surface = Surface(

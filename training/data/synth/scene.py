@@ -128,7 +128,7 @@ def _clothes(draw: Draw) -> Clothes:
     v_neck = draw.chance(0.45)
     return Clothes(
         colours=colours, pattern=draw.pick(6, (4, 1, 1, 1, 1.5, 1.5)), scale=draw.between(0.012, 0.05),
-        neckline=np.array([draw.between(0.165, 0.215), draw.between(0.04, 0.14) * v_neck, draw.between(0.03, 0.07)],
+        neckline=np.array([draw.between(0.128, 0.172), draw.between(0.04, 0.13) * v_neck, draw.between(0.03, 0.07)],
                           np.float32),
         lift=draw.between(0.003, 0.012), collar=draw.between(0, 0.012), shine=draw.between(0, 0.25),
     )  # fmt: skip

@@ -55,6 +55,7 @@ class Looks:
         def stack(values: list[object]) -> Tensor:
             return torch.from_numpy(np.stack([np.asarray(v, np.float32) for v in values])).to(device)
 
+        self.skin = stack([w.skin for w in who])
         self.hair = stack([w.hair_colour for w in who])
         self.brow_colour = stack([w.brow_colour for w in who])
         self.brow = stack([w.brow for w in who])
@@ -87,7 +88,7 @@ def _brows(place: Tensor, brow: Tensor, noise: Tensor) -> Tensor:
     height, arch, tilt, thickness, density = brow.unbind(1)
     along = (x - 0.012) / 0.041
     centre = -0.0185 - height - arch * torch.sin(along.clamp(0, 1) * 2.4) + tilt * (x - 0.03)
-    half = thickness * (1.15 - 0.75 * along.clamp(0, 1))
+    half = thickness * (1.3 - 0.8 * along.clamp(0, 1))
     distance = (y - centre).abs() + (noise[:, 3] - 0.5) * 0.0016
     inside = torch.sigmoid((half - distance) / 0.0007)
     ends = torch.sigmoid(along / 0.04) * torch.sigmoid((1 - along) / 0.05)
@@ -112,7 +113,7 @@ def _skin(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tens
     front = place[:, 2] < 0.02
     tone = tone - wrinkles * front * (0.10 * lines.clamp_min(0) + 0.12 * eye_lines.clamp_min(0) + 0.16 * bags + 0.22 * fold)
     albedo = albedo * tone.clamp_min(0.3)[:, None]
-    spots = torch.sigmoid((noise[:, 1] - 0.74) / 0.03) * torch.exp(-(((y - 0.025) / 0.035) ** 2)) * front
+    spots = torch.sigmoid((noise[:, 2] - 0.72) / 0.03) * torch.exp(-(((y - 0.025) / 0.035) ** 2)) * front
     albedo = albedo * (1 - (spots * freckles)[:, None] * torch.tensor([0.35, 0.5, 0.55], device=place.device))
     bristle = 0.55 + 0.9 * (noise[:, 3] - 0.35)
     albedo = _mix(albedo, looks.hair[frame] * 0.8, (surface.paint[:, 4] * bristle * 0.9).clamp(0, 0.95))
@@ -162,7 +163,9 @@ def _hair(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tens
     strand = place[:, 0] * 2.0 * scalars[:, 5] + scalars[:, 8] + 0.02 * torch.sin(place[:, 1] * 9 + place[:, 0] * 40)
     noise = _noise(texture, strand, place[:, 1] * 0.09 + scalars[:, 9])
     shade = 1 + scalars[:, 4] * (0.9 * (noise[:, 1] - 0.5) + 1.1 * (noise[:, 2] - 0.5) + 0.7 * (noise[:, 3] - 0.5))
-    return surface.paint[:, :3] * shade.clamp_min(0.25)[:, None], 0.25 + 0.9 * noise[:, 2]
+    albedo = surface.paint[:, :3] * shade.clamp_min(0.25)[:, None]
+    thin = torch.sigmoid((surface.paint[:, 3] - 0.35 - 0.9 * noise[:, 3] * noise[:, 2]) / 0.06)
+    return _mix(albedo, looks.skin[frame], thin * 0.85), (0.25 + 0.9 * noise[:, 2]) * (1 - thin)
 
 
 def albedo_and_gloss(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,8 +14,8 @@ from torch import Tensor
 from .head import HeadAsset, load_head
 from .raster import hits, rasterise
 
-_DEPTH_SLACK = 0.004
-"""Relative depth by which a surface may lie behind the nearest one and still be the same surface."""
+_DEPTH_SLACK = 0.002
+"""Metres by which a surface may lie behind the nearest one and still be the same surface."""
 
 
 @dataclass
@@ -116,15 +116,15 @@ def flow_between(
     backdrop = triangle < 0
     flow = torch.where(backdrop[..., None], behind, place[..., :2])
     nearest, seen = _nearest_inverse_depth(asset, source.screen, source_buffer, flow)
-    same = (seen == triangle) | (place[..., 2] >= nearest * (1 - _DEPTH_SLACK))
+    same = (seen == triangle) | (place[..., 2] >= nearest * (1 - _DEPTH_SLACK * nearest))
     visible = torch.where(backdrop, seen < 0, (seen >= 0) & same)
     visible &= (flow.abs() <= 1).all(-1)
     return flow.clamp(-4, 4).view(count, size, size, 2), visible.view(count, size, size)
 
 
 def points_visible(truth: Truth, points: Tensor, inverse_depth: Tensor, buffer: Tensor, slack: float) -> Tensor:
-    """(N, K) whether named points (N, K, 2) are inside the frame and nothing lies before them by more than `slack`."""
+    """(N, K) whether named points (N, K, 2) are inside the frame and nothing lies before them by more than `slack` metres."""
     asset = load_head(str(truth.screen.device))
     nearest, seen = _nearest_inverse_depth(asset, truth.screen, buffer, points)
-    free = (seen < 0) | (inverse_depth >= nearest * (1 - slack))
+    free = (seen < 0) | (inverse_depth >= nearest * (1 - slack * nearest))
     return free & (points.abs() <= 1).all(-1)

@@ -1,0 +1,48 @@
+"""`bunraku synth OUT`: clips of synthetic talking heads, as video, pictures, or shards with their truth."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+HELP = "make clips of synthetic talking heads, with exact motion where asked"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    parser.add_argument("out", type=Path, help="folder to write into (made if missing); repeating a command goes on")
+    parser.add_argument("--clips", type=int, default=64, help="number of clips (default: 64)")
+    parser.add_argument("--frames", type=int, default=64, help="frames a clip (default: 64)")
+    parser.add_argument("--size", type=int, default=256, help="width and height in pixels (default: 256)")
+    parser.add_argument("--format", choices=("mp4", "frames", "shard"), default="mp4", help="default: mp4")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other people and motions")
+    parser.add_argument("--split", choices=("train", "test"), default="train", help="test people are never in train")
+    parser.add_argument("--group", type=int, default=2, help="clips that share one motion (default: 2)")
+    parser.add_argument("--step", type=float, help="seconds between frames (default: 0.04; 0.7 in shards)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
+    parser.add_argument("--clips-per-shard", type=int, default=32, help="clips in one shard file (default: 32)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the clips; prints the throughput on stderr and the folder as the last line."""
+    from checkpoints.errors import OptionError, OutputError
+    from training.data.synth.plan import FPS, SetPlan
+    from training.data.synth.writers import jobs, make_set
+
+    if args.workers < 1 or args.clips_per_shard < 1:
+        raise OptionError("--workers and --clips-per-shard must be at least 1.")
+    packed = args.format == "shard"
+    step = args.step if args.step is not None else (0.7 if packed else 1 / FPS)
+    plan = SetPlan(args.clips, args.frames, args.seed, args.split, args.group, step, 0.6 if packed else 0.0)
+    try:
+        args.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{args.out}: cannot be made ({error.strerror}); choose another folder.") from error
+    todo = jobs(plan, args.out, args.size, args.format, args.clips_per_shard)
+    frames, seconds = make_set(todo, args.workers, not args.quiet)
+    rate = f"{frames / seconds:.1f} frames/s" if frames else "everything was there already"
+    print(f"{frames} frames in {seconds:.0f} s, {rate}", file=sys.stderr)
+    print(args.out)
+    return 0
