@@ -1,0 +1,156 @@
+"""All metrics of one case: result against true frames, against the source's identity, against the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from training.evaluation.cases import RECONSTRUCTION, Case
+from training.evaluation.metrics import identity, keypoints, pixels, truth
+from training.evaluation.movers import Moved
+
+Clip = NDArray[np.uint8]
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Keypoints of T frames."""
+
+    points: Floats
+    """(T, K, 2) in pixels."""
+    found: NDArray[np.bool_]
+    """(T,) or (T, K): what the detector was sure of."""
+
+
+class Detector(Protocol):
+    """A keypoint detector."""
+
+    name: str
+
+    def __call__(self, frames: Clip) -> Tracks: ...
+
+
+class Embedder(Protocol):
+    """An identity network: what makes a person, whatever the pose."""
+
+    name: str
+
+    def __call__(self, frames: Clip, tracks: Tracks) -> Floats:
+        """(T, D); NaN for frames without a face. `tracks`: of a detector that the embedder can align by."""
+        ...
+
+
+class Perceptual(Protocol):
+    """A perceptual distance of two clips, (T,)."""
+
+    name: str
+
+    def __call__(self, result: Clip, target: Clip) -> Floats: ...
+
+
+class Features(Protocol):
+    """The features that a Frechet distance is taken of."""
+
+    name: str
+
+    def __call__(self, frames: Clip) -> Floats:
+        """(T, D)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Rulers:
+    """The networks that measure; what is None is not measured."""
+
+    detector: Detector | None = None
+    embedder: Embedder | None = None
+    perceptual: tuple[Perceptual, ...] = ()
+    features: tuple[Features, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Of all that are there; results are only comparable with the same ones."""
+        single = [ruler for ruler in (self.detector, self.embedder) if ruler]
+        return sorted(ruler.name for ruler in [*single, *self.perceptual, *self.features])
+
+
+class Reference:
+    """What a case's results are compared with; each network sees its frames once, however many models there are."""
+
+    def __init__(self, task: str, case: Case, rulers: Rulers) -> None:
+        self.task, self.case, self.rulers = task, case, rulers
+
+    @cached_property
+    def tracks(self) -> Tracks | None:
+        """Keypoints of the true frames; None without a detector or a true target."""
+        if self.rulers.detector is None or self.case.target is None:
+            return None
+        return self.rulers.detector(self.case.target)
+
+    @cached_property
+    def embeddings(self) -> Floats | None:
+        """Identity of the true frames in reconstruction, of the source (1, D) else."""
+        if self.rulers.embedder is None or self.rulers.detector is None:
+            return None
+        frames = self.case.driving if self.task == RECONSTRUCTION else self.case.source[None]
+        return self.rulers.embedder(frames, self.rulers.detector(frames))
+
+    @cached_property
+    def features(self) -> dict[str, Floats]:
+        """Of the true frames in reconstruction, of the source in animation (as DiME, section 4)."""
+        frames = self.case.driving if self.task == RECONSTRUCTION else self.case.source[None]
+        return {network.name: network(frames) for network in self.rulers.features}
+
+
+PIXEL_METRICS: dict[str, Callable[[Clip, Clip], Floats]] = {
+    "l1": pixels.l1,
+    "psnr": pixels.psnr,
+    "ssim": pixels.ssim,
+    "ms_ssim": pixels.ms_ssim,
+}
+
+
+def measure(reference: Reference, moved: Moved) -> dict[str, float]:
+    """Every metric that this case allows, by name; what cannot be known (no face found, ...) is left out."""
+    case, rulers = reference.case, reference.rulers
+    values: dict[str, float] = {}
+    if case.target is not None:
+        for name, metric in PIXEL_METRICS.items():
+            values[name] = float(metric(moved.frames, case.target).mean())
+        values["flicker"] = pixels.flicker(moved.frames, case.target)
+        for network in rulers.perceptual:
+            values[network.name] = float(network(moved.frames, case.target).mean())
+    tracks = rulers.detector(moved.frames) if rulers.detector else None
+    if tracks is not None:
+        values["jitter"] = keypoints.jitter(tracks.points, tracks.found)
+        if reference.tracks is not None:
+            wanted = reference.tracks
+            values["akd"] = keypoints.akd(tracks.points, wanted.points, tracks.found, wanted.found)
+            values["mkr"] = keypoints.mkr(tracks.found, wanted.found)
+    if tracks is not None and rulers.embedder is not None and reference.embeddings is not None:
+        embeddings = rulers.embedder(moved.frames, tracks)
+        values["aed"] = identity.aed(embeddings, reference.embeddings)
+        values["csim"] = identity.csim(embeddings, reference.embeddings)
+    values |= _against_truth(case, moved)
+    return {name: value for name, value in values.items() if np.isfinite(value)}
+
+
+def _against_truth(case: Case, moved: Moved) -> dict[str, float]:
+    known, size = case.truth, case.source.shape[0]
+    if known is None:
+        return {}
+    values = {}
+    if moved.flow is not None:
+        values["flow_epe"] = truth.flow_epe(moved.flow, known.flow, known.visible, size)
+        values["surface_points"] = truth.surface_point_error(
+            moved.flow, known.driving_points, known.source_points, known.points_visible, size
+        )
+    if moved.occlusion is not None:
+        values["occlusion_iou"] = truth.occlusion_iou(moved.occlusion, known.visible)
+    return values

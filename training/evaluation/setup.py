@@ -1,0 +1,45 @@
+"""From the command's options to a plan."""
+
+from __future__ import annotations
+
+import argparse
+
+from checkpoints.errors import OptionError
+from training.evaluation.cases import open_data
+from training.evaluation.measure import Rulers
+from training.evaluation.movers import Echo, Mover, Still, open_mover
+from training.evaluation.networks import make_rulers
+from training.evaluation.run import TASKS, Plan
+
+DEFAULT_SIZE = 256
+
+
+def make_plan(args: argparse.Namespace) -> Plan:
+    """Opens models, data and measuring networks. Raises a `BunrakuError` for whatever cannot be used."""
+    for name in ("limit", "frames", "size", "batch", "random_pairs"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise OptionError(f"--{name.replace('_', '-')} is {value}; it must be 1 or more")
+    movers = _named([open_mover(model, args.batch, args.device) for model in (args.model, *args.compare)])
+    size = args.size or movers[0].facts.get("resolution") or DEFAULT_SIZE
+    data = open_data(args.data, size, args.frames, args.pairs, args.random_pairs)
+    rulers: Rulers = make_rulers(args.keypoints, args.also)
+    return Plan(
+        movers=[Still(), *movers, Echo()],
+        data=data,
+        rulers=rulers,
+        mode=args.mode,
+        setting=f"{size} pixels, {f'up to {args.frames}' if args.frames else 'all'} frames",
+        limit=args.limit,
+        tasks=tuple(task for task in TASKS if not args.tasks or task in args.tasks),
+    )
+
+
+def _named(movers: list[Mover]) -> list[Mover]:
+    """Models of the same name get a number, so that no row hides another."""
+    seen: dict[str, int] = {}
+    for mover in movers:
+        seen[mover.name] = seen.get(mover.name, 0) + 1
+        if seen[mover.name] > 1:
+            mover.name = f"{mover.name} ({seen[mover.name]})"
+    return movers

@@ -1,0 +1,130 @@
+"""Means over the cases, and what needs more than one row: the share of motion transferred, the Frechet distance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from training.evaluation.metrics.frechet import frechet_distance
+from training.evaluation.metrics.keypoints import transfer_score
+from training.evaluation.movers import Mover, Still
+from training.evaluation.run import TRUE, Plan
+from training.evaluation.store import Store
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is shown."""
+
+    name: str
+    label: str
+    up: bool
+    """Whether more is better."""
+    digits: int
+    meaning: str
+
+
+METRICS = (
+    Metric("l1", "L1", False, 4, "mean absolute difference to the true frame, values in [0, 1]"),
+    Metric("l1_ratio", "L1 / unmoved", False, 3, "L1 as a share of the unmoved source's"),
+    Metric("lpips", "LPIPS", False, 3, "perceptual distance (VGG-16), Zhang et al. 2018"),
+    Metric("fid", "FID", False, 2, "Frechet distance of Inception features, Heusel et al. 2017"),
+    Metric("fd_lite0", "FD-Lite0", False, 3, "Frechet distance of EfficientNet-Lite0 features; not to be read as FID"),
+    Metric("ms_ssim", "MS-SSIM", True, 3, "Wang, Simoncelli, Bovik 2003"),
+    Metric("ssim", "SSIM", True, 3, "Wang et al. 2004"),
+    Metric("psnr", "PSNR", True, 2, "dB, at most 58.9"),
+    Metric("akd", "AKD", False, 2, "average keypoint distance to the true frame, pixels"),
+    Metric("transfer", "motion transfer", True, 3, "1 - AKD / AKD of the unmoved source"),
+    Metric("mkr", "MKR", False, 3, "keypoints of the true frame that are missing"),
+    Metric("aed", "AED", False, 3, "distance of identity embeddings"),
+    Metric("csim", "CSIM", True, 3, "cosine similarity of identity embeddings"),
+    Metric("flicker", "flicker", False, 4, "change of the error from frame to frame, values in [0, 1]"),
+    Metric("jitter", "jitter", False, 2, "keypoints' mean acceleration, pixels a frame squared"),
+    Metric("flow_epe", "flow error", False, 2, "end-point error where visible, pixels"),
+    Metric("occlusion_iou", "occlusion IoU", True, 3, "of what is hidden in the source"),
+    Metric("surface_points", "surface points", False, 2, "where the flow sends true surface points, pixels"),
+)
+"""In the order of a table's columns: DiME's Table 1 first."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model in one task."""
+
+    model: str
+    cases: int
+    values: dict[str, float]
+    by_case: dict[str, dict[str, float]]
+    """Values of every case, by its name."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """All rows of all tasks; what the report and the JSON file show."""
+
+    data: str
+    setting: str
+    mode: str
+    facts: dict[str, dict[str, Any]]
+    """By model."""
+    rulers: list[str]
+    tasks: dict[str, list[Row]]
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        return {
+            "data": self.data,
+            "setting": self.setting,
+            "animation_mode": self.mode,
+            "measured_by": self.rulers,
+            "models": [
+                {"name": name, **facts}
+                | {
+                    task: {"cases": row.cases, "metrics": row.values}
+                    for task, rows in self.tasks.items()
+                    for row in rows
+                    if row.model == name
+                }
+                for name, facts in self.facts.items()
+            ],
+        }
+
+
+def summarise(plan: Plan, store: Store) -> Summary:
+    """Means over cases: every clip counts the same, whatever its length."""
+    tasks = {}
+    for task in plan.tasks:
+        names = plan.names(task)
+        if names:
+            rows = [_row(plan, store, task, mover, names) for mover in plan.movers]
+            tasks[task] = _with_ratios(rows)
+    facts = {mover.name: mover.facts for mover in plan.movers}
+    return Summary(plan.data.name, plan.setting, plan.mode, facts, plan.rulers.names, tasks)
+
+
+def _row(plan: Plan, store: Store, task: str, mover: Mover, names: list[str]) -> Row:
+    by_case = {name: store.values[plan.key(mover.identity, task, name)] for name in names}
+    known = sorted({metric for values in by_case.values() for metric in values})
+    means = {m: float(np.mean([values[m] for values in by_case.values() if m in values])) for m in known}
+    for network in plan.rulers.features:
+        results = [store.features(plan.key(mover.identity, task, name), network.name) for name in names]
+        true = [store.features(plan.key(TRUE, task, name), network.name) for name in names]
+        first, second = (np.concatenate([array for array in side if array is not None]) for side in (results, true))
+        if min(len(first), len(second)) > 1:
+            means[network.name] = frechet_distance(first, second)
+    return Row(mover.name, len(names), means, by_case)
+
+
+def _with_ratios(rows: list[Row]) -> list[Row]:
+    """Adds what relates a row to that of the unmoved source."""
+    still = next((row.values for row in rows if row.model == Still().name), None)
+    if still is None:
+        return rows
+    for row in rows:
+        if still.get("l1", 0) > 0:
+            row.values["l1_ratio"] = row.values["l1"] / still["l1"]
+        if still.get("akd", 0) > 0 and "akd" in row.values:
+            row.values["transfer"] = transfer_score(row.values["akd"], still["akd"])
+    return rows
