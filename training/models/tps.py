@@ -69,6 +69,19 @@ def evaluate_tps(points: Tensor, control: Tensor, weights: Tensor, affine: Tenso
     return (bent + affine @ homogeneous).transpose(-1, -2)
 
 
+def spline_motions(
+    points: Tensor, control: Tensor, target: Tensor, ridges: tuple[float, float], residual: bool
+) -> Tensor:
+    """Where the splines from `control` to `target` (B, K, N, 2) take `points` (M, 2): (B, K, M, 2).
+
+    `ridges` are those of the kernel and of the affine block. With `residual` the splines are fitted to displacements
+    and added to the identity, so that equal points give exactly the identity whatever the ridge.
+    """
+    weights, affine = solve_tps(control, target - control if residual else target, *ridges)
+    moved = evaluate_tps(points, control, weights, affine)
+    return moved + points if residual else moved
+
+
 def _orthogonal_basis(columns: Tensor) -> tuple[Tensor, Tensor]:
     """Householder QR of (..., N, 3): Q (..., N, N) and R (..., 3, 3)."""
     count = columns.shape[-2]
