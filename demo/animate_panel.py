@@ -135,7 +135,7 @@ def _connect(
             )
         except BunrakuError as error:  # shown as HTML, and it quotes a visitor's file name
             sentence = html.escape(str(error), quote=False)
-            raise gr.Error(sentence, duration=None, title=words.UNFIT, print_exception=False) from error
+            raise gr.Error(sentence, duration=None, print_exception=False) from error
         except StoppedError as error:
             raise gr.Error(words.STOPPED, visible=False, print_exception=False) from error
         return str(take.path), words.done(take.frames, take.fps, take.seconds)

@@ -37,7 +37,6 @@ DOWNLOAD = "Download the video"
 DETECTING = "Looking at the photo"
 WORKING = "Moving the photo"
 STOPPED = "Stopped."
-UNFIT = "That did not work"
 
 CONSENT = (
     "Only animate people who have agreed to it, and never to deceive. Every result says, in the file itself, "
