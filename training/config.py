@@ -91,6 +91,8 @@ class Stage:
     """Names of the trained components (`kp_detector`, ...); empty: all of them."""
     clip: dict[str, Clip] = field(default_factory=dict)
     """Gradient clipping by component."""
+    true_motion: bool = False
+    """Move by the true surface points instead of the detected ones: the generator need not wait for the detector."""
     spline_dropout: tuple[float, float] | None = None
     """TPSMM: probability of dropping a spline, at the start and after ten epochs; off from epoch 35."""
     background_from: float = -1

@@ -110,6 +110,7 @@ class Objective(nn.Module):
             spline_dropout=self.spline_dropout(schedule),
             use_background=use_background,
             degrade=degrade,
+            true_motion=self.stage.true_motion,
         )
         result: dict[str, Tensor] = {}
         for name, weight in self.stage.losses.items():

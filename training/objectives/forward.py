@@ -34,12 +34,14 @@ class Pass:
         spline_dropout: float = 0.0,
         use_background: bool = False,
         degrade: Degrade | None = None,
+        true_motion: bool = False,
     ) -> None:
         self.model = model
         self.batch = batch
         self.spline_dropout = spline_dropout
         self.use_background = use_background
         self.degrade = degrade
+        self.true_motion = true_motion
 
     @property
     def source(self) -> Tensor:
@@ -58,6 +60,8 @@ class Pass:
 
     @cached_property
     def _motions(self) -> tuple[Motion, Motion]:
+        if self.true_motion:
+            return Motion(self.batch["source_points"].clamp(-1, 1)), Motion(self.batch["driving_points"].clamp(-1, 1))
         images = torch.cat([self.source, self.target])
         both = self.model.detect(self.degrade(images) if self.degrade else images)
         return _split(both)
