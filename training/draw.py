@@ -11,7 +11,8 @@ from PIL import Image, ImageDraw
 from torch import Tensor
 
 from training.data.pairs import Sample
-from training.models.base import MotionModel
+from training.models.base import Motion, MotionModel
+from training.structure import draw_anchors
 
 
 def flow_colours(flow: Tensor, largest: float = 0.5) -> Tensor:
@@ -41,6 +42,14 @@ def draw_points(image: np.ndarray, points: np.ndarray, groups: int) -> np.ndarra
     return np.asarray(canvas)
 
 
+def _marked(model: MotionModel, image: np.ndarray, motion: Motion, index: int) -> np.ndarray:
+    """`image` with what moves it: keypoints, or the tree of anchors where there is one."""
+    if "anchor_points" in motion.extra:
+        return draw_anchors(image, motion, index, model.config.dead_anchors)
+    groups = getattr(model.config, "num_tps", motion.points.shape[1])
+    return draw_points(image, motion.points[index].float().cpu().numpy(), groups)
+
+
 def to_uint8(image: Tensor) -> np.ndarray:
     """(3, H, W) in [0, 1] as uint8 (H, W, 3)."""
     return (image.detach().float().clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
@@ -59,13 +68,12 @@ def grid(model: MotionModel, batch: Sample) -> np.ndarray:
     count = rendered.masks.shape[1]
     palette = torch.tensor([colorsys.hsv_to_rgb(i / count, 0.8, 0.9) if i else (0, 0, 0) for i in range(count)])
     masks = F.interpolate(palette[strongest.cpu()].permute(0, 3, 1, 2), size, mode="nearest")
-    groups = getattr(model.config, "num_tps", source_motion.points.shape[1])
     rows = []
     for i in range(len(source)):
         target = batch.get("target", driving)
         cells = [
-            draw_points(to_uint8(source[i]), source_motion.points[i].cpu().numpy(), groups),
-            draw_points(to_uint8(driving[i]), driving_motion.points[i].cpu().numpy(), groups),
+            _marked(model, to_uint8(source[i]), source_motion, i),
+            _marked(model, to_uint8(driving[i]), driving_motion, i),
             to_uint8(target[i]),
             to_uint8(rendered.image[i]),
             to_uint8(flow[i]),
