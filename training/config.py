@@ -91,6 +91,8 @@ class Stage:
     """Names of the trained components (`kp_detector`, ...); empty: all of them."""
     clip: dict[str, Clip] = field(default_factory=dict)
     """Gradient clipping by component."""
+    cross: float = Field(default=0.0, ge=0, le=1)
+    """Share of pairs whose driving frame shows another identity (synthetic data: the true target is known)."""
     true_motion: bool = False
     """Move by the true surface points instead of the detected ones: the generator need not wait for the detector."""
     spline_dropout: tuple[float, float] | None = None

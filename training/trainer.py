@@ -134,7 +134,7 @@ class Trainer:
 
     def _run_stage(self, stage: Stage, budget: float) -> int:
         """Steps done of `stage`."""
-        self.dataset.source.size = stage.size
+        self.dataset.source.size, self.dataset.source.cross = stage.size, stage.cross
         augment = PairAugment(self.config.data.augment)
         self.objective.start_stage(stage, augment)
         optimizers = self._optimizers(stage)
@@ -289,7 +289,7 @@ class Trainer:
 
     def _held_out(self, stage: Stage, count: int) -> list[Sample]:
         assert self.test is not None
-        self.test.source.size = stage.size
+        self.test.source.size, self.test.source.cross = stage.size, stage.cross
         stream = batches(self.test, min(stage.batch, 8), 0, count)
         quiet = PairAugment(type(self.config.data.augment)(time_flip=False, jitter=0.0))
         return [quiet({k: v.to(self.accelerator.device) for k, v in batch.items()}) for batch in stream]

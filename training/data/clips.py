@@ -44,9 +44,13 @@ class ClipPairs:
     """Pairs of frames of real clips below a folder. `size` is the side in pixels; set by the trainer."""
 
     def __init__(self, folder: Path, size: int = 256, by_identity: bool = False) -> None:
-        """`by_identity` draws identities evenly, whatever the number of their clips. Raises `InputError` when no clip below `folder` can be used; bad ones are reported and left out."""
+        """`by_identity` draws identities evenly, whatever the number of their clips.
+
+        Raises `InputError` when no clip below `folder` can be used; bad ones are reported and left out.
+        """
         self.folder = folder
         self.size = size
+        self.cross = 0.0
         self.clips, problems = scan(folder)
         for problem in problems:
             _LOGGER.warning("left out: %s", problem)

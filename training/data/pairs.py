@@ -26,6 +26,9 @@ class PairSource(Protocol):
     size: int
     """Side in pixels of the pictures that `draw` gives; set before a stage begins."""
 
+    cross: float
+    """Probability of a cross-identity pair; data without any ignore it."""
+
     def __len__(self) -> int:
         """Number of clips."""
         ...
