@@ -1,15 +1,14 @@
-"""What models are judged on: cases of one source and T driving frames, from clips, or rendered on the spot."""
+"""What models are judged on: cases of one source and T driving frames, and test sets of them."""
 
 from __future__ import annotations
 
 import csv
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import imageio_ffmpeg
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from checkpoints.errors import InputError, OptionError
@@ -122,61 +121,22 @@ class ClipData:
         return {f"{candidates[i][0]} > {candidates[i][1]}": candidates[i] for i in order}
 
 
-class SynthData:
-    """Heads that never existed, rendered on the spot from the seeds of the held-out split, with all truth."""
-
-    FRAMES, RATE, FLOW_SIZE = 32, 12.5, 64
-
-    def __init__(self, count: int, size: int, frames: int | None, split: str = "test") -> None:
-        """`count` identities, each with its own motion and scene; `split` "test" (never trained on) or "train"."""
-        from training.data.synth import TEST_SEEDS, HeadRenderer
-
-        self.name = f"synth:{split}:{count}"
-        self.count, self.size, self.frames = count, size, min(frames or self.FRAMES, 4 * self.FRAMES)
-        self.start = TEST_SEEDS if split == "test" else 0
-        self.renderer = HeadRenderer()
-
-    def names(self, task: str) -> list[str]:
-        """Seeds: of the clip, or of source and driving person."""
-        seeds = [self.start + index for index in range(self.count)]
-        if task == RECONSTRUCTION:
-            return [f"seed {seed}" for seed in seeds]
-        return [f"{seed} > {seeds[(i + 1) % self.count]}" for i, seed in enumerate(seeds)] if self.count > 1 else []
-
-    def load(self, task: str, name: str) -> Case:
-        """A clip with its truth; or one motion on two people in one scene: the one to move, and the one who moves.
-
-        The scene is shared, so that the true target holds nothing that the driving frames do not show (light, camera).
-        """
-        from training.data.synth import SceneSpec, true_flow
-
-        if task == RECONSTRUCTION:
-            seed = int(name.split()[-1])
-            clip = self._render(SceneSpec(seed, seed, seed))
-            first = clip[torch.zeros(len(clip), dtype=torch.long)]
-            flow, visible = true_flow(first, clip, self.FLOW_SIZE)
-            images = clip.image.cpu().numpy()
-            return Case(name, images[0], images, images, _truth(clip, flow, visible))
-        source, driving = (int(part) for part in name.split(" > "))
-        target = self._render(SceneSpec(source, driving, driving)).image.cpu().numpy()
-        other = self._render(SceneSpec(driving, driving, driving)).image.cpu().numpy()
-        return Case(name, target[0], other, target)
-
-    def _render(self, spec: Any) -> Any:
-        times = torch.arange(self.frames, dtype=torch.float64) / self.RATE
-        return self.renderer.render([spec] * self.frames, times, self.size)
-
-
 def open_data(name: str, size: int, frames: int | None, pairs: Path | None = None, drawn: int = 0) -> Data:
-    """The test set `name`: a folder, or `synth:test:N`. Raises `InputError` or `OptionError`."""
+    """The test set `name`: a folder of clips or of shards, or `synth:test:N`. Raises `InputError` or `OptionError`."""
     if name.startswith("synth:"):
         parts = name.split(":")
         if len(parts) != 3 or parts[1] not in ("test", "train") or not parts[2].isdigit() or int(parts[2]) < 1:
             raise OptionError(f"{name}: write synth:test:N, with N the number of identities to render")
+        from training.evaluation.synth_cases import SynthData
+
         return SynthData(int(parts[2]), size, frames, parts[1])
     folder = Path(name)
     if not folder.is_dir():
         raise InputError(f"{name}: no such folder; give one of clips, or synth:test:N to render some")
+    if any(folder.glob("clips-*.safetensors")):
+        from training.evaluation.synth_cases import ShardData
+
+        return ShardData(folder, size, frames)
     return ClipData(folder, size, frames, pairs, drawn)
 
 
@@ -196,9 +156,3 @@ def read_clip(clip: ClipFile, size: int, limit: int | None = None) -> Clip:
     finally:
         reader.close()
     return np.stack(frames)
-
-
-def _truth(clip: Any, flow: torch.Tensor, visible: torch.Tensor) -> CaseTruth:
-    seen = clip.points_visible & clip.points_visible[:1]
-    arrays = (flow, visible, clip.points[0], clip.points, seen)
-    return CaseTruth(*(array.cpu().numpy() for array in arrays))
