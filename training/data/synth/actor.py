@@ -53,7 +53,8 @@ def canonical(asset: HeadAsset) -> Tensor:
     within = (part == TEETH) | (part == TONGUE)
     occlusion[within] = depth[within]
     bag = asset.masks[:, 3] > 0.5
-    occlusion[bag] = 0.35 * depth[bag]
+    occlusion[bag] = 0.22 * depth[bag]
+    occlusion[part == TONGUE] = 0.6 * depth[part == TONGUE]
     occlusion[(part == EYE_LEFT) | (part == EYE_RIGHT)] = 0.95
     occlusion = torch.where(part == SKIN, 0.25 + 0.75 * occlusion, occlusion)
     turns = torch.linspace(0, 1, HAIR_COLUMNS, device=place.device).repeat(HAIR_ROWS)

@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .bake import ambient_occlusion, radial_map
+from .motion import ACTIONS
 from .raster import vertex_normals
 
 ASSET = Path(__file__).parent / "assets" / "head.safetensors"
@@ -198,8 +199,8 @@ def extract() -> dict[str, Tensor]:
     explained = values[keep].sum() / values.sum()
     print(f"{len(kept)} vertices, {len(triangles)} triangles, {RANK} shapes explain {float(explained):.4f}")
     basis_q, basis_scale = _quantise((basis * spread[:, None]).view(RANK, -1, 3), 8)
-    count = len(model.facial_action_labels)
-    actions = _to_camera(model.blendshapes[-count:][:, kept]).float()
+    rows = [model.blendshape_labels.index(f"facial_action:{name}") for name in ACTIONS]
+    actions = _to_camera(model.blendshapes[rows][:, kept]).float()
     actions_q, actions_scale = _quantise(actions, 16)
     texture = torch.zeros(len(model.template_vertices), 2, dtype=torch.float64)
     texture[model.faces.flatten()] = model.texture_coordinates[model.face_texture_coordinate_indices.flatten()]

@@ -92,12 +92,16 @@ def load_head(device: str = "cpu") -> HeadAsset:
     def scaled(name: str) -> Tensor:
         return raw[name].float().flatten(1) * raw[name + "_scale"][:, None]
 
+    # The eyes turn with the gaze (pose.py), exactly; the face units' linear version of it is left out.
+    eyes = (raw["part"] == EYE_LEFT) | (raw["part"] == EYE_RIGHT)
+    actions = scaled("actions").view(-1, mesh, 3) * ~eyes[:, None]
+
     tensors = {
         "mean": raw["mean"].float(),
         "basis": scaled("basis"),
         "coefficients": raw["coefficients"].float(),
         "labels": raw["labels"].float(),
-        "actions": scaled("actions"),
+        "actions": actions.flatten(1),
         "triangles": triangles,
         "two_sided": (triangle_part == HAIR) | (triangle_part == LASHES) | (triangle_part == TEETH),
         "triangle_part": triangle_part,
