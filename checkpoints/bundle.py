@@ -91,6 +91,10 @@ class Bundle:
     """How far the graphs are from the PyTorch model, as measured by the export."""
     training: Mapping[str, Any] = field(default_factory=dict)
     """Where the weights come from: data, steps, losses."""
+    framing: Mapping[str, Any] = field(default_factory=dict)
+    """How the training pictures are framed (keys of `runtime.framing.Framing`); where a key is missing, a usual value
+    is taken.
+    """
     format: str = FORMAT
     folder: Path | None = field(default=None, compare=False)
 
@@ -202,6 +206,7 @@ def _parse(values: Any, folder: Path) -> Bundle:
         views=_get(values, "views", str, where),
         parity=_get(values, "parity", dict, where),
         training=_get(values, "training", dict, where),
+        framing=_get(values, "framing", dict, where) if "framing" in values else {},
         format=version,
         folder=folder,
     )

@@ -36,14 +36,19 @@ MAX_PIXELS = 120_000_000
 
 
 def read_square(picture: Picture, size: int, fit: Fit = "crop") -> Bytes:
-    """`picture` as uint8 (size, size, 3) in RGB.
+    """`picture` as uint8 (size, size, 3) in RGB: see `read_image` and `square`."""
+    check_fit(fit)
+    return square(read_image(picture, size), size, fit)
+
+
+def read_image(picture: Picture, size: int | None = None) -> Image.Image:
+    """`picture` as it is meant to be seen, in RGB.
 
     Orientation (EXIF) is applied, transparency becomes white, 16-bit and grey values are scaled to 8-bit
-    RGB. "crop" keeps the largest centred square, "pad" keeps everything and adds black bars. Raises
-    `InputError` when the picture cannot be read, is too small or too large, and `OptionError` for an
-    unknown `fit`.
+    RGB. It has all its pixels, unless a `size` is given to which it will be reduced: then a file may come
+    smaller, though not below four times that. Raises `InputError` when the picture cannot be read, is too
+    small or too large.
     """
-    check_fit(fit)
     if isinstance(picture, np.ndarray):
         name, image = "The array", _from_array(picture)
     elif isinstance(picture, Image.Image):
@@ -52,7 +57,14 @@ def read_square(picture: Picture, size: int, fit: Fit = "crop") -> Bytes:
     else:
         name = str(picture)
         image = _open(Path(picture), size)
-    image = _to_rgb(image, name)
+    return _to_rgb(image, name)
+
+
+def square(image: Image.Image, size: int, fit: Fit = "crop") -> Bytes:
+    """`image` (RGB) as uint8 (size, size, 3).
+
+    "crop" keeps the largest centred square, "pad" keeps everything and adds black bars.
+    """
     if image.size == (size, size):
         return np.array(image)  # a copy: a camera may fill its buffer anew while this frame waits
     width, height = image.size
@@ -80,7 +92,7 @@ def check_file(path: Path) -> None:
         raise InputError(f"{path} may not be read; check its permissions.")
 
 
-def _open(path: Path, size: int) -> Image.Image:
+def _open(path: Path, size: int | None) -> Image.Image:
     check_file(path)
     try:
         with warnings.catch_warnings():
@@ -90,7 +102,8 @@ def _open(path: Path, size: int) -> Image.Image:
             _check_size(image, str(path))
             # JPEG can be unpacked at a fraction of its size, which is much faster; never below four times the
             # target, so that the resampling filter still decides what the picture looks like.
-            image.draft("RGB", (4 * size, 4 * size))
+            if size is not None:
+                image.draft("RGB", (4 * size, 4 * size))
             image.load()
     except Image.DecompressionBombError as error:
         raise InputError(_too_large(str(path))) from error

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import redirect_stdout
 from io import StringIO
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -110,6 +111,12 @@ def open_graphs(bundle: Bundle, device: Device = "auto", threads: int | None = N
     return worker.submit(_open_on, bundle, chosen, threads, worker).result()
 
 
+def open_graph(path: Path, name: str) -> Graph:
+    """The graph in the file `path` on one core of the CPU, for small networks of our own. Raises `ModelError`."""
+    worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="onnxruntime")
+    return Graph(name, worker.submit(_session, path, name, _options(1), ["cpu"]).result(), "cpu", worker)
+
+
 class _NotGranted(ModelError):
     """ONNX Runtime took another device than the one asked for."""
 
@@ -121,12 +128,8 @@ def _open_on(bundle: Bundle, device: str, threads: int | None, worker: Executor)
     options = _options(threads or available_cores())
     graphs = {}
     for name in bundle.graphs:
-        providers: list[Any] = list(dict.fromkeys([_PROVIDERS[device], _PROVIDERS["cpu"]]))
-        try:
-            session = ort.InferenceSession(os.fspath(bundle.path(name)), options, providers=providers)
-        except Exception as error:  # as above: no common base class
-            reason = str(error).strip().splitlines()[0]
-            raise ModelError(f'The graph "{name}" of the model "{bundle.name}" cannot be opened ({reason}).') from error
+        what = f'{name}" of the model "{bundle.name}'
+        session = _session(bundle.path(name), what, options, [device, "cpu"])
         # Asked for CUDA without a working driver, ONNX Runtime goes on with the CPU and says nothing.
         if session.get_providers()[0] != _PROVIDERS[device]:
             raise _NotGranted(
@@ -135,6 +138,15 @@ def _open_on(bundle: Bundle, device: str, threads: int | None, worker: Executor)
             )
         graphs[name] = Graph(name, session, device, worker)
     return graphs
+
+
+def _session(path: Path, what: str, options: ort.SessionOptions, devices: Sequence[str]) -> ort.InferenceSession:
+    providers: list[Any] = list(dict.fromkeys(_PROVIDERS[device] for device in devices))
+    try:
+        return ort.InferenceSession(os.fspath(path), options, providers=providers)
+    except Exception as error:  # as above: no common base class
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(f'The graph "{what}" cannot be opened ({reason}).') from error
 
 
 def _options(threads: int) -> ort.SessionOptions:
