@@ -12,10 +12,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+
+Views = Literal["one", "many"]
+"""How many pictures of its source a family takes: one, or any number that it fuses."""
 
 
 @dataclass
@@ -43,7 +46,7 @@ class DenseMotion:
     masks: Tensor
     """(B, K + 1, h, w), softmax over the candidate motions, background first."""
     extra: dict[str, Any] = field(default_factory=dict)
-    """What only losses and drawings need: sparse flows, warped sources."""
+    """What only losses, drawings and the family's own `generate` need: sparse flows, warped sources."""
 
 
 @dataclass
@@ -59,6 +62,10 @@ class MotionModel(nn.Module, ABC):
 
     family: ClassVar[str]
     """Name in configurations and bundles: "tpsmm", "fomm", "mraa", "dam", "dime"."""
+    views: ClassVar[Views] = "one"
+    """Families with "many" also take sources with an axis of views after the batch: pictures (B, V, 3, H, W), and
+    features and parameters (1 or B, V, ...) as `encode` and `detect` make of them. The first view is the source
+    itself: relative motion, flow and masks are its own."""
     align_corners: bool
     """Convention of grid sampling and flow resizing; a property of the checkpoint."""
     config: Any

@@ -1,4 +1,4 @@
-"""What FOMM, DAM and MRAA share: points and a linear part per heat map, and first-order candidate motions."""
+"""What FOMM, DAM, MRAA and DiME share: points and a linear part per heat map, and first-order candidate motions."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from training.models.candidates import background_motion, blend, warp_by_each
 from training.models.disentangle import DisentangleNetwork, disentangle_motion
 from training.models.johnson import GeneratorConfig, JohnsonGenerator
 from training.models.linear import inverse_2x2
+from training.models.refinement import Refinement, RefinementConfig, make_refinement
 from training.models.sampling import (
     AntialiasReduction,
     antialias_reduce,
@@ -26,8 +27,8 @@ from training.models.sampling import (
 
 
 @dataclass(frozen=True)
-class FirstOrderConfig(GeneratorConfig):
-    """Settings that the three families share; narrower values give light variants."""
+class FirstOrderConfig(GeneratorConfig, RefinementConfig):
+    """Settings that these families share; narrower values give light variants."""
 
     resolution: int = 256
     """Side of the pictures the exported model works on; training may use others."""
@@ -60,6 +61,7 @@ class FirstOrderConfig(GeneratorConfig):
 
     def __post_init__(self) -> None:
         """Raises `OptionError` for values that do not go together."""
+        super().__post_init__()
         for name in ("detector_size", "motion_size"):
             size = getattr(self, name)
             if size < 1 or self.resolution % size:
@@ -167,7 +169,7 @@ class FlowNetwork(nn.Module):
         features = self.hourglass(torch.cat([heat[:, :, None], warped], 2).flatten(1, 2))[-1]
         masks = torch.softmax(self.mask(features).float(), 1)
         occlusion = torch.sigmoid(self.occlusion(features).float())
-        extra = {"sparse_flows": candidates, "warped_sources": warped}
+        extra = {"sparse_flows": candidates, "warped_sources": warped, "features": features}
         return DenseMotion(blend(masks, candidates), [occlusion], masks, extra)
 
 
@@ -202,7 +204,7 @@ class BackgroundEncoder(nn.Module):
 
 
 class FirstOrderModel(MotionModel):
-    """Everything of the three families but their detectors and what they make of linear parts.
+    """Everything of these families but their detectors and what they make of linear parts.
 
     Features: the reduced source, then what `JohnsonGenerator.encode` gives.
     """
@@ -218,6 +220,7 @@ class FirstOrderModel(MotionModel):
         self.generator = JohnsonGenerator(config)
         self.generator.add_module(flow_network, FlowNetwork(config))
         self._flow_network = flow_network
+        self.refinement: Refinement | None = make_refinement(config, config.num_points, config.align_corners)
         self.bg_predictor: BackgroundEncoder | None = None
         self.avd_network: DisentangleNetwork | None = None
         if config.disentangle:
@@ -271,8 +274,9 @@ class FirstOrderModel(MotionModel):
         size = small.shape[-1]
         with full_precision(driving.points):
             candidates = self.candidates(source, driving, background, size)
-            heat = self.heatmaps(driving, size) - self.heatmaps(source, size)
-        return self.flow_network(small, candidates, heat)
+            moved, still = self.heatmaps(driving, size), self.heatmaps(source, size)
+        motion = self.flow_network(small, candidates, moved - still)
+        return motion if self.refinement is None else self.refinement(motion, small, still, moved)
 
     def generate(self, features: tuple[Tensor, ...], motion: DenseMotion) -> Tensor:
         """See `MotionModel.generate`."""

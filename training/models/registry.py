@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
@@ -11,15 +11,17 @@ from pydantic import TypeAdapter, ValidationError
 from checkpoints.errors import OptionError
 from training.models.base import MotionModel
 from training.models.dam import DAM, DAMConfig
+from training.models.dime import DiME, DiMEConfig
 from training.models.fomm import FOMM, FOMMConfig
 from training.models.mraa import MRAA, MRAAConfig
 from training.models.tpsmm import TPSMM, TPSMMConfig
 
-FAMILIES: dict[str, tuple[type, Callable[[Any], MotionModel]]] = {
+FAMILIES: dict[str, tuple[type, type[MotionModel]]] = {
     "tpsmm": (TPSMMConfig, TPSMM),
     "fomm": (FOMMConfig, FOMM),
     "mraa": (MRAAConfig, MRAA),
     "dam": (DAMConfig, DAM),
+    "dime": (DiMEConfig, DiME),
 }
 """Configuration dataclass and model class of every family."""
 

@@ -15,6 +15,7 @@ from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.blocks import DownBlock, Hourglass, Norm, ResBlock, SameBlock, UpBlock
 from training.models.candidates import background_motion, blend, warp_by_each
 from training.models.disentangle import DisentangleNetwork, disentangle_motion
+from training.models.refinement import Refinement, RefinementConfig, make_refinement
 from training.models.resnet import ResNet18
 from training.models.sampling import (
     AntialiasReduction,
@@ -25,11 +26,11 @@ from training.models.sampling import (
     resize_map,
     warp,
 )
-from training.models.tps import evaluate_tps, solve_tps
+from training.models.tps import spline_motions
 
 
 @dataclass(frozen=True)
-class TPSMMConfig:
+class TPSMMConfig(RefinementConfig):
     """Defaults are the published VoxCeleb model; narrower values give the light ones."""
 
     resolution: int = 256
@@ -81,6 +82,7 @@ class TPSMMConfig:
 
     def __post_init__(self) -> None:
         """Raises `OptionError` for values that do not go together."""
+        super().__post_init__()
         if self.points_per_tps < 3:
             raise OptionError(f"points_per_tps is {self.points_per_tps}; a spline needs at least 3 points")
         if len(self.res_blocks) != self.num_down_blocks:
@@ -161,13 +163,8 @@ class DenseMotionNetwork(nn.Module):
         points = grid.reshape(-1, 2)
         control = driving.unflatten(1, (config.num_tps, -1))
         target = source.expand(batch, -1, -1).unflatten(1, (config.num_tps, -1))
-        if config.tps_residual:
-            target = target - control
-        affine_ridge = config.tps_ridge if config.tps_ridge_on == "all" else 0.0
-        weights, affine = solve_tps(control, target, config.tps_ridge, affine_ridge)
-        splines = evaluate_tps(points, control, weights, affine)
-        if config.tps_residual:
-            splines = splines + points
+        ridges = (config.tps_ridge, config.tps_ridge if config.tps_ridge_on == "all" else 0.0)
+        splines = spline_motions(points, control, target, ridges, config.tps_residual)
         return torch.cat([background_motion(points, background, batch), splines], 1).unflatten(2, (size, size))
 
     def forward(
@@ -177,8 +174,8 @@ class DenseMotionNetwork(nn.Module):
         driving: Tensor,
         background: Tensor | None,
         spline_dropout: float,
-    ) -> tuple[Tensor, list[Tensor], Tensor, Tensor, Tensor]:
-        """Flow, occlusion maps (coarse to fine), masks, candidate motions and the sources they warp.
+    ) -> DenseMotion:
+        """Occlusion maps of every scale; `extra`: candidate motions, the sources they warp.
 
         `small` (1 or B, 3, m, m) is the reduced source; points are (1 or B, K N, 2).
         """
@@ -189,8 +186,8 @@ class DenseMotionNetwork(nn.Module):
         warped = warp_by_each(small, candidates, self.config.align_corners)
         maps = self.hourglass(torch.cat([torch.zeros_like(heat[:, :1]), heat, warped.flatten(1, 2)], 1))
         masks = _softmax_with_dropout(self.maps(maps[-1]).float(), spline_dropout if self.training else 0.0)
-        flow = blend(masks, candidates)
-        return flow, self._occlusions(maps), masks, candidates, warped
+        extra = {"sparse_flows": candidates, "warped_sources": warped}
+        return DenseMotion(blend(masks, candidates), self._occlusions(maps), masks, extra)
 
     def _occlusions(self, maps: list[Tensor]) -> list[Tensor]:
         inputs = maps[len(maps) - 1 - self.coarser :]
@@ -285,6 +282,8 @@ class TPSMM(MotionModel):
         self.kp_detector = KeypointDetector(config)
         self.dense_motion_network = DenseMotionNetwork(config)
         self.inpainting_network = InpaintingNetwork(config)
+        points = config.num_tps * config.points_per_tps
+        self.refinement: Refinement | None = make_refinement(config, points, config.align_corners)
         self.avd_network: DisentangleNetwork | None = None
         if config.disentangle:
             parameters = 2 * config.num_tps * config.points_per_tps
@@ -311,10 +310,12 @@ class TPSMM(MotionModel):
         spline_dropout: float = 0.0,
     ) -> DenseMotion:
         """See `MotionModel.move`."""
-        flow, occlusions, masks, candidates, warped = self.dense_motion_network(
-            features[0], source.points, driving.points, background, spline_dropout
-        )
-        return DenseMotion(flow, occlusions, masks, {"sparse_flows": candidates, "warped_sources": warped})
+        small = features[0]
+        motion = self.dense_motion_network(small, source.points, driving.points, background, spline_dropout)
+        if self.refinement is None:
+            return motion
+        still, moved = (gaussian_heatmaps(each.points, *small.shape[-2:]) for each in (source, driving))
+        return self.refinement(motion, small, still, moved)
 
     def generate(self, features: tuple[Tensor, ...], motion: DenseMotion) -> Tensor:
         """See `MotionModel.generate`."""
