@@ -23,7 +23,7 @@ def make_plan(args: argparse.Namespace) -> Plan:
     movers = _named([open_mover(model, args.batch, args.device) for model in (args.model, *args.compare)])
     size = args.size or movers[0].facts.get("resolution") or DEFAULT_SIZE
     data = open_data(args.data, size, args.frames, args.pairs, args.random_pairs)
-    rulers: Rulers = make_rulers(args.keypoints, args.also)
+    rulers: Rulers = make_rulers(args.keypoints, args.also, _torch_device(args.device))
     return Plan(
         movers=[Still(), *movers, Echo()],
         data=data,
@@ -33,6 +33,14 @@ def make_plan(args: argparse.Namespace) -> Plan:
         limit=args.limit,
         tasks=tuple(task for task in TASKS if not args.tasks or task in args.tasks),
     )
+
+
+def _torch_device(device: str) -> str:
+    if device != "auto":
+        return device
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _named(movers: list[Mover]) -> list[Mover]:

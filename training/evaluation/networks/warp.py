@@ -1,0 +1,50 @@
+"""Cutting a turned and scaled square out of a picture, and taking points back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Floats = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """z -> turn * z + shift on points as complex numbers x + iy, in pixels with the first pixel's corner at 0."""
+
+    turn: complex
+    shift: complex
+
+    @staticmethod
+    def between(start: Floats, end: Floats) -> Similarity:
+        """The one that takes points `start` (K, 2) nearest to `end` (K, 2), by least squares."""
+        a, b = _complex(start), _complex(end)
+        centred = a - a.mean()
+        turn = np.vdot(centred, b - b.mean()) / max(np.vdot(centred, centred).real, 1e-12)
+        return Similarity(complex(turn), complex(b.mean() - turn * a.mean()))
+
+    def __call__(self, points: Floats) -> NDArray[np.float64]:
+        """Points (..., 2) moved."""
+        moved = self.turn * _complex(points) + self.shift
+        return np.stack([moved.real, moved.imag], -1)
+
+    @property
+    def inverse(self) -> Similarity:
+        """The way back."""
+        return Similarity(1 / self.turn, -self.shift / self.turn)
+
+    def cut(self, picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
+        """What `picture` (H, W, 3) shows, moved by this map, as (side, side, 3); black outside; bilinear."""
+        back = self.inverse
+        c, s, x, y = back.turn.real, back.turn.imag, back.shift.real, back.shift.imag
+        moved = Image.fromarray(picture).transform(
+            (side, side), Image.Transform.AFFINE, (c, -s, x, s, c, y), Image.Resampling.BILINEAR
+        )
+        return np.asarray(moved)
+
+
+def _complex(points: Floats) -> NDArray[np.complex128]:
+    return points[..., 0] + 1j * points[..., 1]
