@@ -11,7 +11,7 @@ import torch
 from training.checkpoint import load_model, write_atomically
 from training.config import Augment, RunConfig, load_config
 from training.data.augment import PairAugment
-from training.data.pairs import PairDataset, batches
+from training.data.pairs import PairDataset, batches, source_views
 from training.data.sources import open_source
 from training.losses.pixels import pixel_loss
 from training.losses.truth import flow_loss
@@ -62,7 +62,7 @@ def measure(variant: str, model: MotionModel, settings: RunConfig, steps: int, p
     l1, unmoved, flow = [], [], []
     for sample in batches(PairDataset(source, seed=0), batch, 0, max(1, pairs // batch)):
         sample = plain(sample)
-        rendered = model(sample["source"], sample["driving"])
+        rendered = model(source_views(sample), sample["driving"])
         l1.append(float(pixel_loss(rendered.image, sample["driving"])))
         unmoved.append(float(pixel_loss(sample["source"], sample["driving"])))
         if "flow" in sample:

@@ -50,6 +50,8 @@ class Data:
     """How often each clip is drawn in one epoch (the papers' num_repeats)."""
     by_identity: bool = False
     """Draw identities evenly (`id#clip.mp4`), then one of their clips; else draw clips evenly."""
+    views: int = Field(default=1, ge=1)
+    """Pictures of the source, itself and references, for families that fuse views (DiME: 1 + N_ref)."""
     workers: int = Field(default=0, ge=0)
     """Reading processes."""
     augment: Augment = field(default_factory=Augment)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from training.data.pairs import Sample
+from training.data.pairs import Sample, source_views
 from training.models.base import Motion, MotionModel
 from training.structure import draw_anchors
 
@@ -60,7 +60,9 @@ def grid(model: MotionModel, batch: Sample) -> np.ndarray:
     """One row a pair: source, driving, result, warped source, flow, occlusion, strongest mask; uint8 (H, W, 3)."""
     source, driving = batch["source"], batch["driving"]
     source_motion, driving_motion = model.detect(source), model.detect(driving)
-    rendered = model.render(model.encode(source), source_motion, driving_motion)
+    views = source_views(batch)
+    every = model.detect(views) if "references" in batch else source_motion
+    rendered = model.render(model.encode(views), every, driving_motion)
     size = source.shape[-2:]
     flow = F.interpolate(flow_colours(rendered.flow), size, mode="bilinear", align_corners=True)
     occlusion = F.interpolate(rendered.occlusions[-1], size, mode="bilinear", align_corners=True)

@@ -7,11 +7,11 @@ from typing import Any
 
 from torch import Tensor
 
-from checkpoints.errors import ModelError
+from checkpoints.errors import ModelError, OptionError
 from training.checkpoint import load_model
 from training.config import RunConfig
 from training.models.base import MotionModel
-from training.models.registry import build
+from training.models.registry import FAMILIES, build
 
 ANCHOR_MAPS = ("kp_detector.kp", "kp_detector.jacobian")
 """Convolutions of DAM's detector with one map (or four) for every anchor."""
@@ -22,8 +22,15 @@ def initial_model(config: RunConfig) -> MotionModel:
 
     With `init`, tensors are taken from that checkpoint where names and shapes agree; at least one must. DAM starts
     HDAM: the new intermediate anchors stay fresh, and dead anchors found in DAM are left out unless the configuration
-    names others. Raises `ModelError` for a checkpoint that cannot be used.
+    names others. Raises `ModelError` for a checkpoint that cannot be used, `OptionError` where the data have more views
+    of a source than the family takes.
     """
+    if config.data.views > 1 and FAMILIES[config.family][1].views == "one":
+        able = [name for name, (_, model) in FAMILIES.items() if model.views == "many"]
+        raise OptionError(
+            f"data.views is {config.data.views}, but {config.family} takes one picture of its source; "
+            f"set data.views = 1 or use family {', '.join(able)}"
+        )
     if not config.init:
         return build(config.family, config.model)
     path = Path(config.init)

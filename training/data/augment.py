@@ -26,17 +26,27 @@ class PairAugment:
         self.erase = augmentation.RandomErasing((0.01, 0.06), (0.4, 2.5), value=0.5, p=config.degrade)
 
     def __call__(self, batch: Sample) -> Sample:
-        """The batch with float pictures, augmented. Randomness comes from torch's global generator."""
+        """The batch with float pictures, augmented. Randomness comes from torch's global generator.
+
+        References change as the source does. Source and driving frame are not exchanged with them: the references were
+        chosen not to show the driving frame.
+        """
         batch = dict(batch)
-        pictures: list[str] = [name for name in ("source", "driving", "target") if name in batch]
+        references = batch.pop("references").unbind(1) if "references" in batch else ()
+        batch |= {f"reference {index}": picture for index, picture in enumerate(references)}
+        shown = ("source", "driving", "target", *(name for name in batch if name.startswith("reference ")))
+        pictures: list[str] = [name for name in shown if name in batch]
         for name in pictures:
             batch[name] = batch[name].float().div_(255)
         if self.config.flip > 0:
             self._flip(batch, pictures)
-        if self.config.time_flip and "target" not in batch and torch.rand(()) < 0.5 and "flow" not in batch:
+        exchange = self.config.time_flip and "target" not in batch and torch.rand(()) < 0.5
+        if exchange and "flow" not in batch and not references:
             batch["source"], batch["driving"] = batch["driving"], batch["source"]
         if self.jitter is not None:
             self._same(self.jitter, batch, pictures)
+        if references:
+            batch["references"] = torch.stack([batch.pop(f"reference {i}") for i in range(len(references))], 1)
         return batch
 
     def degrade(self, image: Tensor) -> Tensor:

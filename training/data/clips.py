@@ -17,7 +17,7 @@ from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 
 from checkpoints.errors import InputError
-from training.data.pairs import Sample
+from training.data.pairs import Sample, reference_frames
 
 VIDEOS = {".mp4", ".mov", ".gif", ".avi", ".mkv", ".webm"}
 PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
@@ -51,6 +51,7 @@ class ClipPairs:
         self.folder = folder
         self.size = size
         self.cross = 0.0
+        self.views = 1
         self.clips, problems = scan(folder)
         for problem in problems:
             _LOGGER.warning("left out: %s", problem)
@@ -68,14 +69,18 @@ class ClipPairs:
         return len(self.groups)
 
     def draw(self, clip: int, rng: np.random.Generator) -> Sample:
-        """Two different random frames."""
+        """Two different random frames, and references from the same clip."""
         group = self.groups[clip]
         chosen = group[int(rng.integers(len(group)))]
-        first, second = rng.choice(chosen.frames, 2, replace=False)
-        return {
-            "source": read_frame(chosen, int(first), self.size),
-            "driving": read_frame(chosen, int(second), self.size),
+        first, second = (int(frame) for frame in rng.choice(chosen.frames, 2, replace=False))
+        sample = {
+            "source": read_frame(chosen, first, self.size),
+            "driving": read_frame(chosen, second, self.size),
         }
+        others = reference_frames(rng, chosen.frames, first, second, self.views - 1)
+        if others:
+            sample["references"] = torch.stack([read_frame(chosen, frame, self.size) for frame in others])
+        return sample
 
 
 def scan(folder: Path) -> tuple[list[ClipFile], list[str]]:

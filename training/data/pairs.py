@@ -2,7 +2,8 @@
 
 A sample is a dict of tensors. Always present: `source` and `driving`, uint8 (3, H, W); `seed`, int64. Data with
 truth add `source_points`, `driving_points` (P, 2); `source_visible`, `driving_visible` (P,) bool; `flow` (h, w, 2) with
-`flow_visible` (h, w) bool; cross-identity pairs add `target`, the source's identity in the driving pose.
+`flow_visible` (h, w) bool; cross-identity pairs add `target`, the source's identity in the driving pose. Families that
+fuse views also get `references`, uint8 (views - 1, 3, H, W): other frames of the source's clip.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ class PairSource(Protocol):
     cross: float
     """Probability of a cross-identity pair; data without any ignore it."""
 
+    views: int
+    """Pictures of the source, itself and references, that a sample has."""
+
     def __len__(self) -> int:
         """Number of clips."""
         ...
@@ -36,6 +40,24 @@ class PairSource(Protocol):
     def draw(self, clip: int, rng: np.random.Generator) -> Sample:
         """One pair of frames of clip number `clip`."""
         ...
+
+
+def reference_frames(rng: np.random.Generator, frames: int, source: int, driving: int, count: int) -> list[int]:
+    """`count` frames of a clip to show with `source`: never the driving frame, nor the source if there are others.
+
+    None is drawn twice unless the clip is too short. Draws nothing from `rng` when `count` is 0.
+    """
+    if count == 0:
+        return []
+    others = [frame for frame in range(frames) if frame not in (source, driving)] or [source]
+    return [int(frame) for frame in rng.choice(others, count, replace=len(others) < count)]
+
+
+def source_views(batch: Sample) -> Tensor:
+    """The source with its references (B, V, 3, H, W), or alone (B, 3, H, W) where the batch has none."""
+    if "references" not in batch:
+        return batch["source"]
+    return torch.cat([batch["source"][:, None], batch["references"]], 1)
 
 
 class StepSampler(Sampler[int]):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from checkpoints.errors import InputError
-from training.data.pairs import Sample
+from training.data.pairs import Sample, reference_frames
 from training.data.synth.shards import Pair, SynthShards
 
 
@@ -21,20 +22,29 @@ class ShardPairs:
         self.shards = SynthShards(folder)
         self.size = size or self.shards.side
         self.cross = 0.0
+        self.views = 1
 
     def __len__(self) -> int:
         return len(self.shards)
 
     def draw(self, clip: int, rng: np.random.Generator) -> Sample:
-        """Two different frames; across identities, the driving frame is another person's in the same motion."""
+        """Two different frames; across identities, the driving frame is another person's in the same motion.
+
+        References are frames of the source's own clip.
+        """
         a, b = (int(index) for index in rng.choice(self.shards.frames_of(clip), 2, replace=False))
         others = [other for other in self.shards.group_of(clip) if other != clip]
         if rng.random() < self.cross and others:
             other = others[int(rng.integers(len(others)))]
             pair, driving, _ = self.shards.cross(clip, other, a, b)
             sample = self._sample(pair)
-            return {**sample, "target": sample["driving"], "driving": self._picture(driving)}
-        return self._sample(self.shards.pair(clip, a, b))
+            sample |= {"target": sample["driving"], "driving": self._picture(driving)}
+        else:
+            sample = self._sample(self.shards.pair(clip, a, b))
+        frames = reference_frames(rng, self.shards.frames_of(clip), a, b, self.views - 1)
+        if frames:
+            sample["references"] = torch.stack([self._picture(self.shards.image(clip, frame)) for frame in frames])
+        return sample
 
     def _sample(self, pair: Pair) -> Sample:
         return {

@@ -11,6 +11,12 @@ from training.data.pairs import PairSource
 
 def open_source(data: Data, test: bool = False) -> PairSource:
     """The training (or held-out) data of a run. Raises `InputError` when there is nothing usable."""
+    source = _open(data, test)
+    source.views = data.views
+    return source
+
+
+def _open(data: Data, test: bool) -> PairSource:
     folder = Path(data.test_path if test else data.path)
     if data.kind != "synth" and not folder.is_dir():
         raise InputError(f"{folder}: no such folder of training data; make some with `bunraku synth {folder}`")

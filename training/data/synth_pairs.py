@@ -23,6 +23,7 @@ class SynthPairs:
         self.split = split
         self.size = size
         self.cross = 0.0
+        self.views = 1
         self.device = device
         self._renderer: HeadRenderer | None = None
 
@@ -33,7 +34,10 @@ class SynthPairs:
         return {**self.__dict__, "_renderer": None}  # every worker process makes its own
 
     def draw(self, clip: int, rng: np.random.Generator) -> Sample:
-        """Two moments of one person; across identities, the driving frame shows another person and scene."""
+        """Two moments of one person; across identities, the driving frame shows another person and scene.
+
+        References are further moments of the source's person and motion.
+        """
         if self._renderer is None:
             self._renderer = HeadRenderer(device=self.device)
         first = TEST_SEEDS if self.split == "test" else 0
@@ -44,6 +48,9 @@ class SynthPairs:
             stranger = first + int(rng.integers(len(self)))
             specs.append(SceneSpec(identity=stranger, motion=spec.motion, scene=stranger))
             times = np.append(times, times[1])
+        if self.views > 1:
+            specs += [spec] * (self.views - 1)
+            times = np.append(times, rng.uniform(0, SECONDS, self.views - 1))
         frames = self._renderer.render(specs, torch.from_numpy(times.astype(np.float32)), size=self.size)
         flow, visible = true_flow(frames[0:1], frames[1:2])
         images = frames.image.permute(0, 3, 1, 2).cpu().contiguous()
@@ -57,4 +64,8 @@ class SynthPairs:
             "flow": flow[0].cpu(),
             "flow_visible": visible[0].cpu(),
         }
-        return {**sample, "target": images[1], "driving": images[2]} if crossed else sample
+        if crossed:
+            sample |= {"target": images[1], "driving": images[2]}
+        if self.views > 1:
+            sample["references"] = images[1 - self.views :]
+        return sample

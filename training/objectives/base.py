@@ -16,6 +16,7 @@ from training.losses import adversarial, equivariance, pixels, truth
 from training.losses.adversarial import PatchDiscriminator
 from training.losses.backbones import Backbone
 from training.losses.perceptual import PerceptualPyramid
+from training.losses.smoothness import smoothness
 from training.models.base import MotionModel
 from training.models.sampling import gaussian_heatmaps
 from training.objectives.anchors import ANCHOR_LOSSES
@@ -190,6 +191,14 @@ def _warp(objective: Objective, run: Pass) -> Tensor:
     return torch.stack([(wanted - moved).abs().mean() for wanted, moved in levels]).sum()
 
 
+def _smoothness(objective: Objective, run: Pass) -> Tensor:
+    """Of what the refinement adds to the flow at every evaluation."""
+    velocities = run.motion.extra.get("velocities")
+    if velocities is None:
+        raise OptionError('the smoothness loss is the refinement\'s; set model.refine = "rk4" or weigh it 0')
+    return smoothness(velocities)
+
+
 def _disentangle(objective: Objective, run: Pass) -> Tensor:
     """L1 of the disentangled motion against the one that the source's own identity has in that pose."""
     if not run.model.has_disentangle:
@@ -230,6 +239,7 @@ LOSSES: dict[str, Loss] = {
     "equivariance": _equivariance,
     "equivariance_jacobian": _jacobian_equivariance,
     "warp": _warp,
+    "smoothness": _smoothness,
     "background": _background,
     "disentangle": _disentangle,
     "adversarial": _adversarial,

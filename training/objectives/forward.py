@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from training.data.pairs import Sample
+from training.data.pairs import Sample, source_views
 from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.random_warp import Distance, RandomWarp
 from training.models.sampling import resize_flow, warp
@@ -59,17 +59,29 @@ class Pass:
         return self.batch.get("target", self.driving)
 
     @cached_property
-    def _motions(self) -> tuple[Motion, Motion]:
+    def sources(self) -> Tensor:
+        """The source, with an axis of views (B, V, 3, H, W) where there are references."""
+        return source_views(self.batch)
+
+    @cached_property
+    def _motions(self) -> list[Motion]:
+        """Of source, target and every reference: one pass of the detector for all."""
         if self.true_motion:
-            return Motion(self.batch["source_points"].clamp(-1, 1)), Motion(self.batch["driving_points"].clamp(-1, 1))
-        images = torch.cat([self.source, self.target])
-        both = self.model.detect(self.degrade(images) if self.degrade else images)
-        return _split(both)
+            return [Motion(self.batch[f"{name}_points"].clamp(-1, 1)) for name in ("source", "driving")]
+        references = self.batch["references"].unbind(1) if "references" in self.batch else ()
+        images = torch.cat([self.source, self.target, *references])
+        every = self.model.detect(self.degrade(images) if self.degrade else images)
+        return _split(every, 2 + len(references))
 
     @property
     def source_motion(self) -> Motion:
         """Parameters of the source."""
         return self._motions[0]
+
+    @cached_property
+    def source_motions(self) -> Motion:
+        """Parameters of all views of the source, as `MotionModel.move` takes them with `features`."""
+        return _stack([self._motions[0], *self._motions[2:]]) if "references" in self.batch else self.source_motion
 
     @property
     def driving_motion(self) -> Motion:
@@ -115,13 +127,13 @@ class Pass:
     @cached_property
     def features(self) -> tuple[Tensor, ...]:
         """What the generator keeps of the source."""
-        return self.model.encode(self.source)
+        return self.model.encode(self.sources)
 
     @cached_property
     def motion(self) -> DenseMotion:
         """Flow, occlusions, masks."""
         return self.model.move(
-            self.features, self.source_motion, self.driving_motion, self.background, self.spline_dropout
+            self.features, self.source_motions, self.driving_motion, self.background, self.spline_dropout
         )
 
     @cached_property
@@ -142,7 +154,7 @@ class Pass:
         """The source in the augmented target's pose (B, 3, H, W)."""
         background = self.model.background(self.source, self.augmented) if self.use_background else None
         driving = self.model.detect(self.augmented)
-        motion = self.model.move(self.features, self.source_motion, driving, background, self.spline_dropout)
+        motion = self.model.move(self.features, self.source_motions, driving, background, self.spline_dropout)
         return self.model.generate(self.features, motion)
 
     @cached_property
@@ -152,20 +164,27 @@ class Pass:
         return warp(self.source, flow, self.model.align_corners)
 
 
-def _split(motion: Motion) -> tuple[Motion, Motion]:
-    """The two halves of a batch that holds sources, then driving frames."""
+def _split(motion: Motion, count: int) -> list[Motion]:
+    """The motions of `count` batches of pictures that were detected as one."""
 
-    def halves(x: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-        return (None, None) if x is None else (x[: len(x) // 2], x[len(x) // 2 :])
+    def part(values: Tensor | None, index: int) -> Tensor | None:
+        return None if values is None else values.chunk(count)[index]
 
-    points, jacobians, covariances = (
-        halves(motion.points),
-        halves(motion.jacobians),
-        halves(motion.covariances),
-    )
-    extra = {name: halves(value) for name, value in motion.extra.items()}
-    first, second = (
-        Motion(points[i], jacobians[i], covariances[i], {name: pair[i] for name, pair in extra.items()})  # type: ignore[arg-type, misc]
-        for i in (0, 1)
-    )
-    return first, second
+    return [
+        Motion(
+            motion.points.chunk(count)[index],
+            part(motion.jacobians, index),
+            part(motion.covariances, index),
+            {name: values.chunk(count)[index] for name, values in motion.extra.items()},
+        )
+        for index in range(count)
+    ]
+
+
+def _stack(motions: list[Motion]) -> Motion:
+    """Motions of the views (B, ...) with an axis for them: (B, V, ...)."""
+    first = motions[0]
+    jacobians = None
+    if first.jacobians is not None:
+        jacobians = torch.stack([each.jacobians for each in motions if each.jacobians is not None], 1)
+    return Motion(torch.stack([each.points for each in motions], 1), jacobians)
