@@ -119,6 +119,7 @@ def describe(
         licence=str(training.get("licence") or UNKNOWN_LICENCE),
         parity=parity.to_json(),
         training=dict(training),
+        views=model.views,
     )
 
 

@@ -40,7 +40,7 @@ def convert(data: bytes) -> onnx.ModelProto:
     node("Div", ["pixels", constant("side", np.float32(SIDE))], "points")
     node("Sigmoid", [work.output(1)], "probability")
     node("Reshape", ["probability", constant("line", np.array([-1], np.int64))], "scores")
-    outputs = {"points": ["batch", POINTS, 2], "scores": ["batch"]}
+    outputs: dict[str, list[str | int]] = {"points": ["batch", POINTS, 2], "scores": ["batch"]}
     graph = helper.make_graph(
         work.nodes,
         "face_mesh",

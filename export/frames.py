@@ -48,6 +48,18 @@ def _from_video(path: Path, size: int, count: int) -> list[Bytes]:
     return [_square(frames[index], size) for index in chosen]
 
 
+def synthetic(size: int, count: int = 8) -> list[Bytes]:
+    """A source and `count` driving frames (size, size, 3): two held-out synthetic people, always the same."""
+    import torch
+
+    from training.data.synth import TEST_SEEDS, HeadRenderer, SceneSpec
+
+    source, other = (SceneSpec(TEST_SEEDS + seed, TEST_SEEDS + seed, TEST_SEEDS + seed) for seed in (0, 1))
+    times = torch.cat([torch.zeros(1), torch.arange(count) * 0.5])
+    frames = HeadRenderer().render([source] + [other] * count, times, size)
+    return list(frames.image.numpy())
+
+
 def read(paths: Sequence[str | Path], size: int, count: int = 8) -> list[Bytes]:
     """At least two frames (size, size, 3) from pictures and videos, in the order given.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import onnx_ir as ir
@@ -36,16 +36,17 @@ def trace(
     module: nn.Module,
     inputs: dict[str, Tensor],
     outputs: list[str],
-    batched: Collection[str] = (),
+    dynamic: Mapping[str, str] | None = None,
     opset: int = DEFAULT_OPSET,
 ) -> ir.Model:
     """Export `module`, called with the values of `inputs` in order.
 
-    The first dimension of the inputs named in `batched` becomes the dynamic dimension `batch`; every other
-    size is fixed. Inputs that the function does not read are dropped from the graph.
+    `dynamic` gives the first dimension of the inputs it names a name, and with it any size; every other size
+    is fixed. Inputs that the function does not read are dropped from the graph.
     """
-    batch = torch.export.Dim("batch")
-    shapes = tuple({0: batch} if name in batched else None for name in inputs)
+    dynamic = dynamic or {}
+    sizes = {name: torch.export.Dim(name) for name in set(dynamic.values())}
+    shapes = tuple({0: sizes[dynamic[name]]} if name in dynamic else None for name in inputs)
     arguments = tuple(inputs.values())
     variadic = any(parameter.startswith("*") for parameter in _signature(module))
     with _quiet(), torch.no_grad():
@@ -84,9 +85,11 @@ def _render(model: MotionModel, example: Example, opset: int) -> ir.Model:
     names = tuple(example.driving)
     inputs = {f"feature_{index}": feature for index, feature in enumerate(example.features)}
     inputs |= _both(example, names)
-    batched = [f"driving_{name}" for name in names]
+    dynamic = {name: "batch" for name in inputs if name.startswith("driving_")}
+    if model.views == "many":
+        dynamic |= {name: "views" for name in inputs if name not in dynamic}
     module = RenderGraph(model, len(example.features), names)
-    return trace(module, inputs, ["image", "flow", "occlusion"], batched, opset)
+    return trace(module, inputs, ["image", "flow", "occlusion"], dynamic, opset)
 
 
 def _source(model: MotionModel, example: Example, render: ir.Model, opset: int) -> ir.Model:
@@ -95,8 +98,9 @@ def _source(model: MotionModel, example: Example, render: ir.Model, opset: int) 
     names = tuple(name for name in example.source if name != "covariances" or "source_covariances" in wanted)
     features = [f"feature_{index}" for index in range(len(example.features))]
     size = example.resolution
-    image = torch.zeros(1, size, size, 3, dtype=torch.uint8)
-    graph = trace(SourceGraph(model, names), {"image": image}, [*names, *features], (), opset)
+    image = torch.zeros(len(example.features[0]), size, size, 3, dtype=torch.uint8)
+    dynamic = {"image": "views"} if model.views == "many" else {}
+    graph = trace(SourceGraph(model, names), {"image": image}, [*names, *features], dynamic, opset)
     for value in [v for v in graph.graph.outputs if v.name in features and v.name not in wanted]:
         graph.graph.outputs.remove(value)
     return graph
@@ -112,13 +116,16 @@ def export_graphs(model: MotionModel, example: Example, opset: int = DEFAULT_OPS
     render = _render(model, example, opset)
     graphs = {
         "source": _source(model, example, render, opset),
-        "motion": trace(MotionGraph(model), {"frame": frames}, list(example.driving), ["frame"], opset),
+        "motion": trace(MotionGraph(model), {"frame": frames}, list(example.driving), {"frame": "batch"}, opset),
         "render": render,
     }
     if model.has_disentangle:
         names = tuple(name for name in example.driving if name != "covariances")
-        inputs = _both(example, names)
-        batched = [f"driving_{name}" for name in names]
+        # Of several views it is the first, the source itself, whose shape is kept.
+        inputs = {
+            name: value[:1] if name.startswith("source_") else value for name, value in _both(example, names).items()
+        }
+        dynamic = {name: "batch" for name in inputs if name.startswith("driving_")}
         module = DisentangleGraph(model, names)
-        graphs["disentangle"] = trace(module, inputs, list(names), batched, opset)
+        graphs["disentangle"] = trace(module, inputs, list(names), dynamic, opset)
     return graphs

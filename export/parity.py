@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from checkpoints.errors import ModelError
-from export.wrappers import pack, to_bytes, to_float, unpack
+from export.wrappers import as_views, pack, to_bytes, to_float, unpack
 from training.models.base import MotionModel
 
 LIMIT = 2.0
@@ -26,6 +26,9 @@ LIMIT = 2.0
 
 Bytes = NDArray[np.uint8]
 Arrays = dict[str, NDArray[Any]]
+
+VIEWS = (1, 2, 4)
+"""Numbers of source pictures that families which fuse views are compared with."""
 
 _BATCHES = (3, 1, 2)
 """Sizes in which driving frames are fed to the graphs, in turn."""
@@ -41,6 +44,8 @@ class Parity:
     """Mean over all bytes, in 1/255."""
     modes: Mapping[str, float]
     """Largest difference a driving mode."""
+    views: Mapping[int, float]
+    """Largest difference by the number of the source's views; one entry for families that take one."""
     frames: int
     """Driving frames compared in each mode."""
 
@@ -50,6 +55,7 @@ class Parity:
             "max_abs_difference": self.max_abs_difference,
             "mean_abs_difference": self.mean_abs_difference,
             "modes": dict(self.modes),
+            "views": {str(count): difference for count, difference in self.views.items()},
             "unit": "1/255",
             "frames": self.frames,
             "reference": f"torch {torch.__version__.partition('+')[0]}",
@@ -57,11 +63,14 @@ class Parity:
 
 
 def relative(source: Arrays, driving: Arrays, reference: Arrays) -> Arrays:
-    """FOMM supplement A.3 without the movement scale: p = p_S + p_t - p_0, J = J_t J_0^-1 J_S."""
-    moved = {**driving, "points": source["points"] + driving["points"] - reference["points"]}
+    """FOMM supplement A.3 without the movement scale: p = p_S + p_t - p_0, J = J_t J_0^-1 J_S.
+
+    Of several views S is the first.
+    """
+    moved = {**driving, "points": source["points"][:1] + driving["points"] - reference["points"]}
     if "jacobians" in driving:
         change = driving["jacobians"] @ np.linalg.inv(reference["jacobians"])
-        moved["jacobians"] = change @ source["jacobians"]
+        moved["jacobians"] = change @ source["jacobians"][:1]
     return moved
 
 
@@ -102,7 +111,7 @@ def _prefixed(prefix: str, values: Arrays) -> Arrays:
 def graph_pictures(graphs: Mapping[str, bytes], source: Bytes, driving: Bytes) -> dict[str, Bytes]:
     """Rendered pictures (T, H, W, 3) of every mode from the serialised graphs.
 
-    `source` (1, H, W, 3), `driving` (T, H, W, 3).
+    `source` (V, H, W, 3), `driving` (T, H, W, 3).
     """
     engine = _Graphs(graphs)
     encoded = engine.run("source", {"image": source})
@@ -113,7 +122,8 @@ def graph_pictures(graphs: Mapping[str, bytes], source: Bytes, driving: Bytes) -
     first = {name: value[:1] for name, value in motion.items()}
     modes["relative"] = relative(origin, motion, first)
     if "disentangle" in graphs:
-        posed = engine.batched("disentangle", _prefixed("source", origin), _prefixed("driving", motion))
+        shape = {name: value[:1] for name, value in _prefixed("source", origin).items()}
+        posed = engine.batched("disentangle", shape, _prefixed("driving", motion))
         modes["disentangled"] = {**motion, **posed}
     fixed = {**features, **_prefixed("source", origin)}
     return {
@@ -136,9 +146,12 @@ def torch_pictures(model: MotionModel, source: Bytes, driving: Bytes) -> dict[st
         "relative": [unpack({name: torch.from_numpy(v) for name, v in values.items()}) for values in moved],
     }
     if model.has_disentangle:
-        modes["disentangled"] = [model.disentangle(origin, motion) for motion in found]
+        shape = unpack({name: value[:1] for name, value in pack(origin).items()})
+        modes["disentangled"] = [model.disentangle(shape, motion) for motion in found]
         for posed, motion in zip(modes["disentangled"], found, strict=True):
             posed.covariances = motion.covariances
+    if model.views == "many":
+        features, origin = tuple(feature[None] for feature in features), as_views(origin)
     return {
         mode: np.concatenate([to_bytes(model.render(features, origin, one).image).numpy() for one in motions])
         for mode, motions in modes.items()
@@ -146,15 +159,25 @@ def torch_pictures(model: MotionModel, source: Bytes, driving: Bytes) -> dict[st
 
 
 def measure(model: MotionModel, graphs: Mapping[str, bytes], frames: Sequence[Bytes]) -> Parity:
-    """Compare on `frames` (H, W, 3): the first is the source, all others drive it."""
-    source, driving = frames[0][None].copy(), np.stack(frames[1:])  # PyTorch wants arrays it could write to
-    expected = torch_pictures(model, source, driving)
-    found = graph_pictures(graphs, source, driving)
-    differences = {mode: np.abs(expected[mode].astype(np.int16) - found[mode].astype(np.int16)) for mode in expected}
+    """Compare on `frames` (H, W, 3): the first is the source, all others drive it.
+
+    Families that fuse views are compared with one, two and four views, of which the first are the first frames.
+    """
+    driving = np.stack(frames[1:])
+    differences: dict[tuple[int, str], NDArray[np.int16]] = {}
+    for count in VIEWS if model.views == "many" else (1,):
+        # A copy: PyTorch wants arrays it could write to.
+        source = np.stack([frames[index % len(frames)] for index in range(count)])
+        expected, found = torch_pictures(model, source, driving), graph_pictures(graphs, source, driving)
+        for mode, pictures in expected.items():
+            differences[count, mode] = np.abs(pictures.astype(np.int16) - found[mode].astype(np.int16))
+    modes, views = (sorted({key[part] for key in differences}, key=str) for part in (1, 0))
+    largest = {key: float(difference.max()) for key, difference in differences.items()}
     return Parity(
-        max_abs_difference=float(max(difference.max() for difference in differences.values())),
+        max_abs_difference=max(largest.values()),
         mean_abs_difference=round(float(np.mean([difference.mean() for difference in differences.values()])), 6),
-        modes={mode: float(difference.max()) for mode, difference in differences.items()},
+        modes={str(mode): max(value for key, value in largest.items() if key[1] == mode) for mode in modes},
+        views={int(count): max(value for key, value in largest.items() if key[0] == count) for count in views},
         frames=len(driving),
     )
 

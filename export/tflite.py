@@ -47,7 +47,7 @@ class Converter:
         """Name of the graph's output number `index`."""
         return f"t{int(self.graph.Outputs(index))}"
 
-    def constant(self, name: str, value: np.ndarray) -> str:
+    def constant(self, name: str, value: np.ndarray | np.generic) -> str:
         """A constant in the precision in which it is stored; half precision becomes float32 when it is loaded."""
         self.weights.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
         if value.dtype != np.float16:

@@ -42,16 +42,21 @@ def unpack(values: dict[str, Tensor], prefix: str = "") -> Motion:
     return Motion(points, jacobians, covariances)
 
 
+def as_views(motion: Motion) -> Motion:
+    """The parameters (V, ...) of the views of one source, as those of a batch of one: (1, V, ...)."""
+    return unpack({name: value[None] for name, value in pack(motion).items()})
+
+
 @dataclass(frozen=True)
 class Example:
-    """Tensors of one source picture and two driving frames: what the graphs are traced with."""
+    """Tensors of a source and two driving frames: what the graphs are traced with."""
 
     resolution: int
     """Height and width of pictures in pixels."""
     features: tuple[Tensor, ...]
-    """What `encode` gives for the source, batch size 1."""
+    """What `encode` gives for the source: batch size 1, or for families that fuse views one for each of three."""
     source: dict[str, Tensor]
-    """The source's parameters by name, batch size 1."""
+    """The source's parameters by name, batch size as that of the features."""
     driving: dict[str, Tensor]
     """The driving frames' parameters by name, batch size 2: a batch of one would be traced as a constant."""
 
@@ -64,11 +69,14 @@ def example(model: MotionModel, resolution: int) -> Example:
     picture = torch.stack([ramp[None, :].expand(resolution, -1), ramp[:, None].expand(-1, resolution)])
     source = torch.cat([picture, picture.mean(0, keepdim=True)])[None]
     driving = torch.cat([source.flip(2), source.flip(3)])
+    if model.views == "many":
+        # As many as nothing else: a number of views that is some other size would be traced as that.
+        source = torch.cat([source, driving])
     return Example(resolution, model.encode(source), pack(model.detect(source)), pack(model.detect(driving)))
 
 
 class SourceGraph(nn.Module):
-    """`image` -> parameters and features of the source."""
+    """`image` -> parameters and features of the source, or of each of its views."""
 
     def __init__(self, model: MotionModel, parameters: tuple[str, ...]) -> None:
         super().__init__()
@@ -102,7 +110,10 @@ class RenderGraph(nn.Module):
     def forward(self, *tensors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         values = dict(zip(self.names, tensors[self.features :], strict=True))
         source, driving = unpack(values, "source_"), unpack(values, "driving_")
-        rendered = self.model.render(tensors[: self.features], source, driving)
+        features = tensors[: self.features]
+        if self.model.views == "many":
+            features, source = tuple(each[None] for each in features), as_views(source)
+        rendered = self.model.render(features, source, driving)
         return to_bytes(rendered.image), rendered.flow, rendered.occlusions[-1]
 
 

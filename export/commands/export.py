@@ -39,9 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--frames",
         nargs="+",
         type=Path,
-        required=True,
         metavar="FILE",
-        help="pictures or videos to compare on; the first frame is the source",
+        help="pictures or videos to compare on, the first frame is the source (default: synthetic heads)",
     )
 
 
@@ -50,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from export.convert import Options, convert
-    from export.frames import read
+    from export.frames import read, synthetic
     from export.rewrites.pipeline import REWRITES
     from training.checkpoint import load_model
 
@@ -64,7 +63,7 @@ def run(args: argparse.Namespace) -> int:
         without=[rewrite.name for rewrite in REWRITES] if args.no_rewrites else args.without,
     )
     options.rewrites()
-    frames = read(args.frames, options.resolution)
+    frames = read(args.frames, options.resolution) if args.frames else synthetic(options.resolution)
     name = args.name or args.output.resolve().name
     bundle = convert(model, args.output, frames, name=name, training=training, options=options)
     print(summary(bundle), file=sys.stderr)

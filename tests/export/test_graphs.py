@@ -13,6 +13,8 @@ from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError, OptionError
 from export.convert import Options, build_graphs, convert
 from export.flops import count_gflops
+from export.parity import measure
+from export.rewrites.pipeline import REWRITES
 from export.wrappers import example
 
 SIZE = 64
@@ -132,6 +134,24 @@ def test_same_model_gives_the_same_bytes(graphs, toy) -> None:
     again = build_graphs(toy(), example(toy(), SIZE), Options(resolution=SIZE))
     for name, proto in graphs().items():
         assert proto.SerializeToString(deterministic=True) == again[name].SerializeToString(deterministic=True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        Options(resolution=SIZE, grid_sample="gather"),
+        Options(resolution=SIZE, without=[step.name for step in REWRITES]),
+        Options(resolution=SIZE, opset=18),
+    ],
+    ids=["gather", "no rewrites", "opset 18"],
+)
+def test_other_ways_to_write_the_graphs_are_the_same_model(toy, pictures, options) -> None:
+    protos = build_graphs(toy(), example(toy(), SIZE), options)
+    kinds = {node.op_type for node in protos["render"].graph.node}
+    assert ("GridSample" in kinds) == (options.grid_sample == "native")
+    assert protos["render"].opset_import[0].version == options.opset
+    data = {name: proto.SerializeToString() for name, proto in protos.items()}
+    assert measure(toy(), data, pictures(SIZE, 3)).max_abs_difference <= 1
 
 
 class _Broken:

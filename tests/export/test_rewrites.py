@@ -29,7 +29,7 @@ def run(model: ir.Model, *inputs: Tensor) -> list[np.ndarray]:
 def export(module: nn.Module, *inputs: Tensor) -> ir.Model:
     """`module` with a dynamic batch in all its inputs, simplified."""
     named = {f"in{index}": value for index, value in enumerate(inputs)}
-    model = trace(module, named, ["out"], list(named))
+    model = trace(module, named, ["out"], dict.fromkeys(named, "batch"))
     simplify.apply(model)
     return model
 

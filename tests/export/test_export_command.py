@@ -1,0 +1,116 @@
+"""`bunraku export`: checkpoint to bundle, and one-line errors that leave nothing behind."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from checkpoints.bundle import Bundle
+from checkpoints.errors import InputError, ModelError, OptionError
+from export import frames
+from export.commands import export as command
+from training.checkpoint import save_model
+from training.models.registry import build
+
+CONFIG = {
+    "resolution": 64,
+    "num_tps": 2,
+    "detector_width": 4,
+    "dense_block_expansion": 4,
+    "dense_max_features": 8,
+    "dense_num_blocks": 2,
+    "motion_size": 32,
+    "block_expansion": 4,
+    "max_features": 8,
+    "num_down_blocks": 2,
+    "res_blocks": (1, 1),
+    "background": False,
+    "disentangle": False,
+}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("checkpoint") / "model.safetensors"
+    save_model(path, build("tpsmm", CONFIG).eval(), {"licence": "Apache-2.0", "steps": 7, "data": "drawn"})
+    return path
+
+
+@pytest.fixture
+def faces(tmp_path, pictures) -> list[str]:
+    """Three picture files of another size than the model's."""
+    paths = [tmp_path / f"face{index}.png" for index in range(3)]
+    for path, picture in zip(paths, pictures(96, 3), strict=True):
+        Image.fromarray(picture).save(path)
+    return [str(path) for path in paths]
+
+
+def run(*arguments: str) -> int:
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    return command.run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+def test_checkpoint_to_bundle(checkpoint, faces, tmp_path, capsys) -> None:
+    folder = tmp_path / "small-model"
+    assert run(checkpoint, "-o", folder, "--frames", *faces) == 0
+    bundle = Bundle.load(folder)
+    assert (bundle.name, bundle.family, bundle.resolution, bundle.num_points) == ("small-model", "tpsmm", 64, 10)
+    assert bundle.licence == "Apache-2.0"
+    assert bundle.training["steps"] == 7
+    assert bundle.parity["max_abs_difference"] <= 1
+    assert bundle.parity["reference"].startswith("torch 2.")
+    output = capsys.readouterr()
+    assert output.out.splitlines()[-1] == str(folder)
+    assert "GFLOP" in output.err
+
+
+def test_bad_input_is_one_sentence_and_writes_nothing(checkpoint, faces, tmp_path) -> None:
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(checkpoint.read_bytes()[:1000])
+    folder = tmp_path / "bundle"
+    cases: list[tuple[type[Exception], str, list[str]]] = [
+        (ModelError, "damaged.safetensors", [str(damaged), "--frames", *faces]),
+        (ModelError, "no such file", [str(tmp_path / "none.safetensors"), "--frames", *faces]),
+        (OptionError, "'fp8'", [str(checkpoint), "--precision", "fp8", "--frames", *faces]),
+        (OptionError, "no rewrite 'magic'", [str(checkpoint), "--without", "magic", "--frames", *faces]),
+        (InputError, "no such file", [str(checkpoint), "--frames", str(tmp_path / "none.png")]),
+        (InputError, "two pictures", [str(checkpoint), "--frames", faces[0]]),
+    ]
+    for kind, message, arguments in cases:
+        with pytest.raises(kind, match=message) as caught:
+            run(*arguments, "-o", folder)
+        assert "\n" not in str(caught.value)
+    assert not folder.exists()
+
+
+def test_frames_from_pictures_and_videos(tmp_path, pictures) -> None:
+    import imageio_ffmpeg
+
+    video, text = tmp_path / "clip.mp4", tmp_path / "text.jpg"
+    writer = imageio_ffmpeg.write_frames(str(video), (96, 64), fps=10, macro_block_size=1)
+    writer.send(None)
+    for index in range(20):
+        writer.send(np.full((64, 96, 3), 12 * index, np.uint8))
+    writer.close()
+    found = frames.read([video], 64, count=5)
+    assert [frame.shape for frame in found] == [(64, 64, 3)] * 5
+    levels = [float(frame.mean()) for frame in found]
+    assert levels == sorted(levels)
+    assert levels[-1] - levels[0] > 200
+    text.write_text("no picture")
+    for wrong in (text, Path(__file__)):
+        with pytest.raises(InputError, match=wrong.name):
+            frames.read([wrong, wrong], 64)
+
+
+def test_synthetic_frames_are_pictures_that_move_and_repeat() -> None:
+    found = frames.synthetic(64, 2)
+    assert [frame.shape for frame in found] == [(64, 64, 3)] * 3
+    assert all(frame.std() > 10 for frame in found)
+    assert np.abs(found[1].astype(int) - found[2]).mean() > 0.5
+    np.testing.assert_array_equal(found[0], frames.synthetic(64, 1)[0])

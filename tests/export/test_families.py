@@ -1,0 +1,158 @@
+"""Every family exports through the same wrappers: contract, batches and parity, on small networks."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+from export.convert import Options, build_graphs
+from export.parity import measure
+from export.wrappers import example
+from training.models.base import MotionModel
+from training.models.registry import FAMILIES, build
+
+SIZE = 128
+
+TPSMM = {
+    "resolution": SIZE,
+    "detector_width": 4,
+    "dense_block_expansion": 4,
+    "dense_max_features": 16,
+    "dense_num_blocks": 2,
+    "motion_size": 32,
+    "block_expansion": 8,
+    "max_features": 16,
+    "background_width": 4,
+    "disentangle_widths": (16, 16, 16),
+}
+FIRST_ORDER = {
+    "resolution": SIZE,
+    "num_points": 4,
+    "detector_size": 32,
+    "detector_block_expansion": 4,
+    "detector_max_features": 16,
+    "detector_num_blocks": 2,
+    "motion_size": 32,
+    "dense_block_expansion": 4,
+    "dense_max_features": 16,
+    "dense_num_blocks": 2,
+    "block_expansion": 8,
+    "max_features": 16,
+    "num_bottleneck_blocks": 1,
+    "disentangle": True,
+    "disentangle_widths": (16, 16, 16),
+}
+CASES: dict[str, tuple[str, dict[str, Any]]] = {
+    "tpsmm": ("tpsmm", TPSMM),
+    "tpsmm-light": (
+        "tpsmm",
+        TPSMM
+        | {
+            "norm": "batch",
+            "tps_residual": True,
+            "background": False,
+            "detector_size": 64,
+            "detector_pool": 2,
+            "occlusion_widths": (8, 4),
+            "res_blocks": (1, 1, 0),
+            "mask_kernel": 3,
+            "occlusion_kernel": 3,
+        },
+    ),
+    "fomm": ("fomm", FIRST_ORDER),
+    "mraa": ("mraa", FIRST_ORDER),
+    "dam": ("dam", FIRST_ORDER),
+}
+
+
+@cache
+def model(case: str) -> MotionModel:
+    """Random weights that move things: points spread out, norm statistics not trivial."""
+    family, config = CASES[case]
+    torch.manual_seed(1)
+    built = build(family, config)
+    for name, value in built.named_buffers():
+        if name.endswith("running_mean"):
+            value.normal_(0, 0.1)
+        elif name.endswith("running_var"):
+            value.uniform_(0.5, 1.5)
+    return built.eval()
+
+
+@cache
+def graphs(case: str) -> dict[str, onnx.ModelProto]:
+    """Rewritten as by default."""
+    built = model(case)
+    return build_graphs(built, example(built, SIZE), Options(resolution=SIZE))
+
+
+def inputs(proto: onnx.ModelProto) -> dict[str, list[int | str]]:
+    return {
+        value.name: [dim.dim_value or dim.dim_param for dim in value.type.tensor_type.shape.dim]
+        for value in proto.graph.input
+    }
+
+
+def test_every_family_is_tested() -> None:
+    assert {family for family, _ in CASES.values()} == set(FAMILIES)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_contract(case: str) -> None:
+    found = graphs(case)
+    has = example(model(case), SIZE)
+    count = has.source["points"].shape[1]
+    assert list(inputs(found["source"])) == ["image"]
+    outputs = [value.name for value in found["source"].graph.output]
+    wanted = inputs(found["render"])
+    # Whatever render asks of the source, source gives.
+    assert {name for name in wanted if name.startswith("feature_")} == {
+        name for name in outputs if name.startswith("feature_")
+    }
+    for name in ("points", "jacobians", "covariances"):
+        assert (name in [value.name for value in found["motion"].graph.output]) == (name in has.driving)
+        if f"source_{name}" in wanted:
+            assert name in outputs
+    assert wanted["driving_points"] == ["batch", count, 2]
+    assert wanted["source_points"] == [1, count, 2]
+    assert [value.name for value in found["render"].graph.output] == ["image", "flow", "occlusion"]
+    assert ("disentangle" in found) == model(case).has_disentangle
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_parity_in_every_mode(case: str, pictures) -> None:
+    data = {name: proto.SerializeToString() for name, proto in graphs(case).items()}
+    parity = measure(model(case), data, pictures(SIZE, 6))
+    assert parity.frames == 5
+    assert parity.max_abs_difference <= 1
+    assert parity.mean_abs_difference < 0.01
+    assert ("disentangled" in parity.modes) == ("disentangle" in data)
+
+
+@pytest.mark.parametrize("case", ["tpsmm", "mraa"])
+def test_render_does_not_depend_on_how_frames_are_batched(case: str) -> None:
+    session = onnxruntime.InferenceSession(
+        graphs(case)["render"].SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    random = np.random.default_rng(0)
+    feeds: dict[str, np.ndarray] = {}
+    for name, shape in inputs(graphs(case)["render"]).items():
+        sizes = [5 if size == "batch" else size for size in shape]
+        feeds[name] = random.uniform(-0.5, 0.5, sizes).astype(np.float32)
+        if name.endswith(("jacobians", "covariances")):
+            feeds[name] = 0.2 * feeds[name] @ feeds[name].swapaxes(-1, -2) + np.eye(2, dtype=np.float32)
+    together, flow, occlusion = session.run(None, feeds)
+    assert together.dtype == np.uint8
+    assert together.shape == (5, SIZE, SIZE, 3)
+    for count in (1, 3):
+        part = {name: value[:count] if name.startswith("driving") else value for name, value in feeds.items()}
+        image, part_flow, part_occlusion = session.run(None, part)
+        assert np.abs(image.astype(int) - together[:count]).max() <= 1
+        np.testing.assert_allclose(part_flow, flow[:count], atol=1e-4)
+        np.testing.assert_allclose(part_occlusion, occlusion[:count], atol=1e-4)
