@@ -30,7 +30,7 @@ class Motion:
     jacobians: Tensor | None = None
     """(B, K, 2, 2), row = output coordinate; None in families without a linear part."""
     covariances: Tensor | None = None
-    """(B, K, 2, 2) of each region (MRAA only). They stay the driving frame's own in every driving mode."""
+    """(B, K, 2, 2) of each region (MRAA only). In relative mode they stay the driving frame's own."""
     extra: dict[str, Tensor] = field(default_factory=dict)
     """What only training and drawings need (heat maps, all anchors, attention); never exported."""
 
