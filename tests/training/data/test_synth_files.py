@@ -1,0 +1,139 @@
+"""Clips on disk: shards, videos, picture folders, and the command that makes them."""
+
+import argparse
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from checkpoints.errors import InputError, OptionError, OutputError
+from training.commands import synth
+from training.data.synth import HeadRenderer, SceneSpec, true_flow
+from training.data.synth.plan import SetPlan
+from training.data.synth.shards import SynthShards
+from training.data.synth.writers import jobs, make_set
+
+
+def command(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    synth.add_arguments(parser)
+    return synth.run(parser.parse_args([*words, "--quiet"]))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    out = tmp_path_factory.mktemp("shards")
+    assert command(str(out), "--clips", "4", "--frames", "3", "--size", "64", "--format", "shard",
+                   "--clips-per-shard", "2", "--seed", "5", "--split", "test") == 0  # fmt: skip
+    return out
+
+
+def test_shards_give_back_what_was_rendered(folder):
+    shards = SynthShards(folder)
+    assert (len(shards), shards.side, shards.frames_of(0)) == (4, 64, 3)
+    info = shards.info[3]
+    spec = SceneSpec(info.identity, info.motion, info.scene)
+    frames = HeadRenderer().render([spec] * 2, torch.tensor([info.times[0], info.times[2]], dtype=torch.float64), 64)
+    pair = shards[3, 0, 2]
+    assert torch.equal(pair.image_a, frames.image[0])
+    assert torch.equal(pair.image_b, frames.image[1])
+    assert torch.equal(pair.points_b, frames.points[1])
+    assert torch.equal(pair.visible_a, frames.points_visible[0])
+    assert torch.equal(pair.mask, frames.mask[1])
+    flow, visible = true_flow(frames[:1], frames[1:], 64)
+    both = visible[0] & pair.flow_visible
+    assert (visible[0] == pair.flow_visible).float().mean() > 0.93  # depth is compared at 64 there, at 128 here
+    assert (flow[0] - pair.flow)[both].abs().max() * 32 < 0.25  # pixels of 64
+
+
+def test_groups_share_motion_and_times_but_not_people(folder):
+    shards = SynthShards(folder)
+    assert shards.group_of(0) == [0, 1]
+    one, two = shards.info[0], shards.info[1]
+    assert (one.motion, one.times) == (two.motion, two.times)
+    assert one.identity != two.identity
+    pair, driving, points = shards.cross(0, 1, 0, 2)
+    assert torch.equal(pair.image_b, shards.image(0, 2))
+    assert torch.equal(driving, shards.image(1, 2))
+    assert torch.equal(points, shards[1, 0, 2].points_b)
+    with pytest.raises(ValueError, match="share"):
+        shards.cross(0, 2, 0, 1)
+
+
+def test_repeating_adds_only_what_is_missing(folder):
+    plan = SetPlan(4, 3, 5, "test", 2, 0.7, 0.6)
+    assert jobs(plan, folder, 64, "shard", 2) == []
+    shards = SynthShards(folder)
+    more = SetPlan(6, 3, 5, "test", 2, 0.7, 0.6)
+    todo = jobs(more, folder, 64, "shard", 2)
+    assert [job.path.name for job in todo] == ["clips-00002.safetensors"]
+    make_set(todo, 1, progress=False)
+    assert shards.refresh() == 6
+    todo[0].path.unlink()
+
+
+def test_damaged_and_missing_shards_are_named(folder, tmp_path):
+    with pytest.raises(InputError, match="no shards"):
+        SynthShards(tmp_path)
+    whole = (folder / "clips-00000.safetensors").read_bytes()
+    (tmp_path / "clips-00000.safetensors").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match="clips-00000"):
+        SynthShards(tmp_path)
+
+
+def test_an_interrupted_shard_leaves_nothing_behind(folder, tmp_path, monkeypatch):
+    from training.data.synth import shards as module
+
+    def full_disk(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "save_file", full_disk)
+    with pytest.raises(OutputError, match="No space left"):
+        make_set(jobs(SetPlan(1, 1), tmp_path, 64, "shard"), 1, progress=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_playable_video_of_the_right_length(tmp_path, capsys):
+    import imageio_ffmpeg
+
+    assert command(str(tmp_path), "--clips", "1", "--frames", "5", "--size", "64") == 0
+    assert capsys.readouterr().out.strip().splitlines()[-1] == str(tmp_path)
+    (video,) = tmp_path.iterdir()
+    assert video.name.startswith("id0#") and video.suffix == ".mp4"
+    reader = imageio_ffmpeg.read_frames(str(video))
+    meta = next(reader)
+    frames = [np.frombuffer(frame, np.uint8).reshape(64, 64, 3) for frame in reader]
+    assert (meta["size"], meta["fps"], len(frames)) == ((64, 64), 25.0, 5)
+    clip = SetPlan(1, 5).clip(0)
+    drawn = HeadRenderer().render([clip.spec] * 5, torch.tensor(clip.times, dtype=torch.float64), 64).image.numpy()
+    assert np.abs(np.stack(frames).astype(int) - drawn).mean() < 12
+
+
+def test_frame_folders_are_exact(tmp_path):
+    from PIL import Image
+
+    make_set(jobs(SetPlan(2, 2), tmp_path, 64, "frames"), 1, progress=False)
+    clip = SetPlan(2, 2).clip(1)
+    (found,) = tmp_path.glob(f"id{clip.spec.identity}#*")
+    drawn = HeadRenderer().render([clip.spec], torch.tensor(clip.times[1:], dtype=torch.float64), 64).image[0]
+    assert np.array_equal(np.asarray(Image.open(found / "000001.png")), drawn.numpy())
+
+
+def test_bad_options_are_refused(tmp_path):
+    with pytest.raises(OptionError, match="size"):
+        command(str(tmp_path), "--size", "65")
+    with pytest.raises(OptionError, match="clips"):
+        command(str(tmp_path), "--clips", "0")
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="file"):
+        command(str(tmp_path / "file"))
+
+
+def test_metadata_is_plain_json(folder):
+    from safetensors import safe_open
+
+    with safe_open(folder / "clips-00000.safetensors", "pt") as file:
+        head = json.loads(file.metadata()["bunraku"])
+    assert head["format"] == "1"
+    assert [clip["identity"] for clip in head["clips"]] == sorted({clip["identity"] for clip in head["clips"]})
