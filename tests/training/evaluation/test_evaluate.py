@@ -1,0 +1,293 @@
+"""The whole command on small clips: bounds, models, resuming, pairs, report, bad input."""
+
+import argparse
+import json
+from html.parser import HTMLParser
+
+import numpy as np
+import pytest
+import torch
+import toy_bundle
+from clips import moving
+from PIL import Image
+from tiny_run import TINY_MODEL, moving_square
+
+from checkpoints.errors import BunrakuError, InputError, OptionError
+from training.checkpoint import save_model
+from training.commands import evaluate
+from training.evaluation.cases import ANIMATION, RECONSTRUCTION, ClipData, open_data
+from training.evaluation.measure import Tracks
+from training.evaluation.movers import BundleMover, Echo, Still, TorchMover
+from training.evaluation.run import Plan, run
+from training.evaluation.store import Key, Store
+from training.evaluation.summary import Row, summarise
+from training.evaluation.table import best, markdown
+from training.models.registry import build
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory):
+    """Three people: a folder of frames, a strip, and a video."""
+    folder = tmp_path_factory.mktemp("clips")
+    rng = np.random.default_rng(1)
+    (folder / "anna#1").mkdir()
+    for index, frame in enumerate(moving_square(rng, 4)):
+        Image.fromarray(frame).save(folder / "anna#1" / f"{index}.png")
+    Image.fromarray(np.concatenate(list(moving_square(rng, 4)), 1)).save(folder / "bert#1.png")
+    moving(folder / "carl#1.mp4", 6)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("run") / "model.safetensors"
+    save_model(path, build("tpsmm", TINY_MODEL), {"steps": 7})
+    return path
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("toy")
+    toy_bundle.build(folder)
+    return folder
+
+
+class Corner:
+    """A detector that finds the brightest pixel: enough to count and to see motion."""
+
+    name = "corner"
+
+    def __init__(self):
+        self.calls = 0
+
+    def __call__(self, frames):
+        self.calls += 1
+        places = frames.astype(int).sum(-1).reshape(len(frames), -1).argmax(1)
+        points = np.stack(np.divmod(places, frames.shape[2])[::-1], -1)[:, None].astype(float)
+        return Tracks(points, np.ones(len(frames), bool))
+
+
+def command(*words):
+    parser = argparse.ArgumentParser()
+    evaluate.add_arguments(parser)
+    return evaluate.run(parser.parse_args([str(word) for word in words]))
+
+
+def test_every_layout_is_read(clips):
+    data = ClipData(clips, 32, 3, drawn=4)
+    assert data.names(RECONSTRUCTION) == ["anna#1", "bert#1.png", "carl#1.mp4"]
+    for name in data.names(RECONSTRUCTION):
+        case = data.load(RECONSTRUCTION, name)
+        assert case.driving.shape == (3, 32, 32, 3)
+        np.testing.assert_array_equal(case.source, case.driving[0])
+        assert np.abs(case.driving[2].astype(int) - case.driving[0]).max() > 50  # it moves
+    pairs = data.names(ANIMATION)
+    assert len(pairs) == 4
+    assert pairs == ClipData(clips, 32, 3, drawn=4).names(ANIMATION)
+    case = data.load(ANIMATION, pairs[0])
+    assert case.target is None
+    assert all(a.split("#")[0] != b.split("#")[0] for a, b in (pair.split(" > ") for pair in pairs))
+
+
+def test_a_list_of_pairs_as_published(clips, tmp_path):
+    (tmp_path / "pairs.csv").write_text(
+        "distance,source,driving,frame\n0.1,anna#1,carl#1.mp4,0\n0.2,bert#1.mp4,anna#1,0\n"
+    )
+    data = ClipData(clips, 32, None, tmp_path / "pairs.csv")
+    assert data.names(ANIMATION) == ["anna#1 > carl#1.mp4", "bert#1.png > anna#1"]
+    (tmp_path / "bad.csv").write_text("source,driving\nanna#1,nobody\n")
+    with pytest.raises(InputError, match="nobody"):
+        ClipData(clips, 32, None, tmp_path / "bad.csv")
+    (tmp_path / "none.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(InputError, match="columns source and driving"):
+        ClipData(clips, 32, None, tmp_path / "none.csv")
+
+
+def test_the_checkpoint_does_what_the_model_does(clips, checkpoint):
+    mover = TorchMover(checkpoint, batch=3)
+    case = ClipData(clips, 64, None).load(RECONSTRUCTION, "anna#1")
+    moved = mover.reconstruct(case.source, case.driving)
+    pictures = torch.from_numpy(case.driving.copy()).permute(0, 3, 1, 2).float() / 255
+    with torch.no_grad():
+        wanted = mover.model(pictures[:1].expand_as(pictures), pictures)
+    image = (wanted.image * 255).round().permute(0, 2, 3, 1).numpy()
+    assert np.abs(image - moved.frames).max() <= 1
+    np.testing.assert_allclose(moved.flow, wanted.flow.numpy(), atol=1e-4)
+    np.testing.assert_allclose(moved.occlusion, wanted.occlusions[-1][:, 0].numpy(), atol=1e-4)
+
+
+def test_relative_motion_from_the_own_pose_is_absolute_motion(clips, checkpoint):
+    mover = TorchMover(checkpoint, batch=2)
+    case = ClipData(clips, 64, None).load(RECONSTRUCTION, "anna#1")
+    relative = mover.animate(case.source, case.driving, "relative").frames
+    assert np.abs(relative.astype(int) - mover.reconstruct(case.source, case.driving).frames).max() <= 1
+    with pytest.raises(OptionError, match="disentanglement"):
+        mover.animate(case.source, case.driving, "disentangled")
+
+
+def test_a_bundle_moves_and_keeps_the_size(clips, bundle):
+    mover = BundleMover(str(bundle))
+    case = ClipData(clips, 96, None).load(RECONSTRUCTION, "carl#1.mp4")
+    moved = mover.reconstruct(case.source, case.driving).frames
+    assert moved.shape == case.driving.shape
+    still = np.abs(case.source.astype(int) - case.driving[-1]).mean()
+    assert np.abs(moved[-1].astype(int) - case.driving[-1]).mean() < 0.5 * still
+
+
+def plan(clips, movers, detector=None, **changes):
+    from training.evaluation.measure import Rulers
+
+    return Plan(movers, ClipData(clips, 64, None, drawn=2), Rulers(detector), **changes)
+
+
+def test_the_bounds_are_bounds(clips, bundle):
+    chosen = plan(clips, [Still(), BundleMover(str(bundle)), Echo()], Corner())
+    store = Store(None)
+    run(chosen, store, progress=False)
+    summary = summarise(chosen, store)
+    still, _, echo = summary.tasks[RECONSTRUCTION]
+    assert (still.values["l1_ratio"], still.values["transfer"]) == (1, 0)
+    assert (echo.values["l1_ratio"], echo.values["transfer"], echo.values["l1"]) == (0, 1, 0)
+    assert echo.values["ssim"] == pytest.approx(1)
+    assert echo.values["flicker"] == 0
+    assert still.values["l1"] > 0.01
+    assert "l1" not in summary.tasks[ANIMATION][0].values  # nobody knows the true result
+    assert "jitter" in summary.tasks[ANIMATION][0].values
+
+
+def test_what_was_measured_is_not_measured_again(clips, tmp_path):
+    detector = Corner()
+    first = plan(clips, [Still()], detector, limit=2, tasks=(RECONSTRUCTION,))
+    run(first, Store(tmp_path), progress=False)
+    calls = detector.calls
+    run(first, Store(tmp_path), progress=False)
+    assert detector.calls == calls
+    path = tmp_path / "results.jsonl"
+    whole = path.read_text()
+    path.write_text(whole[:-20])  # killed while writing
+    store = Store(tmp_path)
+    assert len(store.values) == 1
+    run(first, store, progress=False)
+    assert path.read_text() == whole
+    other = plan(clips, [Still()], detector, limit=2, tasks=(RECONSTRUCTION,), setting="another size")
+    assert not store.has(other.key("still-1", RECONSTRUCTION, "anna#1"), [])
+
+
+def test_damaged_results_are_named(tmp_path):
+    (tmp_path / "results.jsonl").write_text('{"key": {}, "values": {}}\n')
+    with pytest.raises(InputError, match="line 1 is damaged"):
+        Store(tmp_path)
+
+
+def test_features_survive(tmp_path):
+    key = Key("m", RECONSTRUCTION, "absolute", "s", "a/b c")
+    Store(tmp_path).put(key, {"l1": 0.5}, {"fid": np.arange(6.0).reshape(2, 3)})
+    again = Store(tmp_path)
+    assert again.values[key] == {"l1": 0.5}
+    np.testing.assert_array_equal(again.features(key, "fid"), np.arange(6.0).reshape(2, 3))
+    assert again.has(key, ["fid"])
+    assert not again.has(key, ["fd_lite0"])
+
+
+def test_the_best_is_bold_and_bounds_are_not():
+    from training.evaluation.summary import METRICS
+
+    l1 = METRICS[0]
+    rows = [
+        Row(name, 1, {"l1": value}, {})
+        for name, value in (("unmoved source", 0.2), ("a", 0.1), ("b", 0.10004), ("driving itself", 0.0))
+    ]
+    assert best(l1, rows) == {"a", "b"}  # equal as shown
+    assert best(l1, [rows[0], rows[1], rows[3]]) == set()
+
+
+class Links(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.images = []
+        self.open = []
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "img":
+            self.images.append(dict(attrs)["src"])
+        elif tag not in ("meta", "br", "path", "use", "rect"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in ("path", "use", "rect"):
+            assert self.open.pop() == tag
+
+
+def test_the_command_writes_table_json_and_report(clips, checkpoint, bundle, tmp_path, capsys):
+    words = (
+        checkpoint,
+        clips,
+        "--compare",
+        bundle,
+        "--keypoints",
+        "none",
+        "--size",
+        64,
+        "--random-pairs",
+        2,
+        "--quiet",
+    )
+    words += ("--also", "fd-lite0")
+    assert command(*words, "--json", tmp_path / "r.json", "--report", tmp_path / "r") == 0
+    printed = capsys.readouterr().out
+    assert printed.splitlines()[-1] == str(tmp_path / "r" / "report.html")
+    values = json.loads((tmp_path / "r.json").read_text())
+    names = [model["name"] for model in values["models"]]
+    assert names[0] == "unmoved source"
+    assert names[-1] == "driving itself"
+    assert all(model["reconstruction"]["cases"] == 3 for model in values["models"])
+    assert values["models"][-1]["reconstruction"]["metrics"]["fd_lite0"] == pytest.approx(0, abs=1e-6)
+    assert values["models"][1]["steps"] == 7
+    page = Links()
+    page.feed((tmp_path / "r" / "report.html").read_text())
+    assert not page.open
+    assert len(page.images) == 4  # worst and best of both tasks
+    for image in page.images:
+        with Image.open(tmp_path / "r" / image) as gif:
+            assert gif.n_frames >= 4
+            assert gif.width == 4 * gif.height
+    assert all(name in (tmp_path / "r" / "report.md").read_text() for name in names)
+
+
+def test_the_table_says_what_is_not_known(clips):
+    chosen = plan(clips, [Still(), Echo()], tasks=(RECONSTRUCTION,))
+    store = Store(None)
+    run(chosen, store, progress=False)
+    text = markdown(summarise(chosen, store))
+    assert "| driving itself | 0.0000 | 0.000 | " in text
+    assert "(3 cases, absolute)" in text
+
+
+def test_rendered_people_have_truth_and_a_true_target():
+    data = open_data("synth:test:2", 48, 3)
+    case = data.load(RECONSTRUCTION, data.names(RECONSTRUCTION)[0])
+    chosen = Plan([Still()], data, __import__("training.evaluation.measure", fromlist=["Rulers"]).Rulers(), limit=1)
+    store = Store(None)
+    run(chosen, store, progress=False)
+    values = store.values[chosen.key("still-1", RECONSTRUCTION, case.name)]
+    assert {"flow_epe", "surface_points", "occlusion_iou"} <= set(values)
+    assert values["flow_epe"] > 0
+    cross = data.load(ANIMATION, data.names(ANIMATION)[0])
+    assert cross.target is not None
+    np.testing.assert_array_equal(cross.source, cross.target[0])
+    assert np.abs(cross.target.astype(int) - cross.driving).mean() > 2  # another person
+
+
+@pytest.mark.parametrize(
+    ("data", "options", "message"),
+    [
+        ("nowhere", (), "no such folder"),
+        ("synth:test:0", (), "synth:test:N"),
+        ("synth:all:3", (), "synth:test:N"),
+        ("clips", ("--limit", "0"), "--limit is 0"),
+    ],
+)
+def test_bad_input_is_one_sentence(checkpoint, clips, data, options, message):
+    with pytest.raises(BunrakuError, match=message):
+        command(checkpoint, clips if data == "clips" else data, "--quiet", "--keypoints", "none", *options)

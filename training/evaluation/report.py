@@ -1,0 +1,157 @@
+"""The report: one HTML page that needs nothing but the folder it lies in, and the same tables as Markdown."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+from checkpoints.errors import OutputError
+from training.evaluation import plots
+from training.evaluation.cases import RECONSTRUCTION
+from training.evaluation.run import Plan
+from training.evaluation.showcase import Shown, show
+from training.evaluation.summary import METRICS, Row, Summary
+from training.evaluation.table import best, cell, columns, markdown, title
+
+_STYLE = """
+:root { color-scheme: light; font: 15px/1.5 system-ui, sans-serif; color: #222; }
+body { max-width: 1180px; margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.2rem; margin-top: 2.2rem }
+.wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap }
+th:first-child, td:first-child { text-align: left }
+thead th { border-bottom: 2px solid #222; border-top: 2px solid #222 }
+tbody tr:last-child td { border-bottom: 2px solid #222 }
+tr.bound td { color: #666; font-style: italic } td.best { font-weight: 700 }
+.plots { display: flex; flex-wrap: wrap; gap: 1rem } .plots svg { max-width: 100%; height: auto }
+figure { margin: 0 0 1.4rem } figure img { max-width: 100%; display: block } figcaption { color: #444 }
+dt { font-weight: 600; float: left; clear: left; width: 9rem } dd { margin-left: 9.5rem }
+details { margin: 1rem 0 } summary { cursor: pointer } .note { color: #555 }
+"""
+
+
+def write_report(folder: Path, plan: Plan, summary: Summary) -> Path:
+    """Write `report.html`, `report.md` and `cases/*.gif` into `folder`; returns the page's path.
+
+    Raises `OutputError` when the folder cannot be written.
+    """
+    page = folder / "report.html"
+    try:
+        shown = show(folder, plan, summary)
+        page.write_text(_page(summary, shown), encoding="utf-8")
+        (folder / "report.md").write_text(_markdown(summary, shown), encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{folder}: the report cannot be written ({error.strerror or error}); make room") from error
+    return page
+
+
+def _page(summary: Summary, shown: list[Shown]) -> str:
+    parts = [
+        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Evaluation</title>",
+        f"<meta name='viewport' content='width=device-width'><style>{_STYLE}</style></head><body>",
+        f"<h1>Evaluation on {escape(summary.data)}</h1>",
+        f"<p class='note'>{escape(summary.setting)}"
+        + (f"; measured by {escape(', '.join(summary.rulers))}" if summary.rulers else "")
+        + ". Bounds in italics: the unmoved source, and the driving frames themselves. Means over cases.</p>",
+        _models(summary),
+    ]
+    for task, rows in summary.tasks.items():
+        parts += [f"<h2>{escape(title(summary, task))}</h2>", _table(rows), _plots(rows)]
+        parts += [_figure(item) for item in shown if item.task == task]
+        parts.append(_cases(rows))
+    parts += [_glossary(summary), "</body></html>"]
+    return "\n".join(parts)
+
+
+def _models(summary: Summary) -> str:
+    lines = []
+    for model, facts in summary.facts.items():
+        known = [
+            f"{key} {value:,}" if isinstance(value, int) else f"{key} {value}" for key, value in facts.items() if value
+        ]
+        if "bound" not in facts:
+            lines.append(f"<li><b>{escape(model)}</b>: {escape(', '.join(known))}</li>")
+    return f"<ul>{''.join(lines)}</ul>"
+
+
+def _table(rows: list[Row]) -> str:
+    shown = columns(rows)
+    winners = {metric.name: best(metric, rows) for metric in shown}
+    heads = "".join(
+        f"<th title='{escape(metric.meaning)}'>{escape(metric.label)} {'↑' if metric.up else '↓'}</th>"
+        for metric in shown
+    )
+    bounds = {rows[0].model, rows[-1].model}
+    body = []
+    for row in rows:
+        cells = "".join(
+            f"<td{' class=best' if row.model in winners[metric.name] else ''}>{cell(metric, row)}</td>"
+            for metric in shown
+        )
+        kind = " class='bound'" if row.model in bounds else ""
+        body.append(f"<tr{kind}><td>{escape(row.model)}</td>{cells}</tr>")
+    head = f"<thead><tr><th>Method</th>{heads}</tr></thead>"
+    return f"<div class='wide'><table>{head}<tbody>{''.join(body)}</tbody></table></div>"
+
+
+def _plots(rows: list[Row]) -> str:
+    by_name = {metric.name: metric for metric in METRICS}
+    drawn = [plots.trade_off(rows), *(plots.spread(by_name[name], rows) for name in ("l1", "akd"))]
+    if not any(drawn[1:]):
+        drawn.append(plots.spread(by_name["jitter"], rows))
+    return f"<div class='plots'>{''.join(f'<div>{svg}</div>' for svg in drawn if svg)}</div>"
+
+
+def _figure(item: Shown) -> str:
+    caption = f"<b>{item.rank}</b>: {escape(item.case)} ({escape(item.value)}). {escape(' | '.join(item.panels))}"
+    alt = f"{item.rank} case: {', '.join(item.panels)} side by side"
+    return (
+        f"<figure><figcaption>{caption}</figcaption><img src='{item.file}' alt='{escape(alt)}' loading='lazy'></figure>"
+    )
+
+
+def _cases(rows: list[Row]) -> str:
+    """Every case's values, folded away."""
+    blocks = []
+    for row in rows:
+        shown = [metric for metric in columns(rows) if any(metric.name in values for values in row.by_case.values())]
+        heads = "".join(f"<th>{escape(metric.label)}</th>" for metric in shown)
+        body = "".join(
+            f"<tr><td>{escape(name)}</td>"
+            + "".join(f"<td>{values[m.name]:.{m.digits}f}</td>" if m.name in values else "<td>N/A</td>" for m in shown)
+            + "</tr>"
+            for name, values in row.by_case.items()
+        )
+        table = f"<table><thead><tr><th>Case</th>{heads}</tr></thead><tbody>{body}</tbody></table>"
+        blocks.append(
+            f"<details><summary>All cases: {escape(row.model)}</summary><div class='wide'>{table}</div></details>"
+        )
+    return "".join(blocks)
+
+
+def _glossary(summary: Summary) -> str:
+    used = {metric.name for rows in summary.tasks.values() for metric in columns(rows)}
+    entries = "".join(
+        f"<dt>{escape(metric.label)} {'↑' if metric.up else '↓'}</dt><dd>{escape(metric.meaning)}</dd>"
+        for metric in METRICS
+        if metric.name in used
+    )
+    return f"<h2>What the columns mean</h2><dl>{entries}</dl>"
+
+
+def _markdown(summary: Summary, shown: list[Shown]) -> str:
+    lines = [f"# Evaluation on {summary.data}", "", *markdown(summary).splitlines()[2:]]
+    for task in summary.tasks:
+        what = "against the true frames" if task == RECONSTRUCTION else "moved by others"
+        lines += [f"**{task.capitalize()}, {what}**", ""]
+        for item in (item for item in shown if item.task == task):
+            lines += [
+                f"{item.rank}: {item.case} ({item.value}): {' | '.join(item.panels)}",
+                "",
+                f"![]({item.file})",
+                "",
+            ]
+    lines += ["| column | meaning |", "|---|---|"]
+    used = {metric.name for rows in summary.tasks.values() for metric in columns(rows)}
+    lines += [f"| {metric.label} | {metric.meaning} |" for metric in METRICS if metric.name in used]
+    return "\n".join(lines) + "\n"
