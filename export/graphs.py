@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from export.wrappers import DisentangleGraph, Example, MotionGraph, RenderGraph, SourceGraph
+from export.wrappers import DisentangleGraph, Example, MotionGraph, RenderGraph, SourceGraph, pack, unpack
 from training.models.base import MotionModel
 
 DEFAULT_OPSET = 20
@@ -81,20 +81,15 @@ def _both(example: Example, names: tuple[str, ...]) -> dict[str, Tensor]:
     return source | {f"driving_{name}": example.driving[name] for name in names}
 
 
-def _dynamic(model: MotionModel, names: Iterable[str]) -> dict[str, str]:
-    """The dynamic dimension of every input of `names` that has one."""
-    found = {name: "batch" for name in names if name.startswith("driving_")}
-    if model.views == "many":
-        found |= {name: "views" for name in names if not name.startswith("driving_")}
-    return found
-
-
 def _render(model: MotionModel, example: Example, opset: int) -> ir.Model:
     names = tuple(example.driving)
     inputs = {f"feature_{index}": feature for index, feature in enumerate(example.features)}
     inputs |= _both(example, names)
+    dynamic = {name: "batch" for name in inputs if name.startswith("driving_")}
+    if model.views == "many":
+        dynamic |= {name: "views" for name in inputs if name not in dynamic}
     module = RenderGraph(model, len(example.features), names)
-    return trace(module, inputs, ["image", "flow", "occlusion"], _dynamic(model, inputs), opset)
+    return trace(module, inputs, ["image", "flow", "occlusion"], dynamic, opset)
 
 
 def _source(model: MotionModel, example: Example, render: ir.Model, opset: int) -> ir.Model:
@@ -102,22 +97,27 @@ def _source(model: MotionModel, example: Example, render: ir.Model, opset: int) 
     wanted = {value.name for value in render.graph.inputs}
     names = tuple(name for name in example.source if name != "covariances" or "source_covariances" in wanted)
     features = [f"feature_{index}" for index in range(len(example.features))]
-    size, views = example.resolution, len(example.source["points"])
-    inputs = {"image": torch.zeros(views, size, size, 3, dtype=torch.uint8)}
-    outputs = [*names, *features]
-    graph = trace(SourceGraph(model, names), inputs, outputs, _dynamic(model, inputs), opset)
+    size = example.resolution
+    image = torch.zeros(len(example.features[0]), size, size, 3, dtype=torch.uint8)
+    dynamic = {"image": "views"} if model.views == "many" else {}
+    graph = trace(SourceGraph(model, names), {"image": image}, [*names, *features], dynamic, opset)
     for value in [v for v in graph.graph.outputs if v.name in features and v.name not in wanted]:
         graph.graph.outputs.remove(value)
     return graph
 
 
 def _disentangle(model: MotionModel, example: Example, opset: int) -> ir.Model:
-    """Takes one view of the source: the driving modes are its own."""
+    """Takes points and jacobians; what it gives depends on the family."""
     names = tuple(name for name in example.driving if name != "covariances")
-    inputs = {f"source_{name}": example.source[name][:1] for name in names}
-    inputs |= {f"driving_{name}": example.driving[name] for name in names}
+    # Of several views it is the first, the source itself, whose shape is kept.
+    source = {name: example.source[name][:1] for name in names}
+    driving = {name: example.driving[name] for name in names}
+    with torch.no_grad():
+        outputs = list(pack(model.disentangle(unpack(source), unpack(driving))))
+    inputs = {f"source_{name}": value for name, value in source.items()}
+    inputs |= {f"driving_{name}": value for name, value in driving.items()}
     dynamic = {f"driving_{name}": "batch" for name in names}
-    return trace(DisentangleGraph(model, names), inputs, list(names), dynamic, opset)
+    return trace(DisentangleGraph(model, names), inputs, outputs, dynamic, opset)
 
 
 def export_graphs(model: MotionModel, example: Example, opset: int = DEFAULT_OPSET) -> dict[str, ir.Model]:
@@ -126,11 +126,11 @@ def export_graphs(model: MotionModel, example: Example, opset: int = DEFAULT_OPS
     Keys: `source`, `motion`, `render`, and `disentangle` where the model has such a network.
     """
     size = example.resolution
-    frames = {"frame": torch.zeros(2, size, size, 3, dtype=torch.uint8)}
+    frames = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     render = _render(model, example, opset)
     graphs = {
         "source": _source(model, example, render, opset),
-        "motion": trace(MotionGraph(model), frames, list(example.driving), {"frame": "batch"}, opset),
+        "motion": trace(MotionGraph(model), {"frame": frames}, list(example.driving), {"frame": "batch"}, opset),
         "render": render,
     }
     if model.has_disentangle:

@@ -108,11 +108,6 @@ def _prefixed(prefix: str, values: Arrays) -> Arrays:
     return {f"{prefix}_{name}": value for name, value in values.items()}
 
 
-def _first(values: Arrays) -> Arrays:
-    """Of the first view or frame, still with that axis."""
-    return {name: value[:1] for name, value in values.items()}
-
-
 def graph_pictures(graphs: Mapping[str, bytes], source: Bytes, driving: Bytes) -> dict[str, Bytes]:
     """Rendered pictures (T, H, W, 3) of every mode from the serialised graphs.
 
@@ -140,14 +135,11 @@ def graph_pictures(graphs: Mapping[str, bytes], source: Bytes, driving: Bytes) -
 def torch_pictures(model: MotionModel, source: Bytes, driving: Bytes) -> dict[str, Bytes]:
     """The same from the PyTorch model, one driving frame at a time."""
     image = to_float(torch.from_numpy(source))
-    itself = model.detect(image[:1])
-    if model.views == "many":
-        image = image[None]
     origin = model.detect(image)
     features = model.encode(image)
     found = [model.detect(to_float(torch.from_numpy(frame[None]))) for frame in driving]
     arrays = [{name: value.numpy() for name, value in pack(motion).items()} for motion in found]
-    at_rest = {name: value.numpy() for name, value in pack(itself).items()}
+    at_rest = {name: value.numpy() for name, value in pack(origin).items()}
     moved = [relative(at_rest, values, arrays[0]) for values in arrays]
     modes = {
         "absolute": found,

@@ -69,33 +69,23 @@ def example(model: MotionModel, resolution: int) -> Example:
     picture = torch.stack([ramp[None, :].expand(resolution, -1), ramp[:, None].expand(-1, resolution)])
     source = torch.cat([picture, picture.mean(0, keepdim=True)])[None]
     driving = torch.cat([source.flip(2), source.flip(3)])
-    graph = SourceGraph(model)
-    found, features = graph.encode(torch.cat([source, source.flip(1)]) if graph.many else source)
-    return Example(resolution, features, found, pack(model.detect(driving)))
+    if model.views == "many":
+        # As many as nothing else: a number of views that is some other size would be traced as that.
+        source = torch.cat([source, driving])
+    return Example(resolution, model.encode(source), pack(model.detect(source)), pack(model.detect(driving)))
 
 
 class SourceGraph(nn.Module):
-    """`image` -> parameters and features of the source.
+    """`image` -> parameters and features of the source, or of each of its views."""
 
-    Graphs have one axis of views, (V, ...), where models that fuse many take a batch of such: (1, V, ...).
-    """
-
-    def __init__(self, model: MotionModel, parameters: tuple[str, ...] = PARAMETERS) -> None:
+    def __init__(self, model: MotionModel, parameters: tuple[str, ...]) -> None:
         super().__init__()
         self.model, self.parameters_given = model, parameters
-        self.many = model.views == "many"
-
-    def encode(self, picture: Tensor) -> tuple[dict[str, Tensor], tuple[Tensor, ...]]:
-        """Parameters and features, each (V, ...), of float pictures (V, 3, H, W)."""
-        given = picture[None] if self.many else picture
-        found, features = pack(self.model.detect(given)), self.model.encode(given)
-        if not self.many:
-            return found, features
-        return {name: value[0] for name, value in found.items()}, tuple(feature[0] for feature in features)
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        found, features = self.encode(to_float(image))
-        return (*(found[name] for name in self.parameters_given), *features)
+        picture = to_float(image)
+        found = pack(self.model.detect(picture))
+        return (*(found[name] for name in self.parameters_given), *self.model.encode(picture))
 
 
 class MotionGraph(nn.Module):

@@ -79,7 +79,8 @@ class Toy(MotionModel):
         points = torch.tanh(self.avd_network(driving.points) + source.points)
         if driving.jacobians is None or source.jacobians is None:
             return Motion(points)
-        return Motion(points, source.jacobians @ driving.jacobians)
+        jacobians = source.jacobians @ driving.jacobians
+        return Motion(points, jacobians, jacobians @ jacobians.mT if self.config.covariances else None)
 
 
 @pytest.fixture(scope="session")

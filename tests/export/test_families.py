@@ -68,6 +68,17 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "fomm": ("fomm", FIRST_ORDER),
     "mraa": ("mraa", FIRST_ORDER),
     "dam": ("dam", FIRST_ORDER),
+    "dime": (
+        "dime",
+        FIRST_ORDER
+        | {
+            "disentangle": False,
+            "self_flow_block_expansion": 4,
+            "self_flow_max_features": 8,
+            "self_flow_num_blocks": 2,
+            "confidence_kernel": 3,
+        },
+    ),
 }
 
 
@@ -120,7 +131,9 @@ def test_contract(case: str) -> None:
         if f"source_{name}" in wanted:
             assert name in outputs
     assert wanted["driving_points"] == ["batch", count, 2]
-    assert wanted["source_points"] == [1, count, 2]
+    views = 1 if model(case).views == "one" else "views"
+    assert wanted["source_points"] == [views, count, 2]
+    assert inputs(found["source"])["image"] == [views, SIZE, SIZE, 3]
     assert [value.name for value in found["render"].graph.output] == ["image", "flow", "occlusion"]
     assert ("disentangle" in found) == model(case).has_disentangle
 
@@ -130,12 +143,13 @@ def test_parity_in_every_mode(case: str, pictures) -> None:
     data = {name: proto.SerializeToString() for name, proto in graphs(case).items()}
     parity = measure(model(case), data, pictures(SIZE, 6))
     assert parity.frames == 5
+    assert len(parity.views) == (1 if model(case).views == "one" else 3)
     assert parity.max_abs_difference <= 1
     assert parity.mean_abs_difference < 0.01
     assert ("disentangled" in parity.modes) == ("disentangle" in data)
 
 
-@pytest.mark.parametrize("case", ["tpsmm", "mraa"])
+@pytest.mark.parametrize("case", ["tpsmm", "mraa", "dime"])
 def test_render_does_not_depend_on_how_frames_are_batched(case: str) -> None:
     session = onnxruntime.InferenceSession(
         graphs(case)["render"].SerializeToString(), providers=["CPUExecutionProvider"]
@@ -143,7 +157,7 @@ def test_render_does_not_depend_on_how_frames_are_batched(case: str) -> None:
     random = np.random.default_rng(0)
     feeds: dict[str, np.ndarray] = {}
     for name, shape in inputs(graphs(case)["render"]).items():
-        sizes = [5 if size == "batch" else size for size in shape]
+        sizes = [{"batch": 5, "views": 3}.get(size, size) for size in shape]  # type: ignore[arg-type]
         feeds[name] = random.uniform(-0.5, 0.5, sizes).astype(np.float32)
         if name.endswith(("jacobians", "covariances")):
             feeds[name] = 0.2 * feeds[name] @ feeds[name].swapaxes(-1, -2) + np.eye(2, dtype=np.float32)

@@ -85,7 +85,7 @@ def test_names_types_and_shapes_of_a_family_that_has_everything(graphs) -> None:
         "driving_points": points,
         "driving_jacobians": matrices,
     }
-    assert outputs == {"points": points, "jacobians": matrices}
+    assert outputs == {"points": points, "jacobians": matrices, "covariances": matrices}
 
 
 def test_what_a_family_lacks_is_absent(graphs) -> None:
