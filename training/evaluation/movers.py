@@ -174,14 +174,22 @@ class BundleMover:
         return self._run(source, driving, mode)
 
     def _run(self, source: Clip, driving: Clip, mode: str) -> Moved:
-        from runtime.engine import Animator
+        from runtime import motion as modes
 
+        # Without an `Animator`, which cuts pictures to the face: all models must be given the same squares.
+        self.engine.check_mode(mode)
         size = self.engine.resolution
-        animator = Animator(self.engine, mode=mode)  # type: ignore[arg-type]
-        animator.set_source(_resized(source[None], size)[0])
+        still = self.engine.encode(_resized(source[None], size))
+        reference: modes.Motion | None = None
         results = []
         for start in range(0, len(driving), self.batch):
-            results.append(animator.frames(_resized(driving[start : start + self.batch], size)))
+            motion = self.engine.detect(_resized(driving[start : start + self.batch], size))
+            reference = reference or motion[:1]
+            if mode == "relative":
+                motion = modes.relative(still.motion, motion, reference)
+            elif mode == "disentangled":
+                motion = self.engine.disentangle(still.motion, motion)
+            results.append(self.engine.render(still, motion))
         return Moved(_resized(np.concatenate(results), source.shape[0]))
 
 

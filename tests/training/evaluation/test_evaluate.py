@@ -16,11 +16,11 @@ from checkpoints.errors import BunrakuError, InputError, OptionError
 from training.checkpoint import save_model
 from training.commands import evaluate
 from training.evaluation.cases import ANIMATION, RECONSTRUCTION, ClipData, open_data
-from training.evaluation.measure import Tracks
+from training.evaluation.measure import Rulers, Tracks
 from training.evaluation.movers import BundleMover, Echo, Still, TorchMover
 from training.evaluation.run import Plan, run
 from training.evaluation.store import Key, Store
-from training.evaluation.summary import Row, summarise
+from training.evaluation.summary import METRICS, Row, summarise
 from training.evaluation.table import best, markdown
 from training.models.registry import build
 
@@ -136,8 +136,6 @@ def test_a_bundle_moves_and_keeps_the_size(clips, bundle):
 
 
 def plan(clips, movers, detector=None, **changes):
-    from training.evaluation.measure import Rulers
-
     return Plan(movers, ClipData(clips, 64, None, drawn=2), Rulers(detector), **changes)
 
 
@@ -191,13 +189,9 @@ def test_features_survive(tmp_path):
 
 
 def test_the_best_is_bold_and_bounds_are_not():
-    from training.evaluation.summary import METRICS
-
     l1 = METRICS[0]
-    rows = [
-        Row(name, 1, {"l1": value}, {})
-        for name, value in (("unmoved source", 0.2), ("a", 0.1), ("b", 0.10004), ("driving itself", 0.0))
-    ]
+    values = {"unmoved source": 0.2, "a": 0.1, "b": 0.10004, "driving itself": 0.0}
+    rows = [Row(name, 1, {"l1": value}, {}) for name, value in values.items()]
     assert best(l1, rows) == {"a", "b"}  # equal as shown
     assert best(l1, [rows[0], rows[1], rows[3]]) == set()
 
@@ -267,7 +261,7 @@ def test_the_table_says_what_is_not_known(clips):
 def test_rendered_people_have_truth_and_a_true_target():
     data = open_data("synth:test:2", 48, 3)
     case = data.load(RECONSTRUCTION, data.names(RECONSTRUCTION)[0])
-    chosen = Plan([Still()], data, __import__("training.evaluation.measure", fromlist=["Rulers"]).Rulers(), limit=1)
+    chosen = Plan([Still()], data, Rulers(), limit=1)
     store = Store(None)
     run(chosen, store, progress=False)
     values = store.values[chosen.key("still-1", RECONSTRUCTION, case.name)]

@@ -91,7 +91,7 @@ def test_vgg16_has_the_indices_and_stages_of_torchvision():
     maps = vgg16(state)(torch.rand(1, 3, 32, 32))
     assert [tuple(m.shape[1:]) for m in maps] == [(64, 32, 32), (128, 16, 16), (256, 8, 8), (512, 4, 4), (512, 2, 2)]
     del state["features.28.bias"]
-    with pytest.raises(ModelError, match="features.28.bias"):
+    with pytest.raises(ModelError, match=r"features\.28\.bias"):
         vgg16(state)
 
 
