@@ -11,6 +11,8 @@ from training.evaluation.movers import Echo, Still
 from training.evaluation.summary import Metric, Row
 
 _BOUNDS = (Still().name, Echo().name)
+_MARKS = {Still().name: "s", Echo().name: "*"}
+_LINES = {Still().name: "--", Echo().name: ":"}
 _INK, _GRID = "#333333", "#dddddd"
 COLOURS = ("#0b6fb8", "#c4501b", "#2c8a4b", "#7b4fa3", "#a8860b", "#b03060")
 """Of the models, in order; told apart by people who see no red or green, and dark enough on white."""
@@ -38,13 +40,17 @@ def trade_off(rows: list[Row]) -> str | None:
     palette = colours(rows)
     for row in shown:
         y = row.values["csim"] if identity else row.values["l1"]
-        axes.scatter(row.values["transfer"], y, s=60, color=palette[row.model], zorder=3)
-        axes.annotate(row.model, (row.values["transfer"], y), (7, 5), textcoords="offset points", fontsize=9)
+        marker = _MARKS.get(row.model, "o")
+        axes.scatter(
+            row.values["transfer"], y, s=60, marker=marker, color=palette[row.model], zorder=3, label=row.model
+        )
     axes.set_xlabel("motion transfer score (1 = all of it)")
     axes.set_ylabel("CSIM (identity kept)" if identity else "L1 (downwards is better: axis reversed)")
     if not identity:
         axes.invert_yaxis()
-    axes.margins(0.25)
+    axes.margins(0.15)
+    # A legend, not labels at the points: models that do the same lie on one another.
+    figure.legend(loc="outside upper left", frameon=False, fontsize=8, ncols=2)
     return _svg(figure)
 
 
@@ -60,7 +66,7 @@ def spread(metric: Metric, rows: list[Row]) -> str | None:
     palette = colours(rows)
     for row, values in shown:
         share = np.linspace(0, 100, len(values)) if len(values) > 1 else np.array([50.0])
-        style = "--" if row.model in _BOUNDS else "-"
+        style = _LINES.get(row.model, "-")
         axes.plot(
             share, values, style, marker="." if len(values) < 40 else "", color=palette[row.model], label=row.model
         )

@@ -15,10 +15,11 @@ from training.evaluation.table import best, cell, columns, markdown, title
 
 _STYLE = """
 :root { color-scheme: light; font: 15px/1.5 system-ui, sans-serif; color: #222; }
-body { max-width: 1180px; margin: 2rem auto; padding: 0 1rem; }
+body { max-width: 1240px; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.2rem; margin-top: 2.2rem }
 .wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums }
-th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap }
+th, td { padding: .3rem .45rem; text-align: right; font-size: .87rem; vertical-align: bottom }
+td { white-space: nowrap } thead th { line-height: 1.15 }
 th:first-child, td:first-child { text-align: left }
 thead th { border-bottom: 2px solid #222; border-top: 2px solid #222 }
 tbody tr:last-child td { border-bottom: 2px solid #222 }
@@ -78,8 +79,7 @@ def _table(rows: list[Row]) -> str:
     shown = columns(rows)
     winners = {metric.name: best(metric, rows) for metric in shown}
     heads = "".join(
-        f"<th title='{escape(metric.meaning)}'>{escape(metric.label)} {'↑' if metric.up else '↓'}</th>"
-        for metric in shown
+        f"<th title='{escape(metric.meaning)}'>{escape(metric.label)} {metric.arrow}</th>" for metric in shown
     )
     bounds = {rows[0].model, rows[-1].model}
     body = []
@@ -132,7 +132,7 @@ def _cases(rows: list[Row]) -> str:
 def _glossary(summary: Summary) -> str:
     used = {metric.name for rows in summary.tasks.values() for metric in columns(rows)}
     entries = "".join(
-        f"<dt>{escape(metric.label)} {'↑' if metric.up else '↓'}</dt><dd>{escape(metric.meaning)}</dd>"
+        f"<dt>{escape(metric.label)} {metric.arrow}</dt><dd>{escape(metric.meaning)}</dd>"
         for metric in METRICS
         if metric.name in used
     )

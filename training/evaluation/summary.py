@@ -20,10 +20,15 @@ class Metric:
 
     name: str
     label: str
-    up: bool
-    """Whether more is better."""
+    up: bool | None
+    """Whether more is better; None where neither is: what does not move has no jitter."""
     digits: int
     meaning: str
+
+    @property
+    def arrow(self) -> str:
+        """As the papers mark their columns."""
+        return {True: "↑", False: "↓", None: "·"}[self.up]
 
 
 METRICS = (
@@ -41,7 +46,13 @@ METRICS = (
     Metric("aed", "AED", False, 3, "distance of identity embeddings"),
     Metric("csim", "CSIM", True, 3, "cosine similarity of identity embeddings"),
     Metric("flicker", "flicker", False, 4, "change of the error from frame to frame, values in [0, 1]"),
-    Metric("jitter", "jitter", False, 2, "keypoints' mean acceleration, pixels a frame squared"),
+    Metric(
+        "jitter",
+        "jitter",
+        None,
+        2,
+        "keypoints' mean acceleration, pixels a frame squared; as the driving itself is best",
+    ),
     Metric("flow_epe", "flow error", False, 2, "end-point error where visible, pixels"),
     Metric("occlusion_iou", "occlusion IoU", True, 3, "of what is hidden in the source"),
     Metric("surface_points", "surface points", False, 2, "where the flow sends true surface points, pixels"),

@@ -20,11 +20,12 @@ def cell(metric: Metric, row: Row) -> str:
 
 
 def best(metric: Metric, rows: list[Row]) -> set[str]:
-    """The models (not the bounds) whose shown value is the best of the column; empty when there is only one."""
+    """The models (not the bounds) whose shown value is the best of the column; empty when there is only one, or when
+    the metric has no better side."""
     bounds = {Still().name, Echo().name}
     known = {row.model: float(cell(metric, row)) for row in rows if metric.name in row.values}
     known = {model: value for model, value in known.items() if model not in bounds}
-    if len(known) < 2:
+    if len(known) < 2 or metric.up is None:
         return set()
     top = max(known.values()) if metric.up else min(known.values())
     return {model for model, value in known.items() if value == top}
@@ -42,7 +43,7 @@ def markdown(summary: Summary) -> str:
     lines = [f"{summary.data}: {summary.setting}", ""]
     for task, rows in summary.tasks.items():
         shown = columns(rows)
-        heads = [f"{metric.label} ({'↑' if metric.up else '↓'})" for metric in shown]
+        heads = [f"{metric.label} ({metric.arrow})" for metric in shown]
         lines += [f"**{title(summary, task)}**", "", _line(["Method", *heads]), "|" + "---|" * (len(shown) + 1)]
         winners = {metric.name: best(metric, rows) for metric in shown}
         for row in rows:

@@ -194,6 +194,9 @@ def test_the_best_is_bold_and_bounds_are_not():
     rows = [Row(name, 1, {"l1": value}, {}) for name, value in values.items()]
     assert best(l1, rows) == {"a", "b"}  # equal as shown
     assert best(l1, [rows[0], rows[1], rows[3]]) == set()
+    jitter = next(metric for metric in METRICS if metric.name == "jitter")
+    frozen = [Row(name, 1, {"jitter": value}, {}) for name, value in (("a", 0.0), ("b", 1.0))]
+    assert best(jitter, frozen) == set()
 
 
 class Links(HTMLParser):
