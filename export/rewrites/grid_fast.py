@@ -30,7 +30,9 @@ def _rewrite_site(node: ir.Node, height: int, width: int, aligned: bool, border:
     if border:
         low = new.op("Max", [grid, new.constant(-edge, "low")])
         grid = new.op("Min", [low, new.constant(edge, "high")])
-    sampled = new.op("GridSample", [image, grid], align_corners=0, mode="linear", padding_mode="zeros")
+    # The mode keeps its word: opsets before 20 say "bilinear" where later ones say "linear".
+    mode = text(node, "mode", "linear")
+    sampled = new.op("GridSample", [image, grid], align_corners=0, mode=mode, padding_mode="zeros")
     new.replace(node.outputs[0], sampled)
 
 
