@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.errors import InputError, OptionError
-from training.data.clips import ClipFile, read_frame, scan
+from training.data.clips import PICTURES, ClipFile, read_frame, scan
 
 Clip = NDArray[np.uint8]
 RECONSTRUCTION, ANIMATION = "reconstruction", "animation"
@@ -63,7 +63,10 @@ class Data(Protocol):
 
 
 class ClipData:
-    """Clips below a folder, in any layout of `training.data.clips`; pairs from a file, or drawn at random."""
+    """Clips below a folder, in any layout of `training.data.clips`; pairs from a file, or drawn at random.
+
+    Single pictures beside the clips can be sources of pairs.
+    """
 
     def __init__(self, folder: Path, size: int, frames: int | None, pairs: Path | None = None, drawn: int = 0) -> None:
         """`frames`: at most so many of each clip. `pairs`: a CSV file with columns source and driving (FOMM's lists
@@ -76,7 +79,7 @@ class ClipData:
             reason = f"; first problem: {problems[0]}" if problems else ""
             raise InputError(f"{folder}: no usable clip was found{reason}; give a folder of videos or frames")
         self.clips = {clip.path.relative_to(folder).as_posix(): clip for clip in clips}
-        self.problems = problems
+        self.stills = self._find_stills()
         self.pairs = self._read_pairs(pairs) if pairs else self._draw_pairs(drawn)
 
     def names(self, task: str) -> list[str]:
@@ -89,8 +92,24 @@ class ClipData:
             clip = read_clip(self.clips[name], self.size, self.frames)
             return Case(name, clip[0], clip, clip)
         source, driving = self.pairs[name]
-        first = read_frame(self.clips[source], 0, self.size).permute(1, 2, 0).numpy()
+        first = self._first_frame(source)
         return Case(name, first, read_clip(self.clips[driving], self.size, self.frames), None)
+
+    def _find_stills(self) -> dict[str, Path]:
+        used = {clip.path for clip in self.clips.values()}
+        pictures = (path for path in sorted(self.folder.rglob("*")) if path.suffix.lower() in PICTURES)
+        return {
+            path.relative_to(self.folder).as_posix(): path
+            for path in pictures
+            if path not in used and path.parent not in used
+        }
+
+    def _first_frame(self, name: str) -> Clip:
+        if name in self.clips:
+            return read_frame(self.clips[name], 0, self.size).permute(1, 2, 0).numpy()
+        from runtime.picture import read_square
+
+        return read_square(self.stills[name], self.size)
 
     def _read_pairs(self, path: Path) -> dict[str, tuple[str, str]]:
         if not path.is_file():
@@ -99,26 +118,34 @@ class ClipData:
             rows = list(csv.DictReader(file))
         if not rows or not {"source", "driving"} <= set(rows[0]):
             raise InputError(f"{path}: has no columns source and driving; name them in the first line")
-        pairs = [(self._find(row["source"], path), self._find(row["driving"], path)) for row in rows]
+        sources = [*self.clips, *self.stills]
+        pairs = [
+            (self._find(row["source"], sources, path), self._find(row["driving"], [*self.clips], path)) for row in rows
+        ]
         return {f"{source} > {driving}": (source, driving) for source, driving in pairs}
 
-    def _find(self, name: str, path: Path) -> str:
-        matches = [key for key in self.clips if key == name or Path(key).stem == Path(name).stem]
+    def _find(self, name: str, known: list[str], path: Path) -> str:
+        matches = [key for key in known if key == name or Path(key).stem == Path(name).stem]
         if not matches:
             raise InputError(f"{path}: there is no clip {name!r} below {self.folder}; correct the list")
         return name if name in matches else matches[0]
 
     def _draw_pairs(self, count: int) -> dict[str, tuple[str, str]]:
-        rng = np.random.default_rng(0)
-        names = list(self.clips)
-        candidates = [
-            (a, b) for a in names for b in names if self.clips[a].identity != self.clips[b].identity
-        ] if len(names) <= 500 else [
-            (names[i], names[j]) for i, j in rng.integers(len(names), size=(4 * count, 2))
-            if self.clips[names[i]].identity != self.clips[names[j]].identity
-        ]  # fmt: skip
-        order = rng.permutation(len(candidates))[:count]
-        return {f"{candidates[i][0]} > {candidates[i][1]}": candidates[i] for i in order}
+        """`count` pairs of a source and a clip of another identity, or all there are; the same every time."""
+        sources, clips = [*self.clips, *self.stills], list(self.clips)
+        drawn: dict[str, tuple[str, str]] = {}
+        for number in np.random.default_rng(0).permutation(len(sources) * len(clips)):
+            source, driving = sources[number // len(clips)], clips[number % len(clips)]
+            if _identity(source) != _identity(driving):
+                drawn[f"{source} > {driving}"] = (source, driving)
+            if len(drawn) == count:
+                break
+        return drawn
+
+
+def _identity(name: str) -> str:
+    """Who is shown, by the convention of `ClipFile.identity`."""
+    return Path(name).stem.split("#")[0]
 
 
 def open_data(name: str, size: int, frames: int | None, pairs: Path | None = None, drawn: int = 0) -> Data:

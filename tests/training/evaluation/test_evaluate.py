@@ -104,6 +104,18 @@ def test_a_list_of_pairs_as_published(clips, tmp_path):
         ClipData(clips, 32, None, tmp_path / "none.csv")
 
 
+def test_a_picture_beside_the_clips_is_a_source(tmp_path):
+    moving(tmp_path / "carl.mp4", 4)
+    picture = np.random.default_rng(0).integers(0, 256, (80, 64, 3), np.uint8)
+    Image.fromarray(picture).save(tmp_path / "photo.png")
+    data = ClipData(tmp_path, 64, None, drawn=9)
+    assert data.names(RECONSTRUCTION) == ["carl.mp4"]
+    assert data.names(ANIMATION) == ["photo.png > carl.mp4"]
+    case = data.load(ANIMATION, "photo.png > carl.mp4")
+    np.testing.assert_array_equal(case.source, picture[8:72])
+    assert len(case.driving) == 4
+
+
 def test_the_checkpoint_does_what_the_model_does(clips, checkpoint):
     mover = TorchMover(checkpoint, batch=3)
     case = ClipData(clips, 64, None).load(RECONSTRUCTION, "anna#1")
