@@ -58,7 +58,9 @@ def test_flow_moves_named_points_to_their_places(pairs):
     at = driving.points[:, :, None]
     found = grid_sample(flow.permute(0, 3, 1, 2), at, align_corners=True)[..., 0].transpose(1, 2)
     clear = grid_sample(visible.float()[:, None], at, align_corners=True)[:, 0, :, 0] > 0.99
-    bare = torch.tensor([not n.startswith(("skull", "neck", "forehead")) for n in POINT_NAMES])  # hair and clothes lie over
+    bare = torch.tensor(
+        [not n.startswith(("skull", "neck", "forehead")) for n in POINT_NAMES]
+    )  # hair and clothes lie over
     use = clear & source.points_visible & driving.points_visible & bare
     distance = (found - source.points).norm(dim=-1)[use]
     assert use.sum() > 60

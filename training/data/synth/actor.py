@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .bake import SKULL_CENTRE
 from .hair import azimuths, hair_points, hair_skin_weights
-from .head import EYE_LEFT, EYE_RIGHT, HAIR, HAIR_COLUMNS, HAIR_ROWS, LASHES, SCALP_ROWS, SKIN, TEETH, TONGUE, HeadAsset
+from .head import EYE_LEFT, EYE_RIGHT, HAIR, HAIR_COLUMNS, HAIR_ROWS, LASHES, SKIN, TEETH, TONGUE, HeadAsset
 from .identity import Identity
 from .raster import vertex_normals
 from .scene import Scene
@@ -31,8 +31,7 @@ class Actor:
     shown: Tensor
     """(V,) 1, or 0 for the hair of those who have none."""
     paint: Tensor
-    """(V, 5): albedo (linear); on skin how much hair and how much beard is painted on it; on hair how near it is to
-    a hairline where it thins out."""
+    """(V, 5): albedo (linear), how much hair is painted on the skin, how much beard."""
     identity: Identity
     scene: Scene
 
@@ -107,7 +106,7 @@ def _paint(asset: HeadAsset, who: Identity) -> Tensor:
     albedo = torch.where((inside > 0.3)[:, None], gums, albedo)
     fixed = {
         EYE_LEFT: who.sclera, EYE_RIGHT: who.sclera, TEETH: who.teeth,
-        TONGUE: np.array([0.55, 0.2, 0.19]), LASHES: np.array([0.015, 0.012, 0.01]),
+        TONGUE: np.array([0.55, 0.2, 0.19]), LASHES: who.lashes,
     }  # fmt: skip
     for which, value in fixed.items():
         albedo[part == which] = colour(value)
@@ -119,10 +118,6 @@ def _paint(asset: HeadAsset, who: Identity) -> Tensor:
     skin = torch.cat([albedo, scalp[:, None], beard[:, None]], 1)
     hair = torch.zeros(HAIR_ROWS * HAIR_COLUMNS, 5, device=device)
     hair[:, :3] = colour(who.hair_colour)
-    at_line = (who.hair.length < 0.01) & (np.abs(who.hair.line - who.hair.paint_line) < 0.07)  # no fringe, no locks
-    ends = torch.from_numpy(at_line.astype(np.float32)).to(device)
-    row = torch.arange(HAIR_ROWS, device=device)[:, None]
-    hair[:, 3] = (ends * ((row - SCALP_ROWS + 3) / 2.0).clamp(0, 1)).flatten()
     return torch.cat([skin, hair])
 
 

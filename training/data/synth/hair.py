@@ -77,29 +77,36 @@ def sample_style(draw: Draw, gender: float, age: float) -> HairStyle:
     bumps = 1 + _wave(draw, azimuth, 9, draw.between(0.05, 0.3))
     quiff = draw.between(-0.3, 1.6) * np.exp(-((side / 0.7) ** 2)) if kind in ("short", "medium") else 0 * side
     top = draw.between(0.8, 1.5)
-    thickness = base * (bumps + quiff)[:, None] * edge * (top + (1 - top) * rows)
+    away = np.clip(rows / 0.4, 0, 1)  # all columns meet in the crown
+    relief = (bumps + quiff)[:, None]
+    thickness = base * (relief.mean() * (1 - away) + relief * away) * edge * (top + (1 - top) * rows)
     parting = draw.between(-0.9, 0.9)
     if draw.chance(0.6):
         dent = np.exp(-(((azimuth - parting) / 0.13) ** 2))
-        thickness *= 1 - 0.6 * dent[:, None] * (rows > 0.15)
+        thickness *= 1 - 0.6 * dent[:, None] * away
     hanging = kind in ("bob", "long", "medium")
     if hanging:
         thickness = np.maximum(thickness, base * 0.75 * (side > 1.25)[:, None])
     inner = np.clip((1 - rows) / 0.12, 0, 1)  # the skull must not poke through
     thickness = np.maximum(thickness, 0.0015 + 0.0045 * inner)
-    line = natural + _jagged(draw, np.radians(1.6))
+    line = natural + _jagged(draw, np.radians(draw.between(0.8, 3)))
+    bare = np.ones_like(azimuth)  # where the shell ends on the skin, 0 where it ends in a fringe or in locks
     if kind not in ("bald", "buzz") and draw.chance(0.35):  # a fringe over the forehead
         low = np.radians(draw.between(74, 86)) + (azimuth * draw.normal(0.05))
         reach = draw.between(0.5, 0.95)
         blend = np.clip((reach - side) / 0.3, 0, 1)
-        line = line * (1 - blend) + np.maximum(line, low + _jagged(draw, np.radians(2.5))) * blend
+        line = line * (1 - blend) + np.maximum(line, low + _jagged(draw, np.radians(draw.between(1, 5)))) * blend
+        bare *= 1 - np.clip(blend * 3, 0, 1)
         thickness = np.maximum(thickness, 0.006 * blend[:, None])
     length = np.zeros_like(azimuth)
     if hanging:
         full = {"medium": draw.between(0.02, 0.07), "bob": draw.between(0.05, 0.13), "long": draw.between(0.15, 0.38)}
         start = draw.between(1.05, 1.5)
         length = full[kind] * np.clip((side - start) / 0.25, 0, 1)
+        bare *= length < 0.01
         length = length * (1 + _jagged(draw, 0.08) + _wave(draw, azimuth, 4, 0.04))
+    thickness[:, -1] -= bare * (thickness[:, -1] + 0.002)  # the edge dives into the skin
+    thickness[:, -2] -= bare * (thickness[:, -2] - 0.0012)
     along = np.linspace(0, 1, LOCK_ROWS + 1, dtype=np.float32)[1:]
     curl = draw.between(0, 0.012) * np.sin(along * draw.between(3, 25) + 3 * np.sin(azimuth * 5)[:, None])
     flare = draw.between(-0.015, 0.03) * np.sin(along * np.pi * 0.7) + curl

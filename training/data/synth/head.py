@@ -24,6 +24,8 @@ HAIR_COLUMNS = AZIMUTHS + 1
 """One more than azimuths: the seam's column is there twice, so that strand coordinates do not wrap."""
 SCALP_ROWS, LOCK_ROWS = 20, 12
 HAIR_ROWS = SCALP_ROWS + LOCK_ROWS
+TOPOLOGY = 1
+"""Changes when triangle or vertex numbers change, so that old shards are not read with a new mesh."""
 JOINTS = ("neck", "head", "eye_left", "eye_right")
 
 
@@ -86,7 +88,8 @@ def load_head(device: str = "cpu") -> HeadAsset:
     hair = _hair_triangles(mesh)
     mesh_triangles = raw["triangles"].long() & 0xFFFF
     part = torch.cat([raw["part"].long(), torch.full((HAIR_ROWS * HAIR_COLUMNS,), HAIR)])
-    triangles = torch.cat([mesh_triangles, hair])
+    # Teeth and lashes come last: triangle numbers in shards stay what they were.
+    triangles = torch.cat([mesh_triangles, hair, raw["extra_triangles"].long() & 0xFFFF])
     triangle_part = part[triangles[:, 0]]
 
     def scaled(name: str) -> Tensor:

@@ -58,6 +58,7 @@ class Identity:
     pupil_size: float
     sclera: Array
     teeth: Array
+    lashes: Array
     noise_offset: Array
     """(2,) place in the noise texture."""
 
@@ -97,6 +98,7 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
         else along(np.stack([natural_lips, draw.colour(0.5, 0.2, 0.6) * [1.3, 0.5, 0.6]]), 0.6)
     )
     iris = _IRIS[draw.pick(6, (1, 1, 1, 1, 1.3, 0.8) if tone < 0.35 else (6, 3, 1, 0.1, 0.1, 0.05))]
+    lash = draw.between(0.55, 0.95) if makeup else draw.between(0.05, 0.6)
     adult_man = gender * (age > 0.5)
     return Identity(
         coefficients=coefficients, age=age, gender=gender,
@@ -117,5 +119,6 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
         iris=linear(iris * draw.between(0.8, 1.3)), iris_size=draw.between(0.40, 0.46),
         pupil_size=draw.between(0.35, 0.6), sclera=linear(np.array([0.93, 0.91, 0.89]) * draw.between(0.88, 1.02)),
         teeth=linear(np.array([0.93, 0.90, 0.82]) * draw.between(0.75, 1.02)),
+        lashes=along(np.stack([linear(np.clip(skin * 0.75, 0.02, 1)), np.full(3, 0.01)]), lash),
         noise_offset=draw.generator.random(2).astype(np.float32),
     )  # fmt: skip

@@ -41,7 +41,7 @@ def rasterise(
     count = len(screen)
     if len(triangles) >= 1 << _TRIANGLE_BITS:
         raise ValueError(f"at most {1 << _TRIANGLE_BITS} triangles, got {len(triangles)}")
-    corners = screen[:, triangles]  # (N, T, 3, 3)
+    corners = screen.index_select(1, triangles.flatten()).view(count, -1, 3, 3)
     x, y = corners[..., 0], corners[..., 1]
     area = (x[..., 1] - x[..., 0]) * (y[..., 2] - y[..., 0]) - (x[..., 2] - x[..., 0]) * (y[..., 1] - y[..., 0])
     low_y, high_y = y.amin(-1), y.amax(-1)
@@ -110,7 +110,8 @@ def hits(buffer: Tensor, screen: Tensor, triangles: Tensor) -> Hits:
     inside = sample - frame * (height * width)
     y = torch.div(inside, width, rounding_mode="floor")
     points = torch.stack([(inside - y * width).to(screen.dtype), y.to(screen.dtype)], -1)
-    corners = screen.reshape(-1, 3)[(frame * screen.shape[1])[:, None] + triangles[triangle]]  # (P, 3, 3)
+    corner = (frame * screen.shape[1])[:, None] + triangles.index_select(0, triangle)
+    corners = screen.reshape(-1, 3).index_select(0, corner.flatten()).view(-1, 3, 3)
     return Hits(sample, frame, triangle, surface_weights(corners, points))
 
 
@@ -129,7 +130,7 @@ def surface_weights(corners: Tensor, points: Tensor) -> Tensor:
 
 def vertex_normals(points: Tensor, triangles: Tensor) -> Tensor:
     """(N, V, 3) unit outward normals of points (N, V, 3), area-weighted over the triangles (T, 3) around each."""
-    corners = points[:, triangles]
+    corners = points.index_select(1, triangles.flatten()).view(len(points), -1, 3, 3)
     faces = torch.linalg.cross(corners[:, :, 2] - corners[:, :, 0], corners[:, :, 1] - corners[:, :, 0])
     normals = torch.zeros_like(points)
     for corner in range(3):

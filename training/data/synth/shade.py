@@ -45,7 +45,10 @@ class Surface:
 
 
 class Looks:
-    """The actors' numbers as tensors (N, ...), gathered by frame while shading."""
+    """The actors' numbers as tensors (N, ...), gathered by frame while shading.
+
+    A single actor's stay (1, ...) and broadcast: on a CPU drawing frame by frame saves all those gathers.
+    """
 
     def __init__(self, actors: list[Actor], device: torch.device) -> None:
         who = [actor.identity for actor in actors]
@@ -55,7 +58,6 @@ class Looks:
         def stack(values: list[object]) -> Tensor:
             return torch.from_numpy(np.stack([np.asarray(v, np.float32) for v in values])).to(device)
 
-        self.skin = stack([w.skin for w in who])
         self.hair = stack([w.hair_colour for w in who])
         self.brow_colour = stack([w.brow_colour for w in who])
         self.brow = stack([w.brow for w in who])
@@ -70,9 +72,19 @@ class Looks:
         self.lamps, self.lamp_colours = stack([x.directions for x in light]), stack([x.colours for x in light])
         self.softness, self.exposure = stack([x.softness for x in light]), stack([x.exposure for x in light])
 
+    def of(self, name: str, frame: Tensor) -> Tensor:
+        """(P, ...), or (1, ...) when there is one actor only."""
+        values: Tensor = getattr(self, name)
+        return values if len(values) == 1 else values[frame]
+
 
 def _mix(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
     return a + (b - a) * share[:, None]
+
+
+def _dot(a: Tensor, b: Tensor) -> Tensor:
+    """(P,) scalar products of rows; faster on a CPU than a product and a sum."""
+    return a[:, 0] * b[:, 0] + a[:, 1] * b[:, 1] + a[:, 2] * b[:, 2]
 
 
 def _noise(texture: Tensor, u: Tensor, v: Tensor) -> Tensor:
@@ -98,7 +110,7 @@ def _brows(place: Tensor, brow: Tensor, noise: Tensor) -> Tensor:
 def _skin(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor]:
     """Albedo (P, 3) and gloss (P,) of skin."""
     place, frame = surface.place, surface.frame
-    scalars = looks.scalars[frame]
+    scalars = looks.of("scalars", frame)
     blotches, freckles, wrinkles, gloss = scalars[:, :4].unbind(1)
     u = (place[:, 0] + 0.8 * place[:, 2]) * 3.2 + scalars[:, 8]
     v = (place[:, 1] + 0.3 * place[:, 2]) * 3.2 + scalars[:, 9]
@@ -111,24 +123,26 @@ def _skin(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tens
     bags = torch.exp(-(((x - 0.031) / 0.014) ** 2) - (((y - 0.017 + 2.5 * (x - 0.031) ** 2) / 0.004) ** 2))
     fold = torch.exp(-(((x - 0.021 - 0.45 * (y - 0.042)) / 0.0028) ** 2)) * (y > 0.04) * (y < 0.075)
     front = place[:, 2] < 0.02
-    tone = tone - wrinkles * front * (0.10 * lines.clamp_min(0) + 0.12 * eye_lines.clamp_min(0) + 0.16 * bags + 0.22 * fold)
+    tone = tone - wrinkles * front * (
+        0.10 * lines.clamp_min(0) + 0.12 * eye_lines.clamp_min(0) + 0.16 * bags + 0.22 * fold
+    )
     albedo = albedo * tone.clamp_min(0.3)[:, None]
     spots = torch.sigmoid((noise[:, 2] - 0.72) / 0.03) * torch.exp(-(((y - 0.025) / 0.035) ** 2)) * front
     albedo = albedo * (1 - (spots * freckles)[:, None] * torch.tensor([0.35, 0.5, 0.55], device=place.device))
     bristle = 0.55 + 0.9 * (noise[:, 3] - 0.35)
-    albedo = _mix(albedo, looks.hair[frame] * 0.8, (surface.paint[:, 4] * bristle * 0.9).clamp(0, 0.95))
-    albedo = _mix(albedo, looks.hair[frame], (surface.paint[:, 3] * (0.6 + 0.5 * noise[:, 3])).clamp(0, 0.92))
-    albedo = _mix(albedo, looks.brow_colour[frame], _brows(place, looks.brow[frame], noise).clamp(0, 1))
+    albedo = _mix(albedo, looks.of("hair", frame) * 0.8, (surface.paint[:, 4] * bristle * 0.9).clamp(0, 0.95))
+    albedo = _mix(albedo, looks.of("hair", frame), (surface.paint[:, 3] * (0.6 + 0.5 * noise[:, 3])).clamp(0, 0.92))
+    albedo = _mix(albedo, looks.of("brow_colour", frame), _brows(place, looks.of("brow", frame), noise).clamp(0, 1))
     return albedo, gloss * (0.6 + 0.8 * noise[:, 1])
 
 
 def _cloth(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Albedo (P, 3), gloss (P,) of the garment, and how much of it covers a sample (P,)."""
     place, frame = surface.place, surface.frame
-    neckline, pattern, scale, shine = looks.cloth[frame].split([3, 1, 1, 1], 1)
+    neckline, pattern, scale, shine = looks.of("cloth", frame).split([3, 1, 1, 1], 1)
     below = cloth_height(place, neckline)
-    colours = looks.cloth_colours[frame]
-    noise = _noise(texture, (place[:, 0] + place[:, 2]) * 4 + looks.scalars[frame, 8], place[:, 1] * 4)
+    colours = looks.of("cloth_colours", frame)
+    noise = _noise(texture, (place[:, 0] + place[:, 2]) * 4 + looks.of("scalars", frame)[:, 8], place[:, 1] * 4)
     kind, x, y = pattern[:, 0], place[:, 0] / scale[:, 0], place[:, 1] / scale[:, 0]
     across, down = (y % 1 < 0.45).float(), ((x % 1) < 0.4).float()
     second = (kind == 1) * across + (kind == 2) * down + (kind == 3) * (0.5 * across + 0.5 * down)
@@ -145,11 +159,11 @@ def _eye(surface: Surface, looks: Looks) -> Tensor:
     place, frame = surface.place, surface.frame
     direction = torch.nn.functional.normalize(place, dim=1)
     radius = direction[:, :2].norm(dim=1) + (direction[:, 2] > 0) * 2.0
-    size, pupil = looks.scalars[frame, 6], looks.scalars[frame, 7]
+    size, pupil = looks.of("scalars", frame)[:, 6], looks.of("scalars", frame)[:, 7]
     angle = torch.atan2(direction[:, 1], direction[:, 0])
     inner = radius / size
     spokes = 0.8 + 0.25 * torch.sin(angle * 23) * torch.sin(angle * 9 + 1) + 0.35 * (inner - 0.6)
-    iris = looks.iris[frame] * spokes[:, None] * (1 - 0.75 * torch.sigmoid((inner - 0.93) / 0.03))[:, None]
+    iris = looks.of("iris", frame) * spokes[:, None] * (1 - 0.75 * torch.sigmoid((inner - 0.93) / 0.03))[:, None]
     sclera = surface.paint[:, :3] * (1 - 0.35 * ((radius - size).clamp_min(0) / 0.5).clamp(0, 1))[:, None]
     sclera = sclera * torch.tensor([1.0, 0.96, 0.95], device=place.device)
     colour = _mix(sclera, iris, torch.sigmoid((size - radius) / 0.012))
@@ -159,13 +173,11 @@ def _eye(surface: Surface, looks: Looks) -> Tensor:
 def _hair(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor]:
     """Albedo (P, 3) and gloss (P,): strands along the meridians."""
     place, frame = surface.place, surface.frame
-    scalars = looks.scalars[frame]
+    scalars = looks.of("scalars", frame)
     strand = place[:, 0] * 2.0 * scalars[:, 5] + scalars[:, 8] + 0.02 * torch.sin(place[:, 1] * 9 + place[:, 0] * 40)
     noise = _noise(texture, strand, place[:, 1] * 0.09 + scalars[:, 9])
     shade = 1 + scalars[:, 4] * (0.9 * (noise[:, 1] - 0.5) + 1.1 * (noise[:, 2] - 0.5) + 0.7 * (noise[:, 3] - 0.5))
-    albedo = surface.paint[:, :3] * shade.clamp_min(0.25)[:, None]
-    thin = torch.sigmoid((surface.paint[:, 3] - 0.35 - 0.9 * noise[:, 3] * noise[:, 2]) / 0.06)
-    return _mix(albedo, looks.skin[frame], thin * 0.85), (0.25 + 0.9 * noise[:, 2]) * (1 - thin)
+    return surface.paint[:, :3] * shade.clamp_min(0.25)[:, None], 0.25 + 0.9 * noise[:, 2]
 
 
 def albedo_and_gloss(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -176,7 +188,7 @@ def albedo_and_gloss(surface: Surface, looks: Looks, texture: Tensor) -> tuple[T
     exponent = torch.full_like(gloss, 18.0)
 
     def chosen(index: Tensor) -> Surface:
-        return Surface(*(value[index] for value in vars(surface).values()))
+        return Surface(*(value.index_select(0, index) for value in vars(surface).values()))
 
     index = (part == SKIN).nonzero().flatten()
     skin = chosen(index)
@@ -204,14 +216,15 @@ def light(surface: Surface, albedo: Tensor, gloss: Tensor, exponent: Tensor, loo
     """(P, 3) radiance: hemisphere light, wrapped diffuse and Blinn-Phong highlights of three lamps."""
     normal, frame = surface.normal, surface.frame
     up = (0.5 - 0.5 * normal[:, 1])[:, None]
-    ambient = looks.ground[frame] * (1 - up) + looks.sky[frame] * up
+    ambient = looks.of("ground", frame) * (1 - up) + looks.of("sky", frame) * up
     radiance = ambient * albedo * surface.occlusion[:, None]
-    soft = looks.softness[frame]
+    soft = looks.of("softness", frame)
     shadow = (0.35 + 0.75 * surface.occlusion).clamp_max(1)
-    half = torch.nn.functional.normalize(looks.lamps + torch.tensor([0.0, 0.0, -1.0], device=normal.device), dim=-1)
-    for lamp in range(looks.lamps.shape[1]):
-        facing = (normal * looks.lamps[frame, lamp]).sum(1)
+    lamps, colours = looks.of("lamps", frame), looks.of("lamp_colours", frame)
+    half = torch.nn.functional.normalize(lamps + torch.tensor([0.0, 0.0, -1.0], device=normal.device), dim=-1)
+    for lamp in range(lamps.shape[1]):
+        facing = _dot(normal, lamps[:, lamp])
         diffuse = ((facing + soft) / (1 + soft)).clamp_min(0) * shadow
-        shine = (normal * half[frame, lamp]).sum(1).clamp_min(0) ** exponent * gloss * (facing > 0) * shadow
-        radiance = radiance + looks.lamp_colours[frame, lamp] * (albedo * diffuse[:, None] + shine[:, None])
-    return radiance * looks.exposure[frame][:, None]
+        shine = _dot(normal, half[:, lamp]).clamp_min(0) ** exponent * gloss * (facing > 0) * shadow
+        radiance = radiance + colours[:, lamp] * (albedo * diffuse[:, None] + shine[:, None])
+    return radiance * looks.of("exposure", frame)[:, None]

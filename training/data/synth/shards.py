@@ -22,6 +22,7 @@ from torch import Tensor
 
 from checkpoints.errors import InputError, OutputError
 
+from .head import TOPOLOGY
 from .plan import ClipPlan
 from .render import Frames
 from .truth import SurfaceBuffer, Truth, flow_between, surface_buffer
@@ -88,7 +89,11 @@ def write_shard(path: Path, clips: list[ClipPlan], frames: Frames) -> None:
     packed = {name: value.cpu().view(*shape, *value.shape[1:]).contiguous() for name, value in tensors.items()}
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        save_file(packed, aside, metadata={"bunraku": json.dumps({"format": FORMAT, "kind": "head", "clips": info})})
+        save_file(
+            packed,
+            aside,
+            metadata={"bunraku": json.dumps({"format": FORMAT, "topology": TOPOLOGY, "kind": "head", "clips": info})},
+        )
         aside.chmod(0o644)
         aside.replace(path)
     except OSError as error:
@@ -109,7 +114,9 @@ class SynthShards:
         self._open: dict[Path, Any] = {}
         self.refresh()
         if not self.info:
-            raise InputError(f"{self.folder}: holds no shards; make some with `bunraku synth {self.folder} --format shard`.")
+            raise InputError(
+                f"{self.folder}: holds no shards; make some with `bunraku synth {self.folder} --format shard`."
+            )
 
     def refresh(self) -> int:
         """Takes in shards written since; returns the number of clips. Clips keep their numbers."""
@@ -122,9 +129,12 @@ class SynthShards:
                     head = json.loads(file.metadata()["bunraku"])
                     self._side = int(file.get_slice("image").get_shape()[2])
             except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-                raise InputError(f"{path}: is not a readable shard of clips ({error}); delete it and make it again.") from error
-            if head.get("format") != FORMAT:
-                raise InputError(f"{path}: has format {head.get('format')!r}, this version reads {FORMAT!r}; make it again.")
+                raise InputError(
+                    f"{path}: is not a readable shard of clips ({error}); delete it and make it again."
+                ) from error
+            found, wanted = (head.get("format"), head.get("topology", 1)), (FORMAT, TOPOLOGY)
+            if found != wanted:
+                raise InputError(f"{path}: has format and mesh {found}, this version reads {wanted}; make it again.")
             for row, clip in enumerate(head["clips"]):
                 self._groups.setdefault(clip["group"], []).append(len(self.info))
                 clip["times"] = tuple(clip["times"])

@@ -43,7 +43,7 @@ def _start_worker() -> None:
 def _render(job: Job) -> tuple[list[ClipPlan], Frames]:
     global _renderer
     if _renderer is None:
-        _renderer = HeadRenderer(batch=4)
+        _renderer = HeadRenderer()
     clips = [job.plan.clip(index) for index in range(job.first, job.last)]
     specs = [clip.spec for clip in clips for _ in clip.times]
     times = torch.tensor([t for clip in clips for t in clip.times], dtype=torch.float64)
@@ -92,7 +92,9 @@ def run_job(job: Job) -> int:
         else:
             _write_frames(job.path, frames)
     except OSError as error:
-        raise OutputError(f"{job.path}: cannot be written ({error.strerror or error}); choose another folder.") from error
+        raise OutputError(
+            f"{job.path}: cannot be written ({error.strerror or error}); choose another folder."
+        ) from error
     return len(frames)
 
 
