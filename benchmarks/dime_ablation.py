@@ -20,12 +20,14 @@ from training.checkpoint import load_model
 from training.config import RunConfig, load_config
 
 FULL = "full model"
+COARSE = ["model.refine=none", "stages.0.losses.smoothness=0"]
+"""Without a refinement there is nothing whose smoothness could be weighed."""
 TABLE_3 = {
     FULL: [],
-    "without refinement": ["model.refine=none"],
+    "without refinement": COARSE,
     "without self-flow": ["model.self_flow=false"],
     "one-shot": ["data.views=1"],
-    "one-shot, without refinement": ["data.views=1", "model.refine=none"],
+    "one-shot, without refinement": ["data.views=1", *COARSE],
 }
 """Settings that each variant changes; the last is the coarse stage alone."""
 MOST_REFERENCES = 6

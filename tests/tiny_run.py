@@ -47,6 +47,8 @@ TINY_FIRST_ORDER = {
 }
 """For families fomm, mraa and dam."""
 
+TINY_DIME = TINY_FIRST_ORDER | {"refine_width": 8, "self_flow_block_expansion": 4, "self_flow_num_blocks": 2}
+
 
 def moving_square(rng: np.random.Generator, frames: int, size: int = 64) -> np.ndarray:
     """uint8 (frames, size, size, 3): one square on a coloured gradient, moving on a line."""
@@ -83,6 +85,15 @@ def run_config(data: Path, **changes):
         "draw_every": 100,
         **changes,
     }
+
+
+def dime_run(data: Path, **changes):
+    """A tiny run of DiME with two references, as plain values."""
+    run = run_config(data, **({"family": "dime", "model": TINY_DIME} | changes))
+    run["data"]["views"] = 3
+    losses = {"pixel": 10.0, "equivariance": 10.0, "smoothness": 0.01}
+    run["stages"][0] |= {"steps": 2, "clip": {}, "losses": losses}
+    return run
 
 
 def toml(values: dict) -> str:

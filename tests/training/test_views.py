@@ -5,7 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from tiny_run import TINY_FIRST_ORDER, run_config, toml
+from tiny_run import TINY_DIME, TINY_FIRST_ORDER, dime_run, toml
 
 from checkpoints.errors import OptionError
 from training.checkpoint import load_model
@@ -18,8 +18,6 @@ from training.losses.smoothness import smoothness
 from training.models.registry import build
 from training.objectives.forward import Pass
 from training.trainer import Trainer
-
-TINY = TINY_FIRST_ORDER | {"refine_width": 8, "self_flow_block_expansion": 4, "self_flow_num_blocks": 2}
 
 
 @given(frames=st.integers(2, 12), count=st.integers(0, 6), seed=st.integers(0, 99))
@@ -69,7 +67,7 @@ def test_augmentation_changes_references_as_it_changes_the_source(frame_folders)
 def test_a_pass_gives_every_view_its_own_motion(frame_folders):
     batch = PairAugment(Augment(time_flip=False, jitter=0.0))(views_of(frame_folders, 3))
     torch.manual_seed(1)
-    model = build("dime", TINY).eval()
+    model = build("dime", TINY_DIME).eval()
     run = Pass(model, batch)
     with torch.no_grad():
         expected = model(source_views(batch), batch["driving"])
@@ -84,17 +82,6 @@ def test_smoothness_of_a_known_field():
     # d/dx of (3x, 2y) is (3, 0), d/dy is (0, 2); the mean is over both components.
     assert smoothness([slope]).item() == pytest.approx((9 + 4) / 2, rel=1e-5)
     assert smoothness([slope * 0 + 5, slope * 0]).item() == 0
-
-
-def dime_run(folder, **changes):
-    run = run_config(folder, **({"family": "dime", "model": TINY} | changes))
-    run["data"]["views"] = 3
-    run["stages"][0] |= {
-        "steps": 2,
-        "clip": {},
-        "losses": {"pixel": 10.0, "equivariance": 10.0, "smoothness": 0.01},
-    }
-    return run
 
 
 @pytest.mark.slow
@@ -120,6 +107,6 @@ def test_smoothness_needs_a_refinement(frame_folders):
     batch = PairAugment(Augment(time_flip=False, jitter=0.0))(views_of(frame_folders, 1))
     from training.objectives import LOSSES, Objective
 
-    model = build("dime", TINY | {"refine": "none"})
+    model = build("dime", TINY_DIME | {"refine": "none"})
     with pytest.raises(OptionError, match="smoothness loss is the refinement's"):
         LOSSES["smoothness"](Objective(model), Pass(model, batch))

@@ -5,13 +5,13 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from tiny_run import TINY_FIRST_ORDER
+from tiny_run import TINY_DIME, TINY_FIRST_ORDER
 
 from checkpoints.errors import OptionError
 from training.models.base import Motion
 from training.models.registry import build
 
-TINY = TINY_FIRST_ORDER | {"refine_width": 8, "self_flow_block_expansion": 4, "self_flow_num_blocks": 2}
+TINY = TINY_DIME
 
 
 def dime(**settings):

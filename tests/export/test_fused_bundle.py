@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tiny_run import TINY_FIRST_ORDER
+from tiny_run import TINY_DIME
 
 from checkpoints.bundle import Bundle
 from export.convert import Options, convert
@@ -14,9 +14,7 @@ from runtime.engine import Engine
 from training.models.registry import build
 
 SIZE = 64
-TINY = TINY_FIRST_ORDER | {
-    "refine": "rk4", "refine_steps": 1, "refine_width": 8, "self_flow_block_expansion": 4, "self_flow_num_blocks": 2,
-}  # fmt: skip
+TINY = TINY_DIME | {"refine": "rk4", "refine_steps": 1}
 
 
 @pytest.fixture(scope="module")
