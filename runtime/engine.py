@@ -25,6 +25,8 @@ from runtime.sessions import Device, Graph, open_graphs
 from runtime.smoothing import OneEuro
 
 DEFAULT_MODEL = "faces-lite"
+MANY_VIEWS = ("dime",)
+"""Families whose models fuse several pictures of one source."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,8 @@ class Engine:
         """Everything about the source; `pictures` uint8 (V, R, R, 3), V = 1 unless the model fuses views."""
         if len(pictures) != 1 and self.bundle.views == "one":
             raise OptionError(
-                f'The model "{self.bundle.name}" takes one source picture, not {len(pictures)}; give one.'
+                f'The model "{self.bundle.name}" ({self.bundle.family}) takes one source picture, not '
+                f"{len(pictures)}; give one, or a model of a family that fuses views: {', '.join(MANY_VIEWS)}."
             )
         found = self._graphs["source"]({"image": pictures})
         render = self._graphs["render"]

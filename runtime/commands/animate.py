@@ -26,6 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("source", nargs="?", metavar="SOURCE", help="the picture to move")
     add("driving", nargs="?", metavar="DRIVING", help="the video whose motion it takes")
+    views = "another picture of the same subject, for models that fuse views; may be repeated"
+    add("--view", action="append", default=[], metavar="FILE", help=views)
     where = f"where to write ({', '.join(EXTENSIONS)}); by default SOURCE-DRIVING.mp4 in the current folder"
     add("-o", "--output", metavar="FILE", help=where)
     add("--model", default=DEFAULT_MODEL, help="embedded model, folder, or owner/name on the Hub (%(default)s)")
@@ -55,6 +57,6 @@ def run(args: argparse.Namespace) -> int:
     elif driving is None:
         raise OptionError("A driving video is needed too: bunraku animate SOURCE DRIVING.")
     output = output or Path(f"{Path(source).stem}-{Path(driving).stem}.mp4")
-    animation = animate(source, driving, output=output, **options)
+    animation = animate([source, *options.pop("view")], driving, output=output, **options)
     print(animation.path)
     return 0
