@@ -24,3 +24,7 @@ class ModelError(BunrakuError):
 
 class OptionError(BunrakuError, ValueError):
     """An option whose value is not allowed, or options that do not go together."""
+
+
+class BunrakuWarning(UserWarning):
+    """Something a person should know though the work goes on: what was found, and what is done about it."""

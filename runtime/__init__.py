@@ -5,15 +5,17 @@ from runtime import animate
 animation = animate("portrait.jpg", "driving.mp4", output="moving.mp4")
 """
 
-from checkpoints.errors import BunrakuError, InputError, ModelError, OptionError, OutputError
+from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, ModelError, OptionError, OutputError
 from runtime.animate import Animation, animate
 from runtime.engine import Animator, Engine
+from runtime.extract import extract_motion
 from runtime.motion import Motion
 
 __all__ = [
     "Animation",
     "Animator",
     "BunrakuError",
+    "BunrakuWarning",
     "Engine",
     "InputError",
     "ModelError",
@@ -21,4 +23,5 @@ __all__ = [
     "OptionError",
     "OutputError",
     "animate",
+    "extract_motion",
 ]

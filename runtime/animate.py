@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
-from checkpoints.errors import InputError, OptionError, OutputError
+from checkpoints.errors import OptionError, OutputError
+from runtime.driving import Clip, Reference, check_reference, open_clip, read_motion, reference_of
 from runtime.engine import DEFAULT_MODEL, Animator, Engine, check_mode, source_views
-from runtime.motion import Mode, check_strength
-from runtime.picture import Bytes, Fit, Picture, check_file, check_fit, read_square
-from runtime.pipeline import Sink, prefetch
+from runtime.framing import Crop, check_crop, check_face
+from runtime.motion import Mode, Motion, check_strength
+from runtime.picture import Bytes, Fit, Picture, check_file, check_fit
+from runtime.pipeline import Sink
 from runtime.sessions import Device
 from runtime.smoothing import check_smoothing
-from runtime.video import VideoInfo, probe, read_frames
+from runtime.video import probe, read_frames
 from runtime.writer import VideoWriter, check_output
 
 Progress = Callable[[int, int | None], object]
@@ -80,21 +81,31 @@ def animate(
     strength: float = 1.0,
     smoothing: float = 0.0,
     adapt_scale: bool = True,
+    reference: Reference = "first",
     fit: Fit = "crop",
+    crop: Crop = "auto",
+    driving_crop: Crop = "auto",
+    face: int | None = None,
+    paste_back: bool = False,
     fps: float | None = None,
     progress: bool | Progress = True,
 ) -> Animation:
     """Move the picture `source` as the video `driving` moves.
 
     `source`: a file, Pillow image or uint8 array (H, W, 3) in RGB; a list of them for models that fuse
-    views. `driving`: a video file, or any iterable of such pictures (it may be endless as long as `output`
-    is given and something stops it). Every input becomes the model's square by `fit`: "crop" (centred) or
-    "pad".
+    views. `driving`: a video file, a motion file (see `runtime.motion_file`), or any iterable of such pictures
+    (it may be endless as long as `output` is given and something stops it).
 
     `model`: an embedded name, a folder, `owner/name` on the Hub, or an `Engine` to use again (then `device`
-    is the engine's). `mode`, `strength`, `smoothing`, `adapt_scale`: see `Animator`. `fps`: frames a
-    second, by default the driving video's own, 25 for an iterable. `progress`: a bar on stderr, nothing, or
-    a function.
+    is the engine's). `mode`, `strength`, `smoothing`, `adapt_scale`: see `Animator`. `reference`: the driving
+    frame that the relative mode counts the motion from: "first", a number from 0 on, or "best", the one whose
+    pose is most like the source's; but for "first" all frames are looked at before the first one is made.
+    `fps`: frames a second, by default the driving video's own, 25 for an iterable. `progress`: a bar on
+    stderr, nothing, or a function.
+
+    `crop`, `driving_crop`, `face`, `paste_back`, `fit`: what of the pictures is used, and whether the result
+    is that square or the whole picture: see `Animator`; a driving video's square is found in its first
+    seconds.
 
     With `output` (.mp4, .mov, .mkv, .webm, .gif) the video is written there when it is complete, with the
     driving video's sound, and memory does not grow with its length; without, all frames are kept and
@@ -107,18 +118,21 @@ def animate(
     check_strength(strength)
     check_smoothing(smoothing)
     check_fit(fit)
-    rate = None if fps is None else _exact(fps)
+    check_crop(crop, "crop")
+    check_crop(driving_crop, "driving_crop", follow=True)
+    check_face(face)
+    check_reference(reference)
+    rate = None if fps is None else exact_rate(fps)
     target = None if output is None else Path(output)
     views = source_views(source)
     if target is not None:
         _check_target(target, [*views, driving])
-    video = probe(Path(driving)) if isinstance(driving, str | os.PathLike) else None
+    clip = open_clip(driving, rate)
     for view in views:
         if isinstance(view, str | os.PathLike):
             check_file(Path(view))  # before the model is opened, which takes its time
     engine = model if isinstance(model, Engine) else Engine(model, device=device)
 
-    rate = rate or (video.rate if video else Fraction(25))
     animator = Animator(
         engine,
         mode=mode,
@@ -126,55 +140,39 @@ def animate(
         smoothing=smoothing,
         adapt_scale=adapt_scale,
         fit=fit,
-        fps=float(rate),
+        crop=crop,
+        driving_crop=driving_crop,
+        face=face,
+        paste_back=paste_back,
+        fps=float(clip.rate),
     )
     animator.set_source(views)
-    squares, total = _squares(driving, video, engine.resolution, fit, rate)
-    with _bar(progress, total) as report:
+    with progress_bar(progress, clip.total) as report:
+        frames = _render(animator, clip, reference, report)
         if target is None:
-            kept = np.stack(list(_render(animator, squares, report, total)))
-            return Animation(kept, rate, None)
-        size = (engine.resolution, engine.resolution)
+            return Animation(np.stack(list(frames)), clip.rate, None)
         with (
-            VideoWriter(target, size, rate, video) as writer,
+            closing(frames),
+            VideoWriter(target, animator.size, clip.rate, clip.video) as writer,
             Sink(writer.write, depth=2 * engine.batch) as sink,
-            closing(_render(animator, squares, report, total)) as frames,
         ):
             for frame in frames:
                 sink.put(frame)
-    return Animation(VideoFrames(target, writer.frames, rate), rate, target)
+    return Animation(VideoFrames(target, writer.frames, clip.rate), clip.rate, target)
 
 
-def _render(
-    animator: Animator, squares: Iterable[Bytes], report: Progress, total: int | None
-) -> Generator[Bytes, None, None]:
+def _render(animator: Animator, clip: Clip, reference: Reference, report: Progress) -> Generator[Bytes, None, None]:
     """The animated frames one by one, computed in batches while the next ones are being decoded."""
-    batch = animator.engine.batch
     done = 0
-    with prefetch(squares, depth=2 * batch) as ready:
-        while frames := list(islice(ready, batch)):
-            yield from animator.frames(np.stack(frames))
-            done += len(frames)
-            report(done, total)
-    if not done:
-        raise InputError("The driving frames are empty; give at least one.")
-
-
-def _squares(
-    driving: str | os.PathLike[str] | Iterable[Picture],
-    video: VideoInfo | None,
-    size: int,
-    fit: Fit,
-    rate: Fraction,
-) -> tuple[Iterator[Bytes], int | None]:
-    """The driving frames in the model's square, and how many there will be, where that is known."""
-    if video is not None:
-        total = None if video.duration is None else max(1, round(video.duration * rate))
-        return read_frames(video, size, fit, rate), total
-    if not isinstance(driving, Iterable):
-        raise InputError(f"The driving frames are {type(driving).__name__}; give a video file or many pictures.")
-    total = len(driving) if isinstance(driving, Sized) else None
-    return (read_square(picture, size, fit) for picture in driving), total
+    with closing(read_motion(clip, animator.engine, animator.framer)) as motions:
+        batches: Iterable[Motion] = motions
+        if reference != "first" and animator.mode == "relative":
+            batches = list(motions)
+            animator.reset(reference_of(animator.source.motion[:1], Motion.concatenate(batches), reference))
+        for motion in batches:
+            yield from animator.poses(motion)
+            done += len(motion)
+            report(done, clip.total)
 
 
 def _check_target(target: Path, inputs: Iterable[object]) -> None:
@@ -185,7 +183,7 @@ def _check_target(target: Path, inputs: Iterable[object]) -> None:
             raise OutputError(f"{target} is the input itself; give another name.")
 
 
-def _exact(fps: float) -> Fraction:
+def exact_rate(fps: float) -> Fraction:
     """`fps` as the fraction that was meant: 29.97 is 30000/1001."""
     if not 0 < fps <= _MAX_RATE:
         raise OptionError(f"fps is {fps}; it must lie above 0 and not above {_MAX_RATE}.")
@@ -194,7 +192,7 @@ def _exact(fps: float) -> Fraction:
 
 
 @contextmanager
-def _bar(progress: bool | Progress, total: int | None) -> Iterator[Progress]:
+def progress_bar(progress: bool | Progress, total: int | None) -> Iterator[Progress]:
     """The function to report to: the caller's, a bar's on stderr, or one that does nothing."""
     if callable(progress):
         yield progress

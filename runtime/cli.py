@@ -10,16 +10,17 @@ import argparse
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from types import FrameType
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
-from checkpoints.errors import BunrakuError, OptionError
+from checkpoints.errors import BunrakuError, BunrakuWarning, OptionError
 
-_BUILT_IN = {"animate": "runtime.commands.animate"}
+_BUILT_IN = {"animate": "runtime.commands.animate", "motion": "runtime.commands.motion"}
 _EXTRAS = {"demo": "demo", "export": "export", "training": "train"}
 """Which extra of the package installs what the commands of a folder need."""
 
@@ -40,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `bunraku` with `argv` (by default the process's own) and return the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        with _unwinding_on_sigterm():
+        with _unwinding_on_sigterm(), _short_warnings():
             return _run(words)
     except BunrakuError as error:
         print(f"bunraku: error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -115,6 +116,23 @@ def _version() -> str:
         return version("bunraku")
     except PackageNotFoundError:
         return "(not installed)"
+
+
+@contextmanager
+def _short_warnings() -> Iterator[None]:
+    """Print what a person should know as one line, without the place in the program that says it."""
+
+    def show(message: Warning | str, category: type[Warning], *rest: Any) -> None:
+        if issubclass(category, BunrakuWarning):
+            print(f"bunraku: warning: {message}", file=sys.stderr)
+        else:
+            usual(message, category, *rest)
+
+    with warnings.catch_warnings():
+        usual = warnings.showwarning
+        warnings.simplefilter("always", BunrakuWarning)
+        warnings.showwarning = show  # type: ignore[assignment]  # its last three are handed on as they come
+        yield
 
 
 @contextmanager

@@ -19,8 +19,10 @@ from PIL import Image
 from checkpoints.bundle import Bundle
 from checkpoints.errors import InputError, OptionError
 from checkpoints.registry import load_model
+from runtime.framing import Crop, Cutter, Framer, Framing
 from runtime.motion import MODES, Mode, Motion, absolute, check_strength, relative
-from runtime.picture import Bytes, Fit, Picture, check_fit, read_square
+from runtime.paste import Paste
+from runtime.picture import Bytes, Fit, Picture, check_fit, read_image, square
 from runtime.sessions import Device, Graph, open_graphs
 from runtime.smoothing import OneEuro
 
@@ -96,7 +98,7 @@ class Engine:
         """`driving`'s pose in the shape of `source` (one frame). Only with a model that offers the mode."""
         graph = self._graphs["disentangle"]
         found = graph(_wanted(graph, _parts("source", source) | _parts("driving", driving)))
-        return Motion(found["points"], found.get("jacobians"), driving.covariances)
+        return Motion(found["points"], found.get("jacobians"), found.get("covariances", driving.covariances))
 
     def render(self, source: Source, driving: Motion) -> Bytes:
         """The source in the poses of `driving`: uint8 (B, R, R, 3)."""
@@ -128,13 +130,24 @@ class Animator:
         smoothing: float = 0.0,
         adapt_scale: bool = True,
         fit: Fit = "crop",
+        crop: Crop = "auto",
+        driving_crop: Crop = "auto",
+        face: int | None = None,
+        paste_back: bool = False,
         fps: float = 25.0,
     ) -> None:
         """`engine`: an opened one to share, or a model's name or folder to open on `device`.
 
         `mode`, `strength` (0 = still, 1 = as driven, more = exaggerated) and `adapt_scale` are explained in
         `runtime.motion`; `smoothing` in [0, 1] in `runtime.smoothing`, for which `fps` tells the frames'
-        rate. `fit` says how pictures become square. Raises `OptionError` and `ModelError`.
+        rate.
+
+        `crop` and `driving_crop` choose the square of the source and of the driving frames: "auto" (around
+        the face, as large as in the model's training; the driving square is found in the first frame and
+        stays, "follow" moves it with the face), "center", (x, y, w, h) in pixels, or "off". There, and where
+        no face is found, which a `BunrakuWarning` says, `fit` makes the square. `face` counts the source's
+        faces, the largest is 1. With `paste_back` the results are the whole source picture with the square
+        moving in it. Raises `OptionError` and `ModelError`.
         """
         check_mode(mode)
         check_strength(strength)
@@ -145,34 +158,66 @@ class Animator:
         self.mode = mode
         self.strength = strength
         self.adapt_scale = adapt_scale
-        self.fit = fit
+        self.paste_back = paste_back
+        self.framer = Framer(Framing.of(self.engine.bundle.framing), fit, crop, driving_crop, face)
+        self._cut = Cutter(self.framer, self.engine.resolution, fps)
+        self._paste: Paste | None = None
         self._source: Source | None = None
         self._reference: Motion | None = None
 
     def set_source(self, picture: Picture | Sequence[Picture]) -> None:
-        """Choose what to move (a list of views for models that fuse several) and start a new stream."""
+        """Choose what to move (a list of views for models that fuse several; the first one is pasted back into) and
+        start a new stream.
+        """
         views = source_views(picture)
-        squares = [read_square(view, self.engine.resolution, self.fit) for view in views]
+        images = [read_image(view, None if self._needs_all_pixels else self.engine.resolution) for view in views]
+        windows = [self.framer.source(image) for image in images]
+        size, fit = self.engine.resolution, self.framer.fit
+        squares = [
+            square(image, size, fit) if window is None else window.cut(image, size)
+            for image, window in zip(images, windows, strict=True)
+        ]
         self._source = self.engine.encode(np.stack(squares))
+        self._paste = Paste(images[0], windows[0], size, fit) if self.paste_back else None
         self.reset()
 
-    def reset(self) -> None:
-        """Start a new stream: the next frame becomes the reference of the relative mode."""
-        self._reference = None
-        self._smooth.reset()
+    @property
+    def _needs_all_pixels(self) -> bool:
+        return self.paste_back or self.framer.crop != "off"
 
-    def frame(self, picture: Picture) -> Bytes:
-        """The source in the pose of one driving frame: uint8 (R, R, 3) in RGB."""
-        return self.frames(read_square(picture, self.engine.resolution, self.fit)[None])[0]
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the results; with `paste_back` known once there is a source."""
+        return self._paste.size if self._paste else (self.engine.resolution, self.engine.resolution)
 
-    def frames(self, squares: Bytes) -> Bytes:
-        """The same for the next frames of the stream at once, all uint8 (B, R, R, 3) and of the model's
-        size.
-        """
+    @property
+    def source(self) -> Source:
+        """The encoded source. Raises `InputError` when there is none yet."""
         if self._source is None:
             raise InputError("There is no source picture yet; call set_source first.")
-        driving = self._smooth(self.engine.detect(squares))
-        return self.engine.render(self._source, self._drive(self._source.motion[:1], driving))
+        return self._source
+
+    def reset(self, reference: Motion | None = None) -> None:
+        """Start a new stream. `reference` (one frame) is the pose that the relative mode counts from; by default
+        that of the next frame.
+        """
+        self._reference = reference
+        self._smooth.reset()
+        self._cut.reset()
+
+    def frame(self, picture: Picture) -> Bytes:
+        """The source in the pose of one driving frame: uint8 (height, width, 3) in RGB, of the `size`."""
+        return self.frames(self._cut(picture)[None])[0]
+
+    def frames(self, squares: Bytes) -> Bytes:
+        """The same for the next frames of the stream at once, all uint8 (B, R, R, 3): cut to the model's size."""
+        return self.poses(self.engine.detect(squares))
+
+    def poses(self, motion: Motion) -> Bytes:
+        """The same for the next frames of the stream whose motion was detected before: uint8 (B, height, width, 3)."""
+        source = self.source
+        images = self.engine.render(source, self._drive(source.motion[:1], self._smooth(motion)))
+        return images if self._paste is None else np.stack([self._paste(image) for image in images])
 
     def _drive(self, source: Motion, driving: Motion) -> Motion:
         """The motion to render, by the driving mode."""

@@ -59,6 +59,11 @@ class Face:
         """(x, y) of the middle of the box."""
         return (self.left + self.right) / 2, (self.top + self.bottom) / 2
 
+    def scaled(self, factor: float) -> Face:
+        """The same face when the picture is resized by `factor`."""
+        left, top, right, bottom = (value * factor for value in (self.left, self.top, self.right, self.bottom))
+        return Face(left, top, right, bottom, self.score, tuple((x * factor, y * factor) for x, y in self.landmarks))
+
 
 def find_faces(picture: Bytes, levels: int = 3) -> list[Face]:
     """The faces in `picture`, uint8 (H, W, 3) in RGB, the largest first.

@@ -83,6 +83,21 @@ def relative(
     return Motion(_float32(points), jacobians, driving.covariances)
 
 
+def best_frame(source: Motion, driving: Motion) -> int:
+    """The frame of `driving` (T frames) whose pose is most like that of `source` (one frame).
+
+    Poses are compared where and as large as they are not: points are centred and divided by the square root of
+    their convex hull's area (as FOMM's demonstration does with face landmarks).
+    """
+    aim = _normalised(source.points[0])
+    return int(np.argmin([((_normalised(points) - aim) ** 2).sum() for points in driving.points]))
+
+
+def _normalised(points: Floats) -> NDArray[np.float64]:
+    centered = points.astype(np.float64) - points.mean(axis=0, dtype=np.float64)
+    return centered / np.sqrt(max(hull_area(centered), 1e-8))
+
+
 def movement_scale(source: Floats, reference: Floats) -> float:
     """Square root of the ratio of the convex hulls' areas of two point sets (K, 2); 1 where either has no
     area.

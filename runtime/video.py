@@ -13,6 +13,10 @@ import numpy as np
 from checkpoints.errors import InputError
 from runtime.ffmpeg import Ffmpeg, read_arguments
 from runtime.picture import MIN_SIDE, Bytes, Fit, check_file, check_fit
+from runtime.window import Window, fill
+
+_EVEN = "scale=trunc(iw*sar+0.5):ih,setsar=1"
+"""The filter for pixels that are not square; it does nothing where they are."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,13 @@ class VideoInfo:
     """In seconds, of the whole file; None where the container does not say."""
     audio: str | None
     """Codec of the first audio stream, None where there is no sound."""
+    aspect: Fraction = Fraction(1)
+    """Width of a pixel as shown, in heights."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the picture as shown, with square pixels."""
+        return max(1, int(self.width * self.aspect + Fraction(1, 2))), self.height
 
     @property
     def frames(self) -> int | None:
@@ -55,6 +66,8 @@ def probe(path: Path) -> VideoInfo:
     width, height = int(size[1]), int(size[2])
     if min(width, height) < MIN_SIDE:
         raise InputError(f"{path} has {width}x{height} pixels; at least {MIN_SIDE}x{MIN_SIDE} are needed.")
+    aspect = re.search(r"^#sar 0: (\d+)/(\d+)", listing, re.MULTILINE)
+    shape = (int(aspect[1]), int(aspect[2])) if aspect else (0, 1)  # 0/1 means that nothing is known
     header = log.partition("Output #0")[0]
     audio = re.search(r"Stream #0:\d+.*: Audio: (\w+)", header)
     return VideoInfo(
@@ -64,26 +77,64 @@ def probe(path: Path) -> VideoInfo:
         rate=_rate(Fraction(int(base[2]), int(base[1])), header),
         duration=_duration(header),
         audio=audio[1] if audio else None,
+        aspect=Fraction(*shape) if all(shape) else Fraction(1),
     )
 
 
 def read_frames(
-    video: VideoInfo, size: int | None = None, fit: Fit = "crop", rate: Fraction | None = None
+    video: VideoInfo,
+    size: int | None = None,
+    fit: Fit = "crop",
+    rate: Fraction | None = None,
+    window: Window | None = None,
 ) -> Iterator[Bytes]:
     """The frames of `video` in order, each uint8 (size, size, 3) in RGB, decoded as they are asked for.
 
-    Rotation and the shape of the pixels are applied. "crop" keeps the largest centred square, "pad" adds
-    black bars. `size` None gives whole frames (height, width, 3). Frames come at the constant `rate`, by
-    default the video's own: what a phone recorded at an uneven rate is evened out, so that it stays with
-    its sound. Raises `InputError` when decoding fails or gives no frame at all.
+    Rotation and the shape of the pixels are applied. A `window`, in whole pixels as shown, is cut out; without
+    one, "crop" keeps the largest centred square, "pad" adds bars. `size` None gives whole frames (height,
+    width, 3). Frames come at the constant `rate`, by default the video's own: what a phone recorded at an
+    uneven rate is evened out, so that it stays with its sound. Raises `InputError` when decoding fails or
+    gives no frame at all.
     """
     check_fit(fit)
-    height, width = (video.height, video.width) if size is None else (size, size)
-    shape = f"scale={width}:{height}" if size is None else _square(size, fit)
+    rate = rate or video.rate
+    if size is None:
+        yield from _decode(video, rate, f"scale={video.width}:{video.height}", (video.width, video.height))
+    elif window is None:
+        yield from _decode(video, rate, _square(size, fit), (size, size))
+    else:
+        place = window.place(video.size, size)
+        left, top, right, bottom = (int(value) for value in place.box)
+        shape = (
+            f"{_EVEN},crop={right - left}:{bottom - top}:{left}:{top}:exact=1,"
+            f"scale={place.width}:{place.height}:flags=bicubic+accurate_rnd"
+        )
+        for part in _decode(video, rate, shape, (place.width, place.height)):
+            yield fill(part, place, size)
+
+
+def read_whole(
+    video: VideoInfo, longest: int, rate: Fraction | None = None, seconds: float | None = None
+) -> Iterator[Bytes]:
+    """Whole frames as shown, uint8 (height, width, 3), with a longer side of at most `longest` pixels; of the
+    first `seconds` only where given. Raises `InputError` as `read_frames` does.
+    """
+    factor = min(Fraction(1), Fraction(longest, max(video.size)))
+    width, height = (max(1, round(length * factor)) for length in video.size)
+    shape = f"{_EVEN},scale={width}:{height}:flags=bicubic+accurate_rnd"
+    yield from _decode(video, rate or video.rate, shape, (width, height), seconds)
+
+
+def _decode(
+    video: VideoInfo, rate: Fraction, shape: str, size: tuple[int, int], seconds: float | None = None
+) -> Iterator[Bytes]:
+    """Frames after the filter `shape`, which makes them of that `size` (width, height)."""
+    width, height = size
     arguments = [
         *read_arguments(video.path),
         # Starting at 0 and not at the first frame keeps a video that starts late together with its sound.
-        *("-map", "0:v:0", "-vf", f"fps={rate or video.rate}:start_time=0,{shape}", "-fps_mode", "passthrough"),
+        *("-map", "0:v:0", "-vf", f"fps={rate}:start_time=0,{shape}", "-fps_mode", "passthrough"),
+        *(() if seconds is None else ("-t", str(seconds))),
         *("-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1"),
     ]
     count = 0
@@ -111,11 +162,10 @@ def _fill(ffmpeg: Ffmpeg, buffer: memoryview) -> bool:
 
 def _square(size: int, fit: Fit) -> str:
     """The filter from upright frames to the model's square."""
-    even = "scale=trunc(iw*sar+0.5):ih,setsar=1"  # pixels that are not square; nothing to do where they are
     if fit == "crop":
-        return f"{even},crop='min(iw,ih)':'min(iw,ih)':exact=1,scale={size}:{size}:flags=bicubic+accurate_rnd"
+        return f"{_EVEN},crop='min(iw,ih)':'min(iw,ih)':exact=1,scale={size}:{size}:flags=bicubic+accurate_rnd"
     return (
-        f"{even},scale={size}:{size}:force_original_aspect_ratio=decrease:flags=bicubic+accurate_rnd,"
+        f"{_EVEN},scale={size}:{size}:force_original_aspect_ratio=decrease:flags=bicubic+accurate_rnd,"
         f"pad={size}:{size}:(ow-iw)/2:(oh-ih)/2:black"
     )
 

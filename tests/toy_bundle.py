@@ -101,8 +101,10 @@ _DISENTANGLE = """
 """
 
 
-def build(folder: Path, *, affine: bool = False, size: int = SIZE) -> Bundle:
-    """Write the toy bundle to `folder`; `affine` adds jacobians and covariances."""
+def build(folder: Path, *, affine: bool = False, size: int = SIZE, subject: str = "spot") -> Bundle:
+    """Write the toy bundle to `folder`; `affine` adds jacobians and covariances. With the `subject` "face" the engine
+    looks for faces in its pictures.
+    """
     kinds = {"source": ["points"], "motion": ["points"]}
     if affine:
         kinds = {name: ["points", "jacobians", "covariances"] for name in kinds}
@@ -155,6 +157,7 @@ def build(folder: Path, *, affine: bool = False, size: int = SIZE) -> Bundle:
         outputs=("image", "flow", "occlusion"),
         graphs=graphs,
         licence="Apache-2.0",
+        framing={"subject": subject},
     )
     return write_bundle(folder, bundle, data)
 

@@ -18,6 +18,12 @@ HELP = "move a picture as a video moves"
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 SAMPLE = (ASSETS / "sample.jpg", ASSETS / "sample.mp4")
 SAMPLE_OUTPUT = Path("bunraku-sample.mp4")
+REFERENCE = (
+    "relative mode: the driving frame to count the motion from: first, best (most like the picture) or a number "
+    "(%(default)s)"
+)
+CROP = "square of the picture: auto (around the face), center, off (see --fit), or x,y,w,h in pixels (%(default)s)"
+DRIVING_CROP = "square of the video: the same, or follow (the face, wherever it goes) (%(default)s)"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Without SOURCE and DRIVING it moves the bundled sample into ./" + str(SAMPLE_OUTPUT)
     add = parser.add_argument
     add("source", nargs="?", metavar="SOURCE", help="the picture to move")
-    add("driving", nargs="?", metavar="DRIVING", help="the video whose motion it takes")
+    add("driving", nargs="?", metavar="DRIVING", help="the video, or motion file, whose motion it takes")
     views = "another picture of the same subject, for models that fuse views; may be repeated"
     add("--view", action="append", default=[], metavar="FILE", help=views)
     where = f"where to write ({', '.join(EXTENSIONS)}); by default SOURCE-DRIVING.mp4 in the current folder"
@@ -42,9 +48,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     switch = argparse.BooleanOptionalAction
     scale = "relative mode: fit the motion to the size of what is moved (on)"
     add("--adapt-scale", action=switch, default=True, help=scale)
-    add("--fit", choices=FITS, default="crop", help="make pictures square by cropping or bars (%(default)s)")
+    add("--reference", type=_frame, default="first", help=REFERENCE)
+    add("--crop", default="auto", metavar="HOW", help=CROP)
+    add("--driving-crop", default="auto", metavar="HOW", help=DRIVING_CROP)
+    add("--face", type=int, metavar="N", help="which face of the picture, 1 is the largest")
+    add("--paste-back", action=switch, default=False, help="put the moving square back into the whole picture (off)")
+    add("--fit", choices=FITS, default="crop", help="squares without framing: by cropping or with bars (%(default)s)")
     add("--fps", type=float, help="frames a second; by default the video's own")
     add("--progress", action=switch, default=True, help="show a bar on stderr (on)")
+
+
+def _frame(word: str) -> str | int:
+    """`word`, or the number it is; what it may be, `animate` knows."""
+    return int(word) if word.isdecimal() else word
 
 
 def run(args: argparse.Namespace) -> int:

@@ -85,7 +85,8 @@ def test_function_and_animator_have_the_same_defaults():
     of_function = inspect.signature(animate).parameters
     of_animator = inspect.signature(Animator.__init__).parameters
     shared = set(of_function) & set(of_animator)
-    assert shared == {"mode", "device", "strength", "smoothing", "adapt_scale", "fit", "fps"}
+    framing = {"fit", "crop", "driving_crop", "face", "paste_back"}
+    assert shared == {"mode", "device", "strength", "smoothing", "adapt_scale", "fps"} | framing
     for name in shared - {"fps"}:  # a stream has no video to take it from
         assert of_function[name].default == of_animator[name].default
     assert of_function["model"].default == of_animator["engine"].default

@@ -1,0 +1,41 @@
+"""`bunraku motion extract`: record the motion of a video, to be played on pictures without the video."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from runtime.commands.animate import DRIVING_CROP
+from runtime.engine import DEFAULT_MODEL
+from runtime.extract import extract_motion
+from runtime.motion_file import SUFFIX
+from runtime.picture import FITS
+from runtime.sessions import DEVICES
+
+HELP = "record the motion of a video in a file"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options; they are those of `runtime.extract_motion`, with the same defaults."""
+    parser.epilog = "Play it with: bunraku animate PICTURE FILE" + SUFFIX
+    actions = parser.add_subparsers(dest="action", metavar="extract", required=True)
+    extract = actions.add_parser("extract", help=HELP, description=HELP)
+    add = extract.add_argument
+    add("driving", metavar="DRIVING", help="the video whose motion is recorded")
+    add("-o", "--output", metavar="FILE", help=f"where to write ({SUFFIX}); by default DRIVING{SUFFIX} here")
+    add("--model", default=DEFAULT_MODEL, help="embedded model, folder, or owner/name on the Hub (%(default)s)")
+    add("--device", choices=DEVICES, default="auto", help="where to compute (%(default)s)")
+    add("--driving-crop", default="auto", metavar="HOW", help=DRIVING_CROP.replace("the same", "auto, center, x,y,w,h"))
+    add("--fit", choices=FITS, default="crop", help="squares without framing: by cropping or with bars (%(default)s)")
+    add("--fps", type=float, help="frames a second; by default the video's own")
+    add("--progress", action=argparse.BooleanOptionalAction, default=True, help="show a bar on stderr (on)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Extract; the last line on stdout is the file's path. Returns 0, or raises a `BunrakuError`."""
+    options = {key: value for key, value in vars(args).items() if key not in ("command", "action")}
+    driving, output = options.pop("driving"), options.pop("output")
+    output = output or Path(Path(driving).stem + SUFFIX)
+    extract_motion(driving, output, **options)
+    print(output)
+    return 0

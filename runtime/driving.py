@@ -1,0 +1,124 @@
+"""What drives: a video, pictures or recorded motion, read as motion, a batch of frames at a time."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable, Iterator, Sized
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from checkpoints.errors import InputError, OptionError
+from runtime.engine import Engine
+from runtime.framing import Cutter, Framer
+from runtime.motion import Motion, best_frame
+from runtime.motion_file import SUFFIX, MotionFile, load_motion
+from runtime.picture import Bytes, Picture, check_file
+from runtime.pipeline import prefetch
+from runtime.video import VideoInfo, probe, read_frames, read_whole
+
+Reference = Literal["first", "best"] | int
+"""The driving frame that the relative mode counts the motion from."""
+
+_LOOK = (Fraction(4), 4.0)
+"""Frames a second, and seconds, of a video's beginning that are looked at to frame it."""
+
+_LONGEST = 1280
+"""Longer side in pixels of frames of which more than the model's square is needed."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """An opened source of motion."""
+
+    rate: Fraction
+    """Frames a second."""
+    total: int | None
+    """How many frames there will be, where that is known."""
+    video: VideoInfo | None = None
+    pictures: Iterable[Picture] | None = None
+    motion: MotionFile | None = None
+    """One of the three is there."""
+
+
+def open_clip(driving: str | os.PathLike[str] | Iterable[Picture], rate: Fraction | None = None) -> Clip:
+    """Look at what drives, to be read at `rate` (by default its own; 25 for pictures).
+
+    Raises `InputError` when it cannot be read, `OptionError` when a motion file is to have another rate.
+    """
+    if isinstance(driving, str | os.PathLike):
+        path = Path(driving)
+        if path.suffix.lower() == SUFFIX:
+            check_file(path)
+            recorded = load_motion(path)
+            if rate not in (None, recorded.rate):
+                raise OptionError(
+                    f"{path} was recorded at {float(recorded.rate):g} fps and plays at that; leave fps out."
+                )
+            return Clip(recorded.rate, len(recorded.motion), motion=recorded)
+        video = probe(path)
+        rate = rate or video.rate
+        return Clip(rate, None if video.duration is None else max(1, round(video.duration * rate)), video)
+    if not isinstance(driving, Iterable):
+        raise InputError(f"The driving frames are {type(driving).__name__}; give a video file or many pictures.")
+    return Clip(rate or Fraction(25), len(driving) if isinstance(driving, Sized) else None, pictures=driving)
+
+
+def read_motion(clip: Clip, engine: Engine, framer: Framer) -> Generator[Motion, None, None]:
+    """The motion of `clip` in batches of the engine's size, framed by `framer`, decoded ahead in another thread.
+
+    Raises `InputError` when there is no frame, and when recorded motion is of another model.
+    """
+    batch = engine.batch
+    if clip.motion is not None:
+        clip.motion.check(engine.bundle)
+        for start in range(0, len(clip.motion.motion), batch):
+            yield clip.motion.motion[start : start + batch]
+        return
+    found = False
+    with prefetch(_squares(clip, engine.resolution, framer), depth=2 * batch) as ready:
+        while squares := list(islice(ready, batch)):
+            found = True
+            yield engine.detect(np.stack(squares))
+    if not found:
+        raise InputError("The driving frames are empty; give at least one.")
+
+
+def _squares(clip: Clip, size: int, framer: Framer) -> Iterator[Bytes]:
+    """The driving frames in the model's square."""
+    cutter = Cutter(framer, size, float(clip.rate))
+    if clip.video is None:
+        yield from map(cutter, clip.pictures or ())
+    elif framer.driving_crop == "off":
+        yield from read_frames(clip.video, size, framer.fit, clip.rate)
+    elif framer.driving_crop == "follow":
+        yield from map(cutter, read_whole(clip.video, _LONGEST, clip.rate))
+    else:
+        window = framer.video(_samples(clip.video), clip.video.size)
+        yield from read_frames(clip.video, size, framer.fit, clip.rate, window)
+
+
+def _samples(video: VideoInfo) -> list[Image.Image]:
+    rate, seconds = _LOOK
+    return [Image.fromarray(frame) for frame in read_whole(video, _LONGEST, min(rate, video.rate), seconds)]
+
+
+def check_reference(reference: Reference) -> None:
+    """Raises `OptionError` unless `reference` is a word for a frame, or its number."""
+    number = isinstance(reference, int) and not isinstance(reference, bool) and reference >= 0
+    if not number and reference not in ("first", "best"):
+        raise OptionError(f'reference is "{reference}"; choose first, best or the number of a frame from 0 on.')
+
+
+def reference_of(source: Motion, driving: Motion, reference: Reference) -> Motion:
+    """The motion of the reference frame, out of all frames of `driving`. Raises `OptionError` when there is none."""
+    words = {"first": lambda: 0, "best": lambda: best_frame(source, driving)}
+    number = reference if isinstance(reference, int) else words[reference]()
+    if number >= len(driving):
+        raise OptionError(f"reference is {number}, but the last driving frame is {len(driving) - 1}; choose another.")
+    return driving[number : number + 1]

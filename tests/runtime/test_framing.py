@@ -1,0 +1,135 @@
+"""Framing: heads come out as large, and where, as the model is used to; what is set by hand is obeyed."""
+
+import warnings
+
+import numpy as np
+import pytest
+from drawn_face import face_picture
+from PIL import Image
+
+from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
+from runtime.faces import find_faces
+from runtime.framing import Cutter, Framer, Framing, check_crop
+from runtime.window import Window
+
+
+def framer(crop="auto", driving_crop="auto", face=None, **framing) -> Framer:
+    return Framer(Framing(**framing), "crop", crop, driving_crop, face)
+
+
+def image(size, *heads) -> Image.Image:
+    return Image.fromarray(face_picture(size, *heads))
+
+
+def head_in(window: Window, head: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Middle (x, y) and height of a head as parts of the window's side."""
+    x, y, height = head
+    return (x - window.left) / window.side, (y - window.top) / window.side, height / window.side
+
+
+@pytest.mark.parametrize(
+    ("size", "head"),
+    [((600, 600), (300, 300, 150)), ((1200, 800), (900, 300, 110)), ((500, 900), (200, 600, 200))],
+)
+def test_a_head_is_shown_as_in_training(size, head):
+    window = framer().source(image(size, head))
+    x, y, height = head_in(window, head)
+    assert height == pytest.approx(0.6, abs=0.07)
+    assert x == pytest.approx(0.5, abs=0.04)
+    assert y == pytest.approx(0.46, abs=0.05)
+    assert window == window.snapped()
+
+
+def test_a_model_may_ask_for_another_framing():
+    head = (300, 300, 150)
+    window = framer(head=0.4, middle=0.55).source(image((600, 600), head))
+    assert head_in(window, head) == pytest.approx((0.5, 0.55, 0.4), abs=0.06)
+
+
+def test_a_close_up_is_not_padded_and_a_head_at_the_border_only_as_needed():
+    window = framer().source(image((220, 220), (110, 112, 170)))  # the usual square would be 283 pixels wide
+    assert window == Window(0, 0, 220)
+    window = framer().source(image((400, 400), (60, 200, 110)))
+    assert window.left == pytest.approx(-4, abs=6)  # 32 would be outside if the head were in the middle
+
+
+def test_several_faces_are_told_and_can_be_chosen():
+    heads = [(150, 200, 200), (480, 200, 120)]
+    picture = image((640, 480), *heads)
+    with pytest.warns(BunrakuWarning, match="2 faces"):
+        assert head_in(framer().source(picture), heads[0])[0] == pytest.approx(0.5, abs=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for number, head in enumerate(heads, start=1):
+            assert head_in(framer(face=number).source(picture), head)[0] == pytest.approx(0.5, abs=0.1)
+    with pytest.raises(InputError, match="2 were found"):
+        framer(face=3).source(picture)
+
+
+def test_no_face_is_told_and_leaves_the_middle():
+    empty = Image.new("RGB", (300, 200), "gray")
+    with pytest.warns(BunrakuWarning, match="No face"):
+        assert framer().source(empty) is None
+    with pytest.warns(BunrakuWarning, match="driving"):
+        assert framer().driving([empty]) is None
+
+
+def test_a_model_of_something_else_looks_for_no_face():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert framer(subject="body").source(Image.new("RGB", (300, 200), "gray")) is None
+
+
+def test_crops_by_hand():
+    picture = Image.new("RGB", (300, 200))
+    assert framer(crop="center").source(picture) == Window(50, 0, 200)
+    assert framer(crop="off").source(picture) is None
+    assert framer(crop="10,20,64,64").source(picture) == framer(crop=(10, 20, 64, 64)).source(picture)
+    assert framer(crop=(10, 20, 64, 64)).source(picture) == Window(10, 20, 64)
+    assert framer(crop=(0, 50, 100, 60)).source(picture) == Window(0, 30, 100)  # all of it, and not stretched
+    with pytest.raises(OptionError, match="300x200"):
+        framer(crop=(400, 0, 50, 50)).source(picture)
+    with pytest.raises(OptionError, match="300x200"):
+        framer(crop=(0, 0, 1e9, 5)).source(picture)
+
+
+@pytest.mark.parametrize("crop", ["face", "1,2,3", "1,2,3,0", "1,2,nan,4", (1, 2), 5, "follow", "inf,0,1,1"])
+def test_what_is_no_crop_is_refused(crop):
+    with pytest.raises(OptionError, match="crop is"):
+        check_crop(crop, "crop")
+
+
+@pytest.mark.parametrize("face", [0, -1, 1.5])
+def test_what_is_no_number_of_a_face_is_refused(face):
+    with pytest.raises(OptionError, match="face is"):
+        framer(face=face)
+
+
+@pytest.mark.parametrize("values", [{"head": 0}, {"head": "large"}, {"middle": 9}, {"subject": 5}])
+def test_an_impossible_framing_of_a_bundle_is_refused(values):
+    with pytest.raises(ModelError, match="framing"):
+        Framing.of(values)
+    assert Framing.of({"head": 0.5, "later": "key"}) == Framing(head=0.5)
+
+
+def test_the_square_of_a_video_holds_the_face_wherever_it_goes_in_it():
+    heads = [(250 + 20 * t, 200 - 5 * t, 120) for t in range(4)]
+    frames = [image((640, 400), head) for head in heads]
+    window = framer().driving(frames)
+    for head in heads:
+        x, y, height = head_in(window, head)
+        assert height / 2 < x < 1 - height / 2
+        assert height / 2 - 0.02 < y < 1 - height / 2
+    assert window.side < 120 / 0.6 + 60 + 20
+
+
+def test_following_keeps_the_face_in_the_middle_and_a_fixed_square_does_not():
+    heads = [(150 + 8 * t, 200, 120) for t in range(30)]
+    follow, fixed = (Cutter(framer(driving_crop=how), 128, 25.0) for how in ("follow", "auto"))
+    for head in heads:
+        picture = face_picture((640, 400), head)
+        followed, stayed = follow(picture), fixed(picture)
+    (there,) = find_faces(followed)
+    assert there.center[0] == pytest.approx(64, abs=20)
+    assert not np.array_equal(followed, stayed)
+    assert not [found for found in find_faces(stayed) if abs(found.center[0] - 64) < 20]
