@@ -100,7 +100,8 @@ def test_a_playable_video_of_the_right_length(tmp_path, capsys):
     assert command(str(tmp_path), "--clips", "1", "--frames", "5", "--size", "64") == 0
     assert capsys.readouterr().out.strip().splitlines()[-1] == str(tmp_path)
     (video,) = tmp_path.iterdir()
-    assert video.name.startswith("id0#") and video.suffix == ".mp4"
+    assert video.name.startswith("id0#")
+    assert video.suffix == ".mp4"
     reader = imageio_ffmpeg.read_frames(str(video))
     meta = next(reader)
     frames = [np.frombuffer(frame, np.uint8).reshape(64, 64, 3) for frame in reader]

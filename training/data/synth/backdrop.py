@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from .draws import Array, Draw, linear
@@ -75,7 +77,7 @@ def _shelves(draw: Draw, image: Array) -> Array:
     edges = np.linspace(0, SIZE, rows + 1).astype(int)
     board = draw.colour(0.5)
     saturation = draw.between(0.1, 1.0)
-    for top, bottom in zip(edges[:-1], edges[1:], strict=True):
+    for top, bottom in pairwise(edges):
         column = int(draw.between(0, 6))
         while column < SIZE:
             width = int(draw.between(3, 15))

@@ -60,49 +60,69 @@ def _jagged(draw: Draw, amplitude: float) -> Array:
     return noise
 
 
+_KINDS = ("bald", "buzz", "short", "medium", "bob", "long")
+_THICKNESS = {"bald": 0.0, "buzz": 0.003, "short": 0.014, "medium": 0.024, "bob": 0.022, "long": 0.017}
+
+
+def _natural_line(draw: Draw, gender: float, age: float) -> Array:
+    """(C,) polar angle of the hairline, receding at the temples of some men."""
+    side = np.abs(azimuths())
+    line = np.interp(side, _LINE_AZIMUTH, _LINE_POLAR) + math.radians(draw.normal(3.5))
+    receding = np.radians(max(0.0, draw.normal(1)) * 9 * gender * min(1, age))
+    return line - receding * np.exp(-(((side - 0.65) / 0.35) ** 2)) - receding / 3
+
+
+def _shell(draw: Draw, kind: str, base: float) -> Array:
+    """(C, SCALP_ROWS) thickness over the skull: bumps, a quiff, a parting."""
+    azimuth = azimuths()
+    side = np.abs(azimuth)
+    rows = np.linspace(0, 1, SCALP_ROWS, dtype=np.float32)
+    edge = np.clip((1 - rows) / draw.between(0.1, 0.35), 0, 1) ** 0.6
+    relief = 1 + _wave(draw, azimuth, 9, draw.between(0.05, 0.3))
+    if kind in ("short", "medium"):
+        relief = relief + draw.between(-0.3, 1.6) * np.exp(-((side / 0.7) ** 2))
+    top = draw.between(0.8, 1.5)
+    away = np.clip(rows / 0.4, 0, 1)  # all columns meet in the crown
+    thickness = base * (relief.mean() * (1 - away) + relief[:, None] * away) * edge * (top + (1 - top) * rows)
+    parting = draw.between(-0.9, 0.9)
+    if draw.chance(0.6):
+        thickness = thickness * (1 - 0.6 * np.exp(-(((azimuth - parting) / 0.13) ** 2))[:, None] * away)
+    if kind in ("bob", "long", "medium"):
+        thickness = np.maximum(thickness, base * 0.75 * (side > 1.25)[:, None])
+    inner = np.clip((1 - rows) / 0.12, 0, 1)  # the skull must not poke through
+    return np.maximum(thickness, 0.0015 + 0.0045 * inner)
+
+
+def _paint_line(draw: Draw, kind: str, natural: Array) -> Array:
+    """(C,) how far hair is painted on the skin; the bald keep a wreath or nothing."""
+    if kind != "bald":
+        return natural
+    if draw.chance(0.5):
+        return np.full_like(natural, -1.0)
+    return np.where(np.abs(azimuths()) > 1.0, natural, -1.0)
+
+
 def sample_style(draw: Draw, gender: float, age: float) -> HairStyle:
     """A random style; short and receding hair is commoner in men, long hair in women."""
     azimuth = azimuths()
     side = np.abs(azimuth)
-    natural = np.interp(side, _LINE_AZIMUTH, _LINE_POLAR) + math.radians(draw.normal(3.5))
-    receding = max(0.0, draw.normal(1)) * 9 * gender * min(1, age)
-    natural = natural - np.radians(receding) * np.exp(-(((side - 0.65) / 0.35) ** 2)) - np.radians(receding / 3)
+    natural = _natural_line(draw, gender, age)
     male = draw.chance(0.25 + 0.5 * gender)
-    kinds = ("bald", "buzz", "short", "medium", "bob", "long")
-    kind = kinds[draw.pick(6, (1, 1.6, 4, 2.5, 0.3, 0.6) if male else (0.15, 0.3, 1.2, 1.5, 2, 4))]
-    base = {"bald": 0.0, "buzz": 0.003, "short": 0.014, "medium": 0.024, "bob": 0.022, "long": 0.017}[kind]
-    base *= draw.between(0.6, 1.7)
-    rows = np.linspace(0, 1, SCALP_ROWS, dtype=np.float32)
-    edge = np.clip((1 - rows) / draw.between(0.1, 0.35), 0, 1) ** 0.6
-    bumps = 1 + _wave(draw, azimuth, 9, draw.between(0.05, 0.3))
-    quiff = draw.between(-0.3, 1.6) * np.exp(-((side / 0.7) ** 2)) if kind in ("short", "medium") else 0 * side
-    top = draw.between(0.8, 1.5)
-    away = np.clip(rows / 0.4, 0, 1)  # all columns meet in the crown
-    relief = (bumps + quiff)[:, None]
-    thickness = base * (relief.mean() * (1 - away) + relief * away) * edge * (top + (1 - top) * rows)
-    parting = draw.between(-0.9, 0.9)
-    if draw.chance(0.6):
-        dent = np.exp(-(((azimuth - parting) / 0.13) ** 2))
-        thickness *= 1 - 0.6 * dent[:, None] * away
-    hanging = kind in ("bob", "long", "medium")
-    if hanging:
-        thickness = np.maximum(thickness, base * 0.75 * (side > 1.25)[:, None])
-    inner = np.clip((1 - rows) / 0.12, 0, 1)  # the skull must not poke through
-    thickness = np.maximum(thickness, 0.0015 + 0.0045 * inner)
+    kind = _KINDS[draw.pick(6, (1, 1.6, 4, 2.5, 0.3, 0.6) if male else (0.15, 0.3, 1.2, 1.5, 2, 4))]
+    base = _THICKNESS[kind] * draw.between(0.6, 1.7)
+    thickness = _shell(draw, kind, base)
     line = natural + _jagged(draw, np.radians(draw.between(0.8, 3)))
     bare = np.ones_like(azimuth)  # where the shell ends on the skin, 0 where it ends in a fringe or in locks
     if kind not in ("bald", "buzz") and draw.chance(0.35):  # a fringe over the forehead
         low = np.radians(draw.between(74, 86)) + (azimuth * draw.normal(0.05))
-        reach = draw.between(0.5, 0.95)
-        blend = np.clip((reach - side) / 0.3, 0, 1)
+        blend = np.clip((draw.between(0.5, 0.95) - side) / 0.3, 0, 1)
         line = line * (1 - blend) + np.maximum(line, low + _jagged(draw, np.radians(draw.between(1, 5)))) * blend
         bare *= 1 - np.clip(blend * 3, 0, 1)
         thickness = np.maximum(thickness, 0.006 * blend[:, None])
     length = np.zeros_like(azimuth)
-    if hanging:
-        full = {"medium": draw.between(0.02, 0.07), "bob": draw.between(0.05, 0.13), "long": draw.between(0.15, 0.38)}
-        start = draw.between(1.05, 1.5)
-        length = full[kind] * np.clip((side - start) / 0.25, 0, 1)
+    full = {"medium": draw.between(0.02, 0.07), "bob": draw.between(0.05, 0.13), "long": draw.between(0.15, 0.38)}
+    if kind in full:
+        length = full[kind] * np.clip((side - draw.between(1.05, 1.5)) / 0.25, 0, 1)
         bare *= length < 0.01
         length = length * (1 + _jagged(draw, 0.08) + _wave(draw, azimuth, 4, 0.04))
     thickness[:, -1] -= bare * (thickness[:, -1] + 0.002)  # the edge dives into the skin
@@ -110,13 +130,8 @@ def sample_style(draw: Draw, gender: float, age: float) -> HairStyle:
     along = np.linspace(0, 1, LOCK_ROWS + 1, dtype=np.float32)[1:]
     curl = draw.between(0, 0.012) * np.sin(along * draw.between(3, 25) + 3 * np.sin(azimuth * 5)[:, None])
     flare = draw.between(-0.015, 0.03) * np.sin(along * np.pi * 0.7) + curl
-    paint = natural if kind != "bald" else np.minimum(natural, np.radians(draw.between(-30, 110)) * np.ones_like(side))
-    if kind == "bald":
-        paint = np.where(side > 1.0, np.minimum(natural, paint + 1), -1.0) if draw.chance(0.5) else -np.ones_like(side)
-    return HairStyle(
-        bald=kind in ("bald", "buzz"), line=line.astype(np.float32), paint_line=paint.astype(np.float32),
-        thickness=thickness.astype(np.float32), length=length.astype(np.float32), flare=flare.astype(np.float32),
-    )  # fmt: skip
+    arrays = (line, _paint_line(draw, kind, natural), thickness, length, flare)
+    return HairStyle(kind in ("bald", "buzz"), *(values.astype(np.float32) for values in arrays))
 
 
 def hair_points(asset: HeadAsset, mesh: Tensor, style: HairStyle) -> Tensor:

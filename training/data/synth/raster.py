@@ -102,7 +102,7 @@ def _draw(best: Tensor, corners: Tensor, frame: Tensor, triangle: Tensor, height
 
 def hits(buffer: Tensor, screen: Tensor, triangles: Tensor) -> Hits:
     """The covered samples of a buffer (N, H, W) made by `rasterise` with the same `screen` and `triangles`."""
-    count, height, width = buffer.shape
+    _, height, width = buffer.shape
     flat = buffer.flatten()
     sample = (flat >= 0).nonzero().flatten()
     triangle = flat[sample]

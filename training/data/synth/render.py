@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from .scene import Scene, sample_scene
 from .shade import Looks, Surface, albedo_and_gloss, light, noise_texture
 from .truth import Truth, flow_between, pixel_grid, points_visible, surface_buffer, to_samples
 
+_T = TypeVar("_T")
 TEST_SEEDS = 1_000_000
 """Identity and motion seeds from here on are the test split; training never draws them."""
 _SUPERSAMPLING = 2
@@ -81,14 +84,14 @@ def _interpolate(table: Tensor, index: Tensor, weights: Tensor) -> Tensor:
     return total
 
 
-class _Cache(OrderedDict):
+class _Cache(OrderedDict[Hashable, _T]):
     """The most recently used values, made on demand."""
 
     def __init__(self, limit: int) -> None:
         super().__init__()
         self.limit = limit
 
-    def get_or_make(self, key, make):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    def get_or_make(self, key: Hashable, make: Callable[[], _T]) -> _T:
         """The value of a key, made by `make()` when it is new."""
         if key not in self:
             self[key] = make()
@@ -111,9 +114,9 @@ class HeadRenderer:
         self._points = point_vertices(self.asset)
         self._noise = noise_texture().to(self.device)
         self._people = self.asset.coefficients.cpu().numpy(), self.asset.labels.cpu().numpy()
-        self._identities: _Cache = _Cache(256)
-        self._scenes: _Cache = _Cache(256)
-        self._actors: _Cache = _Cache(256)
+        self._identities: _Cache[Identity] = _Cache(256)
+        self._scenes: _Cache[Scene] = _Cache(256)
+        self._actors: _Cache[Actor] = _Cache(256)
 
     def identity(self, seed: int) -> Identity:
         """Who a seed is."""
@@ -125,8 +128,8 @@ class HeadRenderer:
 
     def _actor(self, spec: SceneSpec) -> Actor:
         key = (spec.identity, spec.scene)
-        make = lambda: build_actor(self.asset, self.identity(spec.identity), self.scene(spec.scene))  # noqa: E731
-        return self._actors.get_or_make(key, make)
+        who, where = self.identity(spec.identity), self.scene(spec.scene)
+        return self._actors.get_or_make(key, lambda: build_actor(self.asset, who, where))
 
     @torch.no_grad()
     def render(self, specs: list[SceneSpec], times: Tensor, size: int = 256, shading: bool = True) -> Frames:
@@ -141,8 +144,13 @@ class HeadRenderer:
             stop = start + self.batch
             parts.append(self._render(specs[start:stop], np.asarray(times[start:stop], np.float64), size, shading))
         return Frames(
-            *(torch.cat([getattr(p, n) for p in parts]) for n in ("image", "points", "points_visible", "mask")),
-            Truth(*(torch.cat([getattr(p.truth, n) for p in parts]) for n in ("screen", "background"))),
+            image=torch.cat([part.image for part in parts]),
+            points=torch.cat([part.points for part in parts]),
+            points_visible=torch.cat([part.points_visible for part in parts]),
+            mask=torch.cat([part.mask for part in parts]),
+            truth=Truth(
+                torch.cat([part.truth.screen for part in parts]), torch.cat([part.truth.background for part in parts])
+            ),
         )
 
     def _render(self, specs: list[SceneSpec], times: np.ndarray, size: int, shading: bool) -> Frames:
@@ -179,12 +187,9 @@ class HeadRenderer:
         )
         looks = Looks(actors, self.device)
         albedo, gloss, exponent = albedo_and_gloss(surface, looks, self._noise)
-        if shading:
-            colour = light(surface, albedo, gloss, exponent, looks)
-        else:
-            colour = albedo * surface.occlusion[:, None]
+        lit = light(surface, albedo, gloss, exponent, looks) if shading else albedo * surface.occlusion[:, None]
         layer = torch.zeros(count * side * side, 4, device=self.device)
-        layer[found.sample, :3] = colour
+        layer[found.sample, :3] = lit
         layer[found.sample, 3] = 1
         layer = functional.avg_pool2d(layer.view(count, side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)
         behind = self._backdrops(actors, truth.background, size)

@@ -123,7 +123,7 @@ def flow_between(
 
 
 def points_visible(truth: Truth, points: Tensor, inverse_depth: Tensor, buffer: Tensor, slack: float) -> Tensor:
-    """(N, K) whether named points (N, K, 2) are inside the frame and nothing lies before them by more than `slack` metres."""
+    """(N, K) whether points (N, K, 2) are inside the frame and nothing lies more than `slack` metres before them."""
     asset = load_head(str(truth.screen.device))
     nearest, seen = _nearest_inverse_depth(asset, truth.screen, buffer, points)
     free = (seen < 0) | (inverse_depth >= nearest * (1 - slack * nearest))
