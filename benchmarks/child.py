@@ -6,6 +6,7 @@ import json
 import resource
 import sys
 import time
+from pathlib import Path
 
 import runtime
 
@@ -21,14 +22,19 @@ def main(bundle: str, source: str, driving: str, output: str) -> None:
 
     animation = runtime.animate(source, driving, model=bundle, output=output, device="cpu", progress=watch)
     first, end = marks[0], time.perf_counter()
-    # Linux counts in kilobytes, macOS in bytes.
+    fps = (len(animation) - first[1]) / (end - first[0])
+    print(json.dumps({"frames": len(animation), "fps": fps, "rss_mb": peak_memory() / 1e6}), flush=True)
+
+
+def peak_memory() -> int:
+    """Largest resident memory of this process so far, in bytes."""
+    status = Path("/proc/self/status")
+    if status.is_file():
+        # getrusage would count what the parent held at the fork, PyTorch and all.
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        return int(line.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
-    result = {
-        "frames": len(animation),
-        "fps": (len(animation) - first[1]) / (end - first[0]),
-        "rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6,
-    }
-    print(json.dumps(result), flush=True)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 if __name__ == "__main__":
