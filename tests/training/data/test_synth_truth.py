@@ -173,3 +173,10 @@ def test_bald_heads_show_no_hair(renderer):
     frames = renderer.render([SceneSpec(bald, 0, 0)], torch.zeros(1), 64)
     seen = surface_buffer(frames.truth, 64).triangle
     assert not (load_head().triangle_part[seen[seen >= 0]] == HAIR).any()
+
+
+def test_unknown_kinds_and_unequal_lengths_are_refused(renderer):
+    with pytest.raises(ValueError, match="horse"):
+        renderer.render([SceneSpec(0, 0, 0, kind="horse")], torch.zeros(1), 32)
+    with pytest.raises(ValueError, match="2 specs but 1 times"):
+        renderer.render([SceneSpec(0, 0, 0)] * 2, torch.zeros(1), 32)

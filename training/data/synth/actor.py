@@ -135,6 +135,10 @@ def build_actor(asset: HeadAsset, who: Identity, scene: Scene) -> Actor:
     coefficients = torch.from_numpy(who.coefficients).to(device)
     person = asset.mean + (coefficients @ asset.basis).view(-1, 3)
     body, joints = person[:mesh], person[mesh:]
+    teeth = (asset.part[:mesh] == TEETH).nonzero().flatten()
+    middle = body[teeth].mean(0)
+    narrower = torch.tensor([0.86, 1.0, 0.9], device=device)  # MakeHuman's arch pierces narrow jaws
+    body[teeth] = middle + (body[teeth] - middle) * narrower
     skull = (body[asset.skull_index] * asset.skull_weights[..., None]).sum(2)[:, : asset.skull_index.shape[1] // 2]
     hair = hair_points(asset, body, who.hair)
     garment = cloth_height(asset.mean[:mesh], torch.from_numpy(scene.clothes.neckline).to(device))

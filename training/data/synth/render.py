@@ -106,7 +106,7 @@ class HeadRenderer:
 
     def __init__(self, device: str | torch.device = "cpu", batch: int | None = None) -> None:
         """`batch`: how many frames are drawn at once; by default one on a CPU (fastest there), 64 on a GPU."""
-        self.device = torch.device(device)
+        self.device = torch.empty(0, device=device).device  # "cuda" becomes "cuda:0", as tensors say it
         self.batch = batch or (1 if self.device.type == "cpu" else 64)
         self.asset = load_head(str(self.device))
         self._weights = full_skin_weights(self.asset)
@@ -137,6 +137,8 @@ class HeadRenderer:
 
         `shading=False` leaves light and highlights out, so that a surface point has one colour in all frames.
         """
+        if unknown := {spec.kind for spec in specs} - {"head"}:
+            raise ValueError(f"this renderer draws heads, not {', '.join(sorted(unknown))}")
         if len(specs) != len(times):
             raise ValueError(f"{len(specs)} specs but {len(times)} times")
         parts = []
