@@ -1,0 +1,73 @@
+"""The benchmarks measure what they say, on a bundle that is small enough for a test."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks import operators
+from benchmarks.__main__ import summary
+from benchmarks.measure import end_to_end, engine_pass, repeat
+from benchmarks.subjects import Subject, picture
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from toy_bundle import build
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory) -> Subject:
+    """No PyTorch side: only the engine is measured here."""
+    return Subject("toy", None, build(tmp_path_factory.mktemp("toy") / "toy"))  # type: ignore[arg-type]
+
+
+def test_repeat_keeps_to_its_budget_and_leaves_out_the_first_call() -> None:
+    calls: list[float] = []
+
+    def call() -> None:
+        time.sleep(0.2 if not calls else 0.01)
+        calls.append(0)
+
+    timing = repeat(call, budget=0.1)
+    assert timing.calls == len(calls) - 1
+    assert 0.01 <= timing.best <= timing.median < 0.2
+
+
+def test_pictures_differ_as_they_turn() -> None:
+    still, turned = picture(64).astype(int), picture(64, 1.0).astype(int)
+    assert still.shape == (64, 64, 3)
+    assert still.std() > 20
+    assert np.abs(still - turned).mean() > 3
+
+
+def test_engine_and_operators(toy) -> None:
+    times = engine_pass(toy, threads=1, budget=0.05)
+    assert times.batch >= 1
+    assert 0 < times.frame.best <= times.frame.median
+    rows = operators.profile(toy.bundle.path("render").read_bytes(), threads=1, runs=2)
+    assert rows == sorted(rows, key=lambda row: -row[2])
+    assert "GridSample" in {kind for kind, _, _ in rows}
+
+
+def test_end_to_end_in_a_process_of_its_own(toy, tmp_path) -> None:
+    ballast = np.ones(200_000_000, np.uint8)  # the child's memory must not count ours
+    result = end_to_end(toy, tmp_path, frames=12)
+    assert ballast[-1] == 1
+    assert result.frames == 12
+    assert result.fps > 0
+    assert result.first_frame > 0
+    assert 20 < result.rss_mb < 400
+    assert (tmp_path / "out.mp4").stat().st_size > 0
+
+
+def test_summary_names_the_figures_that_are_followed() -> None:
+    whole = {"fps": 30.0, "first_frame": 0.7, "rss_mb": 250.0}
+    results = {"tpsmm-full": {"speedup": 3.0}, "faces-lite": {"speedup": 2.5, "end_to_end": whole}}
+    flat = summary(results)
+    assert flat["tpsmm_full_speedup"] == 3.0
+    assert (flat["faces_lite_fps"], flat["first_frame_s"], flat["rss_mb"]) == (30.0, 0.7, 250.0)
+    assert flat["details"] == results
