@@ -11,7 +11,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from accelerate import Accelerator
@@ -285,7 +285,7 @@ class Trainer:
     @property
     def _exported(self) -> MotionModel:
         """The weights worth keeping: the average where there is one."""
-        return self.average.model if self.average is not None else self.model
+        return cast(MotionModel, self.average.model) if self.average is not None else self.model
 
     def _held_out(self, stage: Stage, count: int) -> list[Sample]:
         assert self.test is not None

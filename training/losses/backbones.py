@@ -120,7 +120,8 @@ def _fetch_vgg19() -> Path:
             f"VGG-19 weights ({VGG19_REPOSITORY}) could not be fetched from the Hub: {error}; set "
             'perceptual = "efficientnet-lite0" in the configuration to train without a download'
         ) from error
-    expected = entries[0].lfs.sha256 if entries and getattr(entries[0], "lfs", None) else None
+    listed = getattr(entries[0], "lfs", None) if entries else None
+    expected = listed.sha256 if listed is not None else None
     with path.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if expected is not None and found != expected:
