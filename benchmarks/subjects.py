@@ -80,8 +80,8 @@ def subject(name: str, cache: Path, bundle: Path | None = None) -> Subject:
     """The subject `name`, with the given bundle or one of random weights from the cache, exported when absent."""
     model = random_model(name)
     if bundle is not None:
-        return Subject(name, model, Bundle.load(bundle))
-    folder = cache / f"{name}-{_fingerprint(name)}"
+        return Subject(name, model, Bundle.load(bundle.resolve()))  # the child works in another folder
+    folder = cache.resolve() / f"{name}-{_fingerprint(name)}"
     try:
         return Subject(name, model, Bundle.load(folder))
     except ModelError:
