@@ -1,5 +1,10 @@
 """Fixtures for every package; being here also lets the tests import the modules beside this file."""
 
+import os
+
+# One thread a process: two workers with two OpenMP threads each on two cores run many times slower, not twice.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Iterator
 from pathlib import Path
 

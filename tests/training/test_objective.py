@@ -19,8 +19,8 @@ from training.objectives.forward import Pass
 
 READY = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
 
-FIRST_ORDER = {"equivariance_jacobian", "dam", "hdam_root", "hdam", "orthogonality", "completeness"}
-TPSMM_LOSSES = [name for name in LOSSES if name not in FIRST_ORDER | ADVERSARIAL]
+NOT_PLAIN_TPSMM = {"smoothness", "equivariance_jacobian", "dam", "hdam_root", "hdam", "orthogonality", "completeness"}
+TPSMM_LOSSES = [name for name in LOSSES if name not in NOT_PLAIN_TPSMM | ADVERSARIAL]
 
 
 def batch(size: int, pairs: int = 2, points: int = 50) -> dict[str, torch.Tensor]:
