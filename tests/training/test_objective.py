@@ -92,8 +92,8 @@ def test_a_warp_depends_on_its_seed_and_not_on_the_batch():
     points = torch.rand(1, 4, 2).expand(2, -1, -1)
     both = RandomWarp.draw(torch.tensor([5, 6]), torch.zeros(())).points(points)
     alone = RandomWarp.draw(torch.tensor([6]), torch.zeros(())).points(points[:1])
-    assert torch.equal(both[1], alone[0])
-    assert not torch.equal(both[0], both[1])
+    assert torch.allclose(both[1], alone[0], atol=1e-6)
+    assert not torch.allclose(both[0], both[1], atol=1e-3)
 
 
 def test_perceptual_loss_grows_with_blur():
@@ -145,8 +145,8 @@ def test_disentanglement_uses_true_cross_identity_pairs_where_there_are_some():
     assert torch.allclose(after, before * scale, atol=1e-5)  # one factor an axis, the same for every point
     assert float((scale - 1).abs().max()) <= 0.25 + 1e-4
     true = Pass(model, {**pairs, "target": pairs["source"]})
-    assert torch.equal(true.other_motion.points, model.detect(pairs["driving"]).points)
-    assert torch.equal(true.driving_motion.points, true.source_motion.points)
+    assert torch.allclose(true.other_motion.points, model.detect(pairs["driving"]).points, atol=1e-5)
+    assert torch.allclose(true.driving_motion.points, true.source_motion.points, atol=1e-5)
 
 
 def test_spline_dropout_follows_the_published_schedule():
