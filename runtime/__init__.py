@@ -9,6 +9,7 @@ from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, ModelEr
 from runtime.animate import Animation, animate
 from runtime.engine import Animator, Engine
 from runtime.extract import extract_motion
+from runtime.limits import Limits
 from runtime.motion import Motion
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "BunrakuWarning",
     "Engine",
     "InputError",
+    "Limits",
     "ModelError",
     "Motion",
     "OptionError",

@@ -15,6 +15,7 @@ from checkpoints.errors import OptionError, OutputError
 from runtime.driving import Clip, Reference, check_reference, open_clip, read_motion, reference_of
 from runtime.engine import DEFAULT_MODEL, Animator, Engine, check_mode, source_views
 from runtime.framing import Crop, check_crop, check_face
+from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import Mode, Motion, check_strength
 from runtime.picture import Bytes, Fit, Picture, check_file, check_fit
 from runtime.pipeline import Sink
@@ -88,6 +89,7 @@ def animate(
     face: int | None = None,
     paste_back: bool = False,
     fps: float | None = None,
+    limits: Limits = DEFAULT_LIMITS,
     progress: bool | Progress = True,
 ) -> Animation:
     """Move the picture `source` as the video `driving` moves.
@@ -100,8 +102,8 @@ def animate(
     is the engine's). `mode`, `strength`, `smoothing`, `adapt_scale`: see `Animator`. `reference`: the driving
     frame that the relative mode counts the motion from: "first", a number from 0 on, or "best", the one whose
     pose is most like the source's; but for "first" all frames are looked at before the first one is made.
-    `fps`: frames a second, by default the driving video's own, 25 for an iterable. `progress`: a bar on
-    stderr, nothing, or a function.
+    `fps`: frames a second, by default the driving video's own, 25 for an iterable. `limits`: what inputs are
+    refused as too large (see `Limits`). `progress`: a bar on stderr, nothing, or a function.
 
     `crop`, `driving_crop`, `face`, `paste_back`, `fit`: what of the pictures is used, and whether the result
     is that square or the whole picture: see `Animator`; a driving video's square is found in its first
@@ -109,7 +111,7 @@ def animate(
 
     With `output` (.mp4, .mov, .mkv, .webm, .gif) the video is written there when it is complete, with the
     driving video's sound, and memory does not grow with its length; without, all frames are kept and
-    returned.
+    returned. What can be read of a driving video that is damaged or breaks off is used, and a `BunrakuWarning` tells.
 
     Raises a `BunrakuError` when an input cannot be used, an option is wrong, the model or device is not to
     be had, or the output cannot be written; nothing is left at `output` then.
@@ -127,7 +129,7 @@ def animate(
     views = source_views(source)
     if target is not None:
         _check_target(target, [*views, driving])
-    clip = open_clip(driving, rate)
+    clip = open_clip(driving, rate, limits)
     for view in views:
         if isinstance(view, str | os.PathLike):
             check_file(Path(view))  # before the model is opened, which takes its time
@@ -145,6 +147,7 @@ def animate(
         face=face,
         paste_back=paste_back,
         fps=float(clip.rate),
+        limits=limits,
     )
     animator.set_source(views)
     with progress_bar(progress, clip.total) as report:

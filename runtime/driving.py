@@ -16,6 +16,7 @@ from PIL import Image
 from checkpoints.errors import InputError, OptionError
 from runtime.engine import Engine
 from runtime.framing import Cutter, Framer
+from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import Motion, best_frame
 from runtime.motion_file import SUFFIX, MotionFile, load_motion
 from runtime.picture import Bytes, Picture, check_file
@@ -44,29 +45,40 @@ class Clip:
     pictures: Iterable[Picture] | None = None
     motion: MotionFile | None = None
     """One of the three is there."""
+    limits: Limits = DEFAULT_LIMITS
+    """Under which it is read."""
 
 
-def open_clip(driving: str | os.PathLike[str] | Iterable[Picture], rate: Fraction | None = None) -> Clip:
+def open_clip(
+    driving: str | os.PathLike[str] | Iterable[Picture],
+    rate: Fraction | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Clip:
     """Look at what drives, to be read at `rate` (by default its own; 25 for pictures).
 
-    Raises `InputError` when it cannot be read, `OptionError` when a motion file is to have another rate.
+    Raises `InputError` when it cannot be read or is beyond the `limits`, `OptionError` when a motion file is to have
+    another rate.
     """
     if isinstance(driving, str | os.PathLike):
         path = Path(driving)
         if path.suffix.lower() == SUFFIX:
             check_file(path)
+            limits.check_bytes(path)
             recorded = load_motion(path)
+            limits.check_seconds(path, float(len(recorded.motion) / recorded.rate))
             if rate not in (None, recorded.rate):
                 raise OptionError(
                     f"{path} was recorded at {float(recorded.rate):g} fps and plays at that; leave fps out."
                 )
-            return Clip(recorded.rate, len(recorded.motion), motion=recorded)
-        video = probe(path)
+            return Clip(recorded.rate, len(recorded.motion), motion=recorded, limits=limits)
+        video = probe(path, limits)
         rate = rate or video.rate
-        return Clip(rate, None if video.duration is None else max(1, round(video.duration * rate)), video)
+        total = None if video.duration is None else max(1, round(video.duration * rate))
+        return Clip(rate, total, video, limits=limits)
     if not isinstance(driving, Iterable):
         raise InputError(f"The driving frames are {type(driving).__name__}; give a video file or many pictures.")
-    return Clip(rate or Fraction(25), len(driving) if isinstance(driving, Sized) else None, pictures=driving)
+    total = len(driving) if isinstance(driving, Sized) else None
+    return Clip(rate or Fraction(25), total, pictures=driving, limits=limits)
 
 
 def read_motion(clip: Clip, engine: Engine, framer: Framer) -> Generator[Motion, None, None]:
@@ -91,7 +103,7 @@ def read_motion(clip: Clip, engine: Engine, framer: Framer) -> Generator[Motion,
 
 def _squares(clip: Clip, size: int, framer: Framer) -> Iterator[Bytes]:
     """The driving frames in the model's square."""
-    cutter = Cutter(framer, size, float(clip.rate))
+    cutter = Cutter(framer, size, float(clip.rate), clip.limits)
     if clip.video is None:
         yield from map(cutter, clip.pictures or ())
     elif framer.driving_crop == "off":

@@ -20,6 +20,7 @@ from checkpoints.bundle import Bundle
 from checkpoints.errors import InputError, OptionError
 from checkpoints.registry import load_model
 from runtime.framing import Crop, Cutter, Framer, Framing
+from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import MODES, Mode, Motion, absolute, check_strength, relative
 from runtime.paste import Paste
 from runtime.picture import Bytes, Fit, Picture, check_fit, read_image, square
@@ -135,6 +136,7 @@ class Animator:
         face: int | None = None,
         paste_back: bool = False,
         fps: float = 25.0,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         """`engine`: an opened one to share, or a model's name or folder to open on `device`.
 
@@ -147,7 +149,7 @@ class Animator:
         stays, "follow" moves it with the face), "center", (x, y, w, h) in pixels, or "off". There, and where
         no face is found, which a `BunrakuWarning` says, `fit` makes the square. `face` counts the source's
         faces, the largest is 1. With `paste_back` the results are the whole source picture with the square
-        moving in it. Raises `OptionError` and `ModelError`.
+        moving in it. `limits`: what pictures are refused as too large. Raises `OptionError` and `ModelError`.
         """
         check_mode(mode)
         check_strength(strength)
@@ -160,7 +162,8 @@ class Animator:
         self.adapt_scale = adapt_scale
         self.paste_back = paste_back
         self.framer = Framer(Framing.of(self.engine.bundle.framing), fit, crop, driving_crop, face)
-        self._cut = Cutter(self.framer, self.engine.resolution, fps)
+        self._cut = Cutter(self.framer, self.engine.resolution, fps, limits)
+        self._limits = limits
         self._paste: Paste | None = None
         self._source: Source | None = None
         self._reference: Motion | None = None
@@ -170,7 +173,8 @@ class Animator:
         start a new stream.
         """
         views = source_views(picture)
-        images = [read_image(view, None if self._needs_all_pixels else self.engine.resolution) for view in views]
+        size = None if self._needs_all_pixels else self.engine.resolution
+        images = [read_image(view, size, self._limits) for view in views]
         windows = [self.framer.source(image) for image in images]
         size, fit = self.engine.resolution, self.framer.fit
         squares = [

@@ -12,6 +12,7 @@ from runtime.animate import Progress, exact_rate, progress_bar
 from runtime.driving import open_clip, read_motion
 from runtime.engine import DEFAULT_MODEL, Engine
 from runtime.framing import Crop, Framer, Framing
+from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import Motion
 from runtime.motion_file import SUFFIX, MotionFile, save_motion
 from runtime.picture import Fit, Picture, check_fit
@@ -27,6 +28,7 @@ def extract_motion(
     fit: Fit = "crop",
     driving_crop: Crop = "auto",
     fps: float | None = None,
+    limits: Limits = DEFAULT_LIMITS,
     progress: bool | Progress = True,
 ) -> MotionFile:
     """Find the motion of `driving` and write it to `output` (.motion), if given; `animate` plays it.
@@ -38,7 +40,7 @@ def extract_motion(
     target = None if output is None else Path(output)
     if target is not None:
         _check_target(target)
-    clip = open_clip(driving, None if fps is None else exact_rate(fps))
+    clip = open_clip(driving, None if fps is None else exact_rate(fps), limits)
     engine = model if isinstance(model, Engine) else Engine(model, device=device)
     framer = Framer(Framing.of(engine.bundle.framing), fit, "off", driving_crop, None)
     batches: list[Motion] = []

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -10,6 +12,8 @@ from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
+
+from checkpoints.errors import OutputError
 
 # Only containers that hold their frames themselves. Playlists (HLS, concat, image2 patterns) could name any
 # other file of the machine or the network, which matters where strangers upload videos.
@@ -27,9 +31,24 @@ def executable() -> str:
     return imageio_ffmpeg.get_ffmpeg_exe()
 
 
-def read_arguments(path: Path) -> list[str]:
-    """Arguments that make the file `path` an input; nothing but this one file can be opened through it."""
-    return ["-protocol_whitelist", "file", "-format_whitelist", _CONTAINERS, "-i", f"file:{path.absolute()}"]
+def max_pixels(most: float) -> list[str]:
+    """Arguments for an input whose frames of more than `most` pixels are not to be unpacked."""
+    return ["-max_pixels", str(int(min(most, 2**31 - 1)))]  # ffmpeg's own limit is about that
+
+
+def read_arguments(path: Path, pixels: float = math.inf) -> list[str]:
+    """Arguments that make the file `path` an input; nothing but this one file can be opened through it, and no frame
+    of more than that many `pixels` is unpacked.
+    """
+    return [
+        *max_pixels(pixels),
+        "-protocol_whitelist",
+        "file",
+        "-format_whitelist",
+        _CONTAINERS,
+        "-i",
+        f"file:{path.absolute()}",
+    ]
 
 
 class Ffmpeg:
@@ -39,8 +58,7 @@ class Ffmpeg:
     """
 
     def __init__(self, arguments: Sequence[str], *, stdin: bool = False, stdout: bool = False) -> None:
-        # A file and not a pipe: nobody has to read it while the frames flow.
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115  closed by close()
+        self._log = _log_file()
         command = [executable(), "-hide_banner", "-loglevel", "error", *arguments]
         if not stdin:
             command.insert(1, "-nostdin")
@@ -85,7 +103,11 @@ class Ffmpeg:
         return self._log.read().decode("utf-8", "replace")
 
     def complaint(self) -> str:
-        """The first thing that ffmpeg complained about, without the prefix that names its component."""
+        """Why it was ended, or else the first thing that it complained about, without the prefix that names its
+        component.
+        """
+        if (self.process.poll() or 0) < 0:
+            return _killed(-self.process.returncode)
         lines = [line for line in self.log().splitlines() if line.strip()]
         return lines[0].rpartition("] ")[2].rstrip(".") if lines else "no reason given"
 
@@ -107,6 +129,25 @@ class Ffmpeg:
         self.process.wait()
         if not self._log.closed:
             self._log.close()
+
+
+def _log_file() -> IO[bytes]:
+    """A file and not a pipe: nobody has to read it while the frames flow."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise OutputError(f"There is no room for temporary files ({said}); free some, or set TMPDIR.") from error
+
+
+def _killed(number: int) -> str:
+    """What it means that ffmpeg ended by the signal `number`."""
+    name = signal.Signals(number).name if number in signal.valid_signals() else f"signal {number}"
+    known = {
+        "SIGKILL": "ffmpeg was killed, often because memory has run out",
+        "SIGXFSZ": "the limit on the size of files was reached",
+    }
+    return known.get(name, f"ffmpeg was ended by {name}")
 
 
 def _own_group() -> dict[str, Any]:

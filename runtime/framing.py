@@ -12,6 +12,7 @@ from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
 from runtime.faces import Face, find_faces
+from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import Motion
 from runtime.picture import Bytes, Fit, Picture, read_image, square
 from runtime.smoothing import OneEuro
@@ -160,9 +161,10 @@ class Framer:
 class Cutter:
     """Cuts the pictures of one stream to the model's square, one after another."""
 
-    def __init__(self, framer: Framer, size: int, rate: float) -> None:
+    def __init__(self, framer: Framer, size: int, rate: float, limits: Limits = DEFAULT_LIMITS) -> None:
         """`size`: pixels along the model's side. `rate`: pictures a second, for following smoothly."""
         self._framer = framer
+        self._limits = limits
         self._size = size
         self._smooth = OneEuro(1.0, rate)
         self.reset()
@@ -176,8 +178,8 @@ class Cutter:
     def __call__(self, picture: Picture) -> Bytes:
         """The square of the next picture: uint8 (size, size, 3)."""
         if self._framer.driving_crop == "off":
-            return square(read_image(picture, self._size), self._size, self._framer.fit)
-        image = read_image(picture)
+            return square(read_image(picture, self._size, self._limits), self._size, self._framer.fit)
+        image = read_image(picture, limits=self._limits)
         if image.size != self._seen:  # the first one, or another camera
             self.reset()
             self._seen = image.size

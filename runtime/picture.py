@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from checkpoints.errors import InputError, OptionError
-from runtime.ffmpeg import Ffmpeg
+from runtime.ffmpeg import Ffmpeg, max_pixels
+from runtime.limits import DEFAULT_LIMITS, Limits
 
 Fit = Literal["crop", "pad"]
 FITS: tuple[str, ...] = get_args(Fit)
@@ -30,9 +32,8 @@ MIN_SIDE = 16
 them.
 """
 
-MAX_PIXELS = 120_000_000
-"""Larger pictures are refused before they are unpacked (the largest phone cameras give 108 million pixels).
-"""
+_OPENING = threading.Lock()
+"""Held while Pillow's own limit of pixels, and the warnings about it, which are the whole process's, are set aside."""
 
 
 def read_square(picture: Picture, size: int, fit: Fit = "crop") -> Bytes:
@@ -41,7 +42,7 @@ def read_square(picture: Picture, size: int, fit: Fit = "crop") -> Bytes:
     return square(read_image(picture, size), size, fit)
 
 
-def read_image(picture: Picture, size: int | None = None) -> Image.Image:
+def read_image(picture: Picture, size: int | None = None, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
     """`picture` as it is meant to be seen, in RGB.
 
     Orientation (EXIF) is applied, transparency becomes white, 16-bit and grey values are scaled to 8-bit
@@ -53,10 +54,10 @@ def read_image(picture: Picture, size: int | None = None) -> Image.Image:
         name, image = "The array", _from_array(picture)
     elif isinstance(picture, Image.Image):
         name, image = "The picture", picture
-        _check_size(image, name)
     else:
         name = str(picture)
-        image = _open(Path(picture), size)
+        image = _open(Path(picture), size, limits)
+    _check_size(image, name, limits)
     return _to_rgb(image, name)
 
 
@@ -84,51 +85,61 @@ def check_fit(fit: str) -> None:
 
 def check_file(path: Path) -> None:
     """Raises `InputError` unless `path` is a file that can be opened."""
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; give a file.")
-    if not path.exists():
-        raise InputError(f"{path} does not exist; check the path.")
+    try:
+        if path.is_dir():
+            raise InputError(f"{path} is a folder; give a file.")
+        if not path.exists():
+            raise InputError(f"{path} does not exist; check the path.")
+        if not path.is_file():  # reading a pipe or a device might never end
+            raise InputError(f"{path} is not a regular file; save it as one.")
+    except OSError as error:  # a name too long, a folder that may not be entered
+        raise InputError(f"{path} cannot be opened ({error.strerror}); check the path.") from error
     if not os.access(path, os.R_OK):
         raise InputError(f"{path} may not be read; check its permissions.")
 
 
-def _open(path: Path, size: int | None) -> Image.Image:
+def _open(path: Path, size: int | None, limits: Limits) -> Image.Image:
     check_file(path)
+    limits.check_bytes(path, picture=True)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # our own limit is checked instead
-            image = Image.open(path)
-        with image:  # closes the file, keeps the pixels
-            _check_size(image, str(path))
+        with _opened(path) as image:  # closes the file, keeps the pixels
+            _check_size(image, str(path), limits)
             # JPEG can be unpacked at a fraction of its size, which is much faster; never below four times the
             # target, so that the resampling filter still decides what the picture looks like.
             if size is not None:
                 image.draft("RGB", (4 * size, 4 * size))
             image.load()
-    except Image.DecompressionBombError as error:
-        raise InputError(_too_large(str(path))) from error
     except UnidentifiedImageError as error:
         with path.open("rb") as file:
             if file.read(12)[4:] in _HEIC:
-                return _open_heic(path)
+                return _open_heic(path, limits)
         raise InputError(f"{path} is not a picture that can be read; use JPEG, PNG or WebP.") from error
     except (OSError, ValueError, SyntaxError) as error:  # Pillow's decoders raise all three on damaged files
         raise InputError(f"{path} is damaged ({error}); save the picture again.") from error
     return image
 
 
-def _open_heic(path: Path) -> Image.Image:
+def _opened(path: Path) -> Image.Image:
+    """The picture of which only the head has been read, however large it says it is: our own limit is checked next."""
+    with _OPENING, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            return Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _open_heic(path: Path, limits: Limits) -> Image.Image:
     """A photo as iPhones store it. Pillow cannot read these; ffmpeg can, and turns them upright too."""
-    limits = ["-format_whitelist", "mov", "-protocol_whitelist", "file", "-max_pixels", str(MAX_PIXELS)]
+    guards = ["-format_whitelist", "mov", "-protocol_whitelist", "file", *max_pixels(limits.pixels)]
     # Without "-map", so that ffmpeg joins the tiles that large photos are stored in.
-    arguments = [*limits, "-i", f"file:{path.absolute()}", "-frames:v", "1", "-c:v", "png", "-f", "image2pipe"]
+    arguments = [*guards, "-i", f"file:{path.absolute()}", "-frames:v", "1", "-c:v", "png", "-f", "image2pipe"]
     with Ffmpeg([*arguments, "pipe:1"], stdout=True) as ffmpeg:
         data = ffmpeg.stdout.read()
         if ffmpeg.finish() != 0 or not data:
             raise InputError(f"{path} cannot be read as HEIC ({ffmpeg.complaint()}); save it as JPEG.")
-    image = Image.open(BytesIO(data))
-    _check_size(image, str(path))
-    return image
+    return Image.open(BytesIO(data))
 
 
 def _from_array(array: NDArray[np.generic]) -> Image.Image:
@@ -140,21 +151,14 @@ def _from_array(array: NDArray[np.generic]) -> Image.Image:
         )
     if not array.size:
         raise InputError(f"The picture is an empty array with shape {array.shape}; give a picture.")
-    image = Image.fromarray(array)
-    _check_size(image, "The array")
-    return image
+    return Image.fromarray(array)
 
 
-def _check_size(image: Image.Image, name: str) -> None:
+def _check_size(image: Image.Image, name: str, limits: Limits) -> None:
     width, height = image.size
     if min(width, height) < MIN_SIDE:
         raise InputError(f"{name} has {width}x{height} pixels; at least {MIN_SIDE}x{MIN_SIDE} are needed.")
-    if width * height > MAX_PIXELS:
-        raise InputError(_too_large(name))
-
-
-def _too_large(name: str) -> str:
-    return f"{name} has more than {MAX_PIXELS // 1_000_000} million pixels; make it smaller."
+    limits.check_size(name, width, height)
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:

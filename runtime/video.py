@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,10 +11,24 @@ from pathlib import Path
 
 import numpy as np
 
-from checkpoints.errors import InputError
+from checkpoints.errors import BunrakuWarning, InputError
 from runtime.ffmpeg import Ffmpeg, read_arguments
+from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.picture import MIN_SIDE, Bytes, Fit, check_file, check_fit
 from runtime.window import Window, fill
+
+_DAMAGE = re.compile(
+    "partial file|prematurely|decode failed|damaged|corrupt|truncated|error while decoding|concealing|"
+    "Invalid data|Invalid NAL|Error submitting",
+    re.IGNORECASE,
+)
+"""What ffmpeg says of files that are broken; it also complains about much that does no harm."""
+
+_SLACK = 0.2
+"""Seconds that a file may promise too much, by rounding and by the length of its sound."""
+
+_LONGER_SOUND = 1.0
+"""The same where nothing else speaks for damage."""
 
 _EVEN = "scale=trunc(iw*sar+0.5):ih,setsar=1"
 """The filter for pixels that are not square; it does nothing where they are."""
@@ -35,6 +50,8 @@ class VideoInfo:
     """Codec of the first audio stream, None where there is no sound."""
     aspect: Fraction = Fraction(1)
     """Width of a pixel as shown, in heights."""
+    limits: Limits = DEFAULT_LIMITS
+    """Under which it was opened, and is read."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -47,19 +64,22 @@ class VideoInfo:
         return None if self.duration is None else max(1, round(self.duration * self.rate))
 
 
-def probe(path: Path) -> VideoInfo:
+def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
     """Facts about the video `path`, by decoding its first frame.
 
-    Raises `InputError` when it is missing, a folder, no video, cut short, has no frames or is too small.
+    Raises `InputError` when it is missing, a folder, no video, cut short, has no frames, is too small or too large.
     """
     check_file(path)
-    arguments = ["-loglevel", "info", *read_arguments(path), "-map", "0:v:0", "-frames:v", "1"]
+    limits.check_bytes(path)
+    arguments = ["-loglevel", "info", *read_arguments(path, limits.pixels), "-map", "0:v:0", "-frames:v", "1"]
     # The frame CRC format states time base and size of what would be decoded, as exact numbers.
     with Ffmpeg([*arguments, "-fps_mode", "cfr", "-f", "framecrc", "pipe:1"], stdout=True) as ffmpeg:
         listing = ffmpeg.stdout.read().decode("utf-8", "replace")
         ffmpeg.finish()
         log = ffmpeg.log()
     size = re.search(r"^#dimensions 0: (\d+)x(\d+)", listing, re.MULTILINE)
+    if "exceeds specified max pixel count" in log:
+        raise limits.too_many_pixels(path)
     base = re.search(r"^#tb 0: (\d+)/(\d+)", listing, re.MULTILINE)
     if size is None or base is None or not re.search(r"^0,", listing, re.MULTILINE):
         raise InputError(f"{path} is not a video that can be read ({_reason(log)}); use another file.")
@@ -69,15 +89,18 @@ def probe(path: Path) -> VideoInfo:
     aspect = re.search(r"^#sar 0: (\d+)/(\d+)", listing, re.MULTILINE)
     shape = (int(aspect[1]), int(aspect[2])) if aspect else (0, 1)  # 0/1 means that nothing is known
     header = log.partition("Output #0")[0]
+    duration = _duration(header)
+    limits.check_seconds(path, duration or 0)
     audio = re.search(r"Stream #0:\d+.*: Audio: (\w+)", header)
     return VideoInfo(
         path=path,
         width=width,
         height=height,
         rate=_rate(Fraction(int(base[2]), int(base[1])), header),
-        duration=_duration(header),
+        duration=duration,
         audio=audio[1] if audio else None,
         aspect=Fraction(*shape) if all(shape) else Fraction(1),
+        limits=limits,
     )
 
 
@@ -93,8 +116,9 @@ def read_frames(
     Rotation and the shape of the pixels are applied. A `window`, in whole pixels as shown, is cut out; without
     one, "crop" keeps the largest centred square, "pad" adds bars. `size` None gives whole frames (height,
     width, 3). Frames come at the constant `rate`, by default the video's own: what a phone recorded at an
-    uneven rate is evened out, so that it stays with its sound. Raises `InputError` when decoding fails or
-    gives no frame at all.
+    uneven rate is evened out, so that it stays with its sound. Of a video that is damaged or breaks off, all that
+    can be decoded is given, and a `BunrakuWarning`. Raises `InputError` when there is no frame at all, when there
+    are more than the video's limits allow, and when ffmpeg is killed.
     """
     check_fit(fit)
     rate = rate or video.rate
@@ -131,7 +155,7 @@ def _decode(
     """Frames after the filter `shape`, which makes them of that `size` (width, height)."""
     width, height = size
     arguments = [
-        *read_arguments(video.path),
+        *read_arguments(video.path, video.limits.pixels),
         # Starting at 0 and not at the first frame keeps a video that starts late together with its sound.
         *("-map", "0:v:0", "-vf", f"fps={rate}:start_time=0,{shape}", "-fps_mode", "passthrough"),
         *(() if seconds is None else ("-t", str(seconds))),
@@ -143,11 +167,28 @@ def _decode(
             frame = np.empty((height, width, 3), np.uint8)
             if not _fill(ffmpeg, memoryview(frame.data).cast("B")):
                 break
+            video.limits.check_seconds(video.path, float(count / rate))
             count += 1
             yield frame
         status = ffmpeg.finish()
-        if status != 0 or count == 0:
+        if status < 0 or count == 0:
             raise InputError(f"{video.path} cannot be decoded ({ffmpeg.complaint()}); use another file.")
+        if seconds is None:
+            _warn_of_damage(video, float(count / rate), ffmpeg, status)
+
+
+def _warn_of_damage(video: VideoInfo, read: float, ffmpeg: Ffmpeg, status: int) -> None:
+    """Tell when only `read` seconds of what the file promises could be read, or ffmpeg had to patch it up."""
+    damaged = status != 0 or _DAMAGE.search(ffmpeg.log())
+    missing = (video.duration or 0) - read
+    said = f" ({ffmpeg.complaint()})" if damaged else ""
+    if missing > (_SLACK if damaged else _LONGER_SOUND):
+        words = f"{video.path} ends after {read:.1f} of {video.duration:.1f} seconds{said}; what could be read is used."
+    elif damaged:
+        words = f"{video.path} is damaged{said}; what could be read is used."
+    else:
+        return
+    warnings.warn(words, BunrakuWarning, stacklevel=2)
 
 
 def _fill(ffmpeg: Ffmpeg, buffer: memoryview) -> bool:

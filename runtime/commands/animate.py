@@ -8,6 +8,7 @@ from pathlib import Path
 from checkpoints.errors import OptionError
 from runtime.animate import animate
 from runtime.engine import DEFAULT_MODEL
+from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import MODES
 from runtime.picture import FITS
 from runtime.sessions import DEVICES
@@ -55,7 +56,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--paste-back", action=switch, default=False, help="put the moving square back into the whole picture (off)")
     add("--fit", choices=FITS, default="crop", help="squares without framing: by cropping or with bars (%(default)s)")
     add("--fps", type=float, help="frames a second; by default the video's own")
+    add_limits(parser)
     add("--progress", action=switch, default=True, help="show a bar on stderr (on)")
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """Declare `--limits`."""
+    about = "refuse larger inputs: pixels of a picture, seconds, bytes of a file; inf for no limit (%(default)s)"
+    parser.add_argument("--limits", type=_limits, default=DEFAULT_LIMITS, metavar="NAME=N,...", help=about)
+
+
+def _limits(word: str) -> Limits:
+    try:
+        return Limits.parse(word)
+    except OptionError as error:  # argparse would hide what it says
+        raise argparse.ArgumentTypeError(str(error)) from error
 
 
 def _frame(word: str) -> str | int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from runtime.commands.animate import DRIVING_CROP
+from runtime.commands.animate import DRIVING_CROP, add_limits
 from runtime.engine import DEFAULT_MODEL
 from runtime.extract import extract_motion
 from runtime.motion_file import SUFFIX
@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--driving-crop", default="auto", metavar="HOW", help=DRIVING_CROP.replace("the same", "auto, center, x,y,w,h"))
     add("--fit", choices=FITS, default="crop", help="squares without framing: by cropping or with bars (%(default)s)")
     add("--fps", type=float, help="frames a second; by default the video's own")
+    add_limits(extract)
     add("--progress", action=argparse.BooleanOptionalAction, default=True, help="show a bar on stderr (on)")
 
 
