@@ -1,100 +1,137 @@
-"""The part of the page that animates a photo: fields, button, progress, result; and the same as an endpoint."""
+"""The tab that animates a photo: fields, button, progress, result; and the same as an endpoint."""
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 
-from checkpoints.errors import BunrakuError
 from demo import words
-from demo.studio import StoppedError, Studio
+from demo.answers import cache_of, photo_field, said, sentences, visitor_of
+from demo.part_panel import PartPanel
+from demo.studio import Studio, Take
 from runtime.commands.animate import SAMPLE
+from runtime.driving import Reference
 from runtime.motion import Mode
 from runtime.picture import Fit
 
-_VISITOR_OF_SCRIPTS = "-"
+CLIPS = Path(__file__).resolve().parent / "assets" / "clips"
+"""Short videos of synthetic people, to be followed."""
 
 
-def animate_panel(studio: Studio) -> None:
-    """Lay out the panel in the Blocks that are open, and connect it to `studio`."""
+def example_clips() -> list[Path]:
+    """The bundled videos, the sample first."""
+    return [clip for clip in (SAMPLE[1], *sorted(CLIPS.glob("*.mp4"))) if clip.is_file()]
+
+
+@dataclass
+class _Outcome:
+    video: gr.Video
+    caption: gr.Markdown
+    picture: gr.Image
+    download: gr.DownloadButton
+    share: gr.Button
+
+
+def animate_panel(studio: Studio) -> gr.Dropdown:
+    """Lay out the panel in the Blocks that are open, and connect it to `studio`; returns the choice of models."""
     with gr.Row(elem_id="stage", equal_height=False):
-        with gr.Column(scale=6, min_width=320):
-            photo, clip = _inputs()
-            options = _options(studio)
+        with gr.Column(scale=6, min_width=300):
+            with gr.Row(elem_id="inputs", equal_height=True):
+                with gr.Column(min_width=220):
+                    photo = photo_field(
+                        label=words.PHOTO,
+                        sources=["upload", "clipboard", "webcam"],
+                        webcam_options=gr.WebcamOptions(mirror=True),
+                        alt_text="The photo that you chose",
+                        elem_id="photo",
+                    )
+                    part = PartPanel()
+                    if SAMPLE[0].is_file():
+                        gr.Examples([[str(SAMPLE[0])]], photo, label=words.PHOTO_EXAMPLE, api_name="example_photo")
+                with gr.Column(min_width=220):
+                    clip = gr.Video(
+                        label=words.CLIP,
+                        sources=["upload", "webcam"],
+                        include_audio=True,
+                        buttons=[],
+                        loop=True,
+                        elem_id="clip",
+                    )
+                    if clips := example_clips():
+                        samples = [[str(path)] for path in clips]
+                        gr.Examples(samples, clip, label=words.CLIP_EXAMPLE, api_name="example_video", elem_id="clips")
+            views = gr.File(
+                label=words.VIEWS, file_count="multiple", type="filepath", visible=False, elem_id="views", height=120
+            )
+            estimate = gr.Markdown(elem_id="estimate", elem_classes="spoken", min_height=26)
             go = gr.Button(words.GO, variant="primary", size="lg", elem_id="go")
             stop = gr.Button(words.STOP, variant="secondary", size="lg", visible=False, elem_id="stop")
+            part.lay_out_fields()
+            model, fields = _fields(studio)
             gr.Markdown(words.CONSENT.format(minutes=studio.limits.keep_minutes), elem_id="consent")
-        with gr.Column(scale=5, min_width=320, elem_id="outcome"):
-            result = gr.Video(
-                label=words.RESULT, interactive=False, autoplay=True, loop=True, buttons=[], elem_id="result"
-            )
-            caption = gr.Markdown(elem_id="caption")
-            download = gr.DownloadButton(words.DOWNLOAD, visible=False, size="lg", elem_id="download")
-    _connect(studio, [photo, clip, *options], (go, stop), (result, caption, download))
+        with gr.Column(scale=5, min_width=300, elem_id="outcome"):
+            outcome = _outcome()
+    inputs = [photo, clip, fields["mode"], fields["strength"], fields["smoothing"], fields["adapt_scale"]]
+    inputs += [fields["fit"], part.crop, part.face, fields["driving_crop"], fields["paste_back"]]
+    inputs += [fields["reference"], model, views, fields["kind"]]
+    part.connect(studio, photo, model, fields["fit"], outcome.caption)
+    _connect(studio, inputs, (go, stop), outcome)
+    _connect_choices(studio, model, clip, fields["mode"], views, estimate)
+    return model
 
 
-def _inputs() -> tuple[gr.Image, gr.Video]:
-    with gr.Row(elem_id="inputs", equal_height=True):
-        with gr.Column(min_width=220):
-            photo = gr.Image(
-                label=words.PHOTO,
-                sources=["upload", "clipboard"],
-                type="filepath",
-                buttons=[],
-                alt_text="The photo that you chose",
-                elem_id="photo",
-            )
-            photo.preprocess = partial(_as_it_came, photo.preprocess)  # type: ignore[method-assign]
-            if SAMPLE[0].is_file():
-                gr.Examples([[str(SAMPLE[0])]], photo, label=words.PHOTO_EXAMPLE, api_name="example_photo")
-        with gr.Column(min_width=220):
-            clip = gr.Video(
-                label=words.CLIP, sources=["upload"], include_audio=True, buttons=[], loop=True, elem_id="clip"
-            )
-            if SAMPLE[1].is_file():
-                gr.Examples([[str(SAMPLE[1])]], clip, label=words.CLIP_EXAMPLE, api_name="example_video")
-    return photo, clip
+def _outcome() -> _Outcome:
+    return _Outcome(
+        video=gr.Video(label=words.RESULT, interactive=False, autoplay=True, loop=True, buttons=[], elem_id="result"),
+        picture=gr.Image(
+            label=words.PICTURE,
+            interactive=False,
+            visible=False,
+            buttons=[],
+            type="filepath",
+            alt_text="The moving picture",
+            elem_id="moving-picture",
+        ),
+        caption=gr.Markdown(elem_id="caption", elem_classes="spoken"),
+        download=gr.DownloadButton(words.DOWNLOAD, visible=False, size="lg", elem_id="download"),
+        share=gr.Button(words.SHARE, visible=False, size="lg", elem_id="share"),
+    )
 
 
-def _as_it_came(usual: Callable[[Any], Any], payload: Any) -> str | None:
-    """The file of an uploaded picture, whatever it holds, instead of what Gradio's `usual` preprocessing makes of it.
-
-    That would decode the picture and answer a damaged one with a traceback; the engine says what is wrong with it.
-    (Not a subclass of gr.Image: Gradio writes a stub file beside the module of every subclass.)
-    """
-    path = getattr(payload, "path", None)
-    if path is None or (payload.url or "").startswith("data:"):
-        found = usual(payload)
-        return None if found is None else str(found)
-    return str(path)
-
-
-def _options(studio: Studio) -> list[gr.components.Component]:
-    """The fields in the order of the endpoint's parameters."""
-    modes = words.modes(studio.engine)
-    mode = gr.Radio(modes, value=modes[0][1], label=words.MODE, info=words.MODE_HINT, elem_id="mode")
-    with gr.Accordion(words.MORE, open=False, elem_id="more"):
-        strength = gr.Slider(0, 2, value=1, step=0.05, label=words.STRENGTH, info=words.STRENGTH_HINT)
-        smoothing = gr.Slider(0, 1, value=0, step=0.05, label=words.SMOOTHING, info=words.SMOOTHING_HINT)
-        adapt_scale = gr.Checkbox(True, label=words.ADAPT)
-        fit = gr.Radio(words.fits(), value="crop", label=words.FIT, info=words.FIT_HINT)
-    return [mode, strength, smoothing, adapt_scale, fit]
+def _fields(studio: Studio) -> tuple[gr.Dropdown, dict[str, gr.components.Component]]:
+    """The choice of models and the other fields, by the names of the endpoint's parameters."""
+    names = studio.shelf.names
+    modes = words.modes(studio.shelf.bundle())
+    fields: dict[str, gr.components.Component] = {}
+    with gr.Accordion(words.MORE, open=False, elem_id="more", elem_classes="fold"):
+        model = gr.Dropdown(
+            names, value=names[0], label=words.MODEL, info=words.MODEL_HINT, visible=len(names) > 1, elem_id="model"
+        )
+        fields["mode"] = gr.Radio(modes, value=modes[0][1], label=words.MODE, info=words.MODE_HINT, elem_id="mode")
+        fields["reference"] = gr.Radio(
+            words.references(), value="first", label=words.REFERENCE, info=words.REFERENCE_HINT
+        )
+        fields["strength"] = gr.Slider(0, 2, value=1, step=0.05, label=words.STRENGTH, info=words.STRENGTH_HINT)
+        fields["smoothing"] = gr.Slider(0, 1, value=0, step=0.05, label=words.SMOOTHING, info=words.SMOOTHING_HINT)
+        fields["adapt_scale"] = gr.Checkbox(True, label=words.ADAPT)
+        fields["driving_crop"] = gr.Radio(words.driving_crops(), value="auto", label=words.DRIVING)
+        fields["fit"] = gr.Radio(words.fits(), value="crop", label=words.FIT, info=words.FIT_HINT)
+        fields["paste_back"] = gr.Checkbox(False, label=words.PASTE)
+        fields["kind"] = gr.Radio(words.kinds(), value=".mp4", label=words.KIND, elem_id="kind")
+    return model, fields
 
 
 def _connect(
     studio: Studio,
     inputs: list[gr.components.Component],
     buttons: tuple[gr.Button, gr.Button],
-    outcome: tuple[gr.Video, gr.Markdown, gr.DownloadButton],
+    outcome: _Outcome,
 ) -> None:
     """What happens on a click: the buttons change places, the work is done, they change back."""
     go, stop = buttons
-    result, caption, download = outcome
 
     def animate(
         source: str,
@@ -104,10 +141,19 @@ def _connect(
         smoothing: float = 0.0,
         adapt_scale: bool = True,
         fit: Fit = "crop",
+        crop: str = "auto",
+        face: int | None = None,
+        driving_crop: str = "auto",
+        paste_back: bool = False,
+        reference: str = "first",
+        model: str | None = None,
+        views: list[str] | None = None,
+        kind: str = ".mp4",
         request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # how Gradio finds it
-    ) -> tuple[str, str]:
-        """Move a picture as a video moves. Returns the video, with the driving video's sound, and a sentence on it.
+    ) -> tuple[str | None, str, str | None]:
+        """Move a picture as a video moves. Returns the video, with the driving video's sound, a sentence on it, and,
+        instead of the video, the moving picture if that was the kind asked for.
 
         Args:
             source: The picture to move.
@@ -117,61 +163,104 @@ def _connect(
             strength: How much motion: 0 none, 1 all of it, 2 twice.
             smoothing: Against jitter, from 0 (off) to 1.
             adapt_scale: In relative mode, fit the motion to the size of what is moved.
-            fit: How picture and video become square: "crop" or "pad".
+            fit: How a picture becomes square where no face is looked for: "crop" or "pad".
+            crop: The square of the picture: "auto" (around the face), "center", "off", or "x,y,w,h" in pixels.
+            face: Which face of the picture, 1 is the largest.
+            driving_crop: The square of the video: "auto", "follow" (the face), "center", "off", or "x,y,w,h".
+            paste_back: Put the moving square back into the whole picture.
+            reference: The driving frame that the relative mode counts from: "first", "best" or its number.
+            model: One of the page's models.
+            views: More pictures of the same person, for models that fuse several.
+            kind: ".mp4", ".webm" or ".gif".
         """
         progress(0, desc=words.DETECTING)
-        try:
+        with sentences():
             take = studio.animate(
                 source,
                 driving,
-                Path(result.GRADIO_CACHE),
-                visitor=_visitor(request),
+                cache_of(outcome.video),
+                visitor=visitor_of(request),
                 report=lambda done, total: progress((done, total), desc=words.WORKING, unit="frames"),
+                model=model,
+                views=views or (),
+                kind=kind,
                 mode=mode,
                 strength=strength,
                 smoothing=smoothing,
                 adapt_scale=adapt_scale,
                 fit=fit,
+                crop=crop,
+                face=face,
+                driving_crop=driving_crop,
+                paste_back=paste_back,
+                reference=cast(Reference, int(reference) if reference.isdecimal() else reference),
             )
-        except BunrakuError as error:  # shown as HTML, and it quotes a visitor's file name
-            sentence = html.escape(str(error), quote=False)
-            raise gr.Error(sentence, duration=None, print_exception=False) from error
-        except StoppedError as error:
-            raise gr.Error(words.STOPPED, visible=False, print_exception=False) from error
-        return str(take.path), words.done(take.frames, take.fps, take.seconds)
+        return _shown(take)
 
     def stop_all(request: gr.Request) -> str:
         """Stop what this session is animating; nothing of it is kept."""
-        studio.stop(_visitor(request))
+        studio.stop(visitor_of(request))
         return words.STOPPED
 
     private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    begun = go.click(_busy, None, [go, stop, download, caption], **private)
+    begun = go.click(_busy, None, [go, stop, outcome.download, outcome.share, outcome.caption], **private)
     made = begun.then(
         animate,
         inputs,
-        [result, caption],
+        [outcome.video, outcome.caption, outcome.picture],
         api_name="animate",
         concurrency_limit=studio.limits.at_once,
         concurrency_id="animate",
         scroll_to_output=True,
-        show_progress_on=[result],
+        show_progress_on=[outcome.video],
     )
+    results: list[Any] = [outcome.video, outcome.picture]
+    after = [go, stop, outcome.download, outcome.share, *results]
     for ended in (made.success, made.failure):  # Gradio's "then", for both, does not come after an error
-        ended(_idle, result, [go, stop, download], **private)
-    stop.click(stop_all, None, caption, api_name="stop", queue=False, show_progress="hidden", cancels=[made]).then(
-        _idle, result, [go, stop, download], **private
-    )
+        ended(_idle, results, after, **private)
+    stop.click(
+        stop_all, None, outcome.caption, api_name="stop", queue=False, show_progress="hidden", cancels=[made]
+    ).then(_idle, results, after, **private)
+    outcome.share.click(None, results, None, js="(video, picture) => window.bunrakuShare(video ?? picture)")
 
 
-def _visitor(request: gr.Request | None) -> str:
-    """Who is asking: a browser tab, or a script's client."""
-    return (request.session_hash if request else None) or _VISITOR_OF_SCRIPTS
+def _shown(take: Take) -> tuple[str | None, str, str | None]:
+    caption = words.done(take.frames, take.fps, take.seconds) + said(take.notices)
+    is_picture = take.path.suffix == ".gif"
+    path = str(take.path)
+    return (None if is_picture else path), caption, (path if is_picture else None)
 
 
-def _busy() -> tuple[gr.Button, gr.Button, gr.DownloadButton, str]:
-    return gr.Button(visible=False), gr.Button(visible=True), gr.DownloadButton(visible=False), ""
+def _connect_choices(
+    studio: Studio, model: gr.Dropdown, clip: gr.Video, mode: gr.Radio, views: gr.File, estimate: gr.Markdown
+) -> None:
+    """What depends on the model, and on the video: the modes, several pictures, the estimated time."""
+
+    def suit(name: str) -> tuple[Any, Any]:
+        bundle = studio.shelf.bundle(name)
+        modes = words.modes(bundle)
+        return gr.Radio(modes, value=modes[0][1]), gr.File(visible=bundle.views == "many")
+
+    def guess(driving: str | None, name: str, request: gr.Request) -> str:
+        if not driving:
+            return ""
+        studio.visitors.owns(visitor_of(request), driving)
+        with sentences():
+            return words.estimate(studio.estimate(driving, name))
+
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+    model.change(suit, model, [mode, views], queue=False, **quiet)
+    for field in (clip, model):
+        field.change(guess, [clip, model], estimate, concurrency_id="part", **quiet)
 
 
-def _idle(result: str | None) -> tuple[gr.Button, gr.Button, gr.DownloadButton]:
-    return gr.Button(visible=True), gr.Button(visible=False), gr.DownloadButton(value=result, visible=bool(result))
+def _busy() -> tuple[gr.Button, gr.Button, gr.DownloadButton, gr.Button, str]:
+    hidden = gr.Button(visible=False)
+    return hidden, gr.Button(visible=True), gr.DownloadButton(visible=False), hidden, ""
+
+
+def _idle(video: str | None, picture: str | None) -> tuple[Any, ...]:
+    made = video or picture
+    download = gr.DownloadButton(value=made, visible=bool(made))
+    buttons = gr.Button(visible=True), gr.Button(visible=False), download, gr.Button(visible=bool(made))
+    return *buttons, gr.Video(visible=not picture), gr.Image(visible=bool(picture))

@@ -12,9 +12,12 @@ PREFIX = "BUNRAKU_"
 """Of the environment variables: `at_once` is read from BUNRAKU_AT_ONCE."""
 
 
+_MAY_BE_NONE = ("seconds", "pull")
+
+
 @dataclass(frozen=True)
 class Limits:
-    """Every value is a whole number above 0, or 0 for no limit where the field says so."""
+    """Every value is a whole number above 0, or 0 where the field says what that means."""
 
     upload_mb: int = 200
     """Megabytes that one uploaded file may have."""
@@ -25,12 +28,21 @@ class Limits:
     waiting: int = 20
     """Animations that may wait for their turn; whoever comes after is asked to try again."""
     keep_minutes: int = 60
-    """How long uploads and results are kept."""
+    """How long uploads and results are kept, at most; those of who leaves go at once."""
+    open_models: int = 3
+    """Models that are open at the same time; each of them takes memory."""
+    live_at_once: int = 2
+    """Webcams that are answered at the same time."""
+    live_seconds: int = 600
+    """How long one webcam is answered without a break."""
+    pull: int = 1
+    """Whether models may be fetched from the Hub: 1 for yes; 0, for a public page, where strangers would fill the
+    disk."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            least = 0 if field.name == "seconds" else 1
+            least = 0 if field.name in _MAY_BE_NONE else 1
             if value < least:
                 raise OptionError(f"{field.name} is {value}; it must be a whole number of {least} or more.")
 

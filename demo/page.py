@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
@@ -19,8 +20,10 @@ def build_page(studio: Studio) -> gr.Blocks:
     sweep = min(keep // 2, 300)  # seconds between two looks for what is too old; found late, it is not kept longer
     with gr.Blocks(title=words.TITLE, analytics_enabled=False, delete_cache=(sweep, keep - sweep)) as page:
         gr.HTML(_header(), elem_id="header")
-        animate_panel(studio)
-        page.unload(_leave(studio))
+        with gr.Tabs(elem_id="tabs"), gr.Tab(words.TAB_ANIMATE, id="animate"):
+            animate_panel(studio)
+        page.unload(_leave(studio, Path(page.GRADIO_CACHE)))
+    studio.visitors.spare(Path(page.GRADIO_CACHE))
     return page.queue(max_size=studio.limits.waiting, default_concurrency_limit=1)
 
 
@@ -67,11 +70,11 @@ def _header() -> str:
     return f"<header>{emblem}<div><h1>{words.TITLE}</h1><p>{words.LINE}</p></div></header>"
 
 
-def _leave(studio: Studio) -> Any:
-    """Who closes the page does not wait for the result any more."""
+def _leave(studio: Studio, cache: Path) -> Any:
+    """Who closes the page does not wait for the result any more, and leaves no file."""
 
     def leave(request: gr.Request) -> None:
         if request.session_hash:
-            studio.stop(request.session_hash)
+            studio.visitors.leave(request.session_hash, cache)
 
     return leave

@@ -1,25 +1,32 @@
-"""What the page does, without the page: animate for many visitors with one opened model, and stop when told."""
+"""What the page does, without the page: animate for many visitors with models opened once, and stop when told."""
 
 from __future__ import annotations
 
 import secrets
 import shutil
-import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from checkpoints.errors import BunrakuError, InputError
+from checkpoints.errors import BunrakuError, InputError, OptionError
+from demo import notices
 from demo.limits import Limits
+from demo.shelf import Shelf
+from demo.visitors import Visitors
 from runtime import Engine, animate
 from runtime.animate import Progress
+from runtime.driving import open_clip
 from runtime.engine import DEFAULT_MODEL
 from runtime.sessions import Device
 from runtime.video import probe
+
+KINDS = (".mp4", ".webm", ".gif")
+"""The kinds of file that a visitor may choose among."""
+
+_LOOKING = 1.5
+"""Seconds, about, in which the faces are found and the writing begins."""
 
 
 class StoppedError(Exception):
@@ -31,46 +38,72 @@ class Take:
     """One finished animation."""
 
     path: Path
-    """The video; the only file in its folder."""
+    """The file; the only one in its folder."""
     frames: int
     fps: float
     """Frames a second when played."""
     seconds: float
     """What it took to make."""
+    notices: tuple[str, ...] = ()
+    """Sentences that the visitor should read."""
 
 
 class Studio:
-    """One opened model and the animations that are under way. Safe to share between threads."""
+    """Opened models and the animations that are under way. Safe to share between threads."""
 
-    def __init__(self, model: str | Path = DEFAULT_MODEL, *, device: Device = "auto", limits: Limits | None = None):
-        """Open `model` on `device` (see `runtime.Engine`); raises `ModelError` when either is not to be had."""
-        self.engine = Engine(model, device=device)
+    def __init__(
+        self,
+        model: str | Path = DEFAULT_MODEL,
+        *more: str | Path,
+        device: Device = "auto",
+        limits: Limits | None = None,
+    ):
+        """Open `model` on `device` (see `runtime.Engine`) and offer `more`; raises `ModelError` when one of them or
+        the device is not to be had.
+        """
         self.limits = limits or Limits()
-        self._running: dict[str, set[threading.Event]] = defaultdict(set)
-        self._lock = threading.Lock()
+        self.shelf = Shelf([model, *more], device, self.limits.open_models)
+        self.visitors = Visitors()
+
+    @property
+    def engine(self) -> Engine:
+        """The model that is used unless another one is asked for."""
+        return self.shelf.engine()
 
     def animate(
-        self, source: str | None, driving: str | None, folder: Path, *, visitor: str, report: Progress, **options: Any
+        self,
+        source: str | None,
+        driving: str | None,
+        folder: Path,
+        *,
+        visitor: str,
+        report: Progress,
+        views: Sequence[str] = (),
+        model: str | None = None,
+        kind: str = ".mp4",
+        **options: Any,
     ) -> Take:
         """Move the picture file `source` as the video file `driving` moves; `options` are `runtime.animate`'s.
 
-        The result goes into a new folder in `folder`, under a name that nobody can guess. `visitor` is whom
-        `stop` stops; `report` is told the number of frames done and, where it is known, of all.
+        `views` are more pictures for models that fuse several. The result, a file of that `kind`, goes into a new
+        folder in `folder`, under a name that nobody can guess. `visitor` is whom `stop` stops; `report` is told the
+        number of frames done and, where it is known, of all.
 
         Raises `StoppedError`, or a `BunrakuError` whose message names the files as the visitor knows them.
         Nothing is left in `folder` then.
         """
-        if not source:
-            raise InputError("There is no photo yet; drop one into the first field.")
-        if not driving:
-            raise InputError("There is no video yet; drop one into the second field, or take the example.")
+        source, driving = self._pair(source, driving)
+        if kind not in KINDS:
+            raise OptionError(f'A result cannot be a "{kind}" file; choose one of {", ".join(KINDS)}.')
         home = folder / secrets.token_hex(16)
         try:
-            most = self._most_frames(Path(driving))
+            most = self.most_frames(Path(driving))
+            engine = self.shelf.engine(model)
             home.mkdir(parents=True)
-            path = home / f"{Path(source).stem}-bunraku.mp4"
+            self.visitors.owns(visitor, home)
+            path = home / f"{Path(source).stem}-bunraku{kind}"
             started = time.perf_counter()
-            with self._stoppable(visitor) as stopped:
+            with self.visitors.working(visitor) as stopped, notices.heard() as said:
 
                 def watch(done: int, total: int | None) -> None:
                     if stopped.is_set():
@@ -79,36 +112,33 @@ class Studio:
                         raise self._too_long(driving)
                     report(done, total)
 
-                animation = animate(source, driving, model=self.engine, output=path, progress=watch, **options)
-            return Take(path, len(animation), animation.fps, time.perf_counter() - started)
+                pictures = [source, *views]
+                animation = animate(pictures, driving, model=engine, output=path, progress=watch, **options)
+            seconds = time.perf_counter() - started
+            self.shelf.record(model, seconds, len(animation))
+            return Take(path, len(animation), animation.fps, seconds, tuple(said))
         except BaseException as error:
             shutil.rmtree(home, ignore_errors=True)
             if isinstance(error, BunrakuError):
-                raise type(error)(_without_folders(str(error), source, driving)) from error
+                raise type(error)(without_folders(str(error), source, driving, *views)) from error
             raise
 
     def stop(self, visitor: str) -> int:
         """Stop what `visitor` has under way, after the frames now being computed; returns how many that was."""
-        with self._lock:
-            running = list(self._running.get(visitor, ()))
-        for stopped in running:
-            stopped.set()
-        return len(running)
+        return self.visitors.stop(visitor)
 
-    @contextmanager
-    def _stoppable(self, visitor: str) -> Iterator[threading.Event]:
-        stopped = threading.Event()
-        with self._lock:
-            self._running[visitor].add(stopped)
+    def estimate(self, driving: str, model: str | None = None) -> tuple[float, int] | None:
+        """About how many seconds it takes to follow `driving`, and its number of frames; None where the video does not
+        say how long it is. Raises `InputError` when it cannot be used.
+        """
         try:
-            yield stopped
-        finally:
-            with self._lock:
-                self._running[visitor].discard(stopped)
-                if not self._running[visitor]:
-                    del self._running[visitor]
+            self.most_frames(Path(driving))
+            frames = open_clip(driving).total
+        except BunrakuError as error:
+            raise type(error)(without_folders(str(error), driving)) from error
+        return None if frames is None else (_LOOKING + frames * self.shelf.pace(model), frames)
 
-    def _most_frames(self, driving: Path) -> float:
+    def most_frames(self, driving: Path) -> float:
         """How many frames of `driving` may be animated; raises `InputError` when it is known to have more."""
         if not self.limits.seconds:
             return float("inf")
@@ -121,8 +151,16 @@ class Studio:
     def _too_long(self, driving: str | Path) -> InputError:
         return InputError(f"{driving} is longer than {self.limits.seconds} seconds; cut it shorter.")
 
+    @staticmethod
+    def _pair(source: str | None, driving: str | None) -> tuple[str, str]:
+        if not source:
+            raise InputError("There is no photo yet; drop one into the first field.")
+        if not driving:
+            raise InputError("There is no video yet; drop one into the second field, or take an example.")
+        return source, driving
 
-def _without_folders(message: str, *files: str | None) -> str:
+
+def without_folders(message: str, *files: str | None) -> str:
     """`message` with the names that visitors gave their files, not where those lie on this machine."""
     for file in filter(None, files):
         message = message.replace(str(file), Path(file).name)

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
-from runtime.engine import Engine
+from checkpoints.bundle import Bundle
 
 TITLE = "Bunraku"
 LINE = "Any picture, moved by any video."
 
+TAB_ANIMATE = "Animate"
+TAB_LIVE = "Live"
+TAB_INSIDE = "Look inside"
+TAB_COMPARE = "Compare"
+TAB_MODELS = "Models"
+
 PHOTO = "1. Photo"
 CLIP = "2. Video to follow"
 RESULT = "3. Result"
+PICTURE = "3. Result, as a moving picture"
 PHOTO_EXAMPLE = "No photo at hand? Take this one."
-CLIP_EXAMPLE = "No video at hand? Take this one."
+CLIP_EXAMPLE = "No video at hand? Take one of these."
+VIEWS = "More pictures of the same person (optional)"
+
+PREVIEW = "This part will move"
+PART = "Choose another part of the photo"
+HOW = "Which part should move?"
+_HOW = {"auto": "Around the face", "center": "The middle", "off": "All of it", "hand": "A square that I place"}
+HOW_HINT = "Click the picture above to put the square there, or use the three sliders."
+ACROSS = "Left to right"
+DOWN = "Top to bottom"
+SIZE = "Size"
+PERCENT = "In percent of the photo."
+FACE = "Which face, if there are several (1 is the largest)"
 
 MODE = "How should the photo move?"
 MODE_HINT = "If the face bends out of shape, try another of these."
@@ -20,41 +39,163 @@ _MODES = {
     "absolute": "Copy the poses: the head goes just where the video's head is",
     "disentangled": "Copy the poses, but keep the face's own proportions",
 }
+_SHORT = {"relative": "follows the movements", "absolute": "copies the poses", "disentangled": "keeps proportions"}
 
 MORE = "Fine tuning"
+MODEL = "Model"
+MODEL_HINT = "The tab Models says what each is good for."
+REFERENCE = "Movements count from"
+REFERENCE_HINT = "Photo and video fit best where the poses are alike; looking for that moment takes a little longer."
+_REFERENCES = {"first": "The video's first picture", "best": "The moment most like the photo"}
 STRENGTH = "Strength"
 STRENGTH_HINT = "0 is still, 1 as in the video, 2 twice as much."
 SMOOTHING = "Calm"
 SMOOTHING_HINT = "Takes trembling away. Much of it makes quick movements lag."
+DRIVING = "Part of the video to watch"
+_DRIVING = {
+    "auto": "Around the face, standing still",
+    "follow": "Around the face, wherever it goes",
+    "center": "The middle",
+    "off": "All of it",
+}
 FIT = "Making it square"
-FIT_HINT = "Photo and video both become square; nothing is ever stretched."
+FIT_HINT = "Where no face is looked for. Nothing is ever stretched."
 _FITS = {"crop": "Cut off the sides", "pad": "Keep everything, add bars"}
 ADAPT = "Fit the movements to the size of the face in the photo"
+PASTE = "Give me the whole photo back, with the moving part in it"
+KIND = "Kind of file"
+_KINDS = {".mp4": "Video (MP4)", ".webm": "Video (WebM)", ".gif": "Moving picture (GIF), silent"}
 
 GO = "Make it move"
 STOP = "Stop"
-DOWNLOAD = "Download the video"
+DOWNLOAD = "Download"
+SHARE = "Share"
 DETECTING = "Looking at the photo"
 WORKING = "Moving the photo"
 STOPPED = "Stopped."
+NO_ESTIMATE = "The video does not say how long it is, so nobody knows how long this will take."
 
 CONSENT = (
     "Only animate people who have agreed to it, and never to deceive. Every result says, in the file itself, "
-    "that it was made by AI. Your files are deleted after {minutes} minutes."
+    "that it was made by AI. Your files are deleted when you leave, or after {minutes} minutes."
 )
 
+LIVE_HELP = "Your webcam moves the photo, right away. Look straight ahead when you start; nothing is recorded."
+LIVE_PHOTO = "Photo"
+LIVE_CAMERA = "You"
+LIVE_RESULT = "The photo, moved by you"
+LIVE_RESET = "This is my resting pose"
+LIVE_SPEED = "{rate:.1f} pictures a second; each takes {milliseconds:.0f} milliseconds to make here."
 
-def modes(engine: Engine) -> list[tuple[str, str]]:
-    """The driving modes that the engine's model offers, as (what a visitor reads, value)."""
-    return [(text, mode) for mode, text in _MODES.items() if mode in engine.bundle.modes]
+INSIDE_HELP = (
+    "See what the model sees. Take a photo and a video, then choose any moment of the video: the points it follows, "
+    "where every pixel comes from, and what it must make up."
+)
+INSIDE_GO = "Look inside"
+FRAME = "Moment (picture number)"
+INSIDE_PANELS = {
+    "source": ("Photo, with its points", "Each colour is one part of the face."),
+    "driving": ("Video, with its points", "The same parts, as the video shows them."),
+    "image": ("Result", "The photo in the video's pose."),
+    "flow": ("Flow", "Where each pixel is fetched from: the colour tells the direction, its strength how far."),
+    "occlusion": ("What is seen", "Bright: taken from the photo. Dark: hidden there, so the model makes it up."),
+    "masks": ("Parts", "Which part's movement each pixel follows."),
+}
+INSIDE_LIMIT = "Only the first {frames} pictures of a video are looked at here."
+
+COMPARE_HELP = "The same photo and video, several ways, side by side."
+COMPARE_WAYS = "What to compare"
+COMPARE_WAYS_HINT = "Two to four. More models come in through the tab Models."
+COMPARE_GO = "Compare"
+COMPARE_RESULT = "Side by side"
+COMPARE_NUMBER = "Choose two to four ways to compare, not {count}."
+COMPARE_HEAD = ("Way", "Seconds a picture", "In all")
+COMPARE_DRIVING = "the video"
+
+MODELS_HELP = "The models that are installed here, who may use them for what, and where they come from."
+MODELS_PULL = "Get a model from the Hugging Face Hub"
+MODELS_PULL_HINT = "Its name there, such as owner/name or owner/name@version."
+MODELS_PULL_GO = "Get it"
+MODELS_PULLED = "{name} is here now; every tab offers it."
+MODELS_NO_NAME = "Write the model's name first, such as owner/name."
+
+_FAMILIES = {
+    "tpsmm": "TPSMM (thin-plate splines)",
+    "fomm": "FOMM (first order motion)",
+    "monkeynet": "Monkey-Net",
+    "mraa": "MRAA (articulated regions)",
+    "dam": "DAM (deformable anchors)",
+    "hdam": "HDAM (hierarchical anchors)",
+    "dime": "DiME (several pictures of one person)",
+}
+
+
+def _choices(words: dict[str, str]) -> list[tuple[str, str]]:
+    return [(text, value) for value, text in words.items()]
+
+
+def modes(bundle: Bundle) -> list[tuple[str, str]]:
+    """The driving modes that a model offers, as (what a visitor reads, value)."""
+    return [(text, mode) for mode, text in _MODES.items() if mode in bundle.modes]
 
 
 def fits() -> list[tuple[str, str]]:
     """The ways to make a picture square, as (what a visitor reads, value)."""
-    return [(text, fit) for fit, text in _FITS.items()]
+    return _choices(_FITS)
+
+
+def kinds() -> list[tuple[str, str]]:
+    """The kinds of file, as (what a visitor reads, extension)."""
+    return _choices(_KINDS)
+
+
+def references() -> list[tuple[str, str]]:
+    """The reference frames, as (what a visitor reads, value)."""
+    return _choices(_REFERENCES)
+
+
+def crops() -> list[tuple[str, str]]:
+    """The ways to choose the part of a photo, as (what a visitor reads, value)."""
+    return _choices(_HOW)
+
+
+def driving_crops() -> list[tuple[str, str]]:
+    """The ways to choose the part of a video, as (what a visitor reads, value)."""
+    return _choices(_DRIVING)
+
+
+def way(model: str, mode: str) -> str:
+    """One way to animate, for Compare."""
+    return f"{model}: {_SHORT[mode]}"
+
+
+def family(bundle: Bundle) -> str:
+    """The family of a model, spelt out where it is known."""
+    return _FAMILIES.get(bundle.family, bundle.family)
+
+
+def estimate(about: tuple[float, int] | None) -> str:
+    """The sentence on how long it will take, from (seconds, frames)."""
+    if about is None:
+        return NO_ESTIMATE
+    seconds, frames = about
+    whole = max(1, round(seconds))
+    time = f"{whole} seconds" if whole < 90 else f"{round(seconds / 60)} minutes"
+    return f"This will take about {time} ({frames} pictures)."
 
 
 def done(frames: int, fps: float, seconds: float) -> str:
     """The sentence under a finished video of `frames` at `fps` frames a second that took `seconds` to make."""
     length = f"{frames / fps:.1f} seconds of video" if fps else f"{frames} frames"
     return f"{frames} frames, {length}, made in {max(seconds, 0.1):.1f} seconds."
+
+
+def notice(message: str) -> str:
+    """What the engine warns of, with the page's fields instead of the engine's options."""
+    for option, field in {
+        "Choose the part with crop=x,y,w,h.": f'Choose the part under "{PART}".',
+        "Choose another with face=2.": f'Choose another under "{PART}".',
+        "Choose the part with driving_crop.": f'Choose the part under "{MORE}".',
+    }.items():
+        message = message.replace(option, field)
+    return message

@@ -5,6 +5,7 @@ Errors cross the threads as they are: what fails in a thread is raised in the on
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -61,7 +62,9 @@ def prefetch(items: Iterable[T], depth: int) -> Iterator[Iterator[T]]:
             else:
                 return
 
-    thread = threading.Thread(target=work, name="prefetch", daemon=True)
+    # With the caller's context, so that what is warned of in there reaches whoever listens out here.
+    context = contextvars.copy_context()
+    thread = threading.Thread(target=context.run, args=(work,), name="prefetch", daemon=True)
     thread.start()
     try:
         yield read()

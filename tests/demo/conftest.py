@@ -58,6 +58,7 @@ def served(toy: Path, files: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(cache))
         patch.setattr(animate_panel, "SAMPLE", (files / "photo.jpg", files / "clip.mp4"))
+        patch.setattr(animate_panel, "CLIPS", files / "none")
         studio, port = Studio(toy), free_port()
         page = serve(studio, host="127.0.0.1", port=port, wait=False)
         yield Served(f"http://127.0.0.1:{port}", cache, studio)

@@ -79,8 +79,8 @@ def test_a_photo_and_a_clip_become_a_playing_result_that_can_be_kept(visit, file
 
 def test_the_examples_need_no_file_of_ones_own(visit):
     page = visit()
-    page.get_by_role("button", name="Example for 1. Photo").click()
-    page.get_by_role("button", name="Example for 2. Video").click()
+    page.get_by_role("button", name=re.compile("^Example for 1. Photo")).click()
+    page.get_by_role("button", name=re.compile("^Example for 2. Video")).click()
     page.locator("#photo img").first.wait_for()
     page.locator("#clip video").first.wait_for(state="attached")
     go(page)
@@ -140,7 +140,7 @@ def test_stop_ends_the_work_and_leaves_nothing(visit, files, served, monkeypatch
 
 
 def test_who_waits_sees_a_place_and_who_leaves_makes_room(visit, files, served, monkeypatch):
-    gate, running = threading.Event(), served.studio._running
+    gate, running = threading.Event(), served.studio.visitors._running
     render = type(served.studio.engine).render
     monkeypatch.setattr(type(served.studio.engine), "render", lambda *arguments: gate.wait(30) and render(*arguments))
     first, second = visit(), visit()

@@ -35,21 +35,22 @@ def studio(toy: Path) -> Studio:
 
 def test_the_page_can_be_built_without_the_samples(studio, tmp_path, monkeypatch):
     monkeypatch.setattr("demo.animate_panel.SAMPLE", (tmp_path / "none.jpg", tmp_path / "none.mp4"))
+    monkeypatch.setattr("demo.animate_panel.CLIPS", tmp_path)
     page = build_page(studio)
     assert not any(type(block).__name__ == "Dataset" for block in page.blocks.values())
 
 
 def test_every_mode_and_fit_of_the_engine_has_words(studio, toy_affine):
-    assert {value for _, value in words.modes(studio.engine)} == set(MODES)
+    assert {value for _, value in words.modes(studio.engine.bundle)} == set(MODES)
     assert {value for _, value in words.fits()} == set(FITS)
-    assert [value for _, value in words.modes(Studio(toy_affine).engine)] == ["relative", "absolute"]
+    assert [value for _, value in words.modes(Studio(toy_affine).engine.bundle)] == ["relative", "absolute"]
 
 
 def test_files_are_gone_when_it_was_said_that_they_would_be(toy):
     page = build_page(Studio(toy, limits=Limits(keep_minutes=10)))
     every, age = page.delete_cache
     assert every + age == 600
-    assert words.CONSENT.format(minutes=10).endswith("deleted after 10 minutes.")
+    assert words.CONSENT.format(minutes=10).endswith("or after 10 minutes.")
 
 
 def test_one_visitor_at_a_time_and_a_queue_that_ends(toy):

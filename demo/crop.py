@@ -1,0 +1,110 @@
+"""Which part of a photo will move: shown before anything is computed, and moved by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from checkpoints.bundle import Bundle
+from checkpoints.errors import BunrakuError
+from demo import notices
+from demo.studio import without_folders
+from runtime.framing import Framer, Framing
+from runtime.picture import Bytes, Fit, read_image
+from runtime.window import Window
+
+BY_HAND = "hand"
+"""Beside "auto", "center" and "off" of `runtime.framing.Crop`: the square is where the visitor has put it."""
+
+SHOWN = 480
+"""Longer side, in pixels, of the photo as shown."""
+_DIM = 0.35
+_LINE = "#e8714e"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A square by its middle and side, for people: in percent of the photo's width, height and longer side."""
+
+    across: float
+    down: float
+    size: float
+
+    @classmethod
+    def of(cls, window: Window, photo: tuple[int, int]) -> Place:
+        """Where `window` lies in a photo of (width, height)."""
+        x, y = window.center
+        percent = 100 * x / photo[0], 100 * y / photo[1], 100 * window.side / max(photo)
+        return cls(*(round(value, 1) for value in percent))
+
+    def window(self, photo: tuple[int, int]) -> Window:
+        """The square in pixels of a photo of (width, height)."""
+        side = max(self.size / 100 * max(photo), 1.0)
+        return Window.around(self.across / 100 * photo[0], self.down / 100 * photo[1], side).snapped()
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What will be moved."""
+
+    picture: Bytes
+    """uint8 (H, W, 3): the photo, all dark that is left out."""
+    place: Place
+    crop: str
+    """For `runtime.animate`."""
+    notices: tuple[str, ...]
+
+
+def preview(photo: str, bundle: Bundle, how: str, place: Place, fit: Fit = "crop", face: int | None = None) -> Preview:
+    """The part of the file `photo` that `bundle` will be shown: `how` is a word of `runtime.framing.Crop`, or
+    `BY_HAND` for the square `place`.
+
+    Raises `InputError` when the photo cannot be read or has too few faces, `OptionError` when the square lies outside.
+    """
+    try:
+        image = read_image(photo)
+        crop = how
+        if how == BY_HAND:
+            window = place.window(image.size)
+            crop = ",".join(f"{value:.0f}" for value in (window.left, window.top, window.side, window.side))
+        with notices.heard() as said:
+            framer = Framer(Framing.of(bundle.framing), fit, crop, "off", face)
+            found = framer.source(image)
+    except BunrakuError as error:
+        raise type(error)(without_folders(str(error), photo)) from error
+    window = found or (Window.centered(image.size) if fit == "crop" else _whole(image.size))
+    return Preview(_drawn(image, window), Place.of(window, image.size), crop, tuple(said))
+
+
+def pointed(photo: str, at: tuple[float, float], place: Place) -> Place:
+    """`place` with its middle at the pixel `at` of the photo as shown."""
+    width, height = _shown(read_image(photo, SHOWN).size)
+    return Place(round(100 * at[0] / width, 1), round(100 * at[1] / height, 1), place.size)
+
+
+def _whole(size: tuple[int, int]) -> Window:
+    return Window.around(size[0] / 2, size[1] / 2, max(size))
+
+
+def _shown(size: tuple[int, int]) -> tuple[int, int]:
+    factor = SHOWN / max(size)
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
+
+
+def _drawn(image: Image.Image, window: Window) -> Bytes:
+    """The photo, small, with the square's outline, and darker around it."""
+    small = image.resize(_shown(image.size), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    factor = small.width / image.width
+    box = [window.left * factor, window.top * factor]
+    box += [box[0] + window.side * factor, box[1] + window.side * factor]
+    left, top, right, bottom = (round(value) for value in box)
+    pixels = np.asarray(small).astype(np.float32)
+    light = np.full(pixels.shape[:2], _DIM, np.float32)
+    light[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = 1
+    shown = Image.fromarray((pixels * light[..., None]).astype(np.uint8))
+    outline = (max(0, left), max(0, top), min(small.width, right) - 1, min(small.height, bottom) - 1)
+    if outline[0] < outline[2] and outline[1] < outline[3]:
+        ImageDraw.Draw(shown).rectangle(outline, outline=_LINE, width=3)
+    return np.asarray(shown)

@@ -1,0 +1,91 @@
+"""The part of the photo that will move: shown as soon as there is a photo, and corrected by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import gradio as gr
+
+from demo import words
+from demo.answers import said, sentences, visitor_of
+from demo.crop import BY_HAND, Place, pointed, preview
+from demo.studio import Studio
+from runtime.picture import Fit
+
+
+class PartPanel:
+    """The fields; laid out in two places, then connected."""
+
+    def __init__(self) -> None:
+        """Lay out the picture of the part, in the Blocks that are open."""
+        self.picture = gr.Image(
+            label=words.PREVIEW,
+            interactive=False,
+            buttons=[],
+            alt_text="The photo, with a square around the part that will move",
+            elem_id="part",
+        )
+
+    def lay_out_fields(self) -> None:
+        """Lay out the folded fields."""
+        with gr.Accordion(words.PART, open=False, elem_id="part-fields", elem_classes="fold"):
+            self.how = gr.Radio(words.crops(), value="auto", label=words.HOW, info=words.HOW_HINT)
+            with gr.Row():
+                self.across = gr.Slider(0, 100, value=50, step=0.5, label=words.ACROSS, min_width=140)
+                self.down = gr.Slider(0, 100, value=50, step=0.5, label=words.DOWN, min_width=140)
+                self.size = gr.Slider(5, 200, value=100, step=0.5, label=words.SIZE, min_width=140)
+            self.face = gr.Number(None, label=words.FACE, precision=0, minimum=1, elem_id="face")
+            self.crop = gr.Textbox("auto", label="crop", visible=False)  # what the engine is told
+
+    def connect(self, studio: Studio, photo: gr.Image, model: gr.Dropdown, fit: gr.Radio, caption: gr.Markdown) -> None:
+        """Show the part of `photo` whenever anything changes that it depends on; what the engine says, in `caption`."""
+        place = [self.across, self.down, self.size]
+        inputs = [photo, model, self.how, self.face, fit, *place]
+        outputs = [self.picture, self.crop, self.how, *place, caption]
+
+        def show(
+            source: str | None,
+            model: str,
+            how: str,
+            face: int | None,
+            fit: Fit,
+            across: float,
+            down: float,
+            size: float,
+            request: gr.Request | None = None,
+        ) -> Sequence[Any]:
+            if source is None:
+                return None, "auto", "auto", 50, 50, 100, ""
+            studio.visitors.owns(visitor_of(request), source)
+            with sentences():
+                found = preview(source, studio.shelf.bundle(model), how, Place(across, down, size), fit, face)
+            at = found.place
+            return found.picture, found.crop, how, at.across, at.down, at.size, said(found.notices)
+
+        def anew(source: str | None, model: str, fit: Fit, request: gr.Request) -> Sequence[Any]:
+            return show(source, model, "auto", None, fit, 50, 50, 100, request)
+
+        def by_hand(source: str | None, model: str, how: str, *rest: Any) -> Sequence[Any]:
+            return show(source, model, BY_HAND, *rest)
+
+        def at_click(
+            source: str | None, model: str, across: float, down: float, size: float, event: gr.SelectData
+        ) -> Sequence[Any]:
+            spot = pointed(source, event.index, Place(across, down, size)) if source else Place(across, down, size)
+            return show(source, model, BY_HAND, None, "crop", spot.across, spot.down, spot.size)
+
+        quiet: dict[str, Any] = {
+            "api_visibility": "private",
+            "concurrency_id": "part",
+            "concurrency_limit": 2,
+            "show_progress": "hidden",
+            "trigger_mode": "always_last",
+        }
+        photo.change(anew, [photo, model, fit], outputs, **quiet)
+        for field in (self.how, self.face, fit):
+            field.input(show, inputs, outputs, **quiet)
+        model.input(show, inputs, outputs, **quiet)
+        for slider in place:
+            slider.input(by_hand, inputs, outputs, **quiet)
+        self.picture.select(at_click, [photo, model, *place], outputs, **quiet)
