@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import onnxruntime as ort
@@ -19,10 +20,12 @@ from PIL import Image
 from checkpoints.bundle import Bundle
 from checkpoints.errors import InputError, OptionError
 from checkpoints.registry import load_model
+from runtime.cores import available_cores
+from runtime.detail import Detail, open_detail
+from runtime.finish import Finish, Rendered, check_size, warn_without_flow
 from runtime.framing import Crop, Cutter, Framer, Framing
 from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import MODES, Mode, Motion, absolute, check_strength, relative
-from runtime.paste import Paste
 from runtime.picture import Bytes, Fit, Picture, check_fit, read_image, square
 from runtime.sessions import Device, Graph, open_graphs
 from runtime.smoothing import OneEuro
@@ -58,7 +61,8 @@ class Engine:
         `ModelError` when the model or the device is not to be had.
         """
         self.bundle = model if isinstance(model, Bundle) else load_model(model)
-        self._graphs = open_graphs(self.bundle, device, threads)
+        self._threads = threads or available_cores()
+        self._graphs = open_graphs(self.bundle, device, self._threads)
 
     @property
     def device(self) -> str:
@@ -103,9 +107,34 @@ class Engine:
 
     def render(self, source: Source, driving: Motion) -> Bytes:
         """The source in the poses of `driving`: uint8 (B, R, R, 3)."""
+        return self.render_dense(source, driving, ["image"]).image
+
+    def render_dense(
+        self, source: Source, driving: Motion, outputs: Sequence[str] = ("image", "flow", "occlusion")
+    ) -> Rendered:
+        """The same with flow and occlusion, where the bundle has these outputs."""
         graph = self._graphs["render"]
         feeds = dict(source.features) | _parts("source", source.motion) | _parts("driving", driving)
-        return graph(_wanted(graph, feeds), ["image"])["image"]
+        names = [name for name in outputs if name in graph.outputs]
+        return Rendered(**graph(_wanted(graph, feeds), names))
+
+    def detail(self, large: Bytes, small: Bytes) -> Detail:
+        """What lends a source's detail to results larger than the model's: `large` uint8 (N, N, 3) and `small`
+        (R, R, 3) show the same square of it.
+        """
+        return Detail(self._detail_graph, large, small)
+
+    @cached_property
+    def _detail_graph(self) -> Graph:
+        return open_detail(self.device, self._threads)
+
+    def look_inside(self, source: Source, driving: Motion) -> dict[str, np.ndarray]:
+        """Everything that the model gives beside the picture: `image`, uint8 (B, R, R, 3), and those of `flow`
+        (B, h, w, 2), `occlusion` (B, 1, h, w) and `masks` (B, K + 1, h, w) that its description lists in `outputs`.
+        """
+        graph = self._graphs["render"]
+        feeds = dict(source.features) | _parts("source", source.motion) | _parts("driving", driving)
+        return graph(_wanted(graph, feeds), [name for name in self.bundle.outputs if name in graph.outputs])
 
     def check_mode(self, mode: str) -> None:
         """Raises `OptionError` unless this model offers the driving `mode`."""
@@ -135,6 +164,8 @@ class Animator:
         driving_crop: Crop = "auto",
         face: int | None = None,
         paste_back: bool = False,
+        size: int | None = None,
+        detail: bool = True,
         fps: float = 25.0,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
@@ -149,11 +180,14 @@ class Animator:
         stays, "follow" moves it with the face), "center", (x, y, w, h) in pixels, or "off". There, and where
         no face is found, which a `BunrakuWarning` says, `fit` makes the square. `face` counts the source's
         faces, the largest is 1. With `paste_back` the results are the whole source picture with the square
-        moving in it. `limits`: what pictures are refused as too large. Raises `OptionError` and `ModelError`.
+        moving in it; else squares of `size` pixels (even, at most 2048; by default the model's). Where results
+        are larger than the model's pictures, the source's own fine `detail` is lent to them. `limits`: what pictures
+        are refused as too large. Raises `OptionError` and `ModelError`.
         """
         check_mode(mode)
         check_strength(strength)
         check_fit(fit)
+        check_size(size, paste_back)
         self._smooth = OneEuro(smoothing, fps)
         self.engine = engine if isinstance(engine, Engine) else Engine(engine, device=device)
         self.engine.check_mode(mode)
@@ -161,10 +195,14 @@ class Animator:
         self.strength = strength
         self.adapt_scale = adapt_scale
         self.paste_back = paste_back
+        self._size = size or self.engine.resolution
+        self._lends = detail and "flow" in self.engine.bundle.outputs
+        if detail and not self._lends and (paste_back or self._size > self.engine.resolution):
+            warn_without_flow(self.engine.bundle.name)
         self.framer = Framer(Framing.of(self.engine.bundle.framing), fit, crop, driving_crop, face)
         self._cut = Cutter(self.framer, self.engine.resolution, fps, limits)
         self._limits = limits
-        self._paste: Paste | None = None
+        self._finish: Finish | None = None
         self._source: Source | None = None
         self._reference: Motion | None = None
 
@@ -173,7 +211,7 @@ class Animator:
         start a new stream.
         """
         views = source_views(picture)
-        size = None if self._needs_all_pixels else self.engine.resolution
+        size = None if self._needs_all_pixels else max(self._size, self.engine.resolution)
         images = [read_image(view, size, self._limits) for view in views]
         windows = [self.framer.source(image) for image in images]
         size, fit = self.engine.resolution, self.framer.fit
@@ -182,7 +220,15 @@ class Animator:
             for image, window in zip(images, windows, strict=True)
         ]
         self._source = self.engine.encode(np.stack(squares))
-        self._paste = Paste(images[0], windows[0], size, fit) if self.paste_back else None
+        self._finish = Finish(
+            images[0],
+            windows[0],
+            squares[0],
+            fit=fit,
+            size=self._size,
+            paste_back=self.paste_back,
+            lend=self.engine.detail if self._lends else None,
+        )
         self.reset()
 
     @property
@@ -192,7 +238,7 @@ class Animator:
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) of the results; with `paste_back` known once there is a source."""
-        return self._paste.size if self._paste else (self.engine.resolution, self.engine.resolution)
+        return self._finish.size if self._finish else (self._size, self._size)
 
     @property
     def source(self) -> Source:
@@ -220,8 +266,8 @@ class Animator:
     def poses(self, motion: Motion) -> Bytes:
         """The same for the next frames of the stream whose motion was detected before: uint8 (B, height, width, 3)."""
         source = self.source
-        images = self.engine.render(source, self._drive(source.motion[:1], self._smooth(motion)))
-        return images if self._paste is None else np.stack([self._paste(image) for image in images])
+        rendered = self.engine.render_dense(source, self._drive(source.motion[:1], self._smooth(motion)))
+        return rendered.image if self._finish is None else self._finish(rendered)
 
     def _drive(self, source: Motion, driving: Motion) -> Motion:
         """The motion to render, by the driving mode."""
