@@ -1,7 +1,7 @@
 """The `bunraku` command: finds the subcommands, and turns what goes wrong into one line and a status.
 
 Status 0: done; 2: the input, an option, the model or the output is at fault (one line on stderr says what);
-130: stopped by ctrl-C; 143: asked to terminate.
+130: stopped by ctrl-C; 143: asked to terminate; 129: its terminal was closed.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import argparse
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +22,8 @@ from typing import Any, NoReturn, Protocol
 from checkpoints.errors import BunrakuError, BunrakuWarning, OptionError
 
 _BUILT_IN = {"animate": "runtime.commands.animate", "motion": "runtime.commands.motion"}
+_PATIENCE = 10.0
+"""Seconds that tidying up may take before another signal stops that, too."""
 _EXTRAS = {"demo": "demo", "export": "export", "training": "train"}
 """Which extra of the package installs what the commands of a folder need."""
 
@@ -41,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `bunraku` with `argv` (by default the process's own) and return the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        with _unwinding_on_sigterm(), _short_warnings():
+        with _unwinding_on_signals(), _short_warnings():
             return _run(words)
     except BunrakuError as error:
         print(f"bunraku: error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -136,17 +139,32 @@ def _short_warnings() -> Iterator[None]:
 
 
 @contextmanager
-def _unwinding_on_sigterm() -> Iterator[None]:
-    """Let SIGTERM unwind the stack, so that ffmpeg is stopped and unfinished files are removed."""
+def _unwinding_on_signals() -> Iterator[None]:
+    """Let the signals that end a program unwind the stack, so that ffmpeg is stopped and unfinished files are removed;
+    once: whoever presses ctrl-C again and again must not interrupt the tidying up.
+    """
+    began = -float("inf")
 
-    def terminate(number: int, frame: FrameType | None) -> None:
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal began
+        if time.monotonic() - began < _PATIENCE:
+            return
+        began = time.monotonic()
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         raise SystemExit(128 + number)
 
     if threading.current_thread() is not threading.main_thread():  # whoever runs us there handles signals
         yield
         return
-    before = signal.signal(signal.SIGTERM, terminate)
+    names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]  # Windows lacks the last
+    before = {number: signal.getsignal(number) for number in (getattr(signal, name) for name in names)}
+    heard = [number for number, handler in before.items() if handler != signal.SIG_IGN]  # nohup means what it says
+    for number in heard:
+        signal.signal(number, stop)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if began < 0:  # else the process is about to end, and should do so in peace
+            for number in heard:
+                signal.signal(number, before[number])

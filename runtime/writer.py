@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+import warnings
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,7 +13,7 @@ from types import TracebackType
 
 import numpy as np
 
-from checkpoints.errors import OutputError
+from checkpoints.errors import BunrakuWarning, OutputError
 from runtime.ffmpeg import Ffmpeg, read_arguments
 from runtime.picture import Bytes
 from runtime.video import VideoInfo
@@ -128,13 +129,12 @@ class VideoWriter:
             return
         complete = _temporary(self.path)
         try:
-            self._add_sound(self._sound, complete)
-            _publish(complete, self.path)
+            _publish(complete if self._add_sound(self._sound, complete) else self._silent, self.path)
         finally:
             _remove(complete)
 
-    def _add_sound(self, sound: VideoInfo, complete: Path) -> None:
-        """Join the encoded frames and the sound, now that the length is known."""
+    def _add_sound(self, sound: VideoInfo, complete: Path) -> bool:
+        """Join the encoded frames and the sound, now that the length is known; False when the sound is broken."""
         codec = "copy" if sound.audio in self._format.keeps else str(self._format.audio)
         arguments = [
             *("-i", str(self._silent), *read_arguments(sound.path), "-map", "0:v:0", "-map", "1:a:0"),
@@ -142,8 +142,13 @@ class VideoWriter:
             *("-t", f"{float(self.frames / self._rate):.6f}", *self._format.muxer, "-y", str(complete)),
         ]
         with Ffmpeg(arguments) as ffmpeg:
-            if ffmpeg.finish() != 0:
+            status = ffmpeg.finish()
+            if status < 0 or "No space left" in ffmpeg.log():
                 raise self._failed(ffmpeg)
+            if status != 0:  # the frames may have taken hours
+                said = f"The sound of {sound.path} cannot be used ({ffmpeg.complaint()}); the result is silent."
+                warnings.warn(said, BunrakuWarning, stacklevel=2)
+        return status == 0
 
     def _failed(self, ffmpeg: Ffmpeg) -> OutputError:
         ffmpeg.process.wait()
