@@ -93,7 +93,7 @@ def read_motion(clip: Clip, engine: Engine, framer: Framer) -> Generator[Motion,
             yield clip.motion.motion[start : start + batch]
         return
     found = False
-    with prefetch(_squares(clip, engine.resolution, framer), depth=2 * batch) as ready:
+    with prefetch(read_squares(clip, engine.resolution, framer), depth=2 * batch) as ready:
         while squares := list(islice(ready, batch)):
             found = True
             yield engine.detect(np.stack(squares))
@@ -101,8 +101,8 @@ def read_motion(clip: Clip, engine: Engine, framer: Framer) -> Generator[Motion,
         raise InputError("The driving frames are empty; give at least one.")
 
 
-def _squares(clip: Clip, size: int, framer: Framer) -> Iterator[Bytes]:
-    """The driving frames in the model's square."""
+def read_squares(clip: Clip, size: int, framer: Framer) -> Iterator[Bytes]:
+    """The driving frames in the square of a model of `size` pixels, uint8 (size, size, 3) each, framed by `framer`."""
     cutter = Cutter(framer, size, float(clip.rate), clip.limits)
     if clip.video is None:
         yield from map(cutter, clip.pictures or ())
