@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from training.checkpoint import load_model, write_atomically
-from training.config import Augment, RunConfig, load_config
+from training.config import RunConfig, load_config
 from training.data.augment import PairAugment
 from training.data.pairs import PairDataset, batches, source_views
 from training.data.sources import open_source
@@ -57,7 +57,7 @@ def measure(variant: str, model: MotionModel, settings: RunConfig, steps: int, p
     stage = settings.stages[-1]
     source = open_source(settings.data, test=bool(settings.data.test_path))
     source.size = stage.size
-    plain = PairAugment(Augment(time_flip=False, jitter=0.0))
+    plain = PairAugment.none()
     batch = min(8, pairs)
     l1, unmoved, flow = [], [], []
     for sample in batches(PairDataset(source, seed=0), batch, 0, max(1, pairs // batch)):

@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 import math
 import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -18,7 +21,7 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
-from checkpoints.errors import BunrakuError, OptionError
+from checkpoints.errors import BunrakuError, BunrakuWarning, OptionError
 from training.checkpoint import save_model, write_atomically
 from training.config import RunConfig, Stage
 from training.data.augment import PairAugment
@@ -49,6 +52,19 @@ class Result:
     steps: int
 
 
+def usable_precision(wanted: str, device: str | None) -> str:
+    """`wanted`, or "no" with a warning where bfloat16 would be emulated: that is many times slower than float32."""
+    on_cpu = device == "cpu" or not torch.accelerator.is_available()
+    if wanted == "bf16" and on_cpu and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        warnings.warn(
+            "this processor has no fast bfloat16; training in float32 instead of precision = 'bf16'",
+            BunrakuWarning,
+            stacklevel=3,
+        )
+        return "no"
+    return wanted
+
+
 class Trainer:
     """Runs a configuration in a folder: `state.safetensors` (to resume), `model.safetensors`, `best.safetensors`."""
 
@@ -61,7 +77,8 @@ class Trainer:
         self.folder = folder
         # A stage may leave parts of what it trains unused (an occlusion head that no loss asks for).
         unused = DistributedDataParallelKwargs(find_unused_parameters=True)
-        self.accelerator = Accelerator(mixed_precision=config.precision, cpu=device == "cpu", kwargs_handlers=[unused])
+        precision = usable_precision(config.precision, device)
+        self.accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu", kwargs_handlers=[unused])
         self.main = self.accelerator.is_main_process
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
@@ -287,48 +304,49 @@ class Trainer:
         """The weights worth keeping: the average where there is one."""
         return cast(MotionModel, self.average.model) if self.average is not None else self.model
 
-    def _held_out(self, stage: Stage, count: int) -> list[Sample]:
-        assert self.test is not None
-        self.test.source.size, self.test.source.cross = stage.size, stage.cross
-        stream = batches(self.test, min(stage.batch, 8), 0, count)
-        quiet = PairAugment(type(self.config.data.augment)(time_flip=False, jitter=0.0))
-        return [quiet({k: v.to(self.accelerator.device) for k, v in batch.items()}) for batch in stream]
+    @contextmanager
+    def _at_rest(self) -> Iterator[MotionModel]:
+        """The weights worth keeping, ready to be looked at; afterwards they train on as before."""
+        model = self._exported
+        modes = {name: child.training for name, child in model.named_children()}
+        try:
+            with torch.no_grad():
+                yield model.eval()
+        finally:
+            for name, child in model.named_children():
+                child.train(modes[name])
 
-    @torch.no_grad()
+    def _unchanged(self, data: PairDataset, stage: Stage, batch: int, count: int) -> list[Sample]:
+        """The first `count` batches of `data` as the stage sees them, not augmented."""
+        data.source.size, data.source.cross = stage.size, stage.cross
+        quiet = PairAugment.none()
+        device = self.accelerator.device
+        return [quiet({k: v.to(device) for k, v in each.items()}) for each in batches(data, batch, 0, count)]
+
     def _evaluate(self, stage: Stage) -> None:
         """Weighted losses on held-out data; the best model so far is kept as `best.safetensors`."""
-        model, previous = self._exported, self.objective.model
-        modes = {name: child.training for name, child in model.named_children()}
-        self.objective.model = model.eval()
-        self.objective.augment = None
+        assert self.test is not None
         sums: dict[str, float] = {}
-        held_out = self._held_out(stage, 8)
-        for batch in held_out:
-            for name, value in self.objective(batch, Schedule(1e9, 0)).items():
-                sums[name] = sums.get(name, 0.0) + float(value) / len(held_out)
-        self.objective.model = previous
-        self.objective.augment = PairAugment(self.config.data.augment)
-        for name, child in model.named_children():
-            child.train(modes[name])
+        held_out = self._unchanged(self.test, stage, min(stage.batch, 8), 8)
+        trained, augment = self.objective.model, self.objective.augment
+        with self._at_rest() as model:
+            self.objective.model, self.objective.augment = model, None
+            for batch in held_out:
+                for name, value in self.objective(batch, Schedule(1e9, 0)).items():
+                    sums[name] = sums.get(name, 0.0) + float(value) / len(held_out)
+            self.objective.model, self.objective.augment = trained, augment
         total = sum(sums.values())
         self.watcher.evaluation(self.position.total, sums, total)
         if total < self.position.best:
             self.position.best = total
             self._save_model("best.safetensors")
 
-    @torch.no_grad()
     def _draw(self, stage: Stage) -> None:
         from training.draw import grid
 
-        source = self.test if self.test is not None else self.dataset
-        source.source.size = stage.size
-        batch = next(batches(source, 4, 0, 1))
-        quiet = PairAugment(type(self.config.data.augment)(time_flip=False, jitter=0.0))
-        model = self._exported
-        modes = {name: child.training for name, child in model.named_children()}
-        picture = grid(model.eval(), quiet({k: v.to(self.accelerator.device) for k, v in batch.items()}))
-        for name, child in model.named_children():
-            child.train(modes[name])
+        (batch,) = self._unchanged(self.test or self.dataset, stage, 4, 1)
+        with self._at_rest() as model:
+            picture = grid(model, batch)
         self.watcher.picture(self.position.total, picture)
 
     def _save_model(self, name: str) -> Path:

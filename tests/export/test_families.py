@@ -59,7 +59,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
             "background": False,
             "detector_size": 64,
             "detector_pool": 2,
-            "occlusion_widths": (8, 4),
+            "occlusion_widths": (8,),
             "res_blocks": (1, 1, 0),
             "mask_kernel": 3,
             "occlusion_kernel": 3,

@@ -35,6 +35,7 @@ def batch(size: int, pairs: int = 2, points: int = 50) -> dict[str, torch.Tensor
         "driving_visible": torch.ones(pairs, points, dtype=torch.bool),
         "flow": coordinate_grid(64, 64, torch.zeros(())).expand(pairs, -1, -1, -1).clone(),
         "flow_visible": torch.ones(pairs, 64, 64, dtype=torch.bool),
+        "background": torch.eye(3).repeat(pairs, 1, 1),
     }
 
 
@@ -70,6 +71,14 @@ def test_occlusion_loss_prefers_the_truth():
     visible[:, :8] = True
     right = visible[:, None].float()
     assert truth.occlusion_loss([right], visible) < 0.01 < 1 < truth.occlusion_loss([1 - right], visible)
+
+
+def test_background_loss_is_the_distance_of_moved_places():
+    identity = torch.eye(3)[None]
+    shifted = identity.clone()
+    shifted[:, :2, 2] = torch.tensor([0.3, -0.4])
+    assert truth.background_loss(identity, identity) < 1e-3
+    assert truth.background_loss(shifted, identity) == pytest.approx(0.5, abs=1e-3)
 
 
 def test_gradient_loss_ignores_a_constant_offset():
@@ -120,6 +129,35 @@ def test_vgg19_reads_torchvisions_layout(tmp_path):
         (1, 64, 32, 32), (1, 128, 16, 16), (1, 256, 8, 8), (1, 512, 4, 4), (1, 512, 2, 2)
     ]  # fmt: skip
     assert all(float(m.min()) >= 0 for m in maps)
+
+
+def test_a_stage_with_true_flow_trains_the_inpainting_network_alone():
+    """Under the identity as true flow, all visible, the warped source is the source; no other network is asked."""
+    model = build("tpsmm", TINY_MODEL)
+    objective = Objective(model, efficientnet_lite0)
+    losses = {"pixel": 1.0, "warped_source": 1.0}
+    objective.start_stage(Stage(name="s", steps=1, losses=losses, true_motion=True, true_flow=True), None)
+    pairs = batch(64, points=6)
+    axis = torch.linspace(-1, 1, pairs["flow"].shape[1])
+    pairs["flow"] = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1).expand_as(pairs["flow"])
+    pairs["flow_visible"] = torch.ones_like(pairs["flow_visible"])
+    pairs["driving"] = pairs["source"].clone()
+    found = objective(pairs, Schedule(0, 0))
+    found["pixel"].backward()
+    touched = {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None}
+    assert touched <= {"inpainting_network"}
+    assert found["warped_source"] < 1e-5
+
+
+def test_true_motion_includes_the_backgrounds():
+    model = build("tpsmm", TINY_MODEL)
+    pairs = batch(64, points=6)
+    pairs["background"][:, 0, 2] = 0.25
+    given = Pass(model, pairs, true_motion=True)
+    assert torch.equal(
+        given.motion.extra["sparse_flows"][:, 0, 0, 0], torch.tensor([[-0.75, -1.0]] * len(given.source))
+    )
+    assert Pass(model, pairs).background is None
 
 
 @pytest.mark.parametrize("name", TPSMM_LOSSES)

@@ -13,7 +13,7 @@ from training.data.pairs import PairDataset, StepSampler
 from training.data.shard_pairs import ShardPairs
 from training.data.synth_pairs import SynthPairs
 
-TRUTH = {"source_points", "driving_points", "source_visible", "driving_visible", "flow", "flow_visible"}
+TRUTH = {"source_points", "driving_points", "source_visible", "driving_visible", "flow", "flow_visible", "background"}
 
 
 @pytest.fixture(scope="module")
@@ -37,6 +37,19 @@ def test_shards_and_renderer_give_pairs_with_truth(shards):
         assert sample["flow"].shape == (64, 64, 2)
         assert sample["source_points"].shape == (50, 2)
         assert not torch.equal(sample["source"], sample["driving"])
+
+
+def test_the_backdrop_moves_as_its_matrix_says(shards):
+    """Where the driving frame shows the backdrop, the flow is the affine motion of the background."""
+    source = ShardPairs(shards)
+    for clip in range(len(source)):
+        pair = source.shards.pair(clip, 0, 2)
+        behind = ~torch.nn.functional.max_pool2d(pair.mask.float()[None], 5, 1, 2)[0].bool()
+        axis = torch.linspace(-1, 1, 64)
+        grid = torch.stack([*torch.meshgrid(axis, axis, indexing="xy"), torch.ones(64, 64)], -1)
+        moved = (grid @ pair.background.T)[..., :2]
+        assert torch.allclose(pair.flow[behind], moved[behind], atol=1e-4)
+        assert torch.equal(pair.background[2], torch.tensor([0.0, 0.0, 1.0]))
 
 
 def test_cross_pairs_have_the_target_of_the_sources_identity(shards):

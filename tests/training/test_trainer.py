@@ -15,12 +15,12 @@ import torch
 from pydantic import TypeAdapter
 from tiny_run import TINY_MODEL, run_config, toml
 
-from checkpoints.errors import InputError, ModelError, OptionError
+from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
 from training.checkpoint import load_model, save_model
 from training.config import RunConfig
 from training.models.registry import build
 from training.state import load_state
-from training.trainer import Trainer, TrainingError
+from training.trainer import Trainer, TrainingError, usable_precision
 
 ROOT = Path(__file__).parents[2]
 
@@ -151,6 +151,16 @@ def test_a_state_of_another_size_is_refused(tmp_path, frame_folders):
     trainer(tmp_path, values).run(stop_after=2)
     with pytest.raises(ModelError, match="does not fit this configuration"):
         trainer(tmp_path, {**values, "model": {**TINY_MODEL, "block_expansion": 8}})
+
+
+def test_bfloat16_is_not_emulated(monkeypatch):
+    """Emulation takes up to fifty times as long as float32: the run says so and does not."""
+    monkeypatch.setattr("torch.ops.mkldnn._is_mkldnn_bf16_supported", lambda: False)
+    with pytest.warns(BunrakuWarning, match="training in float32"):
+        assert usable_precision("bf16", "cpu") == "no"
+    monkeypatch.setattr("torch.ops.mkldnn._is_mkldnn_bf16_supported", lambda: True)
+    assert usable_precision("bf16", "cpu") == "bf16"
+    assert usable_precision("no", "cpu") == "no"
 
 
 @pytest.mark.parametrize(

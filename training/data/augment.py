@@ -25,6 +25,11 @@ class PairAugment:
         self.blur = augmentation.RandomGaussianBlur((5, 5), (0.3, 1.5), p=config.degrade)
         self.erase = augmentation.RandomErasing((0.01, 0.06), (0.4, 2.5), value=0.5, p=config.degrade)
 
+    @classmethod
+    def none(cls) -> PairAugment:
+        """Changes nothing but the type of the pictures: for held-out data."""
+        return cls(Augment(time_flip=False, jitter=0.0))
+
     def __call__(self, batch: Sample) -> Sample:
         """The batch with float pictures, augmented. Randomness comes from torch's global generator.
 

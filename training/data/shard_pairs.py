@@ -56,6 +56,7 @@ class ShardPairs:
             "driving_visible": pair.visible_b,
             "flow": pair.flow,
             "flow_visible": pair.flow_visible,
+            "background": pair.background,
         }
 
     def _picture(self, image: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 
 from training.data.pairs import Sample
 from training.data.synth import TEST_SEEDS, HeadRenderer, SceneSpec, true_flow
+from training.data.synth.truth import background_between
 
 CLIPS = 1_000_000
 """Identities, motions and scenes of a split; below `TEST_SEEDS`, so that splits share nothing."""
@@ -63,6 +64,7 @@ class SynthPairs:
             "driving_visible": frames.points_visible[1].cpu(),
             "flow": flow[0].cpu(),
             "flow_visible": visible[0].cpu(),
+            "background": background_between(frames[0:1].truth, frames[1:2].truth)[0].cpu(),
         }
         if crossed:
             sample |= {"target": images[1], "driving": images[2]}

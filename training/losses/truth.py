@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -50,3 +51,9 @@ def occlusion_loss(occlusions: list[Tensor], visible: Tensor) -> Tensor:
         resized = F.interpolate(truth, occlusion.shape[-2:], mode="area")
         total = total + F.binary_cross_entropy(occlusion.clamp(1e-4, 1 - 1e-4), resized)
     return total / len(occlusions)
+
+
+def background_loss(predicted: Tensor, truth: Tensor) -> Tensor:
+    """Mean distance between the frame's corners and centre moved by both maps (B, 3, 3), in [-1, 1] units."""
+    places = torch.tensor([[-1, -1, 1], [1, -1, 1], [-1, 1, 1], [1, 1, 1], [0, 0, 1.0]], device=truth.device)
+    return ((predicted.float() - truth)[:, :2] @ places.T).square().sum(1).add(1e-8).sqrt().mean()

@@ -53,8 +53,9 @@ class TPSMMConfig(RefinementConfig):
     mask_kernel: int = 7
     """Kernel of the convolution that gives the contribution maps."""
     occlusion_kernel: int = 7
-    occlusion_widths: tuple[int, ...] = ()
-    """Channels of the up blocks before the finer occlusion maps; empty: halved each time, as published."""
+    occlusion_widths: tuple[int, ...] | None = None
+    """Channels of the up blocks before the occlusion maps finer than `motion_size`; None: one for every size, halved
+    each time, as published. Sizes beyond the last map use it resized, so () needs no up blocks at all."""
     multi_mask: bool = True
     """One occlusion map for every size of feature map; else one, resized."""
     block_expansion: int = 64
@@ -144,9 +145,10 @@ class DenseMotionNetwork(nn.Module):
         # Sizes of the inpainting network's maps: coarse ones are read from the hourglass, fine ones from up blocks.
         finer = (config.resolution // config.motion_size).bit_length() - 1 if config.multi_mask else 0
         coarser = config.num_down_blocks - finer if config.multi_mask else 0
-        widths = list(config.occlusion_widths) or [channels[-1] // 2 ** (i + 1) for i in range(finer)]
-        if len(widths) != finer:
-            raise OptionError(f"occlusion_widths needs {finer} numbers, one for every finer occlusion map")
+        published = [channels[-1] // 2 ** (i + 1) for i in range(finer)]
+        widths = published if config.occlusion_widths is None else list(config.occlusion_widths)
+        if len(widths) > finer:
+            raise OptionError(f"occlusion_widths takes at most {finer} numbers, one for every finer occlusion map")
         self.coarser = coarser
         self.up = nn.ModuleList(
             UpBlock(before, after, norm) for before, after in zip([channels[-1], *widths[:-1]], widths, strict=False)
@@ -247,8 +249,8 @@ class InpaintingNetwork(nn.Module):
         return result
 
     def occlusion_for(self, level: int, size: torch.Size, occlusions: list[Tensor]) -> Tensor:
-        """The occlusion map of a level (0 is the coarsest): its own, or the only one resized."""
-        occlusion = occlusions[level] if len(occlusions) > 1 else occlusions[0]
+        """The occlusion map of a level (0 is the coarsest): its own, or the finest there is, resized."""
+        occlusion = occlusions[min(level, len(occlusions) - 1)]
         return resize_map(occlusion, size, self.config.align_corners)
 
     def forward(self, maps: list[Tensor], source: Tensor, flow: Tensor, occlusions: list[Tensor]) -> Tensor:

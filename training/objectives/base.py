@@ -112,6 +112,7 @@ class Objective(nn.Module):
             use_background=use_background,
             degrade=degrade,
             true_motion=self.stage.true_motion,
+            true_flow=self.stage.true_flow,
         )
         result: dict[str, Tensor] = {}
         for name, weight in self.stage.losses.items():
@@ -218,6 +219,13 @@ def _background(objective: Objective, run: Pass) -> Tensor:
     return (torch.eye(3, device=there.device) - there @ back).abs().mean()
 
 
+def _true_background(objective: Objective, run: Pass) -> Tensor:
+    predicted = run.model.background(run.source, run.target)
+    if predicted is None:
+        raise OptionError("truth_background needs a background predictor; set model.background = true")
+    return truth.background_loss(predicted, _need(run, "background"))
+
+
 def _adversarial(objective: Objective, run: Pass) -> Tensor:
     return adversarial.generator_loss(objective.judged(run.image, run)[1])
 
@@ -249,5 +257,6 @@ LOSSES: dict[str, Loss] = {
     "truth_shape": _shape,
     "truth_flow": _flow,
     "truth_occlusion": _occlusion,
+    "truth_background": _true_background,
 }
 """Every loss by the name a configuration uses."""

@@ -35,6 +35,7 @@ class Pass:
         use_background: bool = False,
         degrade: Degrade | None = None,
         true_motion: bool = False,
+        true_flow: bool = False,
     ) -> None:
         self.model = model
         self.batch = batch
@@ -42,6 +43,7 @@ class Pass:
         self.use_background = use_background
         self.degrade = degrade
         self.true_motion = true_motion
+        self.true_flow = true_flow
 
     @property
     def source(self) -> Tensor:
@@ -121,7 +123,9 @@ class Pass:
 
     @cached_property
     def background(self) -> Tensor | None:
-        """(B, 3, 3) from both images, or None while the background predictor is off."""
+        """(B, 3, 3) from both images, or None while the background predictor is off; with true motion, the truth."""
+        if self.true_motion and "background" in self.batch:
+            return self.batch["background"]
         return self.model.background(self.source, self.target) if self.use_background else None
 
     @cached_property
@@ -131,7 +135,10 @@ class Pass:
 
     @cached_property
     def motion(self) -> DenseMotion:
-        """Flow, occlusions, masks."""
+        """Flow, occlusions, masks; with true flow, the truth and no masks."""
+        if self.true_flow:
+            visible = self.batch["flow_visible"][:, None].to(self.source)
+            return DenseMotion(self.batch["flow"], [visible], visible.new_zeros(len(visible), 0, *visible.shape[-2:]))
         return self.model.move(
             self.features, self.source_motions, self.driving_motion, self.background, self.spline_dropout
         )

@@ -154,13 +154,27 @@ def test_points_per_spline_can_be_chosen(points):
         ({"norm": "layer"}, "model.norm: .*'instance' or 'batch'"),
         ({"points_per_tps": 2}, "at least 3 points"),
         ({"res_blocks": [1]}, "res_blocks needs 3 numbers"),
-        ({"occlusion_widths": [4]}, "occlusion_widths needs 2 numbers"),
+        ({"occlusion_widths": [4, 4, 4]}, "occlusion_widths takes at most 2 numbers"),
         ({"motion_size": 60}, "no multiple of motion_size"),
     ],
 )
 def test_wrong_settings_are_named(config, message):
     with pytest.raises(OptionError, match=message):
         build("tpsmm", config)
+
+
+@pytest.mark.parametrize(("widths", "sizes"), [(None, [32, 64, 128, 256]), ([8], [32, 64, 128]), ([], [32, 64])])
+def test_sizes_without_an_occlusion_map_of_their_own_use_the_finest(widths, sizes):
+    config = {"norm": "batch", "block_expansion": 4, "max_features": 8, "dense_block_expansion": 4}
+    model = build("tpsmm", {**config, "dense_max_features": 8, "background": False, "occlusion_widths": widths}).eval()
+    image = torch.rand(1, 3, 256, 256)
+    with torch.no_grad():
+        motion = model.detect(image)
+        rendered = model.render(model.encode(image), motion, motion)
+        finest = model.inpainting_network.occlusion_for(3, torch.Size((256, 256)), rendered.occlusions)
+    assert [occlusion.shape[-1] for occlusion in rendered.occlusions] == sizes
+    assert finest.shape == (1, 1, 256, 256)
+    assert rendered.image.shape == (1, 3, 256, 256)
 
 
 def test_unknown_family_is_named():

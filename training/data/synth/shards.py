@@ -25,7 +25,7 @@ from checkpoints.errors import InputError, OutputError
 from .head import TOPOLOGY
 from .plan import ClipPlan
 from .render import Frames
-from .truth import SurfaceBuffer, Truth, flow_between, surface_buffer
+from .truth import SurfaceBuffer, Truth, background_between, flow_between, surface_buffer
 
 FORMAT = "1"
 FLOW_SIZE = 64
@@ -61,6 +61,8 @@ class Pair:
     """(64, 64, 2) float32, from b back to a."""
     flow_visible: Tensor
     """(64, 64) bool."""
+    background: Tensor
+    """(3, 3) motion of the backdrop, homogeneous coordinates of b to those of a."""
     mask: Tensor
     """(S, S) bool, the person in frame b."""
 
@@ -180,22 +182,31 @@ class SynthShards:
         three = torch.cat([two, (1 - two.sum(-1, keepdim=True)).clamp_min(0)], -1)
         return Truth(screen.float() / _STEP, background), SurfaceBuffer(triangle.long(), three)
 
-    def flow(self, clip: int, a: int, b: int) -> tuple[Tensor, Tensor]:
-        """Backward flow (64, 64, 2) from frame b to frame a, and visibility (64, 64)."""
+    def flow(self, clip: int, a: int, b: int) -> tuple[Tensor, Tensor, Tensor]:
+        """Backward flow (64, 64, 2) from frame b to frame a, visibility (64, 64), the backdrop's motion (3, 3)."""
         (source, source_buffer), (driving, driving_buffer) = self._truth(clip, a), self._truth(clip, b)
         flow, visible = flow_between(source, source_buffer.triangle, driving, driving_buffer)
-        return flow[0], visible[0]
+        return flow[0], visible[0], background_between(source, driving)[0]
 
     def pair(self, clip: int, a: int, b: int) -> Pair:
         """Source frame a and driving frame b of one clip."""
         names = ("image", "points", "points_visible", "mask")
         image_a, points_a, visible_a, _ = self._read(clip, a, names)
         image_b, points_b, visible_b, bits = self._read(clip, b, names)
-        flow, flow_visible = self.flow(clip, a, b)
+        flow, flow_visible, background = self.flow(clip, a, b)
         side = image_b.shape[1]
         mask = torch.from_numpy(np.unpackbits(bits[0].numpy(), count=side * side)).view(side, side).bool()
         return Pair(
-            image_a[0], image_b[0], points_a[0], points_b[0], visible_a[0], visible_b[0], flow, flow_visible, mask
+            image_a=image_a[0],
+            image_b=image_b[0],
+            points_a=points_a[0],
+            points_b=points_b[0],
+            visible_a=visible_a[0],
+            visible_b=visible_b[0],
+            flow=flow,
+            flow_visible=flow_visible,
+            background=background,
+            mask=mask,
         )
 
     def __getitem__(self, key: tuple[int, int, int]) -> Pair:

@@ -98,6 +98,16 @@ def _nearest_inverse_depth(asset: HeadAsset, screen: Tensor, buffer: Tensor, pla
     return inverse - reach.clamp_max(0.02), triangle
 
 
+def background_between(source: Truth, driving: Truth) -> Tensor:
+    """(N, 3, 3) motion of the backdrop, homogeneous driving to source coordinates."""
+    last = torch.tensor([0.0, 0.0, 1.0], device=source.background.device)
+
+    def square(affine: Tensor) -> Tensor:
+        return torch.cat([affine, last.expand(len(affine), 1, 3)], 1)
+
+    return square(source.background) @ torch.linalg.inv(square(driving.background))
+
+
 def flow_between(
     source: Truth, source_buffer: Tensor, driving: Truth, driving_buffer: SurfaceBuffer
 ) -> tuple[Tensor, Tensor]:
@@ -110,9 +120,8 @@ def flow_between(
     triangle = driving_buffer.triangle.view(count, -1)
     place = locate(asset, source.screen, triangle, driving_buffer.weights.view(count, -1, 3))
     grid = pixel_grid(size, triangle.device).view(1, -1, 2)
-    offset = grid - driving.background[:, None, :, 2]
-    turn = source.background[:, :, :2] @ torch.linalg.inv(driving.background[:, :, :2])
-    behind = offset @ turn.transpose(1, 2) + source.background[:, None, :, 2]
+    motion = background_between(source, driving)
+    behind = grid @ motion[:, :2, :2].transpose(1, 2) + motion[:, None, :2, 2]
     backdrop = triangle < 0
     flow = torch.where(backdrop[..., None], behind, place[..., :2])
     nearest, seen = _nearest_inverse_depth(asset, source.screen, source_buffer, flow)
