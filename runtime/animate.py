@@ -14,6 +14,7 @@ import numpy as np
 from checkpoints.errors import OptionError, OutputError
 from runtime.driving import Clip, Reference, check_reference, open_clip, read_motion, reference_of
 from runtime.engine import DEFAULT_MODEL, Animator, Engine, check_mode, source_views
+from runtime.finish import check_size
 from runtime.framing import Crop, check_crop, check_face
 from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import Mode, Motion, check_strength
@@ -88,6 +89,8 @@ def animate(
     driving_crop: Crop = "auto",
     face: int | None = None,
     paste_back: bool = False,
+    size: int | None = None,
+    detail: bool = True,
     fps: float | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: bool | Progress = True,
@@ -105,9 +108,9 @@ def animate(
     `fps`: frames a second, by default the driving video's own, 25 for an iterable. `limits`: what inputs are
     refused as too large (see `Limits`). `progress`: a bar on stderr, nothing, or a function.
 
-    `crop`, `driving_crop`, `face`, `paste_back`, `fit`: what of the pictures is used, and whether the result
-    is that square or the whole picture: see `Animator`; a driving video's square is found in its first
-    seconds.
+    `crop`, `driving_crop`, `face`, `paste_back`, `size`, `detail`, `fit`: what of the pictures is used, and
+    whether the result is that square, how large and how sharp, or the whole picture: see `Animator`; a driving
+    video's square is found in its first seconds.
 
     With `output` (.mp4, .mov, .mkv, .webm, .gif) the video is written there when it is complete, with the
     driving video's sound, and memory does not grow with its length; without, all frames are kept and
@@ -123,6 +126,7 @@ def animate(
     check_crop(crop, "crop")
     check_crop(driving_crop, "driving_crop", follow=True)
     check_face(face)
+    check_size(size, paste_back)
     check_reference(reference)
     rate = None if fps is None else exact_rate(fps)
     target = None if output is None else Path(output)
@@ -146,6 +150,8 @@ def animate(
         driving_crop=driving_crop,
         face=face,
         paste_back=paste_back,
+        size=size,
+        detail=detail,
         fps=float(clip.rate),
         limits=limits,
     )

@@ -22,11 +22,12 @@ FEATHER = 0.12
 class Paste:
     """Puts animated squares back into one picture."""
 
-    def __init__(self, image: Image.Image, window: Window | None, resolution: int, fit: Fit = "crop") -> None:
-        """`image` (RGB), and the `window` of it that is animated at `resolution` (None: the square that `fit` means).
+    def __init__(self, image: Image.Image, window: Window | None, fit: Fit = "crop") -> None:
+        """`image` (RGB), and the `window` of it that is animated (None: the square that `fit` means).
 
         The result has the picture's size, even (a last odd row or column is left out) and of at most `MAX_PIXELS`.
         """
+        self._bars = window is None and fit == "pad"
         window = window or (Window.centered(image.size) if fit == "crop" else _all_of(image.size))
         factor = min(1.0, (MAX_PIXELS / (image.width * image.height)) ** 0.5)
         if factor < 1:
@@ -37,17 +38,25 @@ class Paste:
         self.size = (image.width - image.width % 2, image.height - image.height % 2)
         """(width, height) of the results."""
         self._base = image.crop((0, 0, *self.size))
-        self._place = window.scaled(factor).snapped().place(self.size, resolution)
-        left, top, right, bottom = (int(value) for value in self._place.box)
+        self._window = window = window.scaled(factor).snapped()
+        left, top, right, bottom = (int(value) for value in window.place(self.size, self.side).box)
         self._corner, self._extent = (left, top), (right - left, bottom - top)
-        window = window.scaled(factor).snapped()
         across = _ramp(window.left, window.side, left, right, self.size[0])
         down = _ramp(window.top, window.side, top, bottom, self.size[1])
         self._mask = Image.fromarray(np.rint(255 * np.outer(down, across)).astype(np.uint8))
 
+    @property
+    def side(self) -> int:
+        """Pixels of the result along a side of the animated square."""
+        return int(self._window.side)
+
+    def cut(self, target: int) -> Bytes:
+        """The square as it is before it is animated: uint8 (target, target, 3)."""
+        return self._window.cut(self._base, target, replicate=not self._bars)
+
     def __call__(self, frame: Bytes) -> Bytes:
-        """The whole picture, uint8 (height, width, 3), with `frame`, uint8 (R, R, 3), in its place."""
-        place = self._place
+        """The whole picture, uint8 (height, width, 3), with `frame`, uint8 (R, R, 3) of any R, in its place."""
+        place = self._window.place(self.size, len(frame))
         part = frame[place.row : place.row + place.height, place.column : place.column + place.width]
         whole = self._base.copy()
         whole.paste(Image.fromarray(part).resize(self._extent, Image.Resampling.BICUBIC), self._corner, self._mask)

@@ -111,10 +111,13 @@ def open_graphs(bundle: Bundle, device: Device = "auto", threads: int | None = N
     return worker.submit(_open_on, bundle, chosen, threads, worker).result()
 
 
-def open_graph(path: Path, name: str) -> Graph:
-    """The graph in the file `path` on one core of the CPU, for small networks of our own. Raises `ModelError`."""
+def open_graph(path: Path, name: str, device: str = "cpu", threads: int = 1) -> Graph:
+    """The graph in the file `path`, one of our own, on "cpu" or on "cuda" where a model runs there already. Raises
+    `ModelError`.
+    """
     worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="onnxruntime")
-    return Graph(name, worker.submit(_session, path, name, _options(1), ["cpu"]).result(), "cpu", worker)
+    session = worker.submit(_session, path, name, _options(threads), [device, "cpu"]).result()
+    return Graph(name, session, device, worker)
 
 
 class _NotGranted(ModelError):

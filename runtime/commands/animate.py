@@ -54,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--driving-crop", default="auto", metavar="HOW", help=DRIVING_CROP)
     add("--face", type=int, metavar="N", help="which face of the picture, 1 is the largest")
     add("--paste-back", action=switch, default=False, help="put the moving square back into the whole picture (off)")
+    add("--size", type=int, metavar="PIXELS", help="side of the moving square; by default the model's")
+    add("--detail", action=switch, default=True, help="larger than the model's: with the picture's own detail (on)")
     add("--fit", choices=FITS, default="crop", help="squares without framing: by cropping or with bars (%(default)s)")
     add("--fps", type=float, help="frames a second; by default the video's own")
     add_limits(parser)

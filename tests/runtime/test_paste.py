@@ -21,13 +21,13 @@ def photo() -> Image.Image:
 @pytest.mark.parametrize("fit", ["crop", "pad"])
 def test_an_unmoved_square_gives_the_picture_back(photo, window, fit):
     place = window or (Window(40, 0, 240) if fit == "crop" else Window(0, -40, 320))
-    pasted = Paste(photo, window, 128, fit)(place.cut(photo, 128))
+    pasted = Paste(photo, window, fit)(place.cut(photo, 128))
     assert pasted.shape == (240, 320, 3)
     assert np.abs(pasted.astype(int) - np.array(photo)).max() <= 4
 
 
 def test_outside_of_the_square_nothing_changes_and_inside_everything(photo):
-    pasted = Paste(photo, Window(60, 50, 100), 64)(np.full((64, 64, 3), 255, np.uint8))
+    pasted = Paste(photo, Window(60, 50, 100))(np.full((64, 64, 3), 255, np.uint8))
     outside = np.ones((240, 320), bool)
     outside[50:150, 60:160] = False
     np.testing.assert_array_equal(pasted[outside], np.array(photo)[outside])
@@ -36,7 +36,7 @@ def test_outside_of_the_square_nothing_changes_and_inside_everything(photo):
 
 def test_the_seam_has_no_step():
     grey = Image.new("RGB", (300, 300), (0, 0, 0))
-    pasted = Paste(grey, Window(50, 50, 200), 64)(np.full((64, 64, 3), 255, np.uint8))
+    pasted = Paste(grey, Window(50, 50, 200))(np.full((64, 64, 3), 255, np.uint8))
     row = pasted[150, :, 0].astype(int)
     assert np.abs(np.diff(row)).max() < 30
     assert row[49] == row[250] == 0
@@ -45,17 +45,17 @@ def test_the_seam_has_no_step():
 
 def test_where_the_square_reaches_the_border_there_is_no_seam():
     black = Image.new("RGB", (200, 100), (0, 0, 0))
-    pasted = Paste(black, Window(50, 0, 100), 64)(np.full((64, 64, 3), 255, np.uint8))
+    pasted = Paste(black, Window(50, 0, 100))(np.full((64, 64, 3), 255, np.uint8))
     assert (pasted[[0, -1], 100] == 255).all()
     assert pasted[50, 50, 0] < 10
 
 
 def test_results_have_even_sides_and_a_limit(photo, monkeypatch):
     odd = photo.crop((0, 0, 301, 201))
-    assert Paste(odd, Window(100, 50, 128), 64).size == (300, 200)
+    assert Paste(odd, Window(100, 50, 128)).size == (300, 200)
     monkeypatch.setattr(paste, "MAX_PIXELS", 100 * 100)
     with pytest.warns(BunrakuWarning, match="320x240"):
-        small = Paste(photo, Window(80, 60, 128), 64)
+        small = Paste(photo, Window(80, 60, 128))
     frame = small(Window(80, 60, 128).cut(photo, 64))
     assert frame.shape[:2] == (small.size[1], small.size[0])
     assert small.size[0] * small.size[1] <= 100 * 100
@@ -66,6 +66,6 @@ def test_results_have_even_sides_and_a_limit(photo, monkeypatch):
 
 def test_the_square_at_a_border_that_is_cut_to_be_even(photo):
     odd = photo.crop((0, 0, 301, 201))
-    frame = Paste(odd, Window(173, 73, 128), 64)(np.full((64, 64, 3), 255, np.uint8))
+    frame = Paste(odd, Window(173, 73, 128))(np.full((64, 64, 3), 255, np.uint8))
     assert frame.shape == (200, 300, 3)
     assert (frame[-1, -1] == 255).all()
