@@ -19,7 +19,7 @@ from typing import Any
 from checkpoints.errors import ModelError
 from checkpoints.onnx_file import has_external_data
 
-FORMAT = "1.0"
+FORMAT = "1.1"
 """Format written by this version. Another major number is refused; a higher minor one only adds keys."""
 
 DESCRIPTION = "bundle.json"
@@ -44,11 +44,13 @@ class Graph:
     bytes: int
     """Size of the file."""
     precision: str
-    """"fp32", "fp16", "int8", ..."""
+    """What it computes in: "fp32", "fp16", "int8", ..."""
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     gflops: float | None = None
     """Multiplications and additions of one frame, in 1e9; None where nobody counted."""
+    weights: str = "fp32"
+    """What its large weights are stored in; "int16" ones are scaled when the graph is opened."""
 
 
 def describe_graph(
@@ -59,10 +61,11 @@ def describe_graph(
     outputs: Sequence[str],
     precision: str = "fp32",
     gflops: float | None = None,
+    weights: str = "fp32",
 ) -> Graph:
     """The entry of the serialised ONNX `model` that is to be stored as `file`."""
     digest = hashlib.sha256(model).hexdigest()
-    return Graph(file, digest, len(model), precision, tuple(inputs), tuple(outputs), gflops)
+    return Graph(file, digest, len(model), precision, tuple(inputs), tuple(outputs), gflops, weights)
 
 
 @dataclass(frozen=True)
@@ -214,6 +217,12 @@ def _parse(values: Any, folder: Path) -> Bundle:
     return bundle
 
 
+def _minor(version: str) -> int:
+    """The number behind the first point; a version that has none, or something else there, counts as the oldest."""
+    number = version.split(".")[1] if "." in version else ""
+    return int(number) if number.isdecimal() else 0
+
+
 def _parse_graph(values: Any, name: str, where: Path) -> Graph:
     what = f'graph "{name}": '
     gflops = values.get("gflops")
@@ -227,6 +236,7 @@ def _parse_graph(values: Any, name: str, where: Path) -> Graph:
         inputs=_names(values, "inputs", where, what),
         outputs=_names(values, "outputs", where, what),
         gflops=gflops,
+        weights=_get(values, "weights", str, where, what) if "weights" in values else "fp32",  # since format 1.1
     )
     if not graph.file.endswith(".onnx") or graph.file != os.path.basename(graph.file) or "\\" in graph.file:
         raise ModelError(f"{where} names the graph file {graph.file!r}; it must be a plain .onnx name in that folder.")
@@ -245,7 +255,7 @@ def _check_sense(bundle: Bundle, where: Path) -> None:
         "modes": bool(bundle.modes) and ("disentangle" in bundle.graphs or "disentangled" not in bundle.modes),
         "outputs": "image" in bundle.outputs,
     }
-    if bundle.format == FORMAT:
+    if _minor(bundle.format) <= _minor(FORMAT):
         checks["modes"] &= not unknown
     wrong = [key for key, fine in checks.items() if not fine]
     if wrong:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from checkpoints.bundle import Bundle, describe_graph, write_bundle
 from checkpoints.errors import ModelError, OptionError
 from export.flops import count_gflops
 from export.graphs import DEFAULT_OPSET, export_graphs
-from export.parity import LIMIT, Parity, measure, require
+from export.half import CHOICES, choose, halve, is_halved
+from export.half import LIMIT as HALF_LIMIT
+from export.parity import LIMIT, Parity, Spread, measure, require
 from export.rewrites.pipeline import Rewrite, rewrite, select
 from export.wrappers import Example, example
 from training.models.base import MotionModel
@@ -40,7 +42,11 @@ class Options:
     resolution: int = 256
     """Height and width in pixels; a multiple of 32."""
     precision: str = "fp32"
-    """One of `PRECISIONS`."""
+    """What the graphs compute in, one of `PRECISIONS`."""
+    weights: str = "auto"
+    """What weights are stored in: `int16`, `fp32`, or `auto`, which is `int16` in every graph where that changes no
+    picture by 1/255.
+    """
     grid_sample: str = "native"
     """`native`: the ONNX operator; `gather`: for runtimes that lack it."""
     opset: int = DEFAULT_OPSET
@@ -52,6 +58,8 @@ class Options:
         """The rewrites to apply. Raises `OptionError` where any option is not allowed."""
         if self.precision not in PRECISIONS:
             raise OptionError(f"Precision {self.precision!r} is unknown; choose {', '.join(PRECISIONS)}.")
+        if self.weights not in CHOICES:
+            raise OptionError(f"Weights cannot be stored as {self.weights!r}; choose {', '.join(CHOICES)}.")
         if self.opset not in OPSETS:
             raise OptionError(f"Opset {self.opset} is not supported; choose {OPSETS[0]} to {OPSETS[-1]}.")
         if self.resolution < 64 or self.resolution % 32:
@@ -85,6 +93,21 @@ def build_graphs(model: MotionModel, given: Example, options: Options) -> dict[s
     return {name: finish(name, graph) for name, graph in graphs.items()}
 
 
+def store_weights(
+    model: MotionModel, protos: Mapping[str, onnx.ModelProto], frames: Sequence[NDArray[np.uint8]], weights: str
+) -> tuple[dict[str, onnx.ModelProto], float]:
+    """The graphs with their weights stored as `weights` says (`Options.weights`), and the largest change that it made
+    to a picture, in 1/255 before rounding to bytes.
+    """
+    if weights == "fp32":
+        return dict(protos), 0.0
+    spread = Spread(model, protos, frames)
+    if weights == "auto":
+        return choose(protos, spread, HALF_LIMIT)
+    stored = {name: halve(proto) for name, proto in protos.items()}
+    return stored, spread(stored)
+
+
 def describe(
     name: str,
     model: MotionModel,
@@ -103,6 +126,7 @@ def describe(
             inputs=[value.name for value in proto.graph.input],
             outputs=[value.name for value in proto.graph.output],
             precision=options.precision,
+            weights="int16" if is_halved(proto) else "fp32",
             gflops=round(count_gflops(proto), 4),
         )
         for graph, proto in protos.items()
@@ -148,9 +172,14 @@ def convert(
     given = example(model, options.resolution)
     protos = build_graphs(model, given, options)
     data = {graph: proto.SerializeToString(deterministic=True) for graph, proto in protos.items()}
+    if options.weights == "int16":  # then the limit is one for the graphs, not for what was asked for
+        require(measure(model, data, frames), name, limit)
+    protos, change = store_weights(model, protos, frames, options.weights)
+    data = {graph: proto.SerializeToString(deterministic=True) for graph, proto in protos.items()}
     too_large = [graph for graph, content in data.items() if len(content) >= 2**31]
     if too_large:
         raise ModelError(f"The graph {too_large[0]} of {name} exceeds 2 GB, ONNX's limit; export a smaller model.")
-    parity = measure(model, data, frames)
-    require(parity, name, limit)
+    parity = replace(measure(model, data, frames), stored_weights=round(change, 4))
+    if options.weights != "int16":
+        require(parity, name, limit)
     return write_bundle(folder, describe(name, model, given, protos, data, training or {}, parity, options), data)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from numpy.typing import NDArray
@@ -48,6 +49,8 @@ class Parity:
     """Largest difference by the number of the source's views; one entry for families that take one."""
     frames: int
     """Driving frames compared in each mode."""
+    stored_weights: float = 0.0
+    """The part of it that storing weights in 16 bits makes, before rounding to bytes; 0 where none is."""
 
     def to_json(self) -> dict[str, object]:
         """For the key `parity` of `bundle.json`."""
@@ -56,6 +59,7 @@ class Parity:
             "mean_abs_difference": self.mean_abs_difference,
             "modes": dict(self.modes),
             "views": {str(count): difference for count, difference in self.views.items()},
+            "stored_weights": self.stored_weights,
             "unit": "1/255",
             "frames": self.frames,
             "reference": f"torch {torch.__version__.partition('+')[0]}",
@@ -108,8 +112,10 @@ def _prefixed(prefix: str, values: Arrays) -> Arrays:
     return {f"{prefix}_{name}": value for name, value in values.items()}
 
 
-def graph_pictures(graphs: Mapping[str, bytes], source: Bytes, driving: Bytes) -> dict[str, Bytes]:
-    """Rendered pictures (T, H, W, 3) of every mode from the serialised graphs.
+def graph_pictures(
+    graphs: Mapping[str, bytes], source: Bytes, driving: Bytes, output: str = "image"
+) -> dict[str, NDArray[Any]]:
+    """Rendered pictures (T, H, W, 3) of every mode from the serialised graphs, or another `output` of `render`.
 
     `source` (V, H, W, 3), `driving` (T, H, W, 3).
     """
@@ -127,7 +133,7 @@ def graph_pictures(graphs: Mapping[str, bytes], source: Bytes, driving: Bytes) -
         modes["disentangled"] = {**motion, **posed}
     fixed = {**features, **_prefixed("source", origin)}
     return {
-        mode: engine.batched("render", fixed, _prefixed("driving", values))["image"] for mode, values in modes.items()
+        mode: engine.batched("render", fixed, _prefixed("driving", values))[output] for mode, values in modes.items()
     }
 
 
@@ -156,6 +162,15 @@ def torch_pictures(model: MotionModel, source: Bytes, driving: Bytes) -> dict[st
     }
 
 
+def _view_counts(model: MotionModel) -> tuple[int, ...]:
+    return VIEWS if model.views == "many" else (1,)
+
+
+def _source(frames: Sequence[Bytes], count: int) -> Bytes:
+    """`count` views (a copy: PyTorch wants arrays it could write to)."""
+    return np.stack([frames[index % len(frames)] for index in range(count)])
+
+
 def measure(model: MotionModel, graphs: Mapping[str, bytes], frames: Sequence[Bytes]) -> Parity:
     """Compare on `frames` (H, W, 3): the first is the source, all others drive it.
 
@@ -163,9 +178,8 @@ def measure(model: MotionModel, graphs: Mapping[str, bytes], frames: Sequence[By
     """
     driving = np.stack(frames[1:])
     differences: dict[tuple[int, str], NDArray[np.int16]] = {}
-    for count in VIEWS if model.views == "many" else (1,):
-        # A copy: PyTorch wants arrays it could write to.
-        source = np.stack([frames[index % len(frames)] for index in range(count)])
+    for count in _view_counts(model):
+        source = _source(frames, count)
         expected, found = torch_pictures(model, source, driving), graph_pictures(graphs, source, driving)
         for mode, pictures in expected.items():
             differences[count, mode] = np.abs(pictures.astype(np.int16) - found[mode].astype(np.int16))
@@ -178,6 +192,47 @@ def measure(model: MotionModel, graphs: Mapping[str, bytes], frames: Sequence[By
         views={int(count): max(value for key, value in largest.items() if key[0] == count) for count in views},
         frames=len(driving),
     )
+
+
+_UNROUNDED = "unrounded"
+
+
+def unrounded(render: onnx.ModelProto) -> onnx.ModelProto:
+    """`render` with one more output, the picture (B, 3, H, W) in [0, 255] before it is rounded to bytes.
+
+    Raises `ValueError` where the graph does not round.
+    """
+    opened = onnx.ModelProto()
+    opened.CopyFrom(render)
+    producers = {name: node for node in opened.graph.node for name in node.output}
+    node = producers.get("image")
+    while node is not None and node.op_type != "Round":
+        node = producers.get(node.input[0])
+    if node is None:
+        raise ValueError("the graph gives a picture that it does not round")
+    exact = opened.graph.node.add(op_type="Identity", input=[node.input[0]], output=[_UNROUNDED])
+    opened.graph.output.append(onnx.helper.make_tensor_value_info(exact.output[0], onnx.TensorProto.FLOAT, None))
+    return opened
+
+
+class Spread:
+    """How far other graphs move the pictures of the graphs that were given first, before rounding to bytes."""
+
+    def __init__(self, model: MotionModel, graphs: Mapping[str, onnx.ModelProto], frames: Sequence[Bytes]) -> None:
+        """`frames` as for `measure`; `model` only tells how many views its graphs take."""
+        self._sources = [_source(frames, count) for count in _view_counts(model)]
+        self._driving = np.stack(frames[1:])
+        self._expected = self._pictures(graphs)
+
+    def __call__(self, graphs: Mapping[str, onnx.ModelProto]) -> float:
+        """Largest difference over all modes, views and pixels, in 1/255."""
+        pairs = zip(self._expected, self._pictures(graphs), strict=True)
+        return max(float(np.abs(one[mode] - other[mode]).max()) for one, other in pairs for mode in one)
+
+    def _pictures(self, graphs: Mapping[str, onnx.ModelProto]) -> list[dict[str, NDArray[Any]]]:
+        opened = {**graphs, "render": unrounded(graphs["render"])}
+        data = {name: proto.SerializeToString() for name, proto in opened.items()}
+        return [graph_pictures(data, source, self._driving, _UNROUNDED) for source in self._sources]
 
 
 def require(parity: Parity, name: str, limit: float = LIMIT) -> None:

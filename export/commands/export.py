@@ -20,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="the model's name (default: the name of the folder)")
     parser.add_argument("--resolution", type=int, help="side of the pictures in pixels (default: the model's own)")
     parser.add_argument("--precision", default="fp32", help="number format of the graphs (default: %(default)s)")
+    weights = (
+        "what weights are stored in: int16 (half the size), fp32, or auto: int16 where it changes no picture by 1/255 "
+        "(default: %(default)s)"
+    )
+    parser.add_argument("--weights", default="auto", metavar="auto|int16|fp32", help=weights)
     parser.add_argument(
         "--grid-sample",
         default="native",
@@ -58,6 +63,7 @@ def run(args: argparse.Namespace) -> int:
     options = Options(
         resolution=args.resolution or model.config.resolution,
         precision=args.precision,
+        weights=args.weights,
         grid_sample=args.grid_sample,
         opset=args.opset,
         without=[rewrite.name for rewrite in REWRITES] if args.no_rewrites else args.without,
@@ -72,9 +78,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def summary(bundle: Bundle) -> str:
-    """A line a graph (GFLOP a frame, size), and one on parity."""
+    """A line a graph (GFLOP a frame, size, how weights are stored), and one on parity."""
     lines = [
-        f"{name:12} {graph.gflops or 0:9.3f} GFLOP  {graph.bytes / 1e6:8.1f} MB"
+        f"{name:12} {graph.gflops or 0:9.3f} GFLOP  {graph.bytes / 1e6:8.1f} MB, {graph.weights} weights"
         for name, graph in bundle.graphs.items()
     ]
     parity = bundle.parity

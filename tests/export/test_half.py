@@ -1,0 +1,200 @@
+"""Weights in 16 bits: half the size, folded when a session opens, and only where pictures stay as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import helper, numpy_helper
+
+from checkpoints.bundle import Bundle
+from checkpoints.errors import ModelError, OptionError
+from export.convert import Options, build_graphs, convert
+from export.half import LEAST_SIZE, choose, halve, is_halved, quantise
+from export.parity import Spread, unrounded
+from export.wrappers import example
+from training.models.registry import build
+
+SIZE = 64
+
+TPSMM = {
+    "resolution": SIZE,
+    "num_tps": 2,
+    "detector_width": 4,
+    "dense_block_expansion": 4,
+    "dense_max_features": 8,
+    "dense_num_blocks": 2,
+    "motion_size": 32,
+    "block_expansion": 8,
+    "max_features": 16,
+    "num_down_blocks": 2,
+    "res_blocks": (1, 1),
+    "background": False,
+    "disentangle": False,
+}
+
+
+def network(scale: float = 1.0) -> onnx.ModelProto:
+    """A convolution, a matrix product, and a table of coordinates as large as they are that is only added."""
+    random = np.random.default_rng(0)
+    weights = {
+        "kernel": scale * random.normal(size=(16, 16, 3, 3)),
+        "bias": random.normal(size=16),
+        "matrix": random.normal(size=(64, 32)),
+        "coordinates": random.normal(size=(16, 64, 32)),
+    }
+    nodes = [
+        helper.make_node("Conv", ["x", "kernel", "bias"], ["a"], pads=[1] * 4),
+        helper.make_node("MatMul", ["a", "matrix"], ["b"]),
+        helper.make_node("Add", ["b", "coordinates"], ["y"]),
+    ]
+    tensors = [numpy_helper.from_array(value.astype(np.float32), name) for name, value in weights.items()]
+    values = [
+        helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["batch", 16, 64, width])
+        for name, width in (("x", 64), ("y", 32))
+    ]
+    graph = helper.make_graph(nodes, "network", values[:1], values[1:], tensors)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+
+
+def types(model: onnx.ModelProto) -> dict[str, int]:
+    tensors = [tensor for tensor in model.graph.initializer if not tensor.name.endswith(".scale")]
+    return {tensor.name.removesuffix(".int16"): tensor.data_type for tensor in tensors}
+
+
+def run(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
+    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(
+        None, {"x": x}
+    )[0]
+
+
+def test_what_multiplies_is_halved_and_what_is_added_is_not() -> None:
+    model, halved = network(), halve(network())
+    half, single = onnx.TensorProto.INT16, onnx.TensorProto.FLOAT
+    assert types(halved) == {"kernel": half, "bias": single, "matrix": half, "coordinates": single}
+    assert is_halved(halved)
+    assert not is_halved(model)
+    x = np.random.default_rng(1).normal(size=(2, 16, 64, 64)).astype(np.float32)
+    expected, found = run(model, x), run(halved, x)
+    assert 0 < np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+@given(
+    shape=st.sampled_from([(16, 16, 3, 3), (64, 32), (32, 64), (9, 1024), (1, 4096), (40, 40)]),
+    exponent=st.floats(-30, 30),
+    seed=st.integers(0, 2**32 - 1),
+)
+@settings(max_examples=50, deadline=None)
+def test_integers_are_within_half_a_scale_of_the_weights(shape, exponent, seed) -> None:
+    random = np.random.default_rng(seed)
+    weight = (random.normal(size=shape) * random.lognormal(size=shape) * 10.0**exponent).astype(np.float32)
+    weight[random.random(shape) < 0.1] = 0
+    integers, scale = quantise(weight)
+    assert integers.shape == shape
+    assert integers.dtype == np.int16
+    assert 32 * scale.size <= max(weight.size, 32)
+    error = np.abs(integers.astype(np.float32) * scale - weight)
+    assert (error <= 0.51 * scale).all()
+    assert scale.max() <= np.abs(weight).max() / 32766
+
+
+def test_small_weights_and_those_that_are_no_numbers_stay() -> None:
+    for wrong in (np.inf, np.nan, 1e-39):
+        assert types(halve(network(scale=wrong)))["kernel"] == onnx.TensorProto.FLOAT
+    assert types(halve(network(scale=1e30)))["kernel"] == onnx.TensorProto.INT16
+    small = network()
+    small.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.ones((1, 16, 3, 3), np.float32), "kernel"))
+    assert np.prod(small.graph.initializer[0].dims) < LEAST_SIZE
+    assert types(halve(small))["kernel"] == onnx.TensorProto.FLOAT
+
+
+def test_onnx_runtime_folds_the_integers_away_when_it_opens_the_graph(tmp_path: Path) -> None:
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    # What is folded is to be seen here, not the layouts of the machine that the tests run on.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+    onnxruntime.InferenceSession(halve(network()).SerializeToString(), options, providers=["CPUExecutionProvider"])
+    optimised = onnx.load(tmp_path / "optimised.onnx")
+    assert [node.op_type for node in optimised.graph.node] == ["Conv", "MatMul", "Add"]
+    assert not is_halved(optimised)
+
+
+def test_graphs_are_chosen_by_what_is_measured() -> None:
+    models = {"small": network(), "large": network()}
+    models["large"].graph.doc_string = "larger"
+
+    def cost(prices: dict[str, float]):
+        return lambda graphs: sum(price for name, price in prices.items() if is_halved(graphs[name]))
+
+    def halved(prices: dict[str, float]) -> tuple[list[str], float]:
+        chosen, change = choose(models, cost(prices), 1.0)
+        return [name for name, model in chosen.items() if is_halved(model)], change
+
+    assert halved({"small": 0.4, "large": 0.5}) == (["small", "large"], 0.9)
+    assert halved({"small": 0.4, "large": 0.6}) == (["large"], 0.6)  # the sum reaches the limit; large comes first
+    assert halved({"small": 0.4, "large": 2.0}) == (["small"], 0.4)
+    assert halved({"small": 3.0, "large": 2.0}) == ([], 0.0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(5)
+    return build("tpsmm", TPSMM).eval()
+
+
+def test_the_picture_before_rounding_is_the_picture(model, pictures) -> None:
+    protos = build_graphs(model, example(model, SIZE), Options(resolution=SIZE))
+    render = unrounded(protos["render"])
+    assert [value.name for value in render.graph.output] == ["image", "flow", "occlusion", "unrounded"]
+    spread = Spread(model, protos, pictures(SIZE, 3))
+    assert spread(protos) == 0
+    changed = onnx.ModelProto()
+    changed.CopyFrom(protos["render"])
+    for tensor in changed.graph.initializer:
+        if tensor.data_type == onnx.TensorProto.FLOAT and np.prod(tensor.dims) > LEAST_SIZE:
+            tensor.CopyFrom(numpy_helper.from_array(0.99 * numpy_helper.to_array(tensor), tensor.name))
+    assert 0 < spread({**protos, "render": changed}) < 255
+
+
+def exported(model, pictures, folder: Path, weights: str) -> Bundle:
+    options = Options(resolution=SIZE, weights=weights)
+    return convert(model, folder, pictures(SIZE, 3), name="small", options=options)
+
+
+def test_bundles_say_how_their_weights_are_stored(model, pictures, tmp_path) -> None:
+    found = {weights: exported(model, pictures, tmp_path / weights, weights) for weights in ("auto", "int16", "fp32")}
+    for weights in ("int16", "fp32"):
+        assert {graph.weights for graph in found[weights].graphs.values()} == {weights}
+    assert found["fp32"].parity["stored_weights"] == 0
+    assert found["int16"].parity["stored_weights"] > 0
+    assert found["auto"].parity["stored_weights"] < 1
+    assert {graph.precision for graph in found["int16"].graphs.values()} == {"fp32"}
+    for name, graph in found["int16"].graphs.items():
+        whole = found["fp32"].graphs[name]
+        assert graph.bytes < whole.bytes
+        assert graph.gflops == whole.gflops
+
+
+def test_sixteen_bits_that_would_show_are_not_taken(model, pictures, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr("export.convert.HALF_LIMIT", 0.0)
+    bundle = exported(model, pictures, tmp_path / "auto", "auto")
+    assert {graph.weights for graph in bundle.graphs.values()} == {"fp32"}
+    assert bundle.parity["stored_weights"] == 0
+
+
+def test_forced_sixteen_bits_do_not_hide_wrong_graphs(model, pictures, tmp_path) -> None:
+    options = Options(resolution=SIZE, weights="int16")
+    with pytest.raises(ModelError, match="differ from PyTorch"):
+        convert(model, tmp_path / "out", pictures(SIZE, 3), name="small", options=options, limit=-1)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_way_to_store_weights_is_refused() -> None:
+    with pytest.raises(OptionError, match="'int4'"):
+        Options(weights="int4").rewrites()
