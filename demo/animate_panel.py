@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
 
-from demo import words
+from demo import samples, words
 from demo.answers import cache_of, photo_field, said, sentences, visitor_of
 from demo.part_panel import PartPanel
 from demo.studio import Studio, Take
-from runtime.commands.animate import SAMPLE
 from runtime.driving import Reference
 from runtime.motion import Mode
 from runtime.picture import Fit
-
-CLIPS = Path(__file__).resolve().parent / "assets" / "clips"
-"""Short videos of synthetic people, to be followed."""
-
-
-def example_clips() -> list[Path]:
-    """The bundled videos, the sample first."""
-    return [clip for clip in (SAMPLE[1], *sorted(CLIPS.glob("*.mp4"))) if clip.is_file()]
 
 
 @dataclass
@@ -35,8 +25,10 @@ class _Outcome:
     share: gr.Button
 
 
-def animate_panel(studio: Studio) -> gr.Dropdown:
-    """Lay out the panel in the Blocks that are open, and connect it to `studio`; returns the choice of models."""
+def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown]:
+    """Lay out the panel in the Blocks that are open, and connect it to `studio`; returns the fields of the photo, the
+    video and the model.
+    """
     with gr.Row(elem_id="stage", equal_height=False):
         with gr.Column(scale=6, min_width=300):
             with gr.Row(elem_id="inputs", equal_height=True):
@@ -49,8 +41,10 @@ def animate_panel(studio: Studio) -> gr.Dropdown:
                         elem_id="photo",
                     )
                     part = PartPanel()
-                    if SAMPLE[0].is_file():
-                        gr.Examples([[str(SAMPLE[0])]], photo, label=words.PHOTO_EXAMPLE, api_name="example_photo")
+                    if photos := samples.photos():
+                        gr.Examples(
+                            [[str(path)] for path in photos], photo, label=words.PHOTO_EXAMPLE, api_name="example_photo"
+                        )
                 with gr.Column(min_width=220):
                     clip = gr.Video(
                         label=words.CLIP,
@@ -60,9 +54,14 @@ def animate_panel(studio: Studio) -> gr.Dropdown:
                         loop=True,
                         elem_id="clip",
                     )
-                    if clips := example_clips():
-                        samples = [[str(path)] for path in clips]
-                        gr.Examples(samples, clip, label=words.CLIP_EXAMPLE, api_name="example_video", elem_id="clips")
+                    if clips := samples.clips():
+                        gr.Examples(
+                            [[str(path)] for path in clips],
+                            clip,
+                            label=words.CLIP_EXAMPLE,
+                            api_name="example_video",
+                            elem_id="clips",
+                        )
             views = gr.File(
                 label=words.VIEWS, file_count="multiple", type="filepath", visible=False, elem_id="views", height=120
             )
@@ -80,7 +79,7 @@ def animate_panel(studio: Studio) -> gr.Dropdown:
     part.connect(studio, photo, model, fields["fit"], outcome.caption)
     _connect(studio, inputs, (go, stop), outcome)
     _connect_choices(studio, model, clip, fields["mode"], views, estimate)
-    return model
+    return photo, clip, model
 
 
 def _outcome() -> _Outcome:

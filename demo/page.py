@@ -11,6 +11,10 @@ import gradio as gr
 from checkpoints.errors import OptionError
 from demo import look, words
 from demo.animate_panel import animate_panel
+from demo.compare_panel import compare_panel
+from demo.inside_panel import inside_panel
+from demo.live_panel import live_panel
+from demo.models_panel import models_panel
 from demo.studio import Studio
 
 
@@ -20,8 +24,17 @@ def build_page(studio: Studio) -> gr.Blocks:
     sweep = min(keep // 2, 300)  # seconds between two looks for what is too old; found late, it is not kept longer
     with gr.Blocks(title=words.TITLE, analytics_enabled=False, delete_cache=(sweep, keep - sweep)) as page:
         gr.HTML(_header(), elem_id="header")
-        with gr.Tabs(elem_id="tabs"), gr.Tab(words.TAB_ANIMATE, id="animate"):
-            animate_panel(studio)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab(words.TAB_ANIMATE, id="animate"):
+                photo, clip, model = animate_panel(studio)
+            with gr.Tab(words.TAB_LIVE, id="live"):
+                live_model = live_panel(studio)
+            with gr.Tab(words.TAB_INSIDE, id="inside"):
+                inside_model = inside_panel(studio, photo, clip)
+            with gr.Tab(words.TAB_COMPARE, id="compare"):
+                compared = compare_panel(studio, photo, clip)
+            with gr.Tab(words.TAB_MODELS, id="models"):
+                models_panel(studio, page, [model, live_model, inside_model], compared)
         page.unload(_leave(studio, Path(page.GRADIO_CACHE)))
     studio.visitors.spare(Path(page.GRADIO_CACHE))
     return page.queue(max_size=studio.limits.waiting, default_concurrency_limit=1)

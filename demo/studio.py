@@ -5,7 +5,8 @@ from __future__ import annotations
 import secrets
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,12 +93,12 @@ class Studio:
         Raises `StoppedError`, or a `BunrakuError` whose message names the files as the visitor knows them.
         Nothing is left in `folder` then.
         """
-        source, driving = self._pair(source, driving)
+        source, driving = self.pair(source, driving)
         if kind not in KINDS:
             raise OptionError(f'A result cannot be a "{kind}" file; choose one of {", ".join(KINDS)}.')
         home = folder / secrets.token_hex(16)
         try:
-            most = self.most_frames(Path(driving))
+            most = self.most_frames(driving)
             engine = self.shelf.engine(model)
             home.mkdir(parents=True)
             self.visitors.owns(visitor, home)
@@ -131,18 +132,25 @@ class Studio:
         """About how many seconds it takes to follow `driving`, and its number of frames; None where the video does not
         say how long it is. Raises `InputError` when it cannot be used.
         """
-        try:
-            self.most_frames(Path(driving))
+        with self.naming(driving):
+            self.most_frames(driving)
             frames = open_clip(driving).total
-        except BunrakuError as error:
-            raise type(error)(without_folders(str(error), driving)) from error
         return None if frames is None else (_LOOKING + frames * self.shelf.pace(model), frames)
 
-    def most_frames(self, driving: Path) -> float:
+    @staticmethod
+    @contextmanager
+    def naming(*files: str) -> Iterator[None]:
+        """Errors name the `files` as the visitor knows them, not where they lie on this machine."""
+        try:
+            yield
+        except BunrakuError as error:
+            raise type(error)(without_folders(str(error), *files)) from error
+
+    def most_frames(self, driving: str) -> float:
         """How many frames of `driving` may be animated; raises `InputError` when it is known to have more."""
         if not self.limits.seconds:
             return float("inf")
-        video = probe(driving)
+        video = probe(Path(driving))
         most = float(self.limits.seconds * video.rate)
         if video.frames is not None and video.frames > most + 1:  # durations are rounded
             raise self._too_long(driving)
@@ -152,7 +160,8 @@ class Studio:
         return InputError(f"{driving} is longer than {self.limits.seconds} seconds; cut it shorter.")
 
     @staticmethod
-    def _pair(source: str | None, driving: str | None) -> tuple[str, str]:
+    def pair(source: str | None, driving: str | None) -> tuple[str, str]:
+        """Both, or an `InputError` that asks for the one that is missing."""
         if not source:
             raise InputError("There is no photo yet; drop one into the first field.")
         if not driving:

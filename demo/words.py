@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from checkpoints.bundle import Bundle
 
 TITLE = "Bunraku"
@@ -87,12 +89,15 @@ LIVE_RESULT = "The photo, moved by you"
 LIVE_RESET = "This is my resting pose"
 LIVE_SPEED = "{rate:.1f} pictures a second; each takes {milliseconds:.0f} milliseconds to make here."
 
+LIVE_FIRST = "Here you are."
+
 INSIDE_HELP = (
-    "See what the model sees. Take a photo and a video, then choose any moment of the video: the points it follows, "
+    "See what the model sees, in the photo and video of the tab Animate (or the examples): the points it follows, "
     "where every pixel comes from, and what it must make up."
 )
 INSIDE_GO = "Look inside"
-FRAME = "Moment (picture number)"
+FRAME = "Moment"
+FRAME_HINT = "Number of the video's picture, from 1 on."
 INSIDE_PANELS = {
     "source": ("Photo, with its points", "Each colour is one part of the face."),
     "driving": ("Video, with its points", "The same parts, as the video shows them."),
@@ -103,7 +108,7 @@ INSIDE_PANELS = {
 }
 INSIDE_LIMIT = "Only the first {frames} pictures of a video are looked at here."
 
-COMPARE_HELP = "The same photo and video, several ways, side by side."
+COMPARE_HELP = "The photo and video of the tab Animate (or the examples), several ways, side by side."
 COMPARE_WAYS = "What to compare"
 COMPARE_WAYS_HINT = "Two to four. More models come in through the tab Models."
 COMPARE_GO = "Compare"
@@ -117,6 +122,9 @@ MODELS_PULL = "Get a model from the Hugging Face Hub"
 MODELS_PULL_HINT = "Its name there, such as owner/name or owner/name@version."
 MODELS_PULL_GO = "Get it"
 MODELS_PULLED = "{name} is here now; every tab offers it."
+MODELS_SHOWN = "Installed"
+MODELS_BAD_NAME = '"{name}" is not a name on the Hub; write owner/name or owner/name@version.'
+HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", re.ASCII)
 MODELS_NO_NAME = "Write the model's name first, such as owner/name."
 
 _FAMILIES = {
@@ -188,6 +196,13 @@ def done(frames: int, fps: float, seconds: float) -> str:
     """The sentence under a finished video of `frames` at `fps` frames a second that took `seconds` to make."""
     length = f"{frames / fps:.1f} seconds of video" if fps else f"{frames} frames"
     return f"{frames} frames, {length}, made in {max(seconds, 0.1):.1f} seconds."
+
+
+def live_speed(rate: float | None, seconds: float) -> str:
+    """The sentence under a live picture that took `seconds`, with `rate` of them a second lately."""
+    if rate is None:
+        return LIVE_FIRST
+    return LIVE_SPEED.format(rate=rate, milliseconds=1000 * seconds)
 
 
 def notice(message: str) -> str:

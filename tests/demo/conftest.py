@@ -50,15 +50,15 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def served(toy: Path, files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The page with examples, shared by all tests that do not change it."""
-    from demo import animate_panel
+    from demo import samples
     from demo.page import serve
     from demo.studio import Studio
 
     cache = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(cache))
-        patch.setattr(animate_panel, "SAMPLE", (files / "photo.jpg", files / "clip.mp4"))
-        patch.setattr(animate_panel, "CLIPS", files / "none")
+        patch.setattr(samples, "SAMPLE", (files / "photo.jpg", files / "clip.mp4"))
+        patch.setattr(samples, "CLIPS", files / "none")
         studio, port = Studio(toy), free_port()
         page = serve(studio, host="127.0.0.1", port=port, wait=False)
         yield Served(f"http://127.0.0.1:{port}", cache, studio)

@@ -102,8 +102,8 @@ def test_uploads_and_results_go_with_the_page(toy, files, tmp_path, monkeypatch)
 
     cache = tmp_path / "cache"
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache))
-    monkeypatch.setattr("demo.animate_panel.SAMPLE", (tmp_path / "none.jpg", tmp_path / "none.mp4"))
-    monkeypatch.setattr("demo.animate_panel.CLIPS", tmp_path)
+    monkeypatch.setattr("demo.samples.SAMPLE", (tmp_path / "none.jpg", tmp_path / "none.mp4"))
+    monkeypatch.setattr("demo.samples.CLIPS", tmp_path)
     port = free_port()
     page = serve(Studio(toy), host="127.0.0.1", port=port, wait=False)
     try:

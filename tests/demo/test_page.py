@@ -34,8 +34,8 @@ def studio(toy: Path) -> Studio:
 
 
 def test_the_page_can_be_built_without_the_samples(studio, tmp_path, monkeypatch):
-    monkeypatch.setattr("demo.animate_panel.SAMPLE", (tmp_path / "none.jpg", tmp_path / "none.mp4"))
-    monkeypatch.setattr("demo.animate_panel.CLIPS", tmp_path)
+    monkeypatch.setattr("demo.samples.SAMPLE", (tmp_path / "none.jpg", tmp_path / "none.mp4"))
+    monkeypatch.setattr("demo.samples.CLIPS", tmp_path)
     page = build_page(studio)
     assert not any(type(block).__name__ == "Dataset" for block in page.blocks.values())
 

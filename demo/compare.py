@@ -1,0 +1,111 @@
+"""The same photo and video, several ways, in one video side by side."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from checkpoints.errors import OptionError
+from demo import words
+from demo.studio import StoppedError, Studio, Take
+from runtime.animate import Progress, exact_rate
+from runtime.picture import Bytes
+from runtime.video import probe, read_frames
+from runtime.writer import VideoWriter
+
+FEWEST, MOST = 2, 4
+_BAR = 28
+"""Pixels of height for the words above each picture."""
+
+
+@dataclass(frozen=True)
+class Way:
+    """A model of the page, and a driving mode."""
+
+    model: str
+    mode: str
+
+    @property
+    def label(self) -> str:
+        """What a visitor reads."""
+        return words.way(self.model, self.mode)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several takes side by side."""
+
+    path: Path
+    """The video."""
+    takes: dict[Way, Take]
+    """The files of these are gone; their figures are what remains."""
+
+
+def ways(studio: Studio) -> list[Way]:
+    """Every way that the page offers."""
+    return [Way(name, mode) for name in studio.shelf.names for mode in studio.shelf.bundle(name).modes]
+
+
+def compare(
+    studio: Studio, source: str, driving: str, chosen: Sequence[Way], folder: Path, *, visitor: str, report: Progress
+) -> Comparison:
+    """Animate the chosen ways one after another, and put them beside the video in a new folder in `folder`.
+
+    Raises as `Studio.animate`, and `OptionError` for too few or too many ways. Nothing is left in `folder` then.
+    """
+    if not FEWEST <= len(chosen) <= MOST:
+        raise OptionError(words.COMPARE_NUMBER.format(count=len(chosen)))
+    takes: dict[Way, Take] = {}
+    home = folder / secrets.token_hex(16)
+    try:
+        for index, way in enumerate(chosen):
+
+            def all_in_all(done: int, total: int | None, index: int = index) -> None:
+                report(done + index * (total or 0), total and total * len(chosen))
+
+            takes[way] = studio.animate(
+                source, driving, folder, visitor=visitor, report=all_in_all, model=way.model, mode=way.mode
+            )
+        home.mkdir(parents=True)
+        studio.visitors.owns(visitor, home)
+        path = home / f"{Path(source).stem}-compared.mp4"
+        with studio.visitors.working(visitor) as stopped:
+            _join(path, Path(driving), takes, stopped.is_set)
+        return Comparison(path, takes)
+    except BaseException:
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+    finally:
+        for take in takes.values():
+            shutil.rmtree(take.path.parent, ignore_errors=True)
+
+
+def _join(path: Path, driving: Path, takes: dict[Way, Take], stopped: Callable[[], bool]) -> None:
+    """Write the driving video and the takes side by side, each under its name."""
+    first = next(iter(takes.values()))
+    rate = exact_rate(first.fps)
+    video = probe(driving)
+    side = probe(first.path).width
+    streams: list[Iterator[Bytes]] = [read_frames(video, side, "crop", rate)]
+    streams += [read_frames(probe(take.path), side, "crop", rate) for take in takes.values()]
+    heads = np.hstack([_head(text, side) for text in (words.COMPARE_DRIVING, *(way.label for way in takes))])
+    with ExitStack() as closing, VideoWriter(path, (heads.shape[1], side + _BAR), rate, video) as writer:
+        for stream in streams:
+            closing.callback(getattr(stream, "close", lambda: None))
+        for frames in zip(*streams, strict=False):
+            if stopped():
+                raise StoppedError
+            writer.write(np.vstack([heads, np.hstack(frames)]))
+
+
+def _head(text: str, width: int) -> Bytes:
+    picture = Image.new("RGB", (width, _BAR), "#191411")
+    ImageDraw.Draw(picture).text((8, 6), text, fill="#f3eadf", font=ImageFont.load_default(13))
+    return np.asarray(picture)

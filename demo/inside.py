@@ -1,0 +1,177 @@
+"""What a model sees and does in one frame, as pictures for people."""
+
+from __future__ import annotations
+
+import colorsys
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from io import BytesIO
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from checkpoints.bundle import Bundle
+from runtime import Engine
+from runtime.driving import open_clip, read_squares
+from runtime.framing import Framer, Framing
+from runtime.motion import Mode, Motion, absolute, relative
+from runtime.picture import Bytes, read_image, square
+
+PANELS = ("source", "driving", "image", "flow", "occlusion", "masks")
+"""In the order in which they are shown; the last three are there where the model gives them."""
+
+MOST_FRAMES = 250
+"""Frames of a video that are looked at: ten seconds, some four megabytes while a visitor looks."""
+
+SHOWN = 384
+"""Pixels along a side of what is shown."""
+
+_FAR = 0.5
+"""Way that is shown in full colour, where the picture reaches from -1 to 1."""
+_SPLINE = 5
+"""Points that make one spline in TPSMM, and so one part of the body."""
+_KEPT = 8
+"""Visitors whose last look is remembered."""
+
+
+class Inside:
+    """One photo and one video, as one model sees them."""
+
+    def __init__(self, engine: Engine, source: str, driving: str, mode: Mode) -> None:
+        """Encode the file `source` and detect the motion of the file `driving`, both framed around the face. Raises a
+        `BunrakuError` when one of them, or the mode, cannot be used.
+        """
+        engine.check_mode(mode)
+        framer = Framer(Framing.of(engine.bundle.framing), "crop", "auto", "auto", None)
+        image = read_image(source)
+        window = framer.source(image)
+        size = engine.resolution
+        self._engine = engine
+        self._mode = mode
+        self._square = square(image, size) if window is None else window.cut(image, size)
+        self._source = engine.encode(self._square[None])
+        self._frames: list[bytes] = []
+        motions = []
+        frames = read_squares(open_clip(driving), size, framer)
+        while batch := list(islice(frames, min(engine.batch, MOST_FRAMES - len(self._frames)))):
+            motions.append(engine.detect(np.stack(batch)))
+            self._frames += map(_packed, batch)
+        self._motion = Motion.concatenate(motions)
+
+    def __len__(self) -> int:
+        """Frames that can be looked at."""
+        return len(self._frames)
+
+    def panels(self, frame: int) -> dict[str, Bytes]:
+        """Pictures uint8 (SHOWN, SHOWN, 3) of that frame, of those of PANELS that the model gives."""
+        source = self._source.motion[:1]
+        driving = self._motion[frame : frame + 1]
+        found = self._engine.look_inside(self._source, self._pose(source, driving))
+        bundle = self._engine.bundle
+        panels = {
+            "source": draw_points(self._square, source, bundle),
+            "driving": draw_points(np.asarray(Image.open(BytesIO(self._frames[frame]))), driving, bundle),
+            "image": _large(found["image"][0]),
+        }
+        drawings: dict[str, Callable[[NDArray[np.float32]], Bytes]] = {
+            "flow": draw_flow,
+            "occlusion": draw_occlusion,
+            "masks": draw_masks,
+        }
+        return panels | {name: draw(found[name][0]) for name, draw in drawings.items() if name in found}
+
+    def _pose(self, source: Motion, driving: Motion) -> Motion:
+        if self._mode == "relative":
+            return relative(source, driving, self._motion[:1])
+        return absolute(source, self._engine.disentangle(source, driving) if self._mode == "disentangled" else driving)
+
+
+class Looks:
+    """The last look of each of a few visitors, so that another frame of it is quick. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._last: OrderedDict[str, tuple[tuple[str, ...], Inside]] = OrderedDict()
+
+    def look(self, visitor: str, key: tuple[str, ...], make: Callable[[], Inside]) -> Inside:
+        """What was made for the visitor with this `key`, or else is made now."""
+        with self._lock:
+            known, inside = self._last.get(visitor, ((), None))
+        if inside is None or known != key:
+            inside = make()
+        with self._lock:
+            self._last[visitor] = (key, inside)
+            self._last.move_to_end(visitor)
+            while len(self._last) > _KEPT:
+                self._last.popitem(last=False)
+        return inside
+
+    def forget(self, visitor: str) -> None:
+        """Drop what `visitor` has looked at."""
+        with self._lock:
+            self._last.pop(visitor, None)
+
+
+def draw_points(picture: Bytes, motion: Motion, bundle: Bundle) -> Bytes:
+    """`picture` (R, R, 3) with the points of `motion` (one frame): one colour a part, and crosses that show the linear
+    part where there is one.
+    """
+    shown = Image.fromarray(_large(picture))
+    draw = ImageDraw.Draw(shown)
+    points = (motion.points[0].astype(np.float64) + 1) / 2 * (SHOWN - 1)
+    parts = np.arange(len(points)) // (_SPLINE if bundle.family == "tpsmm" else 1)
+    for index, (x, y) in enumerate(points):
+        colour = _hue(int(parts[index]), int(parts[-1]) + 1)
+        if motion.jacobians is not None:
+            for dx, dy in motion.jacobians[0, index].T * 0.06 * SHOWN:
+                draw.line((x - dx, y - dy, x + dx, y + dy), fill=colour, width=2)
+        draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=colour, outline="black", width=1)
+    return np.asarray(shown)
+
+
+def draw_flow(flow: NDArray[np.float32]) -> Bytes:
+    """A backward flow (h, w, 2) as colour: the hue is the direction to where a pixel is fetched from, and its strength
+    how far that is; white stays.
+    """
+    height, width = flow.shape[:2]
+    grid = np.stack(np.meshgrid(np.linspace(-1, 1, width), np.linspace(-1, 1, height)), axis=-1)
+    way = flow - grid
+    hue = (np.arctan2(way[..., 1], way[..., 0]) / (2 * np.pi) % 1) * 255
+    strength = np.clip(np.hypot(way[..., 0], way[..., 1]) / _FAR, 0, 1) * 255
+    hsv = np.stack([hue, strength, np.full_like(hue, 255)], axis=-1).astype(np.uint8)
+    return _large(np.asarray(Image.fromarray(hsv, "HSV").convert("RGB")))
+
+
+def draw_occlusion(occlusion: NDArray[np.float32]) -> Bytes:
+    """An occlusion map (1, h, w) in [0, 1] in grey; white is seen."""
+    grey = np.rint(np.clip(occlusion[0], 0, 1) * 255).astype(np.uint8)
+    return _large(np.repeat(grey[..., None], 3, axis=-1))
+
+
+def draw_masks(masks: NDArray[np.float32]) -> Bytes:
+    """Masks (K + 1, h, w) as one picture: the colour of the strongest, as bright as it is sure; the first, background,
+    is grey.
+    """
+    colours = [(0.6, 0.6, 0.6)] + [
+        tuple(value / 255 for value in _hue(k, len(masks) - 1)) for k in range(len(masks) - 1)
+    ]
+    picked = np.array(colours)[masks.argmax(axis=0)] * masks.max(axis=0)[..., None]
+    return _large(np.rint(np.clip(picked, 0, 1) * 255).astype(np.uint8))
+
+
+def _hue(index: int, count: int) -> tuple[int, int, int]:
+    red, green, blue = colorsys.hsv_to_rgb(index / max(count, 1), 0.75, 1.0)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def _large(picture: Bytes) -> Bytes:
+    return np.asarray(Image.fromarray(picture).resize((SHOWN, SHOWN), Image.Resampling.BICUBIC))
+
+
+def _packed(picture: Bytes) -> bytes:
+    buffer = BytesIO()
+    Image.fromarray(picture).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()

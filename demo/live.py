@@ -1,0 +1,93 @@
+"""Webcams that move photos: one animator for each visitor, one frame in, one frame out."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+
+from runtime import Animator, Engine
+from runtime.motion import Mode
+from runtime.picture import Bytes
+
+_CALM = 0.3
+"""Smoothing of webcams, which are noisy."""
+_KEPT = 16
+"""Visitors whose animator is remembered; who comes back after more others starts anew."""
+_MEMORY = 0.9
+"""Weight of the past in the mean time between frames."""
+
+
+@dataclass
+class _Session:
+    key: tuple[object, ...]
+    animator: Animator
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    last: float | None = None
+    interval: float | None = None
+
+
+@dataclass(frozen=True)
+class Moved:
+    """One answer to one picture of a webcam."""
+
+    frame: Bytes
+    """uint8 (R, R, 3)."""
+    seconds: float
+    """What it took to make."""
+    rate: float | None
+    """Answers a second, lately; None for the first one."""
+
+
+class Live:
+    """The animators of the visitors who are live. Safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._sessions: dict[str, _Session] = {}
+
+    def move(self, visitor: str, engine: Engine, photo: str, camera: Bytes, *, mode: Mode, strength: float) -> Moved:
+        """The file `photo` in the pose of `camera`, uint8 (H, W, 3); the first frame of a visitor, a photo or a mode is
+        the pose that the relative mode counts from. Raises a `BunrakuError`.
+        """
+        session = self._session(visitor, engine, photo, mode)
+        with session.lock:  # frames of one visitor in order
+            started = time.perf_counter()
+            session.animator.strength = strength
+            frame = session.animator.frame(camera)
+            now = time.perf_counter()
+            if session.last is not None:
+                interval = min(now - session.last, 2.0)
+                before = session.interval if session.interval is not None else interval
+                session.interval = _MEMORY * before + (1 - _MEMORY) * interval
+            session.last = now
+        return Moved(frame, now - started, 1 / session.interval if session.interval else None)
+
+    def rest(self, visitor: str) -> None:
+        """The visitor's next frame is the resting pose, and where the face is looked for again."""
+        with self._lock:
+            session = self._sessions.get(visitor)
+        if session is not None:
+            with session.lock:
+                session.animator.reset()
+
+    def forget(self, visitor: str) -> None:
+        """Drop the visitor's animator."""
+        with self._lock:
+            self._sessions.pop(visitor, None)
+
+    def _session(self, visitor: str, engine: Engine, photo: str, mode: Mode) -> _Session:
+        key = (id(engine), photo, mode)
+        with self._lock:
+            session = self._sessions.get(visitor)
+            if session is not None and session.key == key:
+                return session
+        animator = Animator(engine, mode=mode, smoothing=_CALM, fps=10.0)
+        animator.set_source(photo)
+        session = _Session(key, animator)
+        with self._lock:
+            self._sessions.pop(visitor, None)
+            self._sessions[visitor] = session
+            while len(self._sessions) > _KEPT:
+                self._sessions.pop(next(iter(self._sessions)))
+        return session
