@@ -32,6 +32,9 @@ MIN_SIDE = 16
 them.
 """
 
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000", "TGA", "ICO")
+"""What Pillow may take a file for. It knows others, one of which (EPS) is a program that it has Ghostscript run."""
+
 _OPENING = threading.Lock()
 """Held while Pillow's own limit of pixels, and the warnings about it, which are the whole process's, are set aside."""
 
@@ -125,7 +128,7 @@ def _opened(path: Path) -> Image.Image:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(path)
+            return Image.open(path, formats=_FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = before
 
