@@ -134,6 +134,7 @@ def _short_warnings() -> Iterator[None]:
     with warnings.catch_warnings():
         usual = warnings.showwarning
         warnings.simplefilter("always", BunrakuWarning)
+        warnings.filterwarnings("ignore", module=r"PIL\.")  # our own error says that a picture is damaged
         warnings.showwarning = show  # type: ignore[assignment]  # its last three are handed on as they come
         yield
 

@@ -1,0 +1,191 @@
+"""`python tests/fuzz_readers.py --minutes 10`: damaged files of every kind through every reader, in one process.
+
+Whatever a file holds, a reader must give pictures or a `BunrakuError`: no other exception, no crash, no hang (a
+file that takes longer than `SLOW` seconds is one), no descriptor left open, no memory kept. Prints what it finds and
+the figures; status 1 when it found anything. The suite runs the same with hypothesis, for a moment.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import sys
+import tempfile
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent), str(HERE)]
+
+import corpus_pictures  # noqa: E402
+import corpus_videos  # noqa: E402
+import numpy as np  # noqa: E402
+
+from checkpoints.errors import BunrakuError  # noqa: E402
+from runtime import Limits, Motion  # noqa: E402
+from runtime.motion_file import MotionFile, load_motion, save_motion  # noqa: E402
+from runtime.picture import read_image  # noqa: E402
+from runtime.video import probe, read_frames  # noqa: E402
+
+LIMITS = Limits(pixels=4e6, seconds=20.0, bytes=1e7)
+SLOW = 20.0
+PICTURES = (
+    *("plain.jpg", "progressive.jpeg", "turned-6.jpg", "cmyk.jpg", "two-in-one.jpg", "plain.png", "palette-hole.png"),
+    *("16-bit.png", "hole.png", "moving.png", "lossy.webp", "lossless.webp", "moving.webp", "moving.gif", "plain.bmp"),
+    *("lzw.tiff", "16-bit.tif", "float.tif", "plain.ppm", "plain.avif", "plain.jp2"),
+)
+VIDEOS = (
+    "h264.mp4",
+    "vp8.webm",
+    "mjpeg.avi",
+    "mpeg2.ts",
+    "pillow.gif",
+    "apng.apng",
+    "flash.flv",
+    "sound.mp4",
+    "ffv1.mkv",
+)
+
+
+def read_picture(path: Path) -> None:
+    """All of a picture, and again as the engine reads JPEG: at a fraction of its size."""
+    for size in (None, 16):
+        image = read_image(path, size, LIMITS)
+        assert image.mode == "RGB"
+        assert image.width * image.height <= LIMITS.pixels
+        np.asarray(image)
+
+
+def read_video(path: Path) -> None:
+    """The first frames of a video."""
+    video = probe(path, LIMITS)
+    for frame in islice(read_frames(video, 32), 30):
+        assert frame.shape == (32, 32, 3)
+
+
+def read_motion(path: Path) -> None:
+    """A motion file."""
+    motion = load_motion(path).motion
+    assert np.isfinite(motion.points).all()
+
+
+Seed = tuple[str, bytes, Callable[[Path], None]]
+
+
+def seeds(folder: Path) -> list[Seed]:
+    """Name, content and reader of the files to damage, made in `folder`."""
+    found: list[Seed] = []
+    for names, makers, reader in (
+        (PICTURES, corpus_pictures.GOOD, read_picture),
+        (VIDEOS, {name: video.make for name, video in corpus_videos.GOOD.items()}, read_video),
+    ):
+        for name in names:
+            makers[name](folder / name)
+            found.append((name, (folder / name).read_bytes(), reader))
+    heic = HERE / "runtime" / "sideways.heic"
+    found.append((heic.name, heic.read_bytes(), read_picture))
+    motion = Motion(np.zeros((3, 4, 2), np.float32), np.ones((3, 4, 2, 2), np.float32))
+    recorded = MotionFile(motion, Fraction(25), "toy", "toy", "0" * 64)
+    save_motion(folder / "nod.motion", recorded)
+    found.append(("nod.motion", (folder / "nod.motion").read_bytes(), read_motion))
+    return found
+
+
+def damage(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
+    """`data` with a few faults, most of them where formats keep their numbers: in the beginning."""
+    out = bytearray(data)
+    for _ in range(chance.choice((1, 1, 2, 4, 16))):
+        reach = len(out) if chance.random() < 0.5 else min(len(out), 200)
+        at = chance.randrange(reach) if reach else 0
+        kind = chance.randrange(7)
+        if kind == 0 and out:
+            out[at] ^= 1 << chance.randrange(8)
+        elif kind == 1:
+            out[at : at + 4] = chance.choice((b"\0\0\0\0", b"\xff\xff\xff\xff", b"\x7f\xff\xff\xff", b"\0\0\0\1"))
+        elif kind == 2:
+            out[at : at + chance.randrange(1, 64)] = b""
+        elif kind == 3:
+            out[at:at] = chance.randbytes(chance.randrange(1, 64))
+        elif kind == 4:
+            del out[at:]
+        elif kind == 5:
+            out[at:at] = out[at : at + chance.randrange(1, 512)]
+        else:
+            other = chance.choice(others)
+            start = chance.randrange(max(1, len(other)))
+            out[at : at + 32] = other[start : start + 32]
+    return bytes(out)
+
+
+def attempt(path: Path, data: bytes, reader: Callable[[Path], None]) -> str:
+    """What comes of a file with that content: "read" or "refused"; any other exception passes through."""
+    path.write_bytes(data)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            reader(path)
+    except BunrakuError as error:
+        if len(str(error).strip().splitlines()) != 1:
+            raise AssertionError(f"an error of several lines: {error}") from error
+        return "refused"
+    return "read"
+
+
+def resident() -> float:
+    """Resident memory of this process in megabytes."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def main() -> int:
+    """Run; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()), help="folder for files that fail")
+    args = parser.parse_args()
+    chance = random.Random(args.seed)
+    counts: Counter[str] = Counter()
+    faults: dict[str, Path] = {}
+    slowest = (0.0, "")
+    with tempfile.TemporaryDirectory() as folder:
+        known = seeds(Path(folder))
+        others = [data for _, data, _ in known]
+        begin, memory, open_files = time.monotonic(), [], len(os.listdir("/proc/self/fd"))
+        while time.monotonic() - begin < 60 * args.minutes:
+            name, data, reader = chance.choice(known)
+            bad = damage(data, chance, others)
+            start = time.monotonic()
+            try:
+                outcome = attempt(Path(folder) / f"bad{Path(name).suffix}", bad, reader)
+            except Exception as error:  # this is what we look for
+                outcome = f"{type(error).__name__} in {name}"
+            took = time.monotonic() - start
+            slowest = max(slowest, (took, name))
+            if took > SLOW:
+                outcome = f"hang in {name}"
+            if outcome not in ("read", "refused") and outcome not in faults:
+                faults[outcome] = args.keep / f"fuzz-{len(faults)}-{name}"
+                faults[outcome].write_bytes(bad)
+            counts[outcome] += 1
+            if sum(counts.values()) % 250 == 0:
+                memory.append(resident())
+        left = len(os.listdir("/proc/self/fd")) - open_files
+    print(f"{sum(counts.values())} files in {args.minutes:g} minutes: {dict(counts)}")
+    print(f"slowest: {slowest[0]:.1f} s ({slowest[1]}); descriptors left open: {left}")
+    if memory:
+        quarter = max(1, len(memory) // 4)
+        print("resident memory, MB, means of four quarters:", end=" ")
+        print(*(f"{np.mean(memory[k * quarter : (k + 1) * quarter]):.0f}" for k in range(min(4, len(memory)))))
+    for fault, path in faults.items():
+        print(f"{fault}: {path}")
+    return 1 if faults or left > 0 else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
