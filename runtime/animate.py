@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,9 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from checkpoints.errors import OptionError, OutputError
-from runtime.driving import Clip, Reference, check_reference, open_clip, read_motion, reference_of
+from runtime.compare import Comparison, check_compare
+from runtime.driving import Clip, Reference, check_reference, check_span, open_clip, read_motion, reference_of
 from runtime.engine import DEFAULT_MODEL, Animator, Engine, check_mode, source_views
 from runtime.finish import check_size
+from runtime.frames_folder import FolderWriter, check_frames_folder, is_folder, read_folder
 from runtime.framing import Crop, check_crop, check_face
 from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import Mode, Motion, check_strength
@@ -31,6 +33,7 @@ work.
 """
 
 _MAX_RATE = 1000
+_MAX_LOOP = 10_000
 
 
 class VideoFrames:
@@ -47,7 +50,9 @@ class VideoFrames:
         return self._count
 
     def __iter__(self) -> Iterator[Bytes]:
-        """uint8 (R, R, 3) each, as encoded (videos and GIFs do not keep every bit)."""
+        """uint8 (height, width, 3) each, as encoded (videos and GIFs do not keep every bit)."""
+        if self._path.is_dir():
+            return read_folder(self._path)
         return read_frames(probe(self._path), rate=self._rate)
 
 
@@ -92,29 +97,37 @@ def animate(
     size: int | None = None,
     detail: bool = True,
     fps: float | None = None,
+    start: float = 0.0,
+    end: float | None = None,
+    loop: int = 1,
+    compare: bool = False,
     limits: Limits = DEFAULT_LIMITS,
     progress: bool | Progress = True,
 ) -> Animation:
     """Move the picture `source` as the video `driving` moves.
 
     `source`: a file, Pillow image or uint8 array (H, W, 3) in RGB; a list of them for models that fuse
-    views. `driving`: a video file, a motion file (see `runtime.motion_file`), or any iterable of such pictures
-    (it may be endless as long as `output` is given and something stops it).
+    views. `driving`: a video file, a motion file (see `runtime.motion_file`), a folder of frames, or any iterable
+    of such pictures (it may be endless as long as `output` is given and something stops it).
 
     `model`: an embedded name, a folder, `owner/name` on the Hub, or an `Engine` to use again (then `device`
     is the engine's). `mode`, `strength`, `smoothing`, `adapt_scale`: see `Animator`. `reference`: the driving
     frame that the relative mode counts the motion from: "first", a number from 0 on, or "best", the one whose
     pose is most like the source's; but for "first" all frames are looked at before the first one is made.
-    `fps`: frames a second, by default the driving video's own, 25 for an iterable. `limits`: what inputs are
-    refused as too large (see `Limits`). `progress`: a bar on stderr, nothing, or a function.
+    `fps`: frames a second, by default the driving video's own, 25 for pictures. `start`, `end`: seconds between
+    which it is played, and `loop` how often. `limits`: what inputs are refused as too large (see `Limits`).
+    `progress`: a bar on stderr, nothing, or a function.
 
     `crop`, `driving_crop`, `face`, `paste_back`, `size`, `detail`, `fit`: what of the pictures is used, and
     whether the result is that square, how large and how sharp, or the whole picture: see `Animator`; a driving
     video's square is found in its first seconds.
 
-    With `output` (.mp4, .mov, .mkv, .webm, .gif) the video is written there when it is complete, with the
-    driving video's sound, and memory does not grow with its length; without, all frames are kept and
-    returned. What can be read of a driving video that is damaged or breaks off is used, and a `BunrakuWarning` tells.
+    With `compare` each result stands beside source and driving frame.
+
+    With `output` (.mp4, .mov, .mkv, .webm, .gif, .webp; a name that ends in a slash, or an empty folder, for PNG
+    frames) the result is written there when it is complete, with the driving video's sound, and memory does not
+    grow with its length; without, all frames are kept and returned. What can be read of a driving video that is
+    damaged or breaks off is used, and a `BunrakuWarning` tells.
 
     Raises a `BunrakuError` when an input cannot be used, an option is wrong, the model or device is not to
     be had, or the output cannot be written; nothing is left at `output` then.
@@ -128,12 +141,16 @@ def animate(
     check_face(face)
     check_size(size, paste_back)
     check_reference(reference)
+    check_span(start, end)
+    check_loop(loop)
     rate = None if fps is None else exact_rate(fps)
     target = None if output is None else Path(output)
     views = source_views(source)
     if target is not None:
-        _check_target(target, [*views, driving])
-    clip = open_clip(driving, rate, limits)
+        _check_target(target, is_folder(str(output)), [*views, driving])
+    clip = open_clip(driving, rate, limits, start, end)
+    if compare:
+        check_compare(clip)
     for view in views:
         if isinstance(view, str | os.PathLike):
             check_file(Path(view))  # before the model is opened, which takes its time
@@ -156,40 +173,53 @@ def animate(
         limits=limits,
     )
     animator.set_source(views)
-    with progress_bar(progress, clip.total) as report:
-        frames = _render(animator, clip, reference, report)
+    total = None if clip.total is None else clip.total * loop
+    with progress_bar(progress, total) as report, ExitStack() as stack:
+        frames: Iterator[Bytes] = stack.enter_context(closing(_render(animator, clip, reference, loop, report, total)))
+        extent = animator.size
+        if compare:
+            sides = Comparison(animator.still, clip, engine.resolution, animator.framer, loop)
+            frames, extent = map(stack.enter_context(sides), frames), sides.size
         if target is None:
             return Animation(np.stack(list(frames)), clip.rate, None)
-        with (
-            closing(frames),
-            VideoWriter(target, animator.size, clip.rate, clip.video) as writer,
-            Sink(writer.write, depth=2 * engine.batch) as sink,
-        ):
+        folder = is_folder(str(output))
+        writer = FolderWriter(target) if folder else VideoWriter(target, extent, clip.rate, clip.video, loop)
+        with writer, Sink(writer.write, depth=2 * engine.batch) as sink:
             for frame in frames:
                 sink.put(frame)
     return Animation(VideoFrames(target, writer.frames, clip.rate), clip.rate, target)
 
 
-def _render(animator: Animator, clip: Clip, reference: Reference, report: Progress) -> Generator[Bytes, None, None]:
+def _render(
+    animator: Animator, clip: Clip, reference: Reference, loop: int, report: Progress, total: int | None
+) -> Generator[Bytes, None, None]:
     """The animated frames one by one, computed in batches while the next ones are being decoded."""
     done = 0
     with closing(read_motion(clip, animator.engine, animator.framer)) as motions:
         batches: Iterable[Motion] = motions
-        if reference != "first" and animator.mode == "relative":
+        if loop > 1 or (reference != "first" and animator.mode == "relative"):
             batches = list(motions)
-            animator.reset(reference_of(animator.source.motion[:1], Motion.concatenate(batches), reference))
-        for motion in batches:
-            yield from animator.poses(motion)
-            done += len(motion)
-            report(done, clip.total)
+        if reference != "first" and animator.mode == "relative":
+            animator.reset(reference_of(animator.source.motion[:1], Motion.concatenate(list(batches)), reference))
+        for _ in range(loop):
+            for motion in batches:
+                yield from animator.poses(motion)
+                done += len(motion)
+                report(done, total)
 
 
-def _check_target(target: Path, inputs: Iterable[object]) -> None:
+def _check_target(target: Path, folder: bool, inputs: Iterable[object]) -> None:
     """Refuse an output that cannot be written, or that would overwrite an input."""
-    check_output(target)
+    (check_frames_folder if folder else check_output)(target)
     for path in (Path(each) for each in inputs if isinstance(each, str | os.PathLike)):
         if path.exists() and target.exists() and path.samefile(target):
             raise OutputError(f"{target} is the input itself; give another name.")
+
+
+def check_loop(loop: int) -> None:
+    """Raises `OptionError` unless `loop` is a number of times."""
+    if isinstance(loop, bool) or not isinstance(loop, int) or not 1 <= loop <= _MAX_LOOP:
+        raise OptionError(f"loop is {loop}; it must be a whole number from 1 to {_MAX_LOOP}.")
 
 
 def exact_rate(fps: float) -> Fraction:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Generator, Iterable, Iterator, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -28,6 +30,10 @@ Reference = Literal["first", "best"] | int
 
 _LOOK = (Fraction(4), 4.0)
 """Frames a second, and seconds, of a video's beginning that are looked at to frame it."""
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
+"""Which files of a folder are frames."""
+_WORDS = re.compile(r"(\d+)")
 
 _LONGEST = 1280
 """Longer side in pixels of frames of which more than the model's square is needed."""
@@ -53,12 +59,18 @@ def open_clip(
     driving: str | os.PathLike[str] | Iterable[Picture],
     rate: Fraction | None = None,
     limits: Limits = DEFAULT_LIMITS,
+    start: float = 0.0,
+    end: float | None = None,
 ) -> Clip:
-    """Look at what drives, to be read at `rate` (by default its own; 25 for pictures).
+    """Look at what drives, to be read at `rate` (by default its own; 25 for pictures), from the second `start` to
+    `end`. A folder stands for the pictures in it, in the order of their names (2 before 10).
 
     Raises `InputError` when it cannot be read or is beyond the `limits`, `OptionError` when a motion file is to have
-    another rate.
+    another rate, or nothing lies between start and end.
     """
+    check_span(start, end)
+    if isinstance(driving, str | os.PathLike) and Path(driving).is_dir():
+        driving = folder_pictures(Path(driving))
     if isinstance(driving, str | os.PathLike):
         path = Path(driving)
         if path.suffix.lower() == SUFFIX:
@@ -70,15 +82,57 @@ def open_clip(
                 raise OptionError(
                     f"{path} was recorded at {float(recorded.rate):g} fps and plays at that; leave fps out."
                 )
-            return Clip(recorded.rate, len(recorded.motion), motion=recorded, limits=limits)
-        video = probe(path, limits)
+            part = recorded.motion[_frames(start, end, recorded.rate)]
+            if not len(part):
+                raise _nothing_left(path, start)
+            return Clip(recorded.rate, len(part), motion=replace(recorded, motion=part), limits=limits)
+        video = replace(probe(path, limits), start=start, length=None if end is None else end - start)
+        if video.duration is not None and start >= video.duration:
+            raise _nothing_left(path, start)
         rate = rate or video.rate
-        total = None if video.duration is None else max(1, round(video.duration * rate))
+        total = None if video.span is None or video.duration is None else max(1, round(video.span * rate))
         return Clip(rate, total, video, limits=limits)
     if not isinstance(driving, Iterable):
         raise InputError(f"The driving frames are {type(driving).__name__}; give a video file or many pictures.")
+    rate = rate or Fraction(25)
+    if start or end is not None:
+        frames = _frames(start, end, rate)
+        one_pass = iter(driving) is driving
+        driving = islice(driving, frames.start, frames.stop) if one_pass else _Part(driving, frames)
     total = len(driving) if isinstance(driving, Sized) else None
-    return Clip(rate or Fraction(25), total, pictures=driving, limits=limits)
+    return Clip(rate, total, pictures=driving, limits=limits)
+
+
+def check_span(start: float, end: float | None) -> None:
+    """Raises `OptionError` unless the second `start` lies before `end`."""
+    if not (0 <= start < math.inf and (end is None or start < end < math.inf)):
+        raise OptionError(f"From second {start} to {end} there is nothing; start must be 0 or more and before end.")
+
+
+def folder_pictures(folder: Path) -> list[Path]:
+    """The pictures in `folder`, in the order of their names (2 before 10). Raises `InputError` when there is none."""
+    found = [path for path in folder.iterdir() if path.suffix.lower() in _PICTURES and not path.name.startswith(".")]
+    if not found:
+        raise InputError(f"The folder {folder} holds no pictures ({', '.join(_PICTURES)}); give another one.")
+    return sorted(found, key=lambda path: [int(word) if word.isdecimal() else word for word in _WORDS.split(path.name)])
+
+
+class _Part:
+    """Some of many pictures, however often they are looked at."""
+
+    def __init__(self, pictures: Iterable[Picture], frames: slice) -> None:
+        self._pictures, self._frames = pictures, frames
+
+    def __iter__(self) -> Iterator[Picture]:
+        return islice(self._pictures, self._frames.start, self._frames.stop)
+
+
+def _frames(start: float, end: float | None, rate: Fraction) -> slice:
+    return slice(round(start * rate), None if end is None else max(round(start * rate) + 1, round(end * rate)))
+
+
+def _nothing_left(path: Path, start: float) -> OptionError:
+    return OptionError(f"{path} ends before second {start:g}; start earlier.")
 
 
 def read_motion(clip: Clip, engine: Engine, framer: Framer) -> Generator[Motion, None, None]:
@@ -111,8 +165,9 @@ def read_squares(clip: Clip, size: int, framer: Framer) -> Iterator[Bytes]:
     elif framer.driving_crop == "follow":
         yield from map(cutter, read_whole(clip.video, _LONGEST, clip.rate))
     else:
-        window = framer.video(_samples(clip.video), clip.video.size)
-        yield from read_frames(clip.video, size, framer.fit, clip.rate, window)
+        if clip.video not in framer.windows:  # it may be read again
+            framer.windows[clip.video] = framer.video(_samples(clip.video), clip.video.size)
+        yield from read_frames(clip.video, size, framer.fit, clip.rate, framer.windows[clip.video])
 
 
 def _samples(video: VideoInfo) -> list[Image.Image]:

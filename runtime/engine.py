@@ -241,6 +241,15 @@ class Animator:
         return self._finish.size if self._finish else (self._size, self._size)
 
     @property
+    def still(self) -> Bytes:
+        """The source as it is before it moves, as large as the results: uint8 (height, width, 3). Raises `InputError`
+        when there is none yet.
+        """
+        if self._finish is None:
+            raise InputError("There is no source picture yet; call set_source first.")
+        return self._finish.still
+
+    @property
     def source(self) -> Source:
         """The encoded source. Raises `InputError` when there is none yet."""
         if self._source is None:

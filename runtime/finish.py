@@ -62,6 +62,7 @@ class Finish:
         self._side = size or len(small)
         if self._paste is not None:
             self._side = max(len(small), min(self._paste.side, MAX_DETAIL))
+        self._unmoved = (image, window, fit, small)
         self._detail: Detail | None = None
         if lend is not None and self._side > len(small):
             self._detail = lend(self._large(image, window, fit), small)
@@ -71,6 +72,14 @@ class Finish:
         if self._paste is not None:
             return self._paste.cut(self._side)
         return square(image, self._side, fit) if window is None else window.cut(image, self._side)
+
+    @property
+    def still(self) -> Bytes:
+        """The source as it is before it moves, as large as the results: uint8 (height, width, 3)."""
+        image, window, fit, small = self._unmoved
+        if self._paste is not None:
+            return self._paste.whole
+        return small if self._side == len(small) else self._large(image, window, fit)
 
     @property
     def size(self) -> tuple[int, int]:

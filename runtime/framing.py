@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -114,6 +114,8 @@ class Framer:
         self.face = face
         self.crop = self._meant(check_crop(crop, "crop"))
         self.driving_crop = self._meant(check_crop(driving_crop, "driving_crop", follow=True))
+        self.windows: dict[Hashable, Window | None] = {}
+        """The squares of whole videos, once they are found."""
 
     def _meant(self, crop: str | Window) -> str | Window:
         return "off" if crop in ("auto", "follow") and self.framing.subject != "face" else crop

@@ -50,6 +50,11 @@ class Paste:
         """Pixels of the result along a side of the animated square."""
         return int(self._window.side)
 
+    @property
+    def whole(self) -> Bytes:
+        """The whole picture as it is before it is animated: uint8 (height, width, 3)."""
+        return np.array(self._base)
+
     def cut(self, target: int) -> Bytes:
         """The square as it is before it is animated: uint8 (target, target, 3)."""
         return self._window.cut(self._base, target, replicate=not self._bars)

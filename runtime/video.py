@@ -52,6 +52,10 @@ class VideoInfo:
     """Width of a pixel as shown, in heights."""
     limits: Limits = DEFAULT_LIMITS
     """Under which it was opened, and is read."""
+    start: float = 0.0
+    """Seconds of its beginning that are left out when it is read, ..."""
+    length: float | None = None
+    """... and how many are read from there on; None for all."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -59,9 +63,17 @@ class VideoInfo:
         return max(1, int(self.width * self.aspect + Fraction(1, 2))), self.height
 
     @property
+    def span(self) -> float | None:
+        """Seconds that will be read; None where that is unknown."""
+        if self.duration is None:
+            return self.length
+        rest = max(0.0, self.duration - self.start)
+        return rest if self.length is None else min(rest, self.length)
+
+    @property
     def frames(self) -> int | None:
         """Expected number of frames, for progress bars; None where the duration is unknown."""
-        return None if self.duration is None else max(1, round(self.duration * self.rate))
+        return None if self.span is None else max(1, round(self.span * self.rate))
 
 
 def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
@@ -155,6 +167,7 @@ def _decode(
     """Frames after the filter `shape`, which makes them of that `size` (width, height)."""
     width, height = size
     arguments = [
+        *trim_arguments(video),
         *read_arguments(video.path, video.limits.pixels),
         # Starting at 0 and not at the first frame keeps a video that starts late together with its sound.
         *("-map", "0:v:0", "-vf", f"fps={rate}:start_time=0,{shape}", "-fps_mode", "passthrough"),
@@ -180,15 +193,21 @@ def _decode(
 def _warn_of_damage(video: VideoInfo, read: float, ffmpeg: Ffmpeg, status: int) -> None:
     """Tell when only `read` seconds of what the file promises could be read, or ffmpeg had to patch it up."""
     damaged = status != 0 or _DAMAGE.search(ffmpeg.log())
-    missing = (video.duration or 0) - read
+    missing = (video.span or 0) - read
     said = f" ({ffmpeg.complaint()})" if damaged else ""
     if missing > (_SLACK if damaged else _LONGER_SOUND):
-        words = f"{video.path} ends after {read:.1f} of {video.duration:.1f} seconds{said}; what could be read is used."
+        words = f"{video.path} ends after {read:.1f} of {video.span:.1f} seconds{said}; what could be read is used."
     elif damaged:
         words = f"{video.path} is damaged{said}; what could be read is used."
     else:
         return
     warnings.warn(words, BunrakuWarning, stacklevel=2)
+
+
+def trim_arguments(video: VideoInfo) -> list[str]:
+    """Arguments before those of the input that leave out what is not to be read."""
+    after = [] if video.length is None else ["-t", f"{video.length:.6f}"]
+    return [*(["-ss", f"{video.start:.6f}"] if video.start else []), *after]
 
 
 def _fill(ffmpeg: Ffmpeg, buffer: memoryview) -> bool:

@@ -16,7 +16,7 @@ import numpy as np
 from checkpoints.errors import BunrakuWarning, OutputError
 from runtime.ffmpeg import Ffmpeg, read_arguments
 from runtime.picture import Bytes
-from runtime.video import VideoInfo
+from runtime.video import VideoInfo, trim_arguments
 
 DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 """IPTC's term for real pictures changed by a trained model; written into every video's comment."""
@@ -42,6 +42,7 @@ _YUV = (
 _H264 = (*_YUV, "-c:v", "libx264", "-preset", "veryfast", "-crf", "17")
 _VP9 = (*_YUV, "-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "5")
 _GIF = ("-filter_complex", "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1")
+_WEBP = ("-c:v", "libwebp_anim", "-quality", "90", "-loop", "0")
 _FASTSTART = ("-movflags", "+faststart")
 
 _FORMATS = {
@@ -51,6 +52,7 @@ _FORMATS = {
     ".mkv": _Format(_H264, ("aac", "mp3", "opus", "flac", "vorbis", "ac3"), "aac"),
     ".webm": _Format(_VP9, ("opus", "vorbis"), "libopus"),
     ".gif": _Format(_GIF),
+    ".webp": _Format(_WEBP),
 }
 EXTENSIONS = tuple(_FORMATS)
 
@@ -63,9 +65,11 @@ class VideoWriter:
     kept as it is where the container allows and cut to the length of the frames.
     """
 
-    def __init__(self, path: Path, size: tuple[int, int], rate: Fraction, audio: VideoInfo | None = None) -> None:
-        """`size` is (width, height) of the frames; `rate` frames a second. Raises `OutputError` if `path`
-        is bad.
+    def __init__(
+        self, path: Path, size: tuple[int, int], rate: Fraction, audio: VideoInfo | None = None, loop: int = 1
+    ) -> None:
+        """`size` is (width, height) of the frames; `rate` frames a second; the sound is heard `loop` times. Raises
+        `OutputError` if `path` is bad.
         """
         check_output(path)
         self.path = path
@@ -75,6 +79,7 @@ class VideoWriter:
         self._format = _FORMATS[path.suffix.lower()]
         audible = audio is not None and audio.audio is not None and self._format.audio is not None
         self._sound = audio if audible else None
+        self._loop = loop
         self._silent = _temporary(path)
         self._ffmpeg: Ffmpeg | None = None
 
@@ -127,26 +132,45 @@ class VideoWriter:
         if self._sound is None:
             _publish(self._silent, self.path)
             return
-        complete = _temporary(self.path)
+        complete, once = _temporary(self.path), _temporary(self.path.with_suffix(".wav"))
         try:
-            _publish(complete if self._add_sound(self._sound, complete) else self._silent, self.path)
+            heard = self._add_sound(self._sound, complete) if self._loop == 1 else self._repeat_sound(once, complete)
+            _publish(complete if heard else self._silent, self.path)
         finally:
             _remove(complete)
+            _remove(once)
 
     def _add_sound(self, sound: VideoInfo, complete: Path) -> bool:
         """Join the encoded frames and the sound, now that the length is known; False when the sound is broken."""
         codec = "copy" if sound.audio in self._format.keeps else str(self._format.audio)
-        arguments = [
-            *("-i", str(self._silent), *read_arguments(sound.path), "-map", "0:v:0", "-map", "1:a:0"),
-            *("-c:v", "copy", "-c:a", codec, "-map_metadata", "-1", "-map_chapters", "-1", *_marks()),
-            *("-t", f"{float(self.frames / self._rate):.6f}", *self._format.muxer, "-y", str(complete)),
-        ]
+        return self._join([*trim_arguments(sound), *read_arguments(sound.path)], codec, complete)
+
+    def _repeat_sound(self, once: Path, complete: Path) -> bool:
+        """The same with the sound again and again: as long each time as the frames, lest they drift apart."""
+        sound = self._sound
+        length = f"{float(self.frames / self._loop / self._rate):.6f}"
+        cut = ["-map", "0:a:0", "-af", "apad", "-t", length, "-c:a", "pcm_s16le", "-y", str(once)]
+        if sound is None or not self._runs([*trim_arguments(sound), *read_arguments(sound.path), *cut]):
+            return False
+        return self._join(["-stream_loop", "-1", "-i", str(once)], str(self._format.audio), complete)
+
+    def _join(self, heard: list[str], codec: str, complete: Path) -> bool:
+        return self._runs(
+            [
+                *("-i", str(self._silent), *heard, "-map", "0:v:0", "-map", "1:a:0"),
+                *("-c:v", "copy", "-c:a", codec, "-map_metadata", "-1", "-map_chapters", "-1", *_marks()),
+                *("-t", f"{float(self.frames / self._rate):.6f}", *self._format.muxer, "-y", str(complete)),
+            ]
+        )
+
+    def _runs(self, arguments: list[str]) -> bool:
+        """Run ffmpeg over the sound; False, and a warning, when the sound is broken."""
         with Ffmpeg(arguments) as ffmpeg:
             status = ffmpeg.finish()
             if status < 0 or "No space left" in ffmpeg.log():
                 raise self._failed(ffmpeg)
-            if status != 0:  # the frames may have taken hours
-                said = f"The sound of {sound.path} cannot be used ({ffmpeg.complaint()}); the result is silent."
+            if status != 0 and self._sound is not None:  # the frames may have taken hours
+                said = f"The sound of {self._sound.path} cannot be used ({ffmpeg.complaint()}); the result is silent."
                 warnings.warn(said, BunrakuWarning, stacklevel=2)
         return status == 0
 
@@ -163,7 +187,11 @@ def check_output(path: Path) -> None:
         raise OutputError(f"{path} is a folder; give the name of a file.")
     if path.suffix.lower() not in _FORMATS:
         raise OutputError(f"{path} must end in one of {', '.join(EXTENSIONS)}; give another name.")
-    folder = path.absolute().parent
+    check_folder(path.absolute().parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Raises `OutputError` unless files can be put into `folder`."""
     if not folder.is_dir():
         raise OutputError(f"The folder {folder} does not exist; make it, or give another name.")
     if not os.access(folder, os.W_OK | os.X_OK):

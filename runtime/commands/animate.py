@@ -14,6 +14,7 @@ from runtime.picture import FITS
 from runtime.sessions import DEVICES
 from runtime.writer import EXTENSIONS
 
+FORMATS = (*(extension[1:] for extension in EXTENSIONS), "png")
 HELP = "move a picture as a video moves"
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -35,8 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("driving", nargs="?", metavar="DRIVING", help="the video, or motion file, whose motion it takes")
     views = "another picture of the same subject, for models that fuse views; may be repeated"
     add("--view", action="append", default=[], metavar="FILE", help=views)
-    where = f"where to write ({', '.join(EXTENSIONS)}); by default SOURCE-DRIVING.mp4 in the current folder"
+    where = (
+        f"where to write ({', '.join(EXTENSIONS)}, or a folder/ for PNG frames); by default SOURCE-DRIVING.mp4 in the "
+        "current folder"
+    )
     add("-o", "--output", metavar="FILE", help=where)
+    add("--format", choices=FORMATS, help="what to write when there is no --output; png is a folder of frames")
     add("--model", default=DEFAULT_MODEL, help="embedded model, folder, or owner/name on the Hub (%(default)s)")
     modes = (
         "relative: move as the video moves from its first frame on; absolute: take its poses as they are; "
@@ -58,6 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--detail", action=switch, default=True, help="larger than the model's: with the picture's own detail (on)")
     add("--fit", choices=FITS, default="crop", help="squares without framing: by cropping or with bars (%(default)s)")
     add("--fps", type=float, help="frames a second; by default the video's own")
+    add("--start", type=float, default=0.0, metavar="SECONDS", help="where in the video to begin (%(default)s)")
+    add("--end", type=float, metavar="SECONDS", help="where in it to stop; by default at its end")
+    add("--loop", type=int, default=1, metavar="N", help="play it N times (%(default)s)")
+    add("--compare", action=switch, default=False, help="show source and driving frame beside the result (off)")
     add_limits(parser)
     add("--progress", action=switch, default=True, help="show a bar on stderr (on)")
 
@@ -80,16 +89,23 @@ def _frame(word: str) -> str | int:
     return int(word) if word.isdecimal() else word
 
 
+def _output(output: str | Path | None, name: str, form: str | None) -> str | Path:
+    """Where to write: `output`, or a file or folder of that name in the current folder."""
+    if output is not None and form is not None:
+        raise OptionError("The name of the output says its format; leave --format out.")
+    return output or (f"{name}/" if form == "png" else f"{name}.{form or 'mp4'}")
+
+
 def run(args: argparse.Namespace) -> int:
     """Animate; the last line on stdout is the result's path. Returns 0, or raises a `BunrakuError`."""
     options = {key: value for key, value in vars(args).items() if key != "command"}
     source, driving, output = (options.pop(key) for key in ("source", "driving", "output"))
     if source is None:
         source, driving = SAMPLE
-        output = output or SAMPLE_OUTPUT
+        output = output or (SAMPLE_OUTPUT if options["format"] is None else None)
     elif driving is None:
         raise OptionError("A driving video is needed too: bunraku animate SOURCE DRIVING.")
-    output = output or Path(f"{Path(source).stem}-{Path(driving).stem}.mp4")
+    output = _output(output, f"{Path(source).stem}-{Path(driving).stem}", options.pop("format"))
     animation = animate([source, *options.pop("view")], driving, output=output, **options)
     print(animation.path)
     return 0

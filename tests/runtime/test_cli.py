@@ -74,8 +74,10 @@ def test_without_arguments_the_sample_is_moved(inputs, toy, monkeypatch, capsys)
 def test_command_and_function_have_the_same_options_and_defaults():
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
-    # `--view` gives further pictures of what the function takes as one list.
-    of_command = {action.dest: action.default for action in parser._actions if action.dest not in ("help", "view")}
+    # `--format` only names the output, `--view` gives further pictures of what the function takes as one list.
+    of_command = {
+        action.dest: action.default for action in parser._actions if action.dest not in ("help", "view", "format")
+    }
     of_function = {
         name: None if parameter.default is parameter.empty else parameter.default
         for name, parameter in inspect.signature(animate).parameters.items()
@@ -100,7 +102,7 @@ def test_function_and_animator_have_the_same_defaults():
         (["absent.png", "driving.mp4"], "absent.png does not exist"),
         (["source.png", "absent.mp4"], "absent.mp4 does not exist"),
         ([".", "driving.mp4"], "is a folder"),
-        (["source.png", "."], "is a folder"),
+        (["source.png", "empty"], "holds no pictures"),
         (["text.jpg", "driving.mp4"], "not a picture"),
         (["source.png", "text.jpg"], "not a video"),
         (["dot.png", "driving.mp4"], "1x1 pixels"),
@@ -108,7 +110,7 @@ def test_function_and_animator_have_the_same_defaults():
         (["source.png", "driving.mp4", "-o", "no/out.mp4"], "does not exist"),
         (["source.png", "driving.mp4", "-o", "driving.mp4"], "input itself"),
         (["source.png", "driving.mp4", "-o", "out.xyz"], "must end in"),
-        (["source.png", "driving.mp4", "-o", "."], "is a folder"),
+        (["source.png", "driving.mp4", "-o", "."], "not empty"),
         (["source.png", "driving.mp4", "--strength", "-1"], "strength"),
         (["source.png", "driving.mp4", "--strength", "nan"], "strength"),
         (["source.png", "driving.mp4", "--strength", "much"], "strength"),
@@ -122,9 +124,10 @@ def test_function_and_animator_have_the_same_defaults():
 def test_bad_input_is_one_line_status_2_and_no_file(inputs, toy, capsys, words, expected):
     (inputs / "text.jpg").write_text("hello")
     Image.new("RGB", (1, 1)).save("dot.png")
+    (inputs / "empty").mkdir()
     whole = (inputs / "driving.mp4").read_bytes()
     (inputs / "cut.mp4").write_bytes(whole[: len(whole) // 2])
-    before = {path: path.read_bytes() for path in inputs.iterdir()}
+    before = {path: path.is_file() and path.read_bytes() for path in inputs.iterdir()}
     model = [] if "--model" in words else ["--model", str(toy)]
     assert main(["animate", *words, *model, "--no-progress"]) == 2
     out, err = capsys.readouterr()
@@ -132,7 +135,7 @@ def test_bad_input_is_one_line_status_2_and_no_file(inputs, toy, capsys, words, 
     assert err.startswith("bunraku: error: ")
     assert err.count("\n") == 1
     assert expected in err
-    assert {path: path.read_bytes() for path in inputs.iterdir()} == before
+    assert {path: path.is_file() and path.read_bytes() for path in inputs.iterdir()} == before
 
 
 def long_job(folder: Path) -> subprocess.Popen[str]:

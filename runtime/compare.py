@@ -1,0 +1,65 @@
+"""Side by side: source, driving frame and result, for whoever wants to see what became of what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import chain
+from types import TracebackType
+
+import numpy as np
+from PIL import Image
+
+from checkpoints.errors import OptionError
+from runtime.driving import Clip, read_squares
+from runtime.framing import Framer
+from runtime.picture import Bytes
+from runtime.pipeline import prefetch
+
+
+class Comparison:
+    """Sets results beside what they were made of; use as a context manager. Recorded motion has no driving frames to
+    show.
+    """
+
+    def __init__(self, still: Bytes, clip: Clip, resolution: int, framer: Framer, loop: int = 1) -> None:
+        """`still` uint8 (height, width, 3) is the source as large as the results; the driving frames are those of
+        `clip`, `loop` times, as the model of that `resolution` is shown them.
+        """
+        self._still = still
+        self._clip = clip
+        self._turns = (lambda: read_squares(clip, resolution, framer) for _ in range(loop))
+        self._stack = ExitStack()
+        self._squares: Iterator[Bytes] | None = None
+
+    def __enter__(self) -> Comparison:
+        if self._clip.motion is None:
+            squares = chain.from_iterable(turn() for turn in self._turns)
+            self._squares = self._stack.enter_context(prefetch(squares, depth=4))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of what is made."""
+        height, width, _ = self._still.shape
+        return 2 * width + (height if self._clip.motion is None else 0), height
+
+    def __call__(self, result: Bytes) -> Bytes:
+        """The next result beside source and driving frame: uint8 (height, wider, 3)."""
+        parts = [self._still, result]
+        if self._squares is not None:
+            side = len(result)
+            image = Image.fromarray(next(self._squares)).resize((side, side), Image.Resampling.BICUBIC)
+            parts.insert(1, np.array(image))
+        return np.hstack(parts)
+
+
+def check_compare(clip: Clip) -> None:
+    """Raises `OptionError` when the driving frames cannot be read a second time."""
+    if clip.pictures is not None and iter(clip.pictures) is clip.pictures:
+        raise OptionError("compare looks at the driving frames twice; give a video or a list of pictures.")
