@@ -13,8 +13,10 @@ from demo.page import serve
 from demo.studio import Studio
 from runtime.engine import DEFAULT_MODEL
 
-PUBLIC = Limits(upload_mb=100, seconds=60)
-"""A stranger's video of an hour would keep a free Space's two cores from everybody else."""
+PUBLIC = Limits(upload_mb=100, megapixels=50, seconds=60, pull=0)
+"""A stranger's video of an hour would keep a free Space's two cores from everybody else, and strangers' models would
+fill its disk.
+"""
 
 
 def main() -> None:

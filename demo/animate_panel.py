@@ -10,7 +10,7 @@ import gradio as gr
 from demo import samples, words
 from demo.answers import cache_of, photo_field, said, sentences, visitor_of
 from demo.part_panel import PartPanel
-from demo.studio import Studio, Take
+from demo.studio import PICTURES, Studio, Take
 from runtime.driving import Reference
 from runtime.motion import Mode
 from runtime.picture import Fit
@@ -75,7 +75,8 @@ def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown]:
             outcome = _outcome()
     inputs = [photo, clip, fields["mode"], fields["strength"], fields["smoothing"], fields["adapt_scale"]]
     inputs += [fields["fit"], part.crop, part.face, fields["driving_crop"], fields["paste_back"]]
-    inputs += [fields["reference"], model, views, fields["kind"]]
+    inputs += [fields["reference"], model, views, fields["kind"], fields["size"], fields["compare"]]
+    inputs += [fields["start"], fields["end"]]
     part.connect(studio, photo, model, fields["fit"], outcome.caption)
     _connect(studio, inputs, (go, stop), outcome)
     _connect_choices(studio, model, clip, fields["mode"], views, estimate)
@@ -119,6 +120,11 @@ def _fields(studio: Studio) -> tuple[gr.Dropdown, dict[str, gr.components.Compon
         fields["driving_crop"] = gr.Radio(words.driving_crops(), value="auto", label=words.DRIVING)
         fields["fit"] = gr.Radio(words.fits(), value="crop", label=words.FIT, info=words.FIT_HINT)
         fields["paste_back"] = gr.Checkbox(False, label=words.PASTE)
+        fields["size"] = gr.Radio(words.sizes(), value=0, label=words.RESULT_SIZE, info=words.RESULT_SIZE_HINT)
+        fields["compare"] = gr.Checkbox(False, label=words.COMPARE)
+        with gr.Row():
+            fields["start"] = gr.Number(0, label=words.START, minimum=0, min_width=140)
+            fields["end"] = gr.Number(0, label=words.END, minimum=0, min_width=140)
         fields["kind"] = gr.Radio(words.kinds(), value=".mp4", label=words.KIND, elem_id="kind")
     return model, fields
 
@@ -148,6 +154,10 @@ def _connect(
         model: str | None = None,
         views: list[str] | None = None,
         kind: str = ".mp4",
+        size: int | None = None,
+        compare: bool = False,
+        start: float = 0.0,
+        end: float | None = None,
         request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # how Gradio finds it
     ) -> tuple[str | None, str, str | None]:
@@ -164,13 +174,17 @@ def _connect(
             adapt_scale: In relative mode, fit the motion to the size of what is moved.
             fit: How a picture becomes square where no face is looked for: "crop" or "pad".
             crop: The square of the picture: "auto" (around the face), "center", "off", or "x,y,w,h" in pixels.
-            face: Which face of the picture, 1 is the largest.
+            face: Which face of the picture, 1 is the largest; 0 takes that too.
             driving_crop: The square of the video: "auto", "follow" (the face), "center", "off", or "x,y,w,h".
             paste_back: Put the moving square back into the whole picture.
             reference: The driving frame that the relative mode counts from: "first", "best" or its number.
             model: One of the page's models.
             views: More pictures of the same person, for models that fuse several.
-            kind: ".mp4", ".webm" or ".gif".
+            kind: ".mp4", ".webm", ".gif" or ".webp".
+            size: Pixels along a side of the result; 0 for the model's own size.
+            compare: Put the picture and the driving frame beside each result.
+            start: Where in the driving video to begin, in seconds.
+            end: Where to end; 0 for all of it.
         """
         progress(0, desc=words.DETECTING)
         with sentences():
@@ -189,9 +203,13 @@ def _connect(
                 adapt_scale=adapt_scale,
                 fit=fit,
                 crop=crop,
-                face=face,
+                face=face or None,
                 driving_crop=driving_crop,
                 paste_back=paste_back,
+                size=size or None,
+                compare=compare,
+                start=start or 0.0,
+                end=end or None,
                 reference=cast(Reference, int(reference) if reference.isdecimal() else reference),
             )
         return _shown(take)
@@ -225,7 +243,7 @@ def _connect(
 
 def _shown(take: Take) -> tuple[str | None, str, str | None]:
     caption = words.done(take.frames, take.fps, take.seconds) + said(take.notices)
-    is_picture = take.path.suffix == ".gif"
+    is_picture = take.path.suffix in PICTURES
     path = str(take.path)
     return (None if is_picture else path), caption, (path if is_picture else None)
 

@@ -29,9 +29,8 @@ def card(bundle: Bundle) -> str:
         "Trained with": _steps(bundle.training),
         "Trained by": bundle.training.get("hardware"),
     }
-    lines = [f"| {name} | {_cell(value)} |" for name, value in facts.items() if value]
-    table = "\n".join(["| | |", "|---|---|", *lines])
-    return f"{table}\n\n{_own_card(bundle)}".strip()
+    lines = [f"* **{name}**: {_line(value)}" for name, value in facts.items() if value]
+    return "\n".join([*lines, "", _own_card(bundle)]).strip()
 
 
 def _steps(training: Mapping[str, Any]) -> str | None:
@@ -51,5 +50,5 @@ def _own_card(bundle: Bundle) -> str:
     return re.sub(r"^(#+)", r"##\1", text, flags=re.MULTILINE)
 
 
-def _cell(value: object) -> str:
-    return re.sub(r"[|\n]", " ", str(value))
+def _line(value: object) -> str:
+    return " ".join(str(value).split())

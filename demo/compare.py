@@ -50,7 +50,7 @@ class Comparison:
 
 def ways(studio: Studio) -> list[Way]:
     """Every way that the page offers."""
-    return [Way(name, mode) for name in studio.shelf.names for mode in studio.shelf.bundle(name).modes]
+    return [Way(name, mode) for name in studio.shelf.names for _, mode in words.modes(studio.shelf.bundle(name))]
 
 
 def compare(

@@ -12,6 +12,7 @@ from checkpoints.errors import BunrakuError
 from demo import notices
 from demo.studio import without_folders
 from runtime.framing import Framer, Framing
+from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.picture import Bytes, Fit, read_image
 from runtime.window import Window
 
@@ -57,14 +58,22 @@ class Preview:
     notices: tuple[str, ...]
 
 
-def preview(photo: str, bundle: Bundle, how: str, place: Place, fit: Fit = "crop", face: int | None = None) -> Preview:
+def preview(
+    photo: str,
+    bundle: Bundle,
+    how: str,
+    place: Place,
+    fit: Fit = "crop",
+    face: int | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+) -> Preview:
     """The part of the file `photo` that `bundle` will be shown: `how` is a word of `runtime.framing.Crop`, or
     `BY_HAND` for the square `place`.
 
     Raises `InputError` when the photo cannot be read or has too few faces, `OptionError` when the square lies outside.
     """
     try:
-        image = read_image(photo)
+        image = read_image(photo, None, limits)
         crop = how
         if how == BY_HAND:
             window = place.window(image.size)

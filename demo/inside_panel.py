@@ -52,8 +52,10 @@ def inside_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Dropdown
                 gr.Markdown(hint, elem_classes="hint")
             panels.append((column, picture))
     note = gr.Markdown(elem_classes=["spoken", "hint"])
+    count = gr.State(MOST_FRAMES)
     pictures: list[Any] = [picture for _, picture in panels]
-    _connect(studio, [photo, clip, frame, model, mode], (go, frame), [*pictures, frame, note])
+    _connect(studio, [photo, clip, frame, model, mode], (go, frame), [*pictures, frame, note, count])
+    count.change(lambda most: gr.Slider(maximum=most), count, frame, queue=False, api_visibility="private")
 
     def suit(name: str) -> Sequence[Any]:
         bundle = studio.shelf.bundle(name)
@@ -99,11 +101,11 @@ def _connect(studio: Studio, inputs: list[Any], triggers: tuple[gr.Button, gr.Sl
             make = lambda: Inside(studio.shelf.engine(model), photo, clip, mode)  # noqa: E731
             with studio.naming(photo, clip):
                 inside = looks.look(visitor, key, make)
-        studio.visitors.at_leave(visitor, lambda: looks.forget(visitor))
+        studio.visitors.at_leave(visitor, looks.forget)
         number = min(max(1, int(frame)), len(inside))
         found: dict[str, Bytes] = inside.panels(number - 1)
         note = words.INSIDE_LIMIT.format(frames=MOST_FRAMES) if len(inside) == MOST_FRAMES else ""
-        return *(found.get(name) for name in PANELS), number, note
+        return *(found.get(name) for name in PANELS), number, note, len(inside)
 
     shared: dict[str, Any] = {"concurrency_id": "animate", "concurrency_limit": studio.limits.at_once}
     go, frame = triggers

@@ -21,6 +21,8 @@ class Limits:
 
     upload_mb: int = 200
     """Megabytes that one uploaded file may have."""
+    megapixels: int = 120
+    """Million pixels that a photo, or a frame of a video, may have: unpacked, each takes three megabytes."""
     seconds: int = 0
     """Length of a driving video; 0 for any length."""
     at_once: int = 1

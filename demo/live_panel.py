@@ -83,7 +83,7 @@ def live_panel(studio: Studio) -> gr.Dropdown:
 
     def arrive(request: gr.Request) -> None:
         visitor = visitor_of(request)
-        studio.visitors.at_leave(visitor, lambda: live.forget(visitor))
+        studio.visitors.at_leave(visitor, live.forget)
 
     def suit(name: str) -> Any:
         modes = words.modes(studio.shelf.bundle(name))

@@ -35,7 +35,7 @@ class PartPanel:
                 self.across = gr.Slider(0, 100, value=50, step=0.5, label=words.ACROSS, min_width=140)
                 self.down = gr.Slider(0, 100, value=50, step=0.5, label=words.DOWN, min_width=140)
                 self.size = gr.Slider(5, 200, value=100, step=0.5, label=words.SIZE, min_width=140)
-            self.face = gr.Number(None, label=words.FACE, precision=0, minimum=1, elem_id="face")
+            self.face = gr.Number(0, label=words.FACE, precision=0, minimum=0, elem_id="face")
             self.crop = gr.Textbox("auto", label="crop", visible=False)  # what the engine is told
 
     def connect(self, studio: Studio, photo: gr.Image, model: gr.Dropdown, fit: gr.Radio, caption: gr.Markdown) -> None:
@@ -59,7 +59,15 @@ class PartPanel:
                 return None, "auto", "auto", 50, 50, 100, ""
             studio.visitors.owns(visitor_of(request), source)
             with sentences():
-                found = preview(source, studio.shelf.bundle(model), how, Place(across, down, size), fit, face)
+                found = preview(
+                    source,
+                    studio.shelf.bundle(model),
+                    how,
+                    Place(across, down, size),
+                    fit,
+                    face or None,
+                    studio.reading,
+                )
             at = found.place
             return found.picture, found.crop, how, at.across, at.down, at.size, said(found.notices)
 

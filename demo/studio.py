@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import runtime.limits
 from checkpoints.errors import BunrakuError, InputError, OptionError
 from demo import notices
 from demo.limits import Limits
@@ -23,8 +24,10 @@ from runtime.engine import DEFAULT_MODEL
 from runtime.sessions import Device
 from runtime.video import probe
 
-KINDS = (".mp4", ".webm", ".gif")
-"""The kinds of file that a visitor may choose among."""
+KINDS = (".mp4", ".webm", ".gif", ".webp")
+"""The kinds of file that a visitor may choose among ..."""
+PICTURES = (".gif", ".webp")
+"""... and those of them that are pictures to a browser, not videos."""
 
 _LOOKING = 1.5
 """Seconds, about, in which the faces are found and the writing begins."""
@@ -65,6 +68,11 @@ class Studio:
         self.limits = limits or Limits()
         self.shelf = Shelf([model, *more], device, self.limits.open_models)
         self.visitors = Visitors()
+
+    @property
+    def reading(self) -> runtime.limits.Limits:
+        """What the engine refuses to read."""
+        return runtime.limits.Limits(pixels=self.limits.megapixels * 1e6)
 
     @property
     def engine(self) -> Engine:
@@ -114,7 +122,9 @@ class Studio:
                     report(done, total)
 
                 pictures = [source, *views]
-                animation = animate(pictures, driving, model=engine, output=path, progress=watch, **options)
+                animation = animate(
+                    pictures, driving, model=engine, output=path, progress=watch, limits=self.reading, **options
+                )
             seconds = time.perf_counter() - started
             self.shelf.record(model, seconds, len(animation))
             return Take(path, len(animation), animation.fps, seconds, tuple(said))

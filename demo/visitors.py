@@ -17,7 +17,7 @@ class Visitors:
         self._lock = threading.Lock()
         self._running: dict[str, set[threading.Event]] = defaultdict(set)
         self._files: dict[str, set[Path]] = defaultdict(set)
-        self._farewells: dict[str, list[Callable[[], object]]] = defaultdict(list)
+        self._farewells: dict[str, set[Callable[[str], object]]] = defaultdict(set)
         self._everybodys: set[Path] = set()
 
     def spare(self, folder: Path) -> None:
@@ -60,18 +60,18 @@ class Visitors:
         with self._lock:
             self._files[visitor].update(Path(file) for file in files if file)
 
-    def at_leave(self, visitor: str, farewell: Callable[[], object]) -> None:
-        """Call `farewell` when `visitor` leaves."""
+    def at_leave(self, visitor: str, farewell: Callable[[str], object]) -> None:
+        """Call `farewell` with `visitor` when they leave; the same one once."""
         with self._lock:
-            self._farewells[visitor].append(farewell)
+            self._farewells[visitor].add(farewell)
 
     def leave(self, visitor: str, within: Path) -> None:
         """Stop the visitor's work and delete those of their files that lie in the folder `within`."""
         self.stop(visitor)
         with self._lock:
-            farewells = self._farewells.pop(visitor, [])
+            farewells = self._farewells.pop(visitor, set())
         for farewell in farewells:
-            farewell()
+            farewell(visitor)
         with self._lock:  # until they are gone: who claims one of them meanwhile must not lose it
             mine = self._files.pop(visitor, set())
             for path in mine.difference(self._everybodys, *self._files.values()):

@@ -32,7 +32,7 @@ ACROSS = "Left to right"
 DOWN = "Top to bottom"
 SIZE = "Size"
 PERCENT = "In percent of the photo."
-FACE = "Which face, if there are several (1 is the largest)"
+FACE = "Which face, if there are several (1 is the largest, 0 leaves it to the page)"
 
 MODE = "How should the photo move?"
 MODE_HINT = "If the face bends out of shape, try another of these."
@@ -65,8 +65,19 @@ FIT_HINT = "Where no face is looked for. Nothing is ever stretched."
 _FITS = {"crop": "Cut off the sides", "pad": "Keep everything, add bars"}
 ADAPT = "Fit the movements to the size of the face in the photo"
 PASTE = "Give me the whole photo back, with the moving part in it"
+COMPARE = "Put the photo and the video beside the result"
+RESULT_SIZE = "Size of the result"
+RESULT_SIZE_HINT = "Larger ones take detail from the photo, and more time."
+_SIZES = {0: "As the model makes it", 512: "512 pixels", 768: "768 pixels"}
+START = "Begin at (seconds into the video)"
+END = "End at (seconds into the video; 0 for all of it)"
 KIND = "Kind of file"
-_KINDS = {".mp4": "Video (MP4)", ".webm": "Video (WebM)", ".gif": "Moving picture (GIF), silent"}
+_KINDS = {
+    ".mp4": "Video (MP4)",
+    ".webm": "Video (WebM)",
+    ".gif": "Moving picture (GIF), silent",
+    ".webp": "Moving picture (WebP), silent",
+}
 
 GO = "Make it move"
 STOP = "Stop"
@@ -155,6 +166,11 @@ def fits() -> list[tuple[str, str]]:
 def kinds() -> list[tuple[str, str]]:
     """The kinds of file, as (what a visitor reads, extension)."""
     return _choices(_KINDS)
+
+
+def sizes() -> list[tuple[str, int]]:
+    """The sizes of a result, as (what a visitor reads, pixels along a side or 0)."""
+    return [(text, value) for value, text in _SIZES.items()]
 
 
 def references() -> list[tuple[str, str]]:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import json
+import urllib.error
+import urllib.request
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -81,6 +84,63 @@ def test_two_at_once_each_get_their_own(served, files, tmp_path):
             np.testing.assert_allclose(found, place, atol=1)
 
 
+def test_every_kind_and_the_part_by_hand_reach_the_engine(client, files):
+    pair = [gradio_client.handle_file(files / name) for name in ("photo.jpg", "clip.mp4")]
+    video, _, picture = client.predict(*pair, kind=".gif", crop="10,10,40,40", end=0.2, api_name="/animate")
+    assert video is None
+    assert Path(picture).suffix == ".gif"
+    frames = list(read_frames(probe(Path(picture))))
+    assert len(frames) == 5
+    # the photo's square is 16 of the 64 pixels wide, and so 16 of the 40 that were chosen
+    assert clips.extent(frames[0]) == pytest.approx(64 * 16 / 40, rel=0.15)
+
+
+def test_what_a_model_sees_and_a_comparison(client, files):
+    pair = [gradio_client.handle_file(files / name) for name in ("photo.jpg", "clip.mp4")]
+    source, driving, image, flow, occlusion, masks, frame, _ = client.predict(*pair, frame=7, api_name="/look")
+    assert frame == 7
+    assert masks is None  # this model gives none
+    sizes = {Image.open(path).size for path in (source, driving, image, flow, occlusion)}
+    assert len(sizes) == 1
+    shown = clips.center(np.asarray(Image.open(image).convert("RGB"))) / sizes.pop()[0] * 64
+    np.testing.assert_allclose(shown, (26 + 12, 34), atol=1)  # six frames on, two pixels each
+    chosen = ["toy: follows the movements", "toy: copies the poses"]
+    video, table = client.predict(*pair, chosen=chosen, api_name="/compare")
+    info = probe(path_of(video))
+    assert info.size == (3 * 64, 64 + 28)
+    assert clips.lengths(path_of(video))[0] == 10
+    assert [line.split("|")[1].strip() for line in table.splitlines()[2:4]] == chosen
+    with pytest.raises(gradio_client.exceptions.AppError, match="two to four ways"):
+        client.predict(*pair, chosen=chosen[:1], api_name="/compare")
+
+
+def test_models_are_listed_and_only_theirs_may_be_named(client, files, toy):
+    assert {"name": "toy", "family": "toy", "licence": "Apache-2.0"} in client.predict(api_name="/models")
+    pair = [gradio_client.handle_file(files / name) for name in ("photo.jpg", "clip.mp4")]
+    with pytest.raises(gradio_client.exceptions.AppError, match=r"not in the list of choices|no model"):
+        client.predict(*pair, model=str(toy), api_name="/animate")
+
+
+def test_nothing_but_uploads_and_results_is_served_or_read(served, files):
+    def answer(path: str) -> int:
+        try:
+            with urllib.request.urlopen(served.url + path, timeout=30) as found:
+                return int(found.status)
+        except urllib.error.HTTPError as error:
+            return int(error.code)
+
+    secret = files / "clip.mp4"  # lies on this machine, but nobody has sent it under this path
+    for path in (str(secret), "/etc/hostname", "app.py", str(served.cache / ".." / "secret"), str(served.cache)):
+        assert answer(f"/gradio_api/file={path}") in (403, 404), path
+    body = {"data": [{"path": str(files / "photo.jpg"), "meta": {"_type": "gradio.FileData"}}], "session_hash": "s"}
+    request = urllib.request.Request(
+        f"{served.url}/gradio_api/call/look", json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
+    event = json.load(urllib.request.urlopen(request, timeout=30))["event_id"]
+    with urllib.request.urlopen(f"{served.url}/gradio_api/call/look/{event}", timeout=60) as stream:
+        assert "event: error" in stream.read().decode()
+
+
 def test_the_endpoint_is_documented_and_has_the_engines_names_and_defaults(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert "/stop" in endpoints
@@ -92,7 +152,8 @@ def test_the_endpoint_is_documented_and_has_the_engines_names_and_defaults(clien
     pages_own = {"model", "views", "kind"}
     assert pages_own <= set(defaults)
     for name in defaults.keys() - pages_own:
-        assert defaults[name] == of_engine[name].default, name
+        # a field for a number cannot be empty: there, 0 stands for what the engine calls None
+        assert (defaults[name] or None) == (of_engine[name].default or None), name
     assert list(of_engine)[:2] == [each["parameter_name"] for each in known][:2]
 
 

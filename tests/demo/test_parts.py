@@ -1,0 +1,229 @@
+"""The page's parts, each by itself."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from pathlib import Path
+
+import clips
+import numpy as np
+import pytest
+import toy_bundle
+from drawn_face import face_picture
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from checkpoints.bundle import Bundle
+from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
+from demo import notices
+from demo.cards import card
+from demo.crop import BY_HAND, Place, pointed, preview
+from demo.inside import Inside, Looks, draw_flow, draw_masks
+from demo.live import Live
+from demo.shelf import Shelf
+from demo.visitors import Visitors
+from runtime.pipeline import prefetch
+
+
+@given(
+    st.floats(5, 95),
+    st.floats(5, 95),
+    st.floats(5, 150),
+    st.tuples(st.integers(200, 4000), st.integers(200, 4000)),
+)
+def test_a_place_is_the_square_it_came_from(across, down, size, photo):
+    window = Place(across, down, size).window(photo)
+    again = Place.of(window, photo).window(photo)
+    slack = 0.002 * max(photo) + 2  # places are told to a tenth of a percent, and pixels are whole
+    assert abs(again.left - window.left) <= slack
+    assert abs(again.top - window.top) <= slack
+    assert abs(again.side - window.side) <= slack
+
+
+def test_a_square_by_hand_is_what_the_engine_is_told_and_what_is_bright(toy, tmp_path):
+    photo = tmp_path / "wide.png"
+    Image.fromarray(np.full((200, 400, 3), 200, np.uint8)).save(photo)
+    shown = preview(str(photo), Bundle.load(toy), BY_HAND, Place(25, 50, 25))
+    assert shown.crop == "50,50,100,100"
+    assert shown.picture.shape == (240, 480, 3)
+    bright = (shown.picture.min(axis=2) > 150).nonzero()
+    assert 55 <= bright[1].min() <= 66  # 50 of 400 pixels, shown at 480, and the outline
+    assert 174 <= bright[1].max() <= 182
+    assert pointed(str(photo), (360, 60), Place(25, 50, 25)) == Place(75, 25, 25)
+    with pytest.raises(OptionError, match="crop"):
+        preview(str(photo), Bundle.load(toy), BY_HAND, Place(500, 50, 5))
+
+
+def test_the_part_shown_is_around_the_face_and_no_face_is_said(toy, tmp_path):
+    faces = tmp_path / "faces"
+    bundle = toy_bundle.build(faces, subject="face")
+    scene = face_picture((960, 480), (760, 240, 160))
+    photo, empty = tmp_path / "scene.png", tmp_path / "empty.png"
+    Image.fromarray(scene).save(photo)
+    Image.fromarray(np.full((300, 300, 3), 90, np.uint8)).save(empty)
+    shown = preview(str(photo), bundle, "auto", Place(50, 50, 100))
+    assert shown.crop == "auto"
+    assert shown.place.across == pytest.approx(79, abs=6)
+    assert shown.notices == ()
+    assert "No face" in preview(str(empty), bundle, "auto", Place(50, 50, 100)).notices[0]
+    with pytest.raises(InputError, match=r"^face is 2, but 1"):
+        preview(str(photo), bundle, "auto", Place(50, 50, 100), face=2)
+
+
+def test_notices_reach_their_own_listener_also_from_threads():
+    found: dict[str, list[str]] = {}
+    both = threading.Barrier(2)
+
+    def work(name: str) -> None:
+        def items():
+            warnings.warn(f"for {name}", BunrakuWarning, stacklevel=1)
+            warnings.warn(f"for {name}", BunrakuWarning, stacklevel=1)
+            yield 1
+
+        with notices.heard() as heard:
+            both.wait(10)
+            with prefetch(items(), 1) as ready:
+                list(ready)
+            found[name] = heard
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert found == {"a": ["for a"], "b": ["for b"]}
+
+
+def test_who_leaves_takes_their_files_and_nobody_elses(tmp_path):
+    visitors, cache = Visitors(), tmp_path / "cache"
+    for name in ("example", "mine", "shared"):
+        (cache / name).mkdir(parents=True)
+        (cache / name / "file").write_text(name)
+    outside = tmp_path / "outside"
+    outside.write_text("not in the cache")
+    visitors.spare(cache / "example")
+    gone = []
+    visitors.at_leave("a", gone.append)
+    visitors.owns("a", cache / "mine", cache / "shared" / "file", cache / "example" / "file", outside)
+    visitors.owns("b", str(cache / "shared" / "file"))
+    with visitors.working("a") as stopped:
+        visitors.leave("a", cache)
+        assert stopped.is_set()
+    assert gone == ["a"]
+    left = sorted(path.name for path in cache.iterdir())
+    assert left == ["example", "shared"]
+    assert (cache / "shared" / "file").exists()
+    assert (cache / "example" / "file").exists()
+    assert outside.exists()
+    visitors.leave("b", cache)
+    assert not (cache / "shared" / "file").exists()
+
+
+def test_the_shelf_offers_models_by_name_and_keeps_few_open(toy, toy_affine, tmp_path):
+    third = tmp_path / "third"
+    toy_bundle.build(third)
+    toy_bundle.damage(third, name="third")
+    shelf = Shelf([toy, toy_affine, third], "cpu", opened=2)
+    assert shelf.names[:3] == ["toy", "toy-affine", "third"]
+    first = shelf.engine()
+    assert shelf.engine("toy") is first
+    shelf.engine("toy-affine")
+    shelf.engine("third")
+    assert shelf.engine("toy") is not first  # closed to make room
+    assert shelf.pace("toy") > 0
+    shelf.record("toy", 10.0, 5)
+    assert shelf.pace() == 2.0
+    assert shelf.add(third) == "third"  # not twice
+    with pytest.raises(ModelError, match=r'no model ".*" here; choose one of toy'):
+        shelf.engine(str(tmp_path))
+
+
+def test_look_inside_shows_what_the_model_gives(toy, toy_affine, files):
+    for folder in (toy, toy_affine):
+        engine = Shelf([folder], "cpu").engine()
+        inside = Inside(engine, str(files / "photo.jpg"), str(files / "clip.mp4"), "relative")
+        assert len(inside) == 10
+        panels = inside.panels(9)
+        assert set(panels) == {"source", "driving", "image", "flow", "occlusion"}
+        moved = clips.center(panels["image"]) / len(panels["image"]) * 64
+        np.testing.assert_allclose(moved, (26 + 18, 34), atol=1)
+        assert len({panel.shape for panel in panels.values()}) == 1
+
+
+def test_flow_is_white_where_nothing_moves_and_tells_directions_apart():
+    grid = np.stack(np.meshgrid(np.linspace(-1, 1, 8), np.linspace(-1, 1, 8)), axis=-1).astype(np.float32)
+    assert draw_flow(grid).min() >= 254
+    right, left = (draw_flow(grid + np.array([way, 0], np.float32))[100, 100] for way in (0.5, -0.5))
+    np.testing.assert_allclose(right, (255, 0, 0), atol=8)  # hue 0: to the right
+    np.testing.assert_allclose(left, (0, 255, 255), atol=4)
+    masks = np.zeros((3, 4, 4), np.float32)
+    masks[1, :, :2], masks[2, :, 2:] = 1, 1
+    drawn = draw_masks(masks)
+    assert (drawn[100, 20] != drawn[100, 360]).any()
+
+
+def test_the_last_look_is_remembered_until_it_is_another_or_the_visitor_leaves():
+    looks, made = Looks(), []
+
+    def make():
+        made.append(None)
+        return object()
+
+    first = looks.look("v", ("a",), make)
+    assert looks.look("v", ("a",), make) is first
+    assert looks.look("w", ("a",), make) is not first
+    assert looks.look("v", ("b",), make) is not first
+    looks.forget("v")
+    looks.look("v", ("b",), make)
+    assert len(made) == 4
+
+
+def test_a_webcam_moves_the_photo_from_its_resting_pose(toy, files):
+    live, engine = Live(), Shelf([toy], "cpu").engine()
+
+    def place(x: float, visitor: str = "v") -> np.ndarray:
+        photo, camera = str(files / "photo.jpg"), clips.spot(x, 30)
+        return clips.center(live.move(visitor, engine, photo, camera, mode="relative", strength=1.0).frame)
+
+    np.testing.assert_allclose(place(20), (26, 34), atol=1)
+    for _ in range(12):  # it is calmed, and so arrives after a while
+        moved = place(30)
+    np.testing.assert_allclose(moved, (36, 34), atol=1.5)
+    np.testing.assert_allclose(place(40, "w"), (26, 34), atol=1)  # another visitor starts from their own pose
+    live.rest("v")
+    np.testing.assert_allclose(place(30), (26, 34), atol=1)
+    live.forget("v")
+    np.testing.assert_allclose(place(20), (26, 34), atol=1)
+    time.sleep(0.01)
+    rate = live.move("v", engine, str(files / "photo.jpg"), clips.spot(20, 30), mode="relative", strength=1.0).rate
+    assert rate is not None
+    assert 0 < rate < 100
+
+
+def test_a_card_tells_what_the_bundle_knows_and_quotes_its_own(tmp_path):
+    toy_bundle.build(tmp_path / "toy")
+    bundle = toy_bundle.damage(tmp_path / "toy", training={"data": "drawn squares", "steps": {"points": 5}})
+    bundle = Bundle.load(tmp_path / "toy")
+    text = card(bundle)
+    assert "* **Licence**: Apache-2.0" in text
+    assert "drawn squares" in text
+    assert "points: 5 steps" in text
+    (tmp_path / "toy" / "README.md").write_text("---\nlicense: x\n---\n# Toy\nIt moves squares only.\n")
+    text = card(Bundle.load(tmp_path / "toy"))
+    assert "### Toy\nIt moves squares only." in text
+    assert "license: x" not in text
+
+
+@pytest.mark.parametrize("clip", [pytest.param(path, id=path.stem) for path in Path("demo/assets/clips").glob("*.mp4")])
+def test_the_bundled_clips_are_small_and_can_be_followed(clip):
+    from demo.samples import clips as bundled
+    from runtime.video import probe
+
+    assert clip.stat().st_size < 60_000
+    info = probe(clip)
+    assert info.size == (256, 256)
+    assert info.frames == 50
+    assert clip.name in {path.name for path in bundled()}
