@@ -15,12 +15,13 @@ from checkpoints.errors import OptionError, OutputError
 from runtime.compare import Comparison, check_compare
 from runtime.driving import Clip, Reference, check_reference, check_span, open_clip, read_motion, reference_of
 from runtime.engine import DEFAULT_MODEL, Animator, Engine, check_mode, source_views
+from runtime.fetch import local
 from runtime.finish import check_size
 from runtime.frames_folder import FolderWriter, check_frames_folder, is_folder, read_folder
 from runtime.framing import Crop, check_crop, check_face
 from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import Mode, Motion, check_strength
-from runtime.picture import Bytes, Fit, Picture, check_file, check_fit
+from runtime.picture import Bytes, Fit, Picture, check_background, check_file, check_fit
 from runtime.pipeline import Sink
 from runtime.sessions import Device
 from runtime.smoothing import check_smoothing
@@ -101,6 +102,8 @@ def animate(
     end: float | None = None,
     loop: int = 1,
     compare: bool = False,
+    background: str = "white",
+    urls: bool = False,
     limits: Limits = DEFAULT_LIMITS,
     progress: bool | Progress = True,
 ) -> Animation:
@@ -117,6 +120,8 @@ def animate(
     `fps`: frames a second, by default the driving video's own, 25 for pictures. `start`, `end`: seconds between
     which it is played, and `loop` how often. `limits`: what inputs are refused as too large (see `Limits`).
     `progress`: a bar on stderr, nothing, or a function.
+
+    With `urls` both may be http(s) addresses. `background`: the colour behind a picture's transparent parts.
 
     `crop`, `driving_crop`, `face`, `paste_back`, `size`, `detail`, `fit`: what of the pictures is used, and
     whether the result is that square, how large and how sharp, or the whole picture: see `Animator`; a driving
@@ -143,38 +148,43 @@ def animate(
     check_reference(reference)
     check_span(start, end)
     check_loop(loop)
+    check_background(background)
     rate = None if fps is None else exact_rate(fps)
     target = None if output is None else Path(output)
     views = source_views(source)
     if target is not None:
         _check_target(target, is_folder(str(output)), [*views, driving])
-    clip = open_clip(driving, rate, limits, start, end)
-    if compare:
-        check_compare(clip)
-    for view in views:
-        if isinstance(view, str | os.PathLike):
-            check_file(Path(view))  # before the model is opened, which takes its time
-    engine = model if isinstance(model, Engine) else Engine(model, device=device)
+    with ExitStack() as stack:
+        views = [stack.enter_context(local(view, urls, limits)) for view in views]
+        driving = stack.enter_context(local(driving, urls, limits))
+        clip = open_clip(driving, rate, limits, start, end)
+        if compare:
+            check_compare(clip)
+        for view in views:
+            if isinstance(view, str | os.PathLike):
+                check_file(Path(view))  # before the model is opened, which takes its time
+        engine = model if isinstance(model, Engine) else Engine(model, device=device)
 
-    animator = Animator(
-        engine,
-        mode=mode,
-        strength=strength,
-        smoothing=smoothing,
-        adapt_scale=adapt_scale,
-        fit=fit,
-        crop=crop,
-        driving_crop=driving_crop,
-        face=face,
-        paste_back=paste_back,
-        size=size,
-        detail=detail,
-        fps=float(clip.rate),
-        limits=limits,
-    )
-    animator.set_source(views)
-    total = None if clip.total is None else clip.total * loop
-    with progress_bar(progress, total) as report, ExitStack() as stack:
+        animator = Animator(
+            engine,
+            mode=mode,
+            strength=strength,
+            smoothing=smoothing,
+            adapt_scale=adapt_scale,
+            fit=fit,
+            crop=crop,
+            driving_crop=driving_crop,
+            face=face,
+            paste_back=paste_back,
+            background=background,
+            size=size,
+            detail=detail,
+            fps=float(clip.rate),
+            limits=limits,
+        )
+        animator.set_source(views)
+        total = None if clip.total is None else clip.total * loop
+        report = stack.enter_context(progress_bar(progress, total))
         frames: Iterator[Bytes] = stack.enter_context(closing(_render(animator, clip, reference, loop, report, total)))
         extent = animator.size
         if compare:
@@ -187,7 +197,7 @@ def animate(
         with writer, Sink(writer.write, depth=2 * engine.batch) as sink:
             for frame in frames:
                 sink.put(frame)
-    return Animation(VideoFrames(target, writer.frames, clip.rate), clip.rate, target)
+        return Animation(VideoFrames(target, writer.frames, clip.rate), clip.rate, target)
 
 
 def _render(

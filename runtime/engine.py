@@ -26,7 +26,7 @@ from runtime.finish import Finish, Rendered, check_size, warn_without_flow
 from runtime.framing import Crop, Cutter, Framer, Framing
 from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import MODES, Mode, Motion, absolute, check_strength, relative
-from runtime.picture import Bytes, Fit, Picture, check_fit, read_image, square
+from runtime.picture import Bytes, Fit, Picture, check_background, check_fit, read_image, square
 from runtime.sessions import Device, Graph, open_graphs
 from runtime.smoothing import OneEuro
 
@@ -166,6 +166,7 @@ class Animator:
         paste_back: bool = False,
         size: int | None = None,
         detail: bool = True,
+        background: str = "white",
         fps: float = 25.0,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
@@ -181,13 +182,16 @@ class Animator:
         no face is found, which a `BunrakuWarning` says, `fit` makes the square. `face` counts the source's
         faces, the largest is 1. With `paste_back` the results are the whole source picture with the square
         moving in it; else squares of `size` pixels (even, at most 2048; by default the model's). Where results
-        are larger than the model's pictures, the source's own fine `detail` is lent to them. `limits`: what pictures
-        are refused as too large. Raises `OptionError` and `ModelError`.
+        are larger than the model's pictures, the source's own fine `detail` is lent to them. `background`: the
+        colour behind transparent parts of the source. `limits`: what pictures are refused as too large.
+
+        Raises `OptionError` and `ModelError`.
         """
         check_mode(mode)
         check_strength(strength)
         check_fit(fit)
         check_size(size, paste_back)
+        check_background(background)
         self._smooth = OneEuro(smoothing, fps)
         self.engine = engine if isinstance(engine, Engine) else Engine(engine, device=device)
         self.engine.check_mode(mode)
@@ -202,6 +206,7 @@ class Animator:
         self.framer = Framer(Framing.of(self.engine.bundle.framing), fit, crop, driving_crop, face)
         self._cut = Cutter(self.framer, self.engine.resolution, fps, limits)
         self._limits = limits
+        self._background = background
         self._finish: Finish | None = None
         self._source: Source | None = None
         self._reference: Motion | None = None
@@ -212,7 +217,7 @@ class Animator:
         """
         views = source_views(picture)
         size = None if self._needs_all_pixels else max(self._size, self.engine.resolution)
-        images = [read_image(view, size, self._limits) for view in views]
+        images = [read_image(view, size, self._limits, self._background) for view in views]
         windows = [self.framer.source(image) for image in images]
         size, fit = self.engine.resolution, self.framer.fit
         squares = [

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
 
 from checkpoints.errors import InputError, OptionError
 from runtime.ffmpeg import Ffmpeg, max_pixels
@@ -45,11 +45,13 @@ def read_square(picture: Picture, size: int, fit: Fit = "crop") -> Bytes:
     return square(read_image(picture, size), size, fit)
 
 
-def read_image(picture: Picture, size: int | None = None, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
+def read_image(
+    picture: Picture, size: int | None = None, limits: Limits = DEFAULT_LIMITS, background: str = "white"
+) -> Image.Image:
     """`picture` as it is meant to be seen, in RGB.
 
-    Orientation (EXIF) is applied, transparency becomes white, 16-bit and grey values are scaled to 8-bit
-    RGB. It has all its pixels, unless a `size` is given to which it will be reduced: then a file may come
+    Orientation (EXIF) is applied, transparency becomes the colour `background`, 16-bit and grey values are scaled
+    to 8-bit RGB. It has all its pixels, unless a `size` is given to which it will be reduced: then a file may come
     smaller, though not below four times that. Raises `InputError` when the picture cannot be read, is too
     small or too large.
     """
@@ -61,7 +63,7 @@ def read_image(picture: Picture, size: int | None = None, limits: Limits = DEFAU
         name = str(picture)
         image = _open(Path(picture), size, limits)
     _check_size(image, name, limits)
-    return _to_rgb(image, name)
+    return _to_rgb(image, name, background)
 
 
 def square(image: Image.Image, size: int, fit: Fit = "crop") -> Bytes:
@@ -84,6 +86,16 @@ def check_fit(fit: str) -> None:
     """Raises `OptionError` unless `fit` is one of `FITS`."""
     if fit not in FITS:
         raise OptionError(f'There is no fit "{fit}"; choose one of {", ".join(FITS)}.')
+
+
+def check_background(background: str) -> None:
+    """Raises `OptionError` unless `background` is an opaque colour: a name of CSS, or #rrggbb."""
+    try:
+        opaque = len(ImageColor.getrgb(background)) == 3
+    except (ValueError, AttributeError, TypeError):
+        opaque = False
+    if not opaque:
+        raise OptionError(f'There is no colour "{background}" for the background; give a name, or #rrggbb.')
 
 
 def check_file(path: Path) -> None:
@@ -164,7 +176,7 @@ def _check_size(image: Image.Image, name: str, limits: Limits) -> None:
     limits.check_size(name, width, height)
 
 
-def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+def _to_rgb(image: Image.Image, name: str, background: str) -> Image.Image:
     """Upright, opaque, 8 bits, three channels."""
     # A damaged EXIF block says nothing about which way is up, but the pixels are fine.
     with contextlib.suppress(ValueError, OSError, SyntaxError, TypeError, KeyError):
@@ -172,7 +184,7 @@ def _to_rgb(image: Image.Image, name: str) -> Image.Image:
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_8_bits(image, name)
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        opaque = Image.new("RGBA", image.size, "white")
+        opaque = Image.new("RGBA", image.size, background)
         return Image.alpha_composite(opaque, image.convert("RGBA")).convert("RGB")
     return image.convert("RGB")
 

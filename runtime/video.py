@@ -34,6 +34,16 @@ _EVEN = "scale=trunc(iw*sar+0.5):ih,setsar=1"
 """The filter for pixels that are not square; it does nothing where they are."""
 
 
+_HDR = re.compile(r"Video: .*(smpte2084|arib-std-b67)")
+"""How ffmpeg names the two curves of HDR."""
+
+_TONES = (
+    ",format=yuv444p16le,zscale=min=bt2020nc:pin=bt2020:t=linear:npl=203,format=gbrpf32le,zscale=p=bt709,tonemap=mobius:desat=0,"
+    "zscale=t=bt709:m=bt709:r=tv,format=yuv444p"
+)
+"""The filter from HDR to usual brightness: white (203 cd/m2, ITU-R BT.2408) stays white, what shines is held back."""
+
+
 @dataclass(frozen=True)
 class VideoInfo:
     """What is known of a video before its frames are read."""
@@ -52,6 +62,8 @@ class VideoInfo:
     """Width of a pixel as shown, in heights."""
     limits: Limits = DEFAULT_LIMITS
     """Under which it was opened, and is read."""
+    hdr: bool = False
+    """Whether its brightness reaches beyond that of usual screens (PQ or HLG), to which it is then fitted."""
     start: float = 0.0
     """Seconds of its beginning that are left out when it is read, ..."""
     length: float | None = None
@@ -113,6 +125,7 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
         audio=audio[1] if audio else None,
         aspect=Fraction(*shape) if all(shape) else Fraction(1),
         limits=limits,
+        hdr=_HDR.search(header) is not None,
     )
 
 
@@ -170,7 +183,14 @@ def _decode(
         *trim_arguments(video),
         *read_arguments(video.path, video.limits.pixels),
         # Starting at 0 and not at the first frame keeps a video that starts late together with its sound.
-        *("-map", "0:v:0", "-vf", f"fps={rate}:start_time=0,{shape}", "-fps_mode", "passthrough"),
+        *(
+            "-map",
+            "0:v:0",
+            "-vf",
+            f"fps={rate}:start_time=0,{shape}{_TONES if video.hdr else ''}",
+            "-fps_mode",
+            "passthrough",
+        ),
         *(() if seconds is None else ("-t", str(seconds))),
         *("-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1"),
     ]

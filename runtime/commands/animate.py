@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from checkpoints.errors import OptionError
 from runtime.animate import animate
 from runtime.engine import DEFAULT_MODEL
+from runtime.fetch import spooled
 from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import MODES
 from runtime.picture import FITS
@@ -32,8 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; they are those of `runtime.animate`, with the same defaults."""
     parser.epilog = "Without SOURCE and DRIVING it moves the bundled sample into ./" + str(SAMPLE_OUTPUT)
     add = parser.add_argument
-    add("source", nargs="?", metavar="SOURCE", help="the picture to move")
-    add("driving", nargs="?", metavar="DRIVING", help="the video, or motion file, whose motion it takes")
+    add("source", nargs="?", metavar="SOURCE", help="the picture to move; - for standard input")
+    add(
+        "driving",
+        nargs="?",
+        metavar="DRIVING",
+        help="the video, motion file or folder of frames whose motion it takes; -",
+    )
     views = "another picture of the same subject, for models that fuse views; may be repeated"
     add("--view", action="append", default=[], metavar="FILE", help=views)
     where = (
@@ -42,6 +50,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("-o", "--output", metavar="FILE", help=where)
     add("--format", choices=FORMATS, help="what to write when there is no --output; png is a folder of frames")
+    add_options(parser)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Declare what does not say which picture moves and where the result goes."""
+    add = parser.add_argument
     add("--model", default=DEFAULT_MODEL, help="embedded model, folder, or owner/name on the Hub (%(default)s)")
     modes = (
         "relative: move as the video moves from its first frame on; absolute: take its poses as they are; "
@@ -67,6 +81,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--end", type=float, metavar="SECONDS", help="where in it to stop; by default at its end")
     add("--loop", type=int, default=1, metavar="N", help="play it N times (%(default)s)")
     add("--compare", action=switch, default=False, help="show source and driving frame beside the result (off)")
+    colour = "behind transparent parts of the picture: a name, or #rrggbb (%(default)s)"
+    add("--background", default="white", metavar="COLOUR", help=colour)
+    add("--urls", action=switch, default=False, help="fetch SOURCE and DRIVING where they are http(s) addresses (off)")
     add_limits(parser)
     add("--progress", action=switch, default=True, help="show a bar on stderr (on)")
 
@@ -89,6 +106,10 @@ def _frame(word: str) -> str | int:
     return int(word) if word.isdecimal() else word
 
 
+def _stem(given: str | Path) -> str:
+    return "stdin" if given == "-" else Path(given).stem or "folder"
+
+
 def _output(output: str | Path | None, name: str, form: str | None) -> str | Path:
     """Where to write: `output`, or a file or folder of that name in the current folder."""
     if output is not None and form is not None:
@@ -105,7 +126,13 @@ def run(args: argparse.Namespace) -> int:
         output = output or (SAMPLE_OUTPUT if options["format"] is None else None)
     elif driving is None:
         raise OptionError("A driving video is needed too: bunraku animate SOURCE DRIVING.")
-    output = _output(output, f"{Path(source).stem}-{Path(driving).stem}", options.pop("format"))
-    animation = animate([source, *options.pop("view")], driving, output=output, **options)
+    output = _output(output, f"{_stem(source)}-{_stem(driving)}", options.pop("format"))
+    with ExitStack() as stack:
+        if source == driving == "-":
+            raise OptionError("Standard input can be the picture or the video, not both.")
+        if "-" in (source, driving):
+            piped = stack.enter_context(spooled(sys.stdin.buffer, "standard input", options["limits"]))
+            source, driving = (piped if each == "-" else each for each in (source, driving))
+        animation = animate([source, *options.pop("view")], driving, output=output, **options)
     print(animation.path)
     return 0
