@@ -12,11 +12,11 @@ from types import TracebackType
 
 import numpy as np
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from checkpoints.errors import OutputError
 from runtime.picture import Bytes
-from runtime.writer import DIGITAL_SOURCE_TYPE, check_folder
+from runtime.provenance import mark
+from runtime.writer import check_folder
 
 _NAME = "frame-{:06d}.png"
 
@@ -43,8 +43,6 @@ class FolderWriter:
             self._aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.absolute().parent))
         except OSError as error:
             raise self._failed(error) from error
-        self._about = PngInfo()
-        self._about.add_itxt("Comment", f"AI-generated with Bunraku; DigitalSourceType: {DIGITAL_SOURCE_TYPE}")
 
     def __enter__(self) -> FolderWriter:
         return self
@@ -53,7 +51,8 @@ class FolderWriter:
         """Append one frame, uint8 (height, width, 3) in RGB. Raises `OutputError` when that fails."""
         try:
             target = self._aside / _NAME.format(self.frames + 1)
-            Image.fromarray(frame).save(target, compress_level=4, pnginfo=self._about)
+            Image.fromarray(frame).save(target, compress_level=4)
+            mark(target)
         except OSError as error:
             raise self._failed(error) from error
         self.frames += 1

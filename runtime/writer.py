@@ -16,10 +16,8 @@ import numpy as np
 from checkpoints.errors import BunrakuWarning, OutputError
 from runtime.ffmpeg import Ffmpeg, read_arguments
 from runtime.picture import Bytes
+from runtime.provenance import ffmpeg_marks, mark
 from runtime.video import VideoInfo, trim_arguments
-
-DIGITAL_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-"""IPTC's term for real pictures changed by a trained model; written into every video's comment."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +94,7 @@ class VideoWriter:
         )
         # The index is moved to the front only when no second pass for the sound will do it.
         muxer = self._format.muxer if self._sound is None else ()
-        arguments = [*raw, "-i", "pipe:0", *self._format.video, *_marks(), *muxer, "-y", str(self._silent)]
+        arguments = [*raw, "-i", "pipe:0", *self._format.video, *ffmpeg_marks(), *muxer, "-y", str(self._silent)]
         self._ffmpeg = Ffmpeg(arguments, stdin=True)
         return self
 
@@ -158,7 +156,7 @@ class VideoWriter:
         return self._runs(
             [
                 *("-i", str(self._silent), *heard, "-map", "0:v:0", "-map", "1:a:0"),
-                *("-c:v", "copy", "-c:a", codec, "-map_metadata", "-1", "-map_chapters", "-1", *_marks()),
+                *("-c:v", "copy", "-c:a", codec, "-map_metadata", "-1", "-map_chapters", "-1", *ffmpeg_marks()),
                 *("-t", f"{float(self.frames / self._rate):.6f}", *self._format.muxer, "-y", str(complete)),
             ]
         )
@@ -198,14 +196,6 @@ def check_folder(folder: Path) -> None:
         raise OutputError(f"The folder {folder} may not be written to; give another one.")
 
 
-def _marks() -> tuple[str, ...]:
-    """Metadata that says, to people and to programs, that the video is generated."""
-    return (
-        *("-metadata", f"comment=AI-generated with Bunraku; DigitalSourceType: {DIGITAL_SOURCE_TYPE}"),
-        *("-metadata", "description=AI-generated: a still picture animated by a neural network"),
-    )
-
-
 def _temporary(path: Path) -> Path:
     """A new, empty, hidden file beside `path`, so that the final rename stays on one disk."""
     try:
@@ -217,10 +207,11 @@ def _temporary(path: Path) -> Path:
 
 
 def _publish(temporary: Path, path: Path) -> None:
-    mask = os.umask(0)
-    os.umask(mask)
+    umask = os.umask(0)
+    os.umask(umask)
     try:
-        temporary.chmod(0o666 & ~mask)  # mkstemp's files are for their owner only
+        mark(temporary)
+        temporary.chmod(0o666 & ~umask)  # mkstemp's files are for their owner only
         os.replace(temporary, path)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}); give another name.") from error

@@ -10,8 +10,9 @@ from clips import center, describe, encode, ffmpeg, lengths, moving, spot
 from PIL import Image
 
 from checkpoints.errors import InputError, OutputError
+from runtime.provenance import DIGITAL_SOURCE_TYPE
 from runtime.video import probe, read_frames
-from runtime.writer import DIGITAL_SOURCE_TYPE, VideoWriter
+from runtime.writer import VideoWriter
 
 
 def write(path: Path, frames, rate=Fraction(25), audio=None) -> Path:
