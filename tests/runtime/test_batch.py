@@ -1,0 +1,196 @@
+"""Many pairs: what is done stays done, what fails is written down, and a cluster does the same as one process."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from clips import center, lengths, moving, spot
+from PIL import Image
+
+from checkpoints.errors import InputError, OptionError, OutputError
+from runtime.batch import RESULTS, Job, read_pairs, run_batch, run_here
+from runtime.batch_ray import on_ray
+from runtime.cli import main
+from runtime.video import probe, read_frames
+
+
+@pytest.fixture
+def inputs(in_tmp: Path) -> Path:
+    """A current folder with two pictures, two videos, one text that is neither, and a list of pairs in a folder."""
+    folder = in_tmp / "in"
+    folder.mkdir()
+    for name, x in (("a", 20), ("b", 30)):
+        Image.fromarray(spot(x, 40)).save(folder / f"{name}.png")
+    moving(folder / "one.mp4", 6)
+    moving(folder / "two.mp4", 9)
+    (folder / "text.mp4").write_text("hello")
+    (folder / "pairs.csv").write_text("source,driving\na.png,one.mp4\nb.png,text.mp4\nb.png,two.mp4\n")
+    return in_tmp
+
+
+def lines(folder: Path) -> list[dict]:
+    return [json.loads(line) for line in (folder / RESULTS).read_text().splitlines()]
+
+
+def options(toy: Path) -> dict:
+    return {"model": str(toy), "device": "cpu"}
+
+
+def test_a_failing_pair_is_recorded_and_the_rest_goes_on(inputs, toy, capsys):
+    words = ["batch", "in/pairs.csv", "-o", "out", "--model", str(toy), "--no-progress"]
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert out == "out/results.jsonl\n"
+    assert err.count("\n") == 1
+    assert "1 of 3 pairs failed" in err
+    assert "text.mp4 is not a video" in err
+    assert [(line["output"], line["status"], line["frames"]) for line in lines(inputs / "out")] == [
+        ("a-one.mp4", "done", 6),
+        ("b-text.mp4", "failed", 0),
+        ("b-two.mp4", "done", 9),
+    ]
+    assert sorted(os.listdir("out")) == ["a-one.mp4", "b-two.mp4", RESULTS]
+    last = list(read_frames(probe(inputs / "out" / "b-two.mp4")))[-1]
+    assert center(last) == pytest.approx((30 + 2 * 8, 40), abs=1)
+
+
+def test_started_again_it_does_only_what_is_missing(inputs, toy, capsys):
+    words = ["batch", "in/pairs.csv", "-o", "out", "--model", str(toy), "--no-progress"]
+    assert main(words) == 2
+    before = (inputs / "out" / "a-one.mp4").stat().st_mtime_ns
+    moving(inputs / "in" / "text.mp4", 4)  # somebody repairs it
+    (inputs / "out" / "b-two.mp4").unlink()
+    with (inputs / "out" / RESULTS).open("a") as file:
+        file.write('{"source": "cut off by a cra')
+    assert main(words) == 0
+    assert (inputs / "out" / "a-one.mp4").stat().st_mtime_ns == before
+    assert lengths(inputs / "out" / "b-text.mp4")[0] == 4
+    assert lengths(inputs / "out" / "b-two.mp4")[0] == 9
+    size = (inputs / "out" / RESULTS).stat().st_size
+    assert main(words) == 0
+    assert (inputs / "out" / RESULTS).stat().st_size == size
+
+
+def test_other_options_or_another_picture_are_another_job(inputs, toy):
+    jobs = read_pairs(inputs / "in" / "pairs.csv")[:1]
+    done: list[Job] = []
+
+    def run(jobs, folder, options):
+        done.extend(jobs)
+        return run_here(jobs, folder, options)
+
+    out = inputs / "out"
+    for change in ({}, {}, {"strength": 0.5}, {"strength": 0.5}):
+        run_batch(jobs, out, options(toy) | change, run)
+    assert len(done) == 2
+    Image.fromarray(spot(25, 40)).save(inputs / "in" / "a.png")
+    run_batch(jobs, out, options(toy) | {"strength": 0.5}, run)
+    assert len(done) == 3
+
+
+def test_what_was_done_before_it_was_stopped_is_kept(inputs, toy):
+    jobs = read_pairs(inputs / "in" / "pairs.csv")
+
+    def stopped(jobs, folder, options):
+        yield next(iter(run_here(jobs, folder, options)))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run_batch(jobs, inputs / "out", options(toy), stopped)
+    assert len(lines(inputs / "out")) == 1
+    left: list[Job] = []
+
+    def rest(jobs, folder, options):
+        left.extend(jobs)
+        return run_here(jobs, folder, options)
+
+    outcomes = run_batch(jobs, inputs / "out", options(toy), rest)
+    assert [job.output for job in left] == ["b-text.mp4", "b-two.mp4"]
+    assert [outcome.status for outcome in outcomes] == ["done", "failed", "done"]
+
+
+def test_a_defect_of_ours_does_not_stop_the_others_either(inputs, toy, monkeypatch):
+    from runtime import batch
+
+    usual = batch.animate
+
+    def fail(source, driving, **options):
+        if driving.endswith("one.mp4"):
+            raise ZeroDivisionError("a bug")
+        return usual(source, driving, **options)
+
+    monkeypatch.setattr(batch, "animate", fail)
+    outcomes = run_batch(read_pairs(inputs / "in" / "pairs.csv"), inputs / "out", options(toy))
+    assert [outcome.status for outcome in outcomes] == ["failed", "failed", "done"]
+    assert outcomes[0].error == "ZeroDivisionError: a bug"
+
+
+def test_names_of_results(inputs, toy):
+    (inputs / "in" / "pairs.csv").write_text(
+        "\ufeffSource,Driving,Output\na.png,one.mp4,first/x.gif\na.png,one.mp4,\na.png,one.mp4,\n", encoding="utf-8"
+    )
+    jobs = read_pairs(inputs / "in" / "pairs.csv", ".webm")
+    assert [job.output for job in jobs] == ["first/x.gif", "a-one.webm", "a-one-2.webm"]
+    run_batch(jobs[:1], inputs / "out", options(toy))
+    assert lengths(inputs / "out" / "first" / "x.gif")[0] == 6
+    frames = read_pairs(inputs / "in" / "pairs.csv", "/")[1:2]
+    run_batch(frames, inputs / "out", options(toy))
+    assert len(list((inputs / "out" / "a-one").glob("*.png"))) == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "holds no pairs"),
+        ("source,driving\n", "holds no pairs"),
+        ("a.png,one.mp4\nb.png,two.mp4\n", "has the column 'a.png'"),
+        ("source,driving,strength\na,b,1\n", "has the column 'strength'"),
+        ("source,driving\na.png,\n", "line 2: the driving is missing"),
+        ("source,driving\n,one.mp4\n", "line 2: the source is missing"),
+        ("source,driving\na,b,c\n", "column"),
+        ("source,driving,output\na,b,x.mp4\na,b,x.mp4\n", "line 3: x.mp4 is the output of another"),
+        ("source,driving,output\na,b,../x.mp4\n", "outside of the output folder"),
+        ("source,driving,output\na,b,/x.mp4\n", "outside of the output folder"),
+        ("source,driving\n\xff\xfe,b\n", "UTF-8"),
+    ],
+)
+def test_lists_that_cannot_be_used(in_tmp, text, words):
+    (in_tmp / "pairs.csv").write_bytes(text.encode("latin-1"))
+    with pytest.raises(InputError, match=words):
+        read_pairs(in_tmp / "pairs.csv")
+
+
+def test_a_folder_that_cannot_be_made(inputs, toy):
+    (inputs / "out").write_text("a file")
+    with pytest.raises(OutputError, match="out"):
+        run_batch(read_pairs(inputs / "in" / "pairs.csv"), inputs / "out", options(toy))
+
+
+def test_a_wrong_model_is_said_once_and_no_pair_is_to_blame(inputs, capsys):
+    assert main(["batch", "in/pairs.csv", "-o", "out", "--model", "no-such-model", "--no-progress"]) == 2
+    assert "no-such-model" in capsys.readouterr().err
+    assert lines(inputs / "out") == []
+
+
+def test_impossible_workers_are_refused():
+    with pytest.raises(OptionError, match="0 workers"):
+        on_ray("local", 0)
+
+
+def test_two_workers_of_ray_do_the_same(inputs, toy, capsys):
+    pytest.importorskip("ray", reason="Ray is not installed (the extra cluster)")
+    words = ["batch", "in/pairs.csv", "--model", str(toy), "--device", "cpu", "--no-progress", "-o"]
+    assert main([*words, "here"]) == 2
+    assert main([*words, "there", "--ray", "local", "--workers", "2"]) == 2
+    assert capsys.readouterr().err.count("1 of 3 pairs failed") == 2
+    here, there = (
+        {line["output"]: (line["status"], line["frames"], line["error"], line["key"]) for line in lines(inputs / name)}
+        for name in ("here", "there")
+    )
+    assert here == there
+    for name in ("a-one.mp4", "b-two.mp4"):
+        assert (inputs / "here" / name).read_bytes() == (inputs / "there" / name).read_bytes()
+    moving(inputs / "in" / "text.mp4", 4)
+    assert main([*words, "there", "--ray", "local"]) == 0
+    assert len(lines(inputs / "there")) == 4
