@@ -1,6 +1,7 @@
 """The Hugging Face Space: `python app.py` serves the page.
 
-BUNRAKU_MODEL chooses the model, BUNRAKU_SECONDS and the other variables of `demo.limits` what visitors may do.
+BUNRAKU_MODEL chooses the model, BUNRAKU_MODELS adds more, and the variables of `demo.limits` say what visitors may do
+(docs/page.md).
 """
 
 import os
@@ -23,7 +24,8 @@ def main() -> None:
     """Serve the page until the process is stopped, by SIGTERM in a container."""
     signal.signal(signal.SIGTERM, _end)
     model = os.environ.get("BUNRAKU_MODEL", "") or DEFAULT_MODEL
-    serve(Studio(model, limits=PUBLIC.with_environment()))
+    more = [name.strip() for name in os.environ.get("BUNRAKU_MODELS", "").split(",") if name.strip()]
+    serve(Studio(model, *more, limits=PUBLIC.with_environment()))
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -72,6 +72,8 @@ def browser() -> Iterator[Any]:
     names = ("chromium", "chromium-browser", "google-chrome")
     system = next((found for name in names if (found := shutil.which(name))), None)
     options = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--disable-dev-shm-usage"]
+    options += ["--disable-quic", "--no-first-run", "--disable-component-update", "--disable-sync"]
+    options += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a webcam that draws
     with playwright.sync_playwright() as driver:
         fetched = driver.chromium.executable_path
         if system is None and not os.path.exists(fetched):

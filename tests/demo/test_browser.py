@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator
+from importlib import resources
 from typing import Any
 
 import clips
@@ -26,7 +27,7 @@ def visit(served: Served, browser: Any) -> Iterator[Visit]:
     def opened(**options: Any) -> Any:
         contexts.append(browser.new_context(**options))
         page = contexts[-1].new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.abroad = []
         page.on("request", lambda request: page.abroad.append(request.url) if ABROAD.match(request.url) else None)
         page.goto(served.url)
@@ -75,6 +76,96 @@ def test_a_photo_and_a_clip_become_a_playing_result_that_can_be_kept(visit, file
     assert frames == 10
     assert sound == pytest.approx(0.4, abs=0.1)
     assert page.abroad == []  # nothing was asked of anybody else
+
+
+def tab(page: Any, name: str) -> None:
+    """Open a tab, on a phone from the menu of those that have no room."""
+    button = page.get_by_role("tab", name=name)
+    if button.count() and button.first.is_visible():
+        button.first.click()
+    else:
+        page.locator(".overflow-menu > button").first.click()
+        page.get_by_role("button", name=name, exact=True).first.click()
+
+
+TABS = {
+    "Animate": "Make it move",
+    "Live": "This is my resting pose",
+    "Look inside": "Look inside",
+    "Compare": "Compare",
+    "Models": "Get it",
+}
+"""The tabs, and a button in each."""
+
+
+def test_no_tab_has_a_serious_accessibility_problem_nor_scrolls_sideways(visit, files):
+    axe = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
+    for options in ({"color_scheme": "light"}, {**PHONE, "color_scheme": "dark"}):
+        page = visit(**options)
+        page.evaluate(axe)
+        upload(page, files)
+        page.locator("#part img").first.wait_for()
+        for name, button in TABS.items():
+            tab(page, name)
+            page.get_by_role("button", name=button, exact=True).first.wait_for()
+            for fold in page.locator(".fold > button:visible").all():
+                fold.click()
+            found = page.evaluate("axe.run(document)")
+            assert len(found["passes"]) > 10  # it has looked
+            serious = [
+                (rule["id"], rule["nodes"][0]["html"][:200])
+                for rule in found["violations"]
+                if rule["impact"] in ("serious", "critical")
+            ]
+            assert serious == [], name
+            assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0, name
+
+
+def test_the_part_that_moves_is_shown_and_corrected_by_hand(visit, files):
+    page = visit()
+    upload(page, files)
+    page.locator("#part img").first.wait_for()
+    page.get_by_text("This will take about").wait_for()
+    page.get_by_role("button", name="Choose another part of the photo").click()
+    page.locator("#part img").click(position={"x": 40, "y": 90})
+    by_hand = page.get_by_label("A square that I place")
+    page.wait_for_function("element => element.checked", arg=by_hand.element_handle())
+    size = page.get_by_label("number input for Size")
+    size.fill("50")
+    size.press("Enter")
+    go(page)
+    assert playing(page)
+
+
+def test_one_can_look_inside_and_compare(visit, files):
+    page = visit()
+    upload(page, files)
+    tab(page, "Look inside")
+    page.locator("#inside-go").click()
+    page.wait_for_function("document.querySelectorAll('#panels img').length == 5")
+    page.wait_for_function("document.querySelector('#frame input[type=range]').max == 10")
+    before = page.locator("#panels img").nth(2).get_attribute("src")
+    page.locator("#frame input[type=range]").focus()
+    page.locator("#frame input[type=range]").fill("8")
+    page.locator("#frame input[type=range]").dispatch_event("pointerup")
+    page.wait_for_function(
+        "before => document.querySelectorAll('#panels img')[2].getAttribute('src') != before", arg=before
+    )
+    tab(page, "Compare")
+    page.locator("#compare-go").click()
+    page.locator("#compared video").first.wait_for(state="attached")
+    page.locator("#compare-table").get_by_text("toy: copies the poses").wait_for()
+
+
+def test_a_webcam_moves_the_photo(visit):
+    page = visit(permissions=["camera"])
+    tab(page, "Live")
+    page.get_by_text("Click to Access Webcam").click()
+    page.locator("#camera video").first.wait_for()
+    start = page.locator("#camera").get_by_role("button").filter(has_text=re.compile("record|start", re.IGNORECASE))
+    start.or_(page.locator("#camera .button-wrap button")).first.click()
+    page.locator("#live-result img").first.wait_for()
+    page.locator("#speed").get_by_text("pictures a second").wait_for()
 
 
 def test_the_examples_need_no_file_of_ones_own(visit):
