@@ -66,7 +66,7 @@ def _run(
     size: dict[str, int] = {"num_cpus": workers * each["num_cpus"]} if address == "local" else {}
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False, **size)
-    except (ConnectionError, ValueError, RuntimeError, TimeoutError) as error:
+    except Exception as error:  # Ray raises the base class itself, among others
         raise InputError(f"No Ray cluster answers at {address} ({_first_line(error)}); check the address.") from error
     try:
         DataContext.get_current().enable_progress_bars = False

@@ -183,7 +183,10 @@ def test_two_workers_of_ray_do_the_same(inputs, toy, capsys):
     words = ["batch", "in/pairs.csv", "--model", str(toy), "--device", "cpu", "--no-progress", "-o"]
     assert main([*words, "here"]) == 2
     assert main([*words, "there", "--ray", "local", "--workers", "2"]) == 2
-    assert capsys.readouterr().err.count("1 of 3 pairs failed") == 2
+    said = capsys.readouterr().err
+    if "timed out during startup" in said:
+        pytest.skip("this machine is too busy for Ray, which gives its own processes 15 seconds to start")
+    assert said.count("1 of 3 pairs failed") == 2
     here, there = (
         {line["output"]: (line["status"], line["frames"], line["error"], line["key"]) for line in lines(inputs / name)}
         for name in ("here", "there")
