@@ -96,8 +96,9 @@ class Stage:
     cross: float = Field(default=0.0, ge=0, le=1)
     """Share of pairs whose driving frame shows another identity (synthetic data: the true target is known)."""
     true_motion: bool = False
-    """Move by the true surface points and the true motion of the background instead of the detected ones: the
-    generator need not wait for the detector."""
+    """Move by the true surface points instead of the detected ones: the generator need not wait for the detector."""
+    true_background: bool = False
+    """Move the background as it truly does instead of as predicted (or not at all)."""
     true_flow: bool = False
     """Render with the true flow and visibility: the inpainting network need not wait for the dense motion network."""
     spline_dropout: tuple[float, float] | None = None

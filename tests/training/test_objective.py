@@ -149,11 +149,11 @@ def test_a_stage_with_true_flow_trains_the_inpainting_network_alone():
     assert found["warped_source"] < 1e-5
 
 
-def test_true_motion_includes_the_backgrounds():
+def test_the_true_background_moves_the_first_candidate():
     model = build("tpsmm", TINY_MODEL)
     pairs = batch(64, points=6)
     pairs["background"][:, 0, 2] = 0.25
-    given = Pass(model, pairs, true_motion=True)
+    given = Pass(model, pairs, true_background=True)
     assert torch.equal(
         given.motion.extra["sparse_flows"][:, 0, 0, 0], torch.tensor([[-0.75, -1.0]] * len(given.source))
     )

@@ -112,6 +112,7 @@ class Objective(nn.Module):
             use_background=use_background,
             degrade=degrade,
             true_motion=self.stage.true_motion,
+            true_background=self.stage.true_background,
             true_flow=self.stage.true_flow,
         )
         result: dict[str, Tensor] = {}

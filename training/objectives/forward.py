@@ -35,6 +35,7 @@ class Pass:
         use_background: bool = False,
         degrade: Degrade | None = None,
         true_motion: bool = False,
+        true_background: bool = False,
         true_flow: bool = False,
     ) -> None:
         self.model = model
@@ -43,6 +44,7 @@ class Pass:
         self.use_background = use_background
         self.degrade = degrade
         self.true_motion = true_motion
+        self.true_background = true_background
         self.true_flow = true_flow
 
     @property
@@ -123,8 +125,8 @@ class Pass:
 
     @cached_property
     def background(self) -> Tensor | None:
-        """(B, 3, 3) from both images, or None while the background predictor is off; with true motion, the truth."""
-        if self.true_motion and "background" in self.batch:
+        """(B, 3, 3) the true one if wanted, or predicted from both images, or None."""
+        if self.true_background:
             return self.batch["background"]
         return self.model.background(self.source, self.target) if self.use_background else None
 
