@@ -23,7 +23,7 @@ from checkpoints.registry import load_model
 from runtime.cores import available_cores
 from runtime.detail import Detail, open_detail
 from runtime.finish import Finish, Rendered, check_size, warn_without_flow
-from runtime.framing import Crop, Cutter, Framer, Framing
+from runtime.framing import Crop, Cutter, Framer, Framing, Subject
 from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import MODES, Mode, Motion, absolute, check_strength, relative
 from runtime.picture import Bytes, Fit, Picture, check_background, check_fit, read_image, square
@@ -98,6 +98,11 @@ class Engine:
     def detect(self, frames: Bytes) -> Motion:
         """The motion of `frames`, uint8 (B, R, R, 3)."""
         return _motion(self._graphs["motion"]({"frame": frames}))
+
+    @property
+    def subject(self) -> Subject:
+        """Finds what this model moves by its own points."""
+        return Subject(self.detect, self.resolution)
 
     def disentangle(self, source: Motion, driving: Motion) -> Motion:
         """`driving`'s pose in the shape of `source` (one frame). Only with a model that offers the mode."""
@@ -178,9 +183,9 @@ class Animator:
 
         `crop` and `driving_crop` choose the square of the source and of the driving frames: "auto" (around
         the face, as large as in the model's training; the driving square is found in the first frame and
-        stays, "follow" moves it with the face), "center", (x, y, w, h) in pixels, or "off". There, and where
-        no face is found, which a `BunrakuWarning` says, `fit` makes the square. `face` counts the source's
-        faces, the largest is 1. With `paste_back` the results are the whole source picture with the square
+        stays, "follow" moves it with the face), "points" (around those that the model itself finds), "center",
+        (x, y, w, h) in pixels, or "off". There, and where no face is found, which a `BunrakuWarning` says, `fit`
+        makes the square. `face` counts the source's faces, the largest is 1. With `paste_back` the results are the whole source picture with the square
         moving in it; else squares of `size` pixels (even, at most 2048; by default the model's). Where results
         are larger than the model's pictures, the source's own fine `detail` is lent to them. `background`: the
         colour behind transparent parts of the source. `limits`: what pictures are refused as too large.
@@ -203,7 +208,7 @@ class Animator:
         self._lends = detail and "flow" in self.engine.bundle.outputs
         if detail and not self._lends and (paste_back or self._size > self.engine.resolution):
             warn_without_flow(self.engine.bundle.name)
-        self.framer = Framer(Framing.of(self.engine.bundle.framing), fit, crop, driving_crop, face)
+        self.framer = Framer(Framing.of(self.engine.bundle.framing), fit, crop, driving_crop, face, self.engine.subject)
         self._cut = Cutter(self.framer, self.engine.resolution, fps, limits)
         self._limits = limits
         self._background = background

@@ -42,7 +42,7 @@ def extract_motion(
         _check_target(target)
     clip = open_clip(driving, None if fps is None else exact_rate(fps), limits)
     engine = model if isinstance(model, Engine) else Engine(model, device=device)
-    framer = Framer(Framing.of(engine.bundle.framing), fit, "off", driving_crop, None)
+    framer = Framer(Framing.of(engine.bundle.framing), fit, "off", driving_crop, None, engine.subject)
     batches: list[Motion] = []
     done = 0
     with progress_bar(progress, clip.total) as report, closing(read_motion(clip, engine, framer)) as motions:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
@@ -19,9 +20,10 @@ from runtime.smoothing import OneEuro
 from runtime.window import Window
 
 Crop = str | Sequence[float]
-"""How a square is chosen: "auto" (around the face), "center" (the largest in the middle), "off" (as `fit` says),
-or "x,y,w,h" in pixels of the upright picture (as text or numbers): the square around that rectangle. For driving
-pictures also "follow": around the face wherever it goes.
+"""How a square is chosen: "auto" (around the face, or whatever the model was trained on), "points" (around the points
+that the model itself finds), "center" (the largest in the middle), "off" (as `fit` says), or "x,y,w,h" in pixels of
+the upright picture (as text or numbers): the square around that rectangle. For driving pictures also "follow": around
+the face wherever it goes.
 """
 
 _HEAD = 1.57
@@ -31,6 +33,11 @@ _RISE = 0.24
 
 _SLACK = 0.15
 """Part of its side by which a square may move to stay in the picture, before the border must be repeated."""
+
+_LOOKS = 3
+"""How often a model looks again, each time more closely, for the square around its own points."""
+_OUTLIERS = 0.05
+"""Part of the points that may lie outside on each side."""
 
 _MOST = 8
 """Longest side of a square set by hand, in longer sides of the picture."""
@@ -44,20 +51,22 @@ class Framing:
     """How the pictures that a model was trained on are framed."""
 
     subject: str = "face"
-    """"face", or anything else, for which "auto" means "off"."""
+    """"face"; "points" for whatever the model's own points mark; for anything else "auto" means "off"."""
     head: float = 0.6
     """Height of the head, crown to chin, as a part of the side."""
     closest: float = 0.86
     """The same where the picture is too small for that."""
     middle: float = 0.46
     """Where the middle of the head is, from the top, as a part of the side."""
+    spread: float = 0.6
+    """Larger side of the box around the model's points, as a part of the side."""
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Framing:
         """From a bundle's description; unknown keys are left alone. Raises `ModelError` for impossible values."""
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         framing = cls(**known)
-        numbers = (framing.head, framing.closest, framing.middle)
+        numbers = (framing.head, framing.closest, framing.middle, framing.spread)
         sensible = all(isinstance(value, int | float) and 0.05 <= value <= 2 for value in numbers)
         if not sensible or not isinstance(framing.subject, str):
             raise ModelError(f"The model's framing {known} is impossible; fetch or export the model again.")
@@ -66,18 +75,21 @@ class Framing:
     def around(self, face: Face, size: tuple[int, int]) -> Window:
         """The square that shows `face` as in training, in a picture of `size` (width, height)."""
         x, y = self.aim(face)
-        return self.settle(x, y, face.size * _HEAD / self.head, face, size)
+        return self.settle(x, y, face.size * _HEAD / self.head, self.least(face), size)
 
     def aim(self, face: Face) -> tuple[float, float]:
         """The middle of the square around `face`, wherever the picture ends."""
         x, y = face.center
         return x, y + ((0.5 - self.middle) * _HEAD / self.head - _RISE) * face.size
 
-    def settle(self, x: float, y: float, side: float, face: Face, size: tuple[int, int]) -> Window:
+    def least(self, face: Face) -> float:
+        """Side of the smallest square that may show `face`."""
+        return face.size * _HEAD / max(self.head, self.closest)
+
+    def settle(self, x: float, y: float, side: float, least: float, size: tuple[int, int]) -> Window:
         """The square of about that middle and side that shows as little as possible of what is outside the picture:
-        it may show the head larger, up to `closest`, and somewhat out of the middle.
+        it may be smaller, down to `least`, and somewhat out of the middle.
         """
-        least = face.size * _HEAD / max(self.head, self.closest)
         side = max(min(side, *size), least)
         shift = [_into(at - side / 2, side, length) for at, length in zip((x, y), size, strict=True)]
         return Window.around(x + shift[0], y + shift[1], side)
@@ -85,7 +97,7 @@ class Framing:
 
 def check_crop(crop: Crop, name: str, *, follow: bool = False) -> str | Window:
     """What `crop` means: a word, or the square around the rectangle. Raises `OptionError` when it means nothing."""
-    words = ("auto", "center", "off", "follow") if follow else ("auto", "center", "off")
+    words = ("auto", "points", "center", "off", *(["follow"] if follow else []))
     if isinstance(crop, str) and crop in words:
         return crop
     try:
@@ -103,13 +115,52 @@ def check_face(face: int | None) -> None:
         raise OptionError(f"face is {face}; the largest is 1, the next one 2.")
 
 
+class Subject:
+    """Finds whatever a model moves by the model's own points."""
+
+    def __init__(self, detect: Callable[[Bytes], Motion], resolution: int) -> None:
+        """`detect`: from uint8 (1, R, R, 3) to motion, R being the `resolution`."""
+        self._detect = detect
+        self._resolution = resolution
+
+    def around(self, images: Sequence[Image.Image], framing: Framing) -> Window:
+        """One square in which the points of all `images`, of one size, are spread as in training."""
+        size = images[0].size
+        window = Window.around(size[0] / 2, size[1] / 2, max(size))
+        for _ in range(_LOOKS):
+            found = np.concatenate([self._points(image, window) for image in images])
+            low, high = np.quantile(found, [_OUTLIERS, 1 - _OUTLIERS], axis=0)
+            side = max(float((high - low).max()) / framing.spread, window.side / 2)
+            x, y = (low + high) / 2
+            window = framing.settle(float(x), float(y), side, side / 2, size)
+        return window
+
+    def _points(self, image: Image.Image, window: Window) -> NDArray[np.float64]:
+        """The points (K, 2) in pixels of `image`, as the model sees them in `window`."""
+        square = window.cut(image, self._resolution)
+        points = self._detect(square[None]).points[0].astype(np.float64)
+        places = ((points + 1) / 2 * (self._resolution - 1) + 0.5) / self._resolution
+        return places * window.side + np.array([window.left, window.top])
+
+
 class Framer:
     """Chooses the squares of one model's pictures and driving frames."""
 
-    def __init__(self, framing: Framing, fit: Fit, crop: Crop, driving_crop: Crop, face: int | None) -> None:
-        """`face` counts from the largest (1) on, in the picture to be moved. Raises `OptionError`."""
+    def __init__(
+        self,
+        framing: Framing,
+        fit: Fit,
+        crop: Crop,
+        driving_crop: Crop,
+        face: int | None,
+        subject: Subject | None = None,
+    ) -> None:
+        """`face` counts from the largest (1) on, in the picture to be moved; `subject` finds the model's own points.
+        Raises `OptionError`.
+        """
         check_face(face)
         self.fit = fit
+        self._subject = subject
         self.framing = framing
         self.face = face
         self.crop = self._meant(check_crop(crop, "crop"))
@@ -118,10 +169,14 @@ class Framer:
         """The squares of whole videos, once they are found."""
 
     def _meant(self, crop: str | Window) -> str | Window:
-        return "off" if crop in ("auto", "follow") and self.framing.subject != "face" else crop
+        if crop not in ("auto", "follow") or self.framing.subject == "face":
+            return crop
+        return "points" if self.framing.subject == "points" and self._subject is not None else "off"
 
     def source(self, image: Image.Image) -> Window | None:
         """The square of a picture to be moved; None where `fit` decides."""
+        if self.crop == "points" and self._subject is not None:
+            return self._subject.around([image], self.framing).snapped()
         if self.crop != "auto":
             return _by_hand(self.crop, image.size)
         faces = _faces(image, levels=3) or _faces(image, levels=4)
@@ -139,6 +194,8 @@ class Framer:
         and placed such that the face stays in it. None where `fit` decides.
         """
         size = samples[0].size
+        if self.driving_crop == "points" and self._subject is not None:
+            return self._subject.around(samples, self.framing).snapped()
         if self.driving_crop not in ("auto", "follow"):
             return _by_hand(self.driving_crop, size)
         faces = [found[0] for found in (_faces(image, levels=2) for image in samples) if found]
@@ -150,11 +207,11 @@ class Framer:
         usual = sorted(faces, key=lambda face: face.size)[len(faces) // 2]
         side = usual.size * _HEAD / self.framing.head + float((high - low).max())
         x, y = (low + high) / 2
-        return self.framing.settle(float(x), float(y), side, usual, size).snapped()
+        return self.framing.settle(float(x), float(y), side, self.framing.least(usual), size).snapped()
 
     def video(self, samples: Sequence[Image.Image], size: tuple[int, int]) -> Window | None:
         """The same for a video of `size` (width, height), whose `samples` may be smaller."""
-        if self.driving_crop not in ("auto", "follow"):
+        if self.driving_crop not in ("auto", "follow", "points"):
             return _by_hand(self.driving_crop, size)
         window = self.driving(samples)
         return None if window is None else window.scaled(size[0] / samples[0].width).snapped()

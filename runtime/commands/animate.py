@@ -27,7 +27,10 @@ REFERENCE = (
     "relative mode: the driving frame to count the motion from: first, best (most like the picture) or a number "
     "(%(default)s)"
 )
-CROP = "square of the picture: auto (around the face), center, off (see --fit), or x,y,w,h in pixels (%(default)s)"
+CROP = (
+    "square of the picture: auto (around the face), points (around the model's own), center, off (see --fit), or "
+    "x,y,w,h in pixels (%(default)s)"
+)
 DRIVING_CROP = "square of the video: the same, or follow (the face, wherever it goes) (%(default)s)"
 
 

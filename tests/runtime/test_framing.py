@@ -4,12 +4,16 @@ import warnings
 
 import numpy as np
 import pytest
+import toy_bundle
+from clips import extent, spot
 from drawn_face import face_picture
 from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
+from runtime import Engine, animate
 from runtime.faces import find_faces
 from runtime.framing import Cutter, Framer, Framing, check_crop
+from runtime.picture import square
 from runtime.window import Window
 
 
@@ -133,3 +137,23 @@ def test_following_keeps_the_face_in_the_middle_and_a_fixed_square_does_not():
     assert there.center[0] == pytest.approx(64, abs=20)
     assert not np.array_equal(followed, stayed)
     assert not [found for found in find_faces(stayed) if abs(found.center[0] - 64) < 20]
+
+
+def test_a_models_own_points_frame_what_is_no_face(toy, tmp_path):
+    """The toy's points surround a spot; it is framed equally large and in the middle wherever it is in the picture."""
+    folder = tmp_path / "toy"
+    toy_bundle.build(folder, subject="points")
+    engine = Engine(folder)
+    framer = Framer(Framing.of({"subject": "points", "spread": 0.3}), "crop", "auto", "auto", None, engine.subject)
+    for x, y, side in ((100, 120, 40), (300, 150, 40), (200, 130, 60)):
+        picture = Image.fromarray(spot(x, y, size=400, height=260, side=side))
+        for window in (framer.source(picture), framer.driving([picture])):
+            np.testing.assert_allclose(window.center, (x, y), atol=0.15 * window.side)
+            # The points lie at the standard deviation of a square: 0.577 of its side apart.
+            assert window.side == pytest.approx(side * 0.577 / 0.3, rel=0.15)
+
+
+def test_points_may_be_asked_for_with_any_model(toy):
+    photo = spot(300, 150, size=400, height=260, side=40)
+    (frame,) = animate(photo, [spot(30, 30)], model=toy, crop="points", progress=False).frames
+    assert extent(frame) > 1.8 * extent(square(Image.fromarray(photo), 64))
