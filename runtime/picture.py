@@ -129,7 +129,9 @@ def _open(path: Path, size: int | None, limits: Limits) -> Image.Image:
             if file.read(12)[4:] in _HEIC:
                 return _open_heic(path, limits)
         raise InputError(f"{path} is not a picture that can be read; use JPEG, PNG or WebP.") from error
-    except (OSError, ValueError, SyntaxError) as error:  # Pillow's decoders raise all three on damaged files
+    except InputError:
+        raise
+    except Exception as error:  # each of Pillow's decoders has errors of its own for damaged files
         raise InputError(f"{path} is damaged ({error}); save the picture again.") from error
     return image
 
@@ -179,7 +181,7 @@ def _check_size(image: Image.Image, name: str, limits: Limits) -> None:
 def _to_rgb(image: Image.Image, name: str, background: str) -> Image.Image:
     """Upright, opaque, 8 bits, three channels."""
     # A damaged EXIF block says nothing about which way is up, but the pixels are fine.
-    with contextlib.suppress(ValueError, OSError, SyntaxError, TypeError, KeyError):
+    with contextlib.suppress(Exception):
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_8_bits(image, name)

@@ -167,6 +167,10 @@ def main() -> int:
                 outcome = f"{type(error).__name__} in {name}"
             took = time.monotonic() - start
             slowest = max(slowest, (took, name))
+            if took > SLOW:  # once more: other work on the machine may be to blame
+                start = time.monotonic()
+                outcome = attempt(Path(folder) / f"bad{Path(name).suffix}", bad, reader)
+                took = time.monotonic() - start
             if took > SLOW:
                 outcome = f"hang in {name}"
             if outcome not in ("read", "refused") and outcome not in faults:
