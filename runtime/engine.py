@@ -184,11 +184,12 @@ class Animator:
         `crop` and `driving_crop` choose the square of the source and of the driving frames: "auto" (around
         the face, as large as in the model's training; the driving square is found in the first frame and
         stays, "follow" moves it with the face), "points" (around those that the model itself finds), "center",
-        (x, y, w, h) in pixels, or "off". There, and where no face is found, which a `BunrakuWarning` says, `fit`
-        makes the square. `face` counts the source's faces, the largest is 1. With `paste_back` the results are the whole source picture with the square
-        moving in it; else squares of `size` pixels (even, at most 2048; by default the model's). Where results
-        are larger than the model's pictures, the source's own fine `detail` is lent to them. `background`: the
-        colour behind transparent parts of the source. `limits`: what pictures are refused as too large.
+        (x, y, w, h) in pixels, or "off". There, and where no face is found, which a `BunrakuWarning` says,
+        `fit` makes the square. `face` counts the source's faces, the largest is 1. With `paste_back` the
+        results are the whole source picture with the square moving in it; else squares of `size` pixels (even,
+        at most 2048; by default the model's). Where results are larger than the model's pictures, the source's
+        own fine `detail` is lent to them. `background`: the colour behind transparent parts of the source.
+        `limits`: what pictures are refused as too large.
 
         Raises `OptionError` and `ModelError`.
         """
