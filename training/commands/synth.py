@@ -1,4 +1,4 @@
-"""`bunraku synth OUT`: clips of synthetic talking heads, as video, pictures, or shards with their truth."""
+"""`bunraku synth OUT`: clips of synthetic figures, as video, pictures, or shards with their truth."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--split", choices=("train", "test"), default="train", help="test people are never in train")
     parser.add_argument("--group", type=int, default=2, help="clips that share one motion (default: 2)")
     parser.add_argument("--step", type=float, help="seconds between frames (default: 0.04; 0.7 in shards)")
+    parser.add_argument(
+        "--exposure", type=float, default=0.0, help="seconds the shutter is open: motion blur (default: 0)"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--clips-per-shard", type=int, default=32, help="clips in one shard file (default: 32)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -40,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{args.out}: cannot be made ({error.strerror}); choose another folder.") from error
-    todo = jobs(plan, args.out, args.size, args.format, args.clips_per_shard)
+    todo = jobs(plan, args.out, args.size, args.format, args.clips_per_shard, args.exposure)
     frames, seconds = make_set(todo, args.workers, not args.quiet)
     rate = f"{frames / seconds:.1f} frames/s" if frames else "everything was there already"
     print(f"{frames} frames in {seconds:.0f} s, {rate}", file=sys.stderr)

@@ -30,4 +30,4 @@ def _open(data: Data, test: bool) -> PairSource:
         return ClipPairs(folder, by_identity=data.by_identity)
     from training.data.synth_pairs import SynthPairs
 
-    return SynthPairs(split="test" if test else "train")
+    return SynthPairs(split="test" if test else "train", kind=data.path or "head")

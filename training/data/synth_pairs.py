@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 import torch
 
+from checkpoints.errors import OptionError
 from training.data.pairs import Sample
-from training.data.synth import TEST_SEEDS, HeadRenderer, SceneSpec, true_flow
+from training.data.synth import KINDS, TEST_SEEDS, Renderer, SceneSpec, make_renderer, true_flow
 from training.data.synth.truth import background_between
 
 CLIPS = 1_000_000
@@ -20,13 +21,19 @@ SECONDS = 24.0
 class SynthPairs:
     """A new person, motion and scene for every clip number; two moments of it a draw."""
 
-    def __init__(self, split: Literal["train", "test"] = "train", size: int = 128, device: str = "cpu") -> None:
+    def __init__(
+        self, split: Literal["train", "test"] = "train", size: int = 128, device: str = "cpu", kind: str = "head"
+    ) -> None:
+        """`kind` as of `SceneSpec`. Raises `OptionError` for an unknown one."""
+        if kind not in KINDS:
+            raise OptionError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
+        self.kind = kind
         self.split = split
         self.size = size
         self.cross = 0.0
         self.views = 1
         self.device = device
-        self._renderer: HeadRenderer | None = None
+        self._renderer: Renderer | None = None
 
     def __len__(self) -> int:
         return CLIPS if self.split == "train" else TEST_CLIPS
@@ -40,14 +47,14 @@ class SynthPairs:
         References are further moments of the source's person and motion.
         """
         if self._renderer is None:
-            self._renderer = HeadRenderer(device=self.device)
+            self._renderer = make_renderer(self.kind, self.device)
         first = TEST_SEEDS if self.split == "test" else 0
-        spec = SceneSpec(identity=first + clip, motion=first + clip, scene=first + clip)
+        spec = SceneSpec(identity=first + clip, motion=first + clip, scene=first + clip, kind=self.kind)
         specs, times = [spec, spec], rng.uniform(0, SECONDS, 2)
         crossed = rng.random() < self.cross
         if crossed:
             stranger = first + int(rng.integers(len(self)))
-            specs.append(SceneSpec(identity=stranger, motion=spec.motion, scene=stranger))
+            specs.append(SceneSpec(identity=stranger, motion=spec.motion, scene=stranger, kind=self.kind))
             times = np.append(times, times[1])
         if self.views > 1:
             specs += [spec] * (self.views - 1)

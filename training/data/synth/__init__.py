@@ -16,8 +16,22 @@ any resolution comes from drawing the driving frame's triangles at it. A new kin
 needs an actor with its own fixed topology; rasteriser, truth and files stay.
 """
 
+from .frames import TEST_SEEDS, Frames, Renderer, SceneSpec, true_flow
 from .points import POINT_NAMES
-from .render import TEST_SEEDS, Frames, HeadRenderer, SceneSpec, true_flow
+from .render import HeadRenderer
+from .renderers import make_renderer
+from .topology import KINDS
 from .truth import Truth
 
-__all__ = ["POINT_NAMES", "TEST_SEEDS", "Frames", "HeadRenderer", "SceneSpec", "Truth", "true_flow"]
+__all__ = [
+    "KINDS",
+    "POINT_NAMES",
+    "TEST_SEEDS",
+    "Frames",
+    "HeadRenderer",
+    "Renderer",
+    "SceneSpec",
+    "Truth",
+    "make_renderer",
+    "true_flow",
+]

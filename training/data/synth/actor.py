@@ -9,16 +9,34 @@ import torch
 from torch import Tensor
 
 from .bake import SKULL_CENTRE
+from .beard import beard_mask, beard_offsets
+from .glasses import fit, glasses_points
 from .hair import azimuths, hair_points, hair_skin_weights
-from .head import EYE_LEFT, EYE_RIGHT, HAIR, HAIR_COLUMNS, HAIR_ROWS, LASHES, SKIN, TEETH, TONGUE, HeadAsset
+from .head import (
+    BEARD,
+    EYE_LEFT,
+    EYE_RIGHT,
+    FRAME,
+    HAIR,
+    HAIR_COLUMNS,
+    HAIR_ROWS,
+    LASHES,
+    LENS,
+    PROP,
+    SKIN,
+    TEETH,
+    TONGUE,
+    HeadAsset,
+)  # fmt: skip
 from .identity import Identity
+from .prop import PROP_VERTICES, prop_canonical
 from .raster import vertex_normals
 from .scene import Scene
 
 
 @dataclass
 class Actor:
-    """V vertices: the mesh, then the hair."""
+    """V vertices: the mesh, then hair, beard, glasses and prop (the last about its own centre)."""
 
     neutral: Tensor
     """(V, 3) at rest."""
@@ -29,18 +47,23 @@ class Actor:
     action_scale: float
     """How much larger this face's features are than the mean's."""
     shown: Tensor
-    """(V,) 1, or 0 for the hair of those who have none."""
+    """(V,) 1, or 0 for what this actor has not: hair, beard, glasses, a prop."""
     paint: Tensor
     """(V, 5): albedo (linear), how much hair is painted on the skin, how much beard."""
     identity: Identity
     scene: Scene
+
+    @property
+    def clear_glass(self) -> bool:
+        """Whether something is seen through lenses."""
+        return self.identity.glasses is not None and not self.identity.glasses.dark
 
 
 def canonical(asset: HeadAsset) -> Tensor:
     """(V, 4) what textures are drawn on, the same for everybody, and ambient occlusion.
 
     Skin, teeth, tongue: place on the mean head. Eyes: place relative to the eye's centre. Hair: azimuth in turns and
-    the way from root (0) to tip (1).
+    the way from root (0) to tip (1). Beard: across and down the face, in the hair's units. Props: `prop_canonical`.
     """
     mesh = asset.mesh_vertices
     place = asset.mean[:mesh].clone()
@@ -59,7 +82,13 @@ def canonical(asset: HeadAsset) -> Tensor:
     turns = torch.linspace(0, 1, HAIR_COLUMNS, device=place.device).repeat(HAIR_ROWS)
     way = torch.linspace(0, 1, HAIR_ROWS, device=place.device).repeat_interleave(HAIR_COLUMNS)
     hair = torch.stack([turns, way, torch.zeros_like(way), 0.65 + 0.35 * way.clamp_max(0.7)], 1)
-    return torch.cat([torch.cat([place, occlusion[:, None]], 1), hair])
+    under = asset.mean[asset.beard_region]
+    beard = torch.stack([under[:, 0] * 3, under[:, 1] * 10, under[:, 2], torch.full_like(under[:, 0], 0.8)], 1)
+    glasses = torch.tensor([0.0, 0.0, 0.0, 0.9], device=place.device).expand(
+        asset.span(LENS).stop - asset.span(FRAME).start, 4
+    )
+    prop = torch.nn.functional.pad(prop_canonical().to(place), (0, 1), value=0.9)
+    return torch.cat([torch.cat([place, occlusion[:, None]], 1), hair, beard, glasses, prop])
 
 
 def _skull_polar(asset: HeadAsset) -> tuple[Tensor, Tensor]:
@@ -73,20 +102,7 @@ def _bump(value: Tensor, centre: float, width: float) -> Tensor:
     return torch.exp(-(((value - centre) / width) ** 2))
 
 
-def _beard_mask(place: Tensor, kind: int) -> Tensor:
-    """(M,) where a full beard, a goatee, a moustache or stubble grows, on the mean head."""
-    x, y, z = place.abs().unbind(1)[0], place[:, 1], place[:, 2]
-    upper_lip = _bump(y, 0.056, 0.007) * (x < 0.034) * (z < 0.01)
-    chin = torch.sigmoid((y - 0.083) / 0.003) * torch.sigmoid((0.127 - y) / 0.004) * (z < 0.06)
-    jaw = torch.sigmoid((y - (0.062 - 0.55 * (z - 0.02).clamp_min(0))) / 0.004) * torch.sigmoid((0.13 - y) / 0.004)
-    jaw = jaw * torch.sigmoid((x - 0.032) / 0.004) * torch.sigmoid((0.078 - z) / 0.004)
-    sides = _bump(x, 0.03, 0.006) * torch.sigmoid((y - 0.058) / 0.003) * (z < 0.01) * (y < 0.12)
-    goatee = torch.maximum(torch.maximum(chin * torch.sigmoid((0.03 - x) / 0.003), sides), upper_lip)
-    full = torch.maximum(torch.maximum(chin, jaw), torch.maximum(upper_lip, sides))
-    return (full, goatee, upper_lip, full * 0.6)[kind].clamp(0, 1)
-
-
-def _paint(asset: HeadAsset, who: Identity) -> Tensor:
+def _paint(asset: HeadAsset, who: Identity, scene: Scene) -> Tensor:
     """(V, 5), see `Actor.paint`."""
     device, mesh = asset.mean.device, asset.mesh_vertices
 
@@ -114,11 +130,18 @@ def _paint(asset: HeadAsset, who: Identity) -> Tensor:
     line = np.interp(azimuth.cpu().numpy(), azimuths(), who.hair.paint_line).astype(np.float32)
     scalp = torch.sigmoid((torch.from_numpy(line).to(device) - polar) / 0.035) * (1 - ears) * (part == SKIN)
     scalp = scalp * (torch.from_numpy(line).to(device) > 0)
-    beard = _beard_mask(place, who.beard_kind) * who.beard * (part == SKIN) * (1 - lips) * (1 - inside)
+    beard = beard_mask(place, who.beard_kind) * who.beard * (part == SKIN) * (1 - lips) * (1 - inside)
     skin = torch.cat([albedo, scalp[:, None], beard[:, None]], 1)
-    hair = torch.zeros(HAIR_ROWS * HAIR_COLUMNS, 5, device=device)
-    hair[:, :3] = colour(who.hair_colour)
-    return torch.cat([skin, hair])
+    worn = torch.zeros(len(asset.part) - mesh, 5, device=device)
+    colours = {HAIR: who.hair_colour, BEARD: who.beard_colour}
+    if who.glasses:
+        colours |= {FRAME: who.glasses.colour, LENS: who.glasses.lens}
+    if scene.prop:
+        colours[PROP] = scene.prop.colours[0]
+    for which, value in colours.items():
+        span = asset.span(which)
+        worn[span.start - mesh : span.stop - mesh, :3] = colour(value)
+    return torch.cat([skin, worn])
 
 
 def cloth_height(place: Tensor, neckline: Tensor) -> Tensor:
@@ -144,18 +167,51 @@ def build_actor(asset: HeadAsset, who: Identity, scene: Scene) -> Actor:
     garment = cloth_height(asset.mean[:mesh], torch.from_numpy(scene.clothes.neckline).to(device))
     lift = scene.clothes.lift * (garment / 0.004).clamp(0, 1)
     lift = lift + scene.clothes.collar * _bump(garment, 0.006, 0.008)
-    normals = vertex_normals(body[None], asset.triangles[asset.triangle_part != HAIR])[0]
+    normals = vertex_normals(body[None], asset.triangles[asset.triangle_part <= LASHES])[0]
+    region = asset.beard_region
+    bare = asset.masks[region, 0] + asset.masks[region, 3]
+    beard = body[region] + beard_offsets(asset.mean[region], normals[region], bare, who.beard_shape, who.beard_kind)
     body = body + normals * (lift * (asset.part[:mesh] == SKIN) * (garment > 0))[:, None]
-    shown = torch.ones(mesh + len(hair), device=device)
-    shown[mesh:] = 0.0 if who.hair.bald else 1.0
+    things = torch.cat([hair, beard, _glasses(asset, body, joints, who), _prop(scene).to(device)])
     width = float(skull[..., 0].max() - skull[..., 0].min())
     eyes_apart = float((joints[2] - joints[3]).norm())
-    return Actor(torch.cat([body, hair]), joints, width, eyes_apart / 0.061, shown, _paint(asset, who), who, scene)
+    paint, shown = _paint(asset, who, scene), _shown(asset, who, scene)
+    return Actor(torch.cat([body, things]), joints, width, eyes_apart / 0.061, shown, paint, who, scene)
+
+
+def _glasses(asset: HeadAsset, body: Tensor, joints: Tensor, who: Identity) -> Tensor:
+    """(G, 3), all in one place for those who wear none."""
+    if who.glasses is None:
+        return torch.zeros(asset.span(LENS).stop - asset.span(FRAME).start, 3, device=body.device)
+    mesh = asset.mesh_vertices
+    skin = (asset.part[:mesh] == SKIN) & (asset.masks[:, 3] < 0.3)
+    face = fit(body, asset.mean[:mesh], skin, asset.masks[:, 2], joints[2:4])
+    return torch.from_numpy(glasses_points(who.glasses, face)).to(body.device)
+
+
+def _prop(scene: Scene) -> Tensor:
+    return torch.from_numpy(scene.prop.points) if scene.prop else torch.zeros(PROP_VERTICES, 3)
+
+
+def _shown(asset: HeadAsset, who: Identity, scene: Scene) -> Tensor:
+    """(V,), see `Actor.shown`; clear lenses are no surface of the truth."""
+    shown = torch.ones(len(asset.part), device=asset.mean.device)
+    shown[asset.span(HAIR)] = 0.0 if who.hair.bald else 1.0
+    shown[asset.span(BEARD)] = float(who.beard_shape.thickness > 0)
+    shown[asset.span(FRAME)] = float(who.glasses is not None)
+    shown[asset.span(LENS)] = float(who.glasses is not None and who.glasses.dark)
+    shown[asset.span(PROP)] = torch.from_numpy(scene.prop.shown).to(shown) if scene.prop else 0.0
+    return shown
 
 
 def full_skin_weights(asset: HeadAsset) -> Tensor:
-    """(V, 3) of torso, neck and head, hair included."""
-    return torch.cat([asset.skin_weights, hair_skin_weights(asset.mean.device)])
+    """(V, 3) of torso, neck and head, with hair, beard and glasses; 0 for props, which nothing of the person moves."""
+    device = asset.mean.device
+    worn = torch.tensor([0.0, 0.0, 1.0], device=device).expand(asset.span(LENS).stop - asset.span(FRAME).start, 3)
+    beard = asset.skin_weights[asset.beard_region]
+    return torch.cat(
+        [asset.skin_weights, hair_skin_weights(device), beard, worn, torch.zeros(PROP_VERTICES, 3).to(device)]
+    )
 
 
 __all__ = ["Actor", "build_actor", "canonical", "cloth_height", "full_skin_weights"]

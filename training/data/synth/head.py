@@ -1,7 +1,8 @@
 """The head asset in memory: one fixed topology for everybody, so that surface coordinates mean the same everywhere.
 
-Vertices: first the extracted mesh (skin, eyes, teeth, tongue, lashes), then the hair grid. Coordinates in metres,
-x to the person's left, y down, z away from the camera, origin between the eyes.
+Vertices: first the extracted mesh (skin, eyes, teeth, tongue, lashes), then the hair grid, the beard, the glasses and
+what passes before the face. Coordinates in metres, x to the person's left, y down, z away from the camera, origin
+between the eyes.
 """
 
 from __future__ import annotations
@@ -17,15 +18,16 @@ from torch import Tensor
 from checkpoints.errors import ModelError
 
 from .bake import AZIMUTHS
+from .beard import beard_region, beard_triangles
+from .glasses import FRAME_VERTICES, GLASSES_VERTICES, glasses_triangles
+from .prop import PROP_VERTICES, prop_triangles
 
 ASSET = Path(__file__).parent / "assets" / "head.safetensors"
-SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TONGUE, LASHES, HAIR = range(7)
+SKIN, EYE_LEFT, EYE_RIGHT, TEETH, TONGUE, LASHES, HAIR, BEARD, FRAME, LENS, PROP = range(11)
 HAIR_COLUMNS = AZIMUTHS + 1
 """One more than azimuths: the seam's column is there twice, so that strand coordinates do not wrap."""
 SCALP_ROWS, LOCK_ROWS = 20, 12
 HAIR_ROWS = SCALP_ROWS + LOCK_ROWS
-TOPOLOGY = 1
-"""Changes when triangle or vertex numbers change, so that old shards are not read with a new mesh."""
 JOINTS = ("neck", "head", "eye_left", "eye_right")
 
 
@@ -48,7 +50,7 @@ class HeadAsset:
     two_sided: Tensor
     """(T,) bool."""
     triangle_part: Tensor
-    """(T,) int64, SKIN ... HAIR."""
+    """(T,) int64, SKIN ... PROP."""
     part: Tensor
     """(V,) int64."""
     skin_weights: Tensor
@@ -61,11 +63,20 @@ class HeadAsset:
     """(AZIMUTHS, POLARS, 3) int64: the skull as a radial map (`bake.radial_map`)."""
     skull_weights: Tensor
     """(AZIMUTHS, POLARS, 3)."""
+    beard_region: Tensor
+    """(B,) int64, the skin vertices under the beard's."""
 
     @property
     def mesh_vertices(self) -> int:
         """M, the number of vertices before the hair."""
         return len(self.skin_weights)
+
+    def span(self, part: int) -> slice:
+        """The vertices of HAIR, BEARD, FRAME, LENS or PROP."""
+        hair, beard = HAIR_ROWS * HAIR_COLUMNS, len(self.beard_region)
+        lengths = (hair, beard, FRAME_VERTICES, GLASSES_VERTICES - FRAME_VERTICES, PROP_VERTICES)
+        first = self.mesh_vertices + sum(lengths[: part - HAIR])
+        return slice(first, first + lengths[part - HAIR])
 
 
 def _hair_triangles(first: int) -> Tensor:
@@ -87,9 +98,18 @@ def load_head(device: str = "cpu") -> HeadAsset:
     mesh = len(raw["part"])
     hair = _hair_triangles(mesh)
     mesh_triangles = raw["triangles"].long() & 0xFFFF
-    part = torch.cat([raw["part"].long(), torch.full((HAIR_ROWS * HAIR_COLUMNS,), HAIR)])
-    # Teeth and lashes come last: triangle numbers in shards stay what they were.
-    triangles = torch.cat([mesh_triangles, hair, raw["extra_triangles"].long() & 0xFFFF])
+    mean = raw["mean"].float()
+    region = beard_region(mean[:mesh], (raw["part"] == SKIN) & (raw["masks"][:, 3] < 77))
+    counts = (HAIR_ROWS * HAIR_COLUMNS, len(region), FRAME_VERTICES, GLASSES_VERTICES - FRAME_VERTICES, PROP_VERTICES)
+    part = torch.cat([raw["part"].long(), *(torch.full((n,), HAIR + i) for i, n in enumerate(counts))])
+    first = [mesh + sum(counts[:i]) for i in range(len(counts))]
+    frame, lens = glasses_triangles()
+    # New things come last: triangle numbers in shards stay what they were.
+    triangles = torch.cat([
+        mesh_triangles, hair, raw["extra_triangles"].long() & 0xFFFF,
+        beard_triangles(region, mesh_triangles, first[1]), frame + first[2], lens + first[2],
+        prop_triangles() + first[4],
+    ])  # fmt: skip
     triangle_part = part[triangles[:, 0]]
 
     def scaled(name: str) -> Tensor:
@@ -100,13 +120,13 @@ def load_head(device: str = "cpu") -> HeadAsset:
     actions = scaled("actions").view(-1, mesh, 3) * ~eyes[:, None]
 
     tensors = {
-        "mean": raw["mean"].float(),
+        "mean": mean,
         "basis": scaled("basis"),
         "coefficients": raw["coefficients"].float(),
         "labels": raw["labels"].float(),
         "actions": actions.flatten(1),
         "triangles": triangles,
-        "two_sided": (triangle_part == HAIR) | (triangle_part == LASHES) | (triangle_part == TEETH),
+        "two_sided": torch.isin(triangle_part, torch.tensor([HAIR, LASHES, TEETH, FRAME, LENS, PROP])),
         "triangle_part": triangle_part,
         "part": part,
         "skin_weights": raw["skin_weights"].float(),
@@ -114,5 +134,6 @@ def load_head(device: str = "cpu") -> HeadAsset:
         "occlusion": raw["ao"].float() / 255,
         "skull_index": raw["skull_index"].long() & 0xFFFF,
         "skull_weights": raw["skull_weights"].float(),
+        "beard_region": region,
     }
     return HeadAsset(**{name: tensor.to(device) for name, tensor in tensors.items()})

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from .beard import Beard, sample_beard
 from .draws import Array, Draw, along, linear
+from .glasses import Glasses, sample_glasses
 from .hair import HairStyle, sample_style
 
 # sRGB, from the fairest to the darkest skin.
@@ -61,6 +63,15 @@ class Identity:
     lashes: Array
     noise_offset: Array
     """(2,) place in the noise texture."""
+    beard_shape: Beard = field(default_factory=lambda: Beard(0.0, 0.0))
+    beard_colour: Array = field(default_factory=lambda: np.zeros(3, np.float32))
+    glasses: Glasses | None = None
+    blush: Array = field(default_factory=lambda: np.zeros(4, np.float32))
+    """(4,): colour and strength of the rouge on the cheeks."""
+    liner: float = 0.0
+    """Strength of the line around the eyes, 0: none."""
+    moles: Array = field(default_factory=lambda: np.zeros((4, 3), np.float32))
+    """(4, 3): x and y on the mean face and radius in metres; radius 0: none."""
 
 
 def _shape(draw: Draw, coefficients: Array) -> tuple[Array, int]:
@@ -71,6 +82,27 @@ def _shape(draw: Draw, coefficients: Array) -> tuple[Array, int]:
     mixed = coefficients[first] * (1 - share) + coefficients[second] * share
     noise = np.clip(draw.generator.standard_normal(mixed.shape), -2, 2) * 0.25
     return (mixed + noise).astype(np.float32), first
+
+
+def _moles(draw: Draw) -> Array:
+    """(4, 3), see `Identity.moles`."""
+    places = draw.generator.uniform([-0.065, -0.06, 0.0008], [0.065, 0.10, 0.0022], (4, 3))
+    places[:, 2] *= draw.generator.random(4) < 0.22
+    return places.astype(np.float32)
+
+
+def _adorned(who: Identity, draw: Draw, makeup: bool) -> Identity:
+    """With beard, glasses, moles and make-up, from a stream of their own: the other looks do not depend on it."""
+    shape = sample_beard(draw, who.beard)
+    shade = draw.between(0.6, 1.3)
+    painted = draw.chance(0.75) and makeup
+    rouge = linear(np.array([0.80, 0.30, 0.30]) * draw.generator.uniform(0.75, 1.15, 3))
+    return replace(
+        who, beard_shape=shape, beard_colour=(who.hair_colour * shade).clip(0.003, 1).astype(np.float32),
+        beard=max(who.beard, 0.85) if shape.thickness else who.beard, glasses=sample_glasses(draw, who.age),
+        blush=np.append(rouge, draw.between(0.15, 0.5) * painted).astype(np.float32),
+        liner=draw.between(0.4, 1.0) * painted, moles=_moles(draw),
+    )  # fmt: skip
 
 
 def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
@@ -100,7 +132,7 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
     iris = _IRIS[draw.pick(6, (1, 1, 1, 1, 1.3, 0.8) if tone < 0.35 else (6, 3, 1, 0.1, 0.1, 0.05))]
     lash = draw.between(0.55, 0.95) if makeup else draw.between(0.05, 0.6)
     adult_man = gender * (age > 0.5)
-    return Identity(
+    plain = Identity(
         coefficients=coefficients, age=age, gender=gender,
         skin=linear(np.clip(skin, 0.03, 1)),
         blood=(1 + np.array([0.10, -0.16, -0.14]) * draw.between(0.2, 1.3)).astype(np.float32),
@@ -122,3 +154,4 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
         lashes=along(np.stack([linear(np.clip(skin * 0.75, 0.02, 1)), np.full(3, 0.01)]), lash),
         noise_offset=draw.generator.random(2).astype(np.float32),
     )  # fmt: skip
+    return _adorned(plain, Draw(0x1DE472, seed), bool(makeup))

@@ -8,7 +8,8 @@ import numpy as np
 
 from checkpoints.errors import OptionError
 
-from .render import TEST_SEEDS, SceneSpec
+from .frames import TEST_SEEDS, SceneSpec
+from .topology import KINDS
 
 FPS = 25.0
 
@@ -38,10 +39,13 @@ class SetPlan:
     """Seconds from frame to frame."""
     jitter: float = 0.0
     """Random share of `step` by which frames are moved."""
+    kind: str = "head"
 
     def __post_init__(self) -> None:
         if self.split not in ("train", "test"):
             raise OptionError(f"split must be train or test, not {self.split!r}.")
+        if self.kind not in KINDS:
+            raise OptionError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}.")
         for name in ("clips", "frames", "group"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 1, not {getattr(self, name)}.")
@@ -60,4 +64,4 @@ class SetPlan:
         start = random.uniform(0, 60)
         shift = random.uniform(-0.5, 0.5, self.frames) * self.jitter
         times = tuple(float(start + (i + shift[i]) * self.step) for i in range(self.frames))
-        return ClipPlan(index, group, SceneSpec(place(index), place(group), place(index)), times)
+        return ClipPlan(index, group, SceneSpec(place(index), place(group), place(index), self.kind), times)

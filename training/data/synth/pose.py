@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .actor import Actor
-from .head import EYE_LEFT, EYE_RIGHT, HeadAsset
+from .draws import Array
+from .head import BEARD, EYE_LEFT, EYE_RIGHT, PROP, HeadAsset
 from .motion import Pose
 
 _NECK_SHARE = 0.42
@@ -34,7 +36,9 @@ def pose_vertices(asset: HeadAsset, weights: Tensor, actors: list[Actor], pose: 
     joints = torch.stack([actor.joints for actor in actors])
     scale = torch.tensor([actor.action_scale for actor in actors], device=device)
     actions = torch.from_numpy(pose.actions).to(device) * scale[:, None]
-    points[:, :mesh] += (actions @ asset.actions).view(len(actors), mesh, 3)
+    moved = (actions @ asset.actions).view(len(actors), mesh, 3)
+    points[:, :mesh] += moved
+    points[:, asset.span(BEARD)] += moved[:, asset.beard_region]
     gaze = torch.from_numpy(pose.gaze).to(device)
     turn = rotation_matrices(torch.cat([gaze, torch.zeros_like(gaze[:, :1])], 1))
     part = asset.part
@@ -50,6 +54,18 @@ def pose_vertices(asset: HeadAsset, weights: Tensor, actors: list[Actor], pose: 
     by_neck = (points - neck) @ neck_turn.transpose(1, 2) + neck
     points = points * weights[:, :1] + by_neck * weights[:, 1:2] + by_head * weights[:, 2:]
     return points + torch.from_numpy(pose.translation).to(device)[:, None]
+
+
+def place_props(asset: HeadAsset, points: Tensor, actors: list[Actor], times: Array) -> None:
+    """Puts the props of N actors where they are at times (N,), into points (N, V, 3), in place."""
+    span = asset.span(PROP)
+    for row, actor in enumerate(actors):
+        if actor.scene.prop is None:
+            continue
+        angles, place = (
+            torch.from_numpy(v[0]).to(points) for v in actor.scene.prop.at(np.asarray(times[row : row + 1]))
+        )
+        points[row, span] = actor.neutral[span] @ rotation_matrices(angles).T + place
 
 
 def to_camera(points: Tensor, actors: list[Actor]) -> Tensor:

@@ -136,3 +136,11 @@ def vertex_normals(points: Tensor, triangles: Tensor) -> Tensor:
     for corner in range(3):
         normals.index_add_(1, triangles[:, corner], faces)
     return torch.nn.functional.normalize(normals, dim=-1)
+
+
+def interpolate(table: Tensor, index: Tensor, weights: Tensor) -> Tensor:
+    """(P, C) from a vertex table (V, C), corners (P, 3) and weights (P, 3), without a (P, 3, C) array."""
+    total = table.index_select(0, index[:, 0]).mul_(weights[:, :1])
+    for corner in (1, 2):
+        total.addcmul_(table.index_select(0, index[:, corner]), weights[:, corner : corner + 1])
+    return total

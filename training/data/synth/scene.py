@@ -8,6 +8,8 @@ import numpy as np
 
 from .backdrop import sample_backdrop
 from .draws import Array, Draw, linear
+from .lens import Lens, sample_lens
+from .prop import Prop, sample_prop
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,9 @@ class Scene:
     clothes: Clothes
     backdrop: Array
     """(3, 192, 192) linear light, covering [-1.5, 1.5] of the backdrop's plane."""
+    prop: Prop | None
+    """What passes before the face."""
+    lens: Lens
 
 
 def _camera(draw: Draw) -> Camera:
@@ -137,4 +142,7 @@ def _clothes(draw: Draw) -> Clothes:
 def sample_scene(seed: int) -> Scene:
     """The scene of a seed."""
     draw = Draw(0x5CE9E, seed)
-    return Scene(_camera(draw), _light(draw), _clothes(draw), sample_backdrop(draw))
+    camera, light, clothes, backdrop = _camera(draw), _light(draw), _clothes(draw), sample_backdrop(draw)
+    # A stream of their own: without them a scene is what it was before there were any.
+    prop = sample_prop(Draw(0x9809, seed), camera.distance)
+    return Scene(camera, light, clothes, backdrop, prop, sample_lens(Draw(0x1E25, seed)))

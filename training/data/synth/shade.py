@@ -11,7 +11,8 @@ from torch import Tensor
 from .actor import Actor, cloth_height
 from .backdrop import smooth_noise
 from .draws import Draw
-from .head import EYE_LEFT, EYE_RIGHT, HAIR, SKIN, TEETH, TONGUE
+from .head import BEARD, EYE_LEFT, EYE_RIGHT, FRAME, HAIR, LENS, PROP, SKIN, TEETH, TONGUE
+from .skin import brows, complexion
 
 _NOISE_SIZE = 256
 
@@ -66,6 +67,12 @@ class Looks:
             [[w.blotches, w.freckles, w.wrinkles, w.gloss, w.streaks, w.strands, w.iris_size, w.pupil_size,
               w.noise_offset[0], w.noise_offset[1]] for w in who]
         )  # fmt: skip
+        self.moles = stack([w.moles for w in who])
+        self.makeup = stack([[*w.blush, w.liner] for w in who])
+        glint = [[w.glasses.glint, *w.glasses.lens] if w.glasses else [0, 1, 1, 1] for w in who]
+        self.glint = stack(glint)
+        props = [actor.scene.prop for actor in actors]
+        self.prop = stack([[*p.colours[1], p.pattern, p.scale, p.kind] if p else np.zeros(6) for p in props])
         self.cloth_colours = stack([c.colours for c in clothes])
         self.cloth = stack([[*c.neckline, c.pattern, c.scale, c.shine] for c in clothes])
         self.sky, self.ground = stack([x.sky for x in light]), stack([x.ground for x in light])
@@ -92,48 +99,6 @@ def _noise(texture: Tensor, u: Tensor, v: Tensor) -> Tensor:
     column = (u * _NOISE_SIZE).long() & (_NOISE_SIZE - 1)
     row = (v * _NOISE_SIZE).long() & (_NOISE_SIZE - 1)
     return texture.view(-1, 4)[row * _NOISE_SIZE + column]
-
-
-def _brows(place: Tensor, brow: Tensor, noise: Tensor) -> Tensor:
-    """(P,) how much brow covers a place on the face."""
-    x, y = place[:, 0].abs(), place[:, 1]
-    height, arch, tilt, thickness, density = brow.unbind(1)
-    along = (x - 0.012) / 0.041
-    centre = -0.0185 - height - arch * torch.sin(along.clamp(0, 1) * 2.4) + tilt * (x - 0.03)
-    half = thickness * (1.3 - 0.8 * along.clamp(0, 1))
-    distance = (y - centre).abs() + (noise[:, 3] - 0.5) * 0.0016
-    inside = torch.sigmoid((half - distance) / 0.0007)
-    ends = torch.sigmoid(along / 0.04) * torch.sigmoid((1 - along) / 0.05)
-    return inside * ends * density * (0.75 + 0.5 * (noise[:, 2] - 0.5)) * (place[:, 2] < 0.03)
-
-
-def _skin(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor]:
-    """Albedo (P, 3) and gloss (P,) of skin."""
-    place, frame = surface.place, surface.frame
-    scalars = looks.of("scalars", frame)
-    blotches, freckles, wrinkles, gloss = scalars[:, :4].unbind(1)
-    u = (place[:, 0] + 0.8 * place[:, 2]) * 3.2 + scalars[:, 8]
-    v = (place[:, 1] + 0.3 * place[:, 2]) * 3.2 + scalars[:, 9]
-    noise = _noise(texture, u, v)
-    albedo = surface.paint[:, :3]
-    tone = 1 + blotches * (noise[:, 0] - 0.5) * 1.6 + 0.12 * (noise[:, 2] - 0.5) + 0.05 * (noise[:, 3] - 0.5)
-    y, x = place[:, 1], place[:, 0].abs()
-    lines = torch.sin((y + 0.004 * noise[:, 0]) * 900) * torch.exp(-(((y + 0.052) / 0.014) ** 2)) * (x < 0.045)
-    eye_lines = torch.sin((y + x * 0.3) * 1500) * torch.exp(-(((x - 0.056) / 0.006) ** 2) - ((y / 0.012) ** 2))
-    bags = torch.exp(-(((x - 0.031) / 0.014) ** 2) - (((y - 0.017 + 2.5 * (x - 0.031) ** 2) / 0.004) ** 2))
-    fold = torch.exp(-(((x - 0.021 - 0.45 * (y - 0.042)) / 0.0028) ** 2)) * (y > 0.04) * (y < 0.075)
-    front = place[:, 2] < 0.02
-    tone = tone - wrinkles * front * (
-        0.10 * lines.clamp_min(0) + 0.12 * eye_lines.clamp_min(0) + 0.16 * bags + 0.22 * fold
-    )
-    albedo = albedo * tone.clamp_min(0.3)[:, None]
-    spots = torch.sigmoid((noise[:, 2] - 0.72) / 0.03) * torch.exp(-(((y - 0.025) / 0.035) ** 2)) * front
-    albedo = albedo * (1 - (spots * freckles)[:, None] * torch.tensor([0.35, 0.5, 0.55], device=place.device))
-    bristle = 0.55 + 0.9 * (noise[:, 3] - 0.35)
-    albedo = _mix(albedo, looks.of("hair", frame) * 0.8, (surface.paint[:, 4] * bristle * 0.9).clamp(0, 0.95))
-    albedo = _mix(albedo, looks.of("hair", frame), (surface.paint[:, 3] * (0.6 + 0.5 * noise[:, 3])).clamp(0, 0.92))
-    albedo = _mix(albedo, looks.of("brow_colour", frame), _brows(place, looks.of("brow", frame), noise).clamp(0, 1))
-    return albedo, gloss * (0.6 + 0.8 * noise[:, 1])
 
 
 def _cloth(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -180,6 +145,41 @@ def _hair(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tens
     return surface.paint[:, :3] * shade.clamp_min(0.25)[:, None], 0.25 + 0.9 * noise[:, 2]
 
 
+def _skin(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor]:
+    """Albedo (P, 3) and gloss (P,) of skin, with brows, make-up, and hair painted on it."""
+    place, frame = surface.place, surface.frame
+    scalars = looks.of("scalars", frame)
+    u = (place[:, 0] + 0.8 * place[:, 2]) * 3.2 + scalars[:, 8]
+    v = (place[:, 1] + 0.3 * place[:, 2]) * 3.2 + scalars[:, 9]
+    noise = _noise(texture, u, v)
+    look = scalars[:, :3], looks.of("makeup", frame), looks.of("moles", frame)
+    albedo = complexion(surface.paint[:, :3], place, noise, *look)
+    bristle = 0.55 + 0.9 * (noise[:, 3] - 0.35)
+    hair = looks.of("hair", frame)
+    albedo = _mix(albedo, hair * 0.8, (surface.paint[:, 4] * bristle * 0.9).clamp(0, 0.95))
+    albedo = _mix(albedo, hair, (surface.paint[:, 3] * (0.6 + 0.5 * noise[:, 3])).clamp(0, 0.92))
+    albedo = _mix(albedo, looks.of("brow_colour", frame), brows(place, looks.of("brow", frame), noise).clamp(0, 1))
+    return albedo, scalars[:, 3] * (0.6 + 0.8 * noise[:, 1])
+
+
+def _prop(surface: Surface, looks: Looks, texture: Tensor) -> Tensor:
+    """Albedo (P, 3) of what passes before the face: a second colour in a pattern, mottled skin on hands."""
+    turn, way, tube = surface.place.unbind(1)
+    second, (kind, scale, thing) = (
+        looks.of("prop", surface.frame)[:, :3],
+        looks.of("prop", surface.frame)[:, 3:].unbind(1),
+    )
+    noise = _noise(texture, turn * 0.5 + 0.13 * tube, way * 0.5)
+    rings, stripes = ((way * scale) % 1 < 0.45).float(), ((turn * scale.round()) % 1 < 0.4).float()
+    share = (kind == 1) * rings + (kind == 2) * stripes + (kind == 3) * (rings + stripes - 2 * rings * stripes).abs()
+    share = share + (kind == 4) * torch.sigmoid((noise[:, 0] - 0.55) / 0.04)
+    nail = (thing == 0) * (tube > 0.5) * (tube < 5.5) * (way > 0.8) * ((turn - 0.75).abs() < 0.14)
+    knuckle = (thing == 0) * (tube > 0.5) * (tube < 5.5) * torch.sin(way * 9).abs().lt(0.12)
+    albedo = _mix(surface.paint[:, :3], second, share * (tube < 0.5))
+    albedo = albedo * (0.85 + 0.2 * noise[:, :1] + 0.1 * noise[:, 3:]) * (1 - 0.15 * knuckle[:, None])
+    return _mix(albedo, albedo * torch.tensor([1.1, 1.02, 1.0], device=albedo.device) + 0.04, nail.float())
+
+
 def albedo_and_gloss(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Albedo (P, 3), specular strength (P,) and specular exponent (P,) of every sample."""
     part = surface.part
@@ -203,10 +203,15 @@ def albedo_and_gloss(surface: Surface, looks: Looks, texture: Tensor) -> tuple[T
     index = ((part == EYE_LEFT) | (part == EYE_RIGHT)).nonzero().flatten()
     if len(index):
         albedo[index], gloss[index], exponent[index] = _eye(chosen(index), looks), 1.6, 220.0
-    index = (part == HAIR).nonzero().flatten()
+    index = ((part == HAIR) | (part == BEARD)).nonzero().flatten()
     if len(index):
         albedo[index], shine = _hair(chosen(index), looks, texture)
         gloss[index], exponent[index] = shine * 0.10, 9.0
+    index = (part == PROP).nonzero().flatten()
+    if len(index):
+        albedo[index], gloss[index] = _prop(chosen(index), looks, texture), 0.12
+    gloss[part == FRAME], exponent[part == FRAME] = 0.35, 40.0
+    gloss[part == LENS], exponent[part == LENS] = 0.6, 120.0
     wet = ((part == TEETH) | (part == TONGUE)).nonzero().flatten()
     gloss[wet], exponent[wet] = 0.25, 60.0
     return albedo, gloss, exponent
@@ -228,3 +233,20 @@ def light(surface: Surface, albedo: Tensor, gloss: Tensor, exponent: Tensor, loo
         shine = _dot(normal, half[:, lamp]).clamp_min(0) ** exponent * gloss * (facing > 0) * shadow
         radiance = radiance + colours[:, lamp] * (albedo * diffuse[:, None] + shine[:, None])
     return radiance * looks.of("exposure", frame)[:, None]
+
+
+def reflections(normal: Tensor, view: Tensor, frame: Tensor, looks: Looks) -> Tensor:
+    """(P, 3) radiance that glass adds: sharp images of the lamps, and the sky where it is seen at a slant.
+
+    `normal` and `view` (P, 3) unit vectors, `view` from the camera to the sample.
+    """
+    facing = _dot(normal, view)
+    mirrored = view - 2 * facing[:, None] * normal
+    fresnel = 0.04 + 0.96 * (1 - facing.abs()).clamp(0, 1) ** 5
+    sky = looks.of("sky", frame) * (0.5 - 0.5 * mirrored[:, 1:2]) * fresnel[:, None]
+    lamps, colours = looks.of("lamps", frame), looks.of("lamp_colours", frame)
+    for lamp in range(lamps.shape[1]):
+        # A window or a soft box, some twenty degrees wide.
+        seen = torch.sigmoid((_dot(mirrored, lamps[:, lamp]) - 0.94) / 0.008)
+        sky = sky + colours[:, lamp] * (seen * 0.45)[:, None]
+    return sky * looks.of("glint", frame)[:, :1] * looks.of("exposure", frame)[:, None]

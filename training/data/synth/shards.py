@@ -3,7 +3,8 @@
 A shard `clips-00012.safetensors` holds, for C clips of M frames: `image` uint8 (C, M, S, S, 3); `points` float32
 (C, M, 50, 2); `points_visible` bool (C, M, 50); `mask` uint8 (C, M, S*S/8) packed bits; `screen` int16 (C, M, V, 3),
 projected vertices in 1/8000; `background` float32 (C, M, 2, 3); `triangle` int16 (C, M, 64, 64) and `weights` uint8
-(C, M, 64, 64, 2), the surface at 64 x 64. Metadata `bunraku` is JSON with the clips' seeds and times.
+(C, M, 64, 64, 2), the surface at 64 x 64. Metadata `bunraku` is JSON with the kind of scene, the number of its
+topology (`topology.READABLE`), and the clips' seeds and times.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from torch import Tensor
 
 from checkpoints.errors import InputError, OutputError
 
-from .head import TOPOLOGY
+from .frames import Frames
 from .plan import ClipPlan
-from .render import Frames
+from .topology import READABLE
 from .truth import SurfaceBuffer, Truth, background_between, flow_between, surface_buffer
 
 FORMAT = "1"
@@ -42,6 +43,7 @@ class ClipInfo:
     motion: int
     scene: int
     times: tuple[float, ...]
+    kind: str = "head"
 
 
 @dataclass
@@ -89,12 +91,14 @@ def write_shard(path: Path, clips: list[ClipPlan], frames: Frames) -> None:
         {"group": c.group, "times": c.times, **{k: v for k, v in asdict(c.spec).items() if k != "kind"}} for c in clips
     ]
     packed = {name: value.cpu().view(*shape, *value.shape[1:]).contiguous() for name, value in tensors.items()}
+    kind = frames.truth.kind
+    head = {"format": FORMAT, "topology": READABLE[kind][-1], "kind": kind, "clips": info}
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         save_file(
             packed,
             aside,
-            metadata={"bunraku": json.dumps({"format": FORMAT, "topology": TOPOLOGY, "kind": "head", "clips": info})},
+            metadata={"bunraku": json.dumps(head)},
         )
         aside.chmod(0o644)
         aside.replace(path)
@@ -134,13 +138,16 @@ class SynthShards:
                 raise InputError(
                     f"{path}: is not a readable shard of clips ({error}); delete it and make it again."
                 ) from error
-            found, wanted = (head.get("format"), head.get("topology", 1)), (FORMAT, TOPOLOGY)
-            if found != wanted:
-                raise InputError(f"{path}: has format and mesh {found}, this version reads {wanted}; make it again.")
+            kind = head.get("kind", "head")
+            found = (head.get("format"), kind, head.get("topology", 1))
+            if found[0] != FORMAT or found[2] not in READABLE.get(kind, ()):
+                raise InputError(f"{path}: has format, kind and mesh {found}, unknown to this version; make it again.")
+            if self.info and kind != self.info[0].kind:
+                raise InputError(f"{path}: shows a {kind}, other shards beside it a {self.info[0].kind}; part them.")
             for row, clip in enumerate(head["clips"]):
                 self._groups.setdefault(clip["group"], []).append(len(self.info))
                 clip["times"] = tuple(clip["times"])
-                self.info.append(ClipInfo(**clip))
+                self.info.append(ClipInfo(**clip, kind=kind))
                 self._places.append((path, row))
         return len(self.info)
 
@@ -180,7 +187,7 @@ class SynthShards:
         screen, background, triangle, weights = self._read(clip, frame, names)
         two = weights.float() / 255
         three = torch.cat([two, (1 - two.sum(-1, keepdim=True)).clamp_min(0)], -1)
-        return Truth(screen.float() / _STEP, background), SurfaceBuffer(triangle.long(), three)
+        return Truth(screen.float() / _STEP, background, self.info[clip].kind), SurfaceBuffer(triangle.long(), three)
 
     def flow(self, clip: int, a: int, b: int) -> tuple[Tensor, Tensor, Tensor]:
         """Backward flow (64, 64, 2) from frame b to frame a, visibility (64, 64), the backdrop's motion (3, 3)."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .head import HeadAsset, load_head
 from .raster import hits, rasterise
+from .topology import Topology, load_topology
 
 _DEPTH_SLACK = 0.002
 """Metres by which a surface may lie behind the nearest one and still be the same surface."""
@@ -26,9 +26,10 @@ class Truth:
     """(N, V, 3) float32: x, y in [-1, 1] and inverse depth in 1/m, 0 for vertices that are not shown."""
     background: Tensor
     """(N, 2, 3) affine maps from the backdrop's plane to the frame."""
+    kind: str = "head"
 
     def __getitem__(self, index: slice | Tensor) -> Truth:
-        return Truth(self.screen[index], self.background[index])
+        return Truth(self.screen[index], self.background[index], self.kind)
 
 
 @dataclass
@@ -56,18 +57,18 @@ def pixel_grid(size: int, device: torch.device | str = "cpu") -> Tensor:
 
 def surface_buffer(truth: Truth, size: int) -> SurfaceBuffer:
     """Draws the frames at `size` x `size`, one sample a pixel."""
-    asset = load_head(str(truth.screen.device))
+    mesh = load_topology(truth.kind, str(truth.screen.device))
     screen = to_samples(truth.screen, size)
-    triangle = rasterise(screen, asset.triangles, asset.two_sided, size, size)
-    found = hits(triangle, screen, asset.triangles)
+    triangle = rasterise(screen, mesh.triangles, mesh.two_sided, size, size)
+    found = hits(triangle, screen, mesh.triangles)
     weights = torch.zeros(triangle.numel(), 3, device=screen.device)
     weights[found.sample] = found.weights
     return SurfaceBuffer(triangle, weights.view(*triangle.shape, 3))
 
 
-def locate(asset: HeadAsset, screen: Tensor, triangle: Tensor, weights: Tensor) -> Tensor:
+def locate(mesh: Topology, screen: Tensor, triangle: Tensor, weights: Tensor) -> Tensor:
     """(N, Q, 3) projections of surface places: `triangle` (N, Q), `weights` (N, Q, 3) on `screen` (N, V, 3)."""
-    corner = asset.triangles[triangle.clamp_min(0)]
+    corner = mesh.triangles[triangle.clamp_min(0)]
     count = len(screen)
     index = corner + (torch.arange(count, device=screen.device) * screen.shape[1])[:, None, None]
     places = screen.reshape(-1, 3)[index]
@@ -76,7 +77,7 @@ def locate(asset: HeadAsset, screen: Tensor, triangle: Tensor, weights: Tensor) 
     return torch.cat([(places[..., :2] * depths[..., None]).sum(-2) / depth, 1 / depth], -1)
 
 
-def _nearest_inverse_depth(asset: HeadAsset, screen: Tensor, buffer: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
+def _nearest_inverse_depth(mesh: Topology, screen: Tensor, buffer: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
     """Inverse depth (N, Q) of what the source shows at places (N, Q, 2), and the triangle there.
 
     The plane of the nearest sample's triangle is followed to the exact place, so slopes cost no accuracy.
@@ -84,7 +85,7 @@ def _nearest_inverse_depth(asset: HeadAsset, screen: Tensor, buffer: Tensor, pla
     count, size, _ = buffer.shape
     cell = ((places + 1) * ((size - 1) / 2)).round().clamp(0, size - 1).long()
     triangle = buffer.view(count, -1).gather(1, cell[..., 1] * size + cell[..., 0])
-    index = asset.triangles[triangle.clamp_min(0)]
+    index = mesh.triangles[triangle.clamp_min(0)]
     index = index + (torch.arange(count, device=screen.device) * screen.shape[1])[:, None, None]
     corner = screen.reshape(-1, 3)[index]
     e1, e2 = corner[..., 1, :] - corner[..., 0, :], corner[..., 2, :] - corner[..., 0, :]
@@ -115,16 +116,16 @@ def flow_between(
 
     `source_buffer` (N, B, B) holds the source's nearest triangles at any resolution.
     """
-    asset = load_head(str(source.screen.device))
+    mesh = load_topology(source.kind, str(source.screen.device))
     count, size, _ = driving_buffer.triangle.shape
     triangle = driving_buffer.triangle.view(count, -1)
-    place = locate(asset, source.screen, triangle, driving_buffer.weights.view(count, -1, 3))
+    place = locate(mesh, source.screen, triangle, driving_buffer.weights.view(count, -1, 3))
     grid = pixel_grid(size, triangle.device).view(1, -1, 2)
     motion = background_between(source, driving)
     behind = grid @ motion[:, :2, :2].transpose(1, 2) + motion[:, None, :2, 2]
     backdrop = triangle < 0
     flow = torch.where(backdrop[..., None], behind, place[..., :2])
-    nearest, seen = _nearest_inverse_depth(asset, source.screen, source_buffer, flow)
+    nearest, seen = _nearest_inverse_depth(mesh, source.screen, source_buffer, flow)
     same = (seen == triangle) | (place[..., 2] >= nearest * (1 - _DEPTH_SLACK * nearest))
     visible = torch.where(backdrop, seen < 0, (seen >= 0) & same)
     visible &= (flow.abs() <= 1).all(-1)
@@ -133,7 +134,7 @@ def flow_between(
 
 def points_visible(truth: Truth, points: Tensor, inverse_depth: Tensor, buffer: Tensor, slack: float) -> Tensor:
     """(N, K) whether points (N, K, 2) are inside the frame and nothing lies more than `slack` metres before them."""
-    asset = load_head(str(truth.screen.device))
-    nearest, seen = _nearest_inverse_depth(asset, truth.screen, buffer, points)
+    mesh = load_topology(truth.kind, str(truth.screen.device))
+    nearest, seen = _nearest_inverse_depth(mesh, truth.screen, buffer, points)
     free = (seen < 0) | (inverse_depth >= nearest * (1 - slack * nearest))
     return free & (points.abs() <= 1).all(-1)

@@ -14,8 +14,9 @@ import torch
 
 from checkpoints.errors import OptionError, OutputError
 
+from .frames import Frames, Renderer
 from .plan import FPS, ClipPlan, SetPlan
-from .render import Frames, HeadRenderer
+from .renderers import make_renderer
 from .shards import write_shard
 
 FORMATS = ("mp4", "frames", "shard")
@@ -31,9 +32,11 @@ class Job:
     size: int
     format: str
     path: Path
+    exposure: float = 0.0
+    """Seconds that the shutter is open (motion blur)."""
 
 
-_renderer: HeadRenderer | None = None
+_renderers: dict[str, Renderer] = {}
 
 
 def _start_worker() -> None:
@@ -41,13 +44,13 @@ def _start_worker() -> None:
 
 
 def _render(job: Job) -> tuple[list[ClipPlan], Frames]:
-    global _renderer
-    if _renderer is None:
-        _renderer = HeadRenderer()
+    kind = job.plan.kind
+    if kind not in _renderers:
+        _renderers[kind] = make_renderer(kind)
     clips = [job.plan.clip(index) for index in range(job.first, job.last)]
     specs = [clip.spec for clip in clips for _ in clip.times]
     times = torch.tensor([t for clip in clips for t in clip.times], dtype=torch.float64)
-    return clips, _renderer.render(specs, times, job.size)
+    return clips, _renderers[kind].render(specs, times, job.size, exposure=job.exposure)
 
 
 def _write_mp4(path: Path, frames: Frames, rate: float) -> None:
@@ -98,7 +101,9 @@ def run_job(job: Job) -> int:
     return len(frames)
 
 
-def jobs(plan: SetPlan, folder: Path, size: int, format: str, clips_per_shard: int = 32) -> list[Job]:
+def jobs(
+    plan: SetPlan, folder: Path, size: int, format: str, clips_per_shard: int = 32, exposure: float = 0.0
+) -> list[Job]:
     """What is to be done; work whose result is already there is left out, so an interrupted run can be repeated.
 
     mp4 clips and frame folders are named `IDENTITY#CLIP`, the name that training by identity expects.
@@ -107,6 +112,8 @@ def jobs(plan: SetPlan, folder: Path, size: int, format: str, clips_per_shard: i
         raise OptionError(f"format must be one of {', '.join(FORMATS)}, not {format!r}.")
     if size < 16 or size % 8:
         raise OptionError(f"size must be a multiple of 8 and at least 16, not {size}.")
+    if not 0 <= exposure <= 1:
+        raise OptionError(f"exposure must be between 0 and 1 second, not {exposure}.")
     found = []
     step = clips_per_shard if format == "shard" else 1
     for number, first in enumerate(range(0, plan.clips, step)):
@@ -115,7 +122,7 @@ def jobs(plan: SetPlan, folder: Path, size: int, format: str, clips_per_shard: i
         if format != "shard":
             name = f"id{plan.clip(first).spec.identity}#{first:06d}" + (".mp4" if format == "mp4" else "")
         if not (folder / name).exists():
-            found.append(Job(plan, first, last, size, format, folder / name))
+            found.append(Job(plan, first, last, size, format, folder / name, exposure))
     return found
 
 

@@ -1,0 +1,19 @@
+"""The renderer of a kind of scene."""
+
+from __future__ import annotations
+
+import torch
+
+from checkpoints.errors import OptionError
+
+from .frames import Renderer
+from .topology import KINDS
+
+
+def make_renderer(kind: str, device: str | torch.device = "cpu", batch: int | None = None) -> Renderer:
+    """Draws scenes of a kind. Raises `OptionError` for an unknown one."""
+    if kind == "head":
+        from .render import HeadRenderer
+
+        return HeadRenderer(device, batch)
+    raise OptionError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
