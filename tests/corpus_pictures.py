@@ -216,7 +216,7 @@ BAD: dict[str, tuple[Make, str]] = {
     "cut.png": (cut(saved(), 0.7, ".png"), "damaged"),
     "cut.webp": (cut(saved(), 0.7, ".webp"), "damaged|not a picture"),
     "cut.gif": (cut(saved(), 0.5, ".gif"), "damaged"),
-    "cut.avif": (cut(saved(quality=90), 0.7, ".avif"), "damaged"),
+    "cut.avif": (cut(saved(quality=90), 0.7, ".avif"), "damaged|not a picture"),
     "cut.tif": (cut(saved(), 0.5, ".tif"), "damaged"),
     "cut.bmp": (cut(saved(), 0.5, ".bmp"), "damaged"),
     "cut.heic": (cut(lambda path: shutil.copy(HERE / "runtime" / "sideways.heic", path), 0.5, ".heic"), "HEIC"),
