@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from checkpoints.card import CARD, model_card
 from checkpoints.errors import ModelError
 from checkpoints.onnx_file import has_external_data
 
@@ -31,6 +33,13 @@ MODES = ("absolute", "relative", "disentangled")
 _REQUIRED_GRAPHS = ("source", "motion", "render")
 _GRAPHS = (*_REQUIRED_GRAPHS, "disentangle")
 _MAX_DESCRIPTION_BYTES = 4 << 20
+_MAX_GRAPH_BYTES = (2 << 30) - 1
+"""ONNX's own limit for one file."""
+
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.onnx", re.ASCII)
+_VERSION = re.compile(r"[0-9]+\.[0-9]+", re.ASCII)
+_SEAL = '"sha256": "%s"'
+_OPEN_SEAL = _SEAL % ("0" * 64)
 
 
 @dataclass(frozen=True)
@@ -109,7 +118,7 @@ class Bundle:
         has the wrong type, a file's size or hash differs, or a graph refers to data outside its file.
         """
         folder = Path(folder)
-        bundle = _parse(_read_description(folder), folder)
+        bundle = read_description(folder)
         for graph in bundle.graphs.values():
             _check_file(folder / graph.file, graph)
         return bundle
@@ -125,16 +134,29 @@ class Bundle:
         return self.folder / self.graphs[graph].file
 
     def to_json(self) -> str:
-        """The text of `bundle.json`."""
+        """The text of `bundle.json`, sealed."""
         values = asdict(self)
         del values["folder"]
-        leading = {key: values.pop(key) for key in ("format", "name", "family")}
-        return json.dumps(leading | values, indent=2, ensure_ascii=False) + "\n"
+        return seal(values)
+
+
+def seal(values: Mapping[str, Any]) -> str:
+    """The text of a description with `values`, and in it, under `sha256`, its own hash: that of the text with
+    zeros in the hash's place. A change of any byte shows; it is no signature, since anyone can compute it.
+    """
+    rest = {key: value for key, value in values.items() if key not in ("format", "sha256")}
+    text = json.dumps({"format": values["format"], "sha256": "0" * 64, **rest}, indent=2, ensure_ascii=False) + "\n"
+    return text.replace(_OPEN_SEAL, _SEAL % hashlib.sha256(text.encode()).hexdigest(), 1)
+
+
+def _is_sealed(text: str, digest: str) -> bool:
+    """Whether the description `text`, which holds `digest` as its hash, is as `seal` wrote it."""
+    return hashlib.sha256(text.replace(_SEAL % digest, _OPEN_SEAL, 1).encode()).hexdigest() == digest
 
 
 def write_bundle(folder: str | os.PathLike[str], bundle: Bundle, models: Mapping[str, bytes]) -> Bundle:
-    """Write `bundle` with the serialised ONNX `models` (graph name -> bytes) to `folder`, and load it from
-    there.
+    """Write `bundle` with the serialised ONNX `models` (graph name -> bytes) and its model card to `folder`, and load
+    it from there.
 
     The folder is filled under another name beside its place and checked as any reader would check it; only
     then does it take the name, replacing an older bundle. Raises `ModelError` when the description is
@@ -153,7 +175,8 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle, models: Mapping
         _parse(json.loads(bundle.to_json()), aside)  # refuses file names that would leave the folder
         for name, model in models.items():
             (aside / bundle.graphs[name].file).write_bytes(model)
-        (aside / DESCRIPTION).write_text(bundle.to_json(), encoding="utf-8")
+        (aside / DESCRIPTION).write_text(bundle.to_json(), encoding="utf-8", newline="\n")
+        (aside / CARD).write_text(model_card(bundle), encoding="utf-8", newline="\n")
         aside.chmod(0o755)  # mkdtemp makes folders that only their owner may enter
         Bundle.load(aside)
         if folder.exists():
@@ -168,7 +191,12 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle, models: Mapping
     return Bundle.load(folder)
 
 
-def _read_description(folder: Path) -> Any:
+def read_description(folder: Path) -> Bundle:
+    """What `bundle.json` in `folder` says, before its graphs are there to be verified. Raises `ModelError`."""
+    return _parse(_read_json(folder), folder)
+
+
+def _read_json(folder: Path) -> Any:
     path = folder / DESCRIPTION
     if not folder.is_dir():
         raise ModelError(f"There is no model folder {folder}; check the path.")
@@ -177,9 +205,23 @@ def _read_description(folder: Path) -> Any:
     if path.stat().st_size > _MAX_DESCRIPTION_BYTES:
         raise ModelError(f"{path} is too large to be a model's description; fetch or export the model again.")
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        # Line ends of another system, as a checkout makes them, become ours again, as they were when sealed.
+        text = path.read_bytes().replace(b"\r\n", b"\n").decode()
+        values = json.loads(text)
     except (ValueError, RecursionError, OSError) as error:
         raise ModelError(f"{path} is not readable JSON ({error}); fetch or export the model again.") from error
+    if isinstance(values, dict) and _needs_seal(values) and not _is_sealed(text, str(values.get("sha256"))):
+        raise ModelError(
+            f"{path} was changed after it was written (its hash differs); fetch or export the model again."
+        )
+    return values
+
+
+def _needs_seal(values: Mapping[str, Any]) -> bool:
+    """Descriptions have a seal since format 1.1; those of another major number are refused for that."""
+    version = values.get("format")
+    known = isinstance(version, str) and version.partition(".")[0] == FORMAT.partition(".")[0]
+    return "sha256" in values or (known and _minor(str(version)) >= 1)
 
 
 def _parse(values: Any, folder: Path) -> Bundle:
@@ -189,7 +231,7 @@ def _parse(values: Any, folder: Path) -> Bundle:
         raise ModelError(f"{where} must hold a JSON object; fetch or export the model again.")
     version = _get(values, "format", str, where)
     major, _, _ = version.partition(".")
-    if major != FORMAT.partition(".")[0]:
+    if major != FORMAT.partition(".")[0] or not _VERSION.fullmatch(version):
         raise ModelError(f"{where} has format {version}, this program reads {FORMAT}; update bunraku or the model.")
     graphs = {
         name: _parse_graph(_get(values["graphs"], name, dict, where), name, where)
@@ -218,9 +260,8 @@ def _parse(values: Any, folder: Path) -> Bundle:
 
 
 def _minor(version: str) -> int:
-    """The number behind the first point; a version that has none, or something else there, counts as the oldest."""
-    number = version.split(".")[1] if "." in version else ""
-    return int(number) if number.isdecimal() else 0
+    """The number behind the first point; what is no version counts as the newest, of which least is known."""
+    return int(version.split(".")[1]) if _VERSION.fullmatch(version) else 1_000_000
 
 
 def _parse_graph(values: Any, name: str, where: Path) -> Graph:
@@ -238,8 +279,10 @@ def _parse_graph(values: Any, name: str, where: Path) -> Graph:
         gflops=gflops,
         weights=_get(values, "weights", str, where, what) if "weights" in values else "fp32",  # since format 1.1
     )
-    if not graph.file.endswith(".onnx") or graph.file != os.path.basename(graph.file) or "\\" in graph.file:
+    if not _FILE_NAME.fullmatch(graph.file):
         raise ModelError(f"{where} names the graph file {graph.file!r}; it must be a plain .onnx name in that folder.")
+    if not 0 < graph.bytes <= _MAX_GRAPH_BYTES:
+        raise ModelError(f'{where} has an impossible value for {what}"bytes"; fetch or export the model again.')
     return graph
 
 
@@ -280,7 +323,8 @@ def _names(values: Mapping[str, Any], key: str, where: Path, what: str = "") -> 
 
 def _check_file(path: Path, graph: Graph) -> None:
     try:
-        model = path.read_bytes()
+        fits = not path.exists() or (path.is_file() and path.stat().st_size == graph.bytes)
+        model = path.read_bytes() if fits else b""  # the size is right before any memory is taken
     except OSError as error:
         raise ModelError(f"{path} cannot be read ({error.strerror}); fetch or export the model again.") from error
     if len(model) != graph.bytes or hashlib.sha256(model).hexdigest() != graph.sha256:

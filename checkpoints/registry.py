@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-from checkpoints.bundle import DESCRIPTION, Bundle
+from checkpoints.bundle import DESCRIPTION, Bundle, read_description
+from checkpoints.card import facts
 from checkpoints.errors import ModelError
+from checkpoints.hub import HubName, cached, fetch, fetch_file, published
 
 EMBEDDED = Path(__file__).resolve().parent / "embedded"
 """Folder of the models that come with the package, one sub-folder a model."""
 
-_HUB_NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]+))?", re.ASCII)
+CHECKPOINT = "model.safetensors"
+"""Name of a checkpoint in a run's folder and on the Hub."""
 
 
 def available_models() -> list[str]:
@@ -35,12 +39,50 @@ def load_model(model: str | os.PathLike[str]) -> Bundle:
     folder = Path(model).expanduser()
     if folder.is_dir() or not isinstance(model, str):
         return Bundle.load(folder)
-    hub = _HUB_NAME.fullmatch(model)
-    if hub and not model.startswith("."):
-        return Bundle.load(_download(hub["repository"], hub["revision"]))
+    name = HubName.parse(model)
+    if name is not None:
+        return fetch(name)
     if os.sep in model or model.startswith("."):
         return Bundle.load(folder)  # names the missing folder
     raise ModelError(_unknown(model))
+
+
+def find_checkpoint(checkpoint: str | os.PathLike[str]) -> Path:
+    """The file of a trained checkpoint: a file, a run's folder that holds `CHECKPOINT`, or `owner/name[@revision]` of
+    a Hub repository that does.
+
+    What exists wins over the Hub. A path that does not exist is returned as it is, for its reader to complain of.
+    Raises `ModelError` where the Hub has no such file.
+    """
+    path = Path(checkpoint).expanduser()
+    if path.is_dir():
+        return path / CHECKPOINT
+    name = HubName.parse(checkpoint) if isinstance(checkpoint, str) else None
+    if path.exists() or name is None or path.suffix:
+        return path
+    return fetch_file(name, CHECKPOINT)
+
+
+def list_models(*, hub: bool = False) -> Iterator[dict[str, Any]]:
+    """Facts (`checkpoints.card.facts`) on every model that is embedded or in the Hub's cache, and with `hub` on those
+    published there; `where` is "embedded", "cached" or "hub", `model` what `load_model` takes.
+
+    Nothing is verified: this reads descriptions alone, and leaves out what is none. Raises `ModelError` where the Hub
+    is asked and cannot be reached.
+    """
+    found = [("embedded", name, EMBEDDED / name) for name in available_models()]
+    found += [("cached", str(name), folder) for name, folder in cached()]
+    for where, name, folder in found:
+        try:
+            bundle = read_description(folder)
+        except ModelError:
+            continue
+        yield {"model": name, "where": where, **facts(bundle)}
+    if hub:
+        here = {name for _, name, _ in found}
+        for repository, values in published():
+            if str(repository) not in here:
+                yield {**values, "model": str(repository), "where": "hub"}
 
 
 def _unknown(model: str) -> str:
@@ -52,23 +94,3 @@ def _unknown(model: str) -> str:
         f'There is no model "{model}";{hint} give an embedded one ({embedded}), a folder, or '
         "owner/name of a model on the Hub."
     )
-
-
-def _download(repository: str, revision: str | None) -> Path:
-    """The bundle's files of one Hub repository, in the local cache."""
-    # Imported here: it costs start-up time and only those who name a Hub model need it.
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    shown = repository + (f"@{revision}" if revision else "")
-    try:
-        return Path(snapshot_download(repository, revision=revision, allow_patterns=[DESCRIPTION, "*.onnx"]))
-    except LocalEntryNotFoundError as error:
-        raise ModelError(
-            f'The model "{shown}" is not in the cache and the Hub cannot be reached; check the connection.'
-        ) from error
-    except (HfHubHTTPError, HFValidationError) as error:
-        reason = str(error).strip().splitlines()[0].rstrip(".")
-        raise ModelError(f'The model "{shown}" cannot be fetched from the Hub ({reason}); check the name.') from error
-    except OSError as error:
-        raise ModelError(f'The model "{shown}" cannot be fetched from the Hub ({error}).') from error

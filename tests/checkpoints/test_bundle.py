@@ -3,11 +3,13 @@ line.
 """
 
 import json
+import os
 import shutil
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import onnx
 import pytest
@@ -16,9 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
-from checkpoints.bundle import FORMAT, Bundle, describe_graph, write_bundle
+from checkpoints.bundle import FORMAT, Bundle, describe_graph, seal, write_bundle
+from checkpoints.card import model_card
 from checkpoints.errors import BunrakuError, ModelError
 from checkpoints.onnx_file import has_external_data
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "bundle.schema.json").read_text())
 
 
 @pytest.fixture
@@ -28,10 +33,10 @@ def folder(toy: Path, tmp_path: Path) -> Path:
 
 
 def rewrite(folder: Path, change) -> None:
-    """Apply `change` to the JSON of a bundle in place."""
+    """Apply `change` to the JSON of a bundle in place, as a program would that writes such descriptions."""
     values = json.loads((folder / "bundle.json").read_text())
     change(values)
-    (folder / "bundle.json").write_text(json.dumps(values))
+    (folder / "bundle.json").write_text(seal(values))
 
 
 def models_of(folder: Path) -> dict[str, bytes]:
@@ -50,7 +55,7 @@ def test_what_is_written_reads_back(toy, tmp_path):
 def test_the_description_is_that_of_the_contract(folder):
     values = json.loads((folder / "bundle.json").read_text())
     assert values["format"] == FORMAT
-    assert list(values)[:3] == ["format", "name", "family"]
+    assert list(values)[:4] == ["format", "sha256", "name", "family"]
     assert "folder" not in values
     keys = ("file", "sha256", "bytes", "precision", "gflops", "inputs", "outputs", "weights")
     assert set(values["graphs"]["motion"]) == set(keys)
@@ -123,7 +128,14 @@ def test_a_higher_minor_format_is_accepted_with_what_it_adds(folder):
         (lambda v: v["graphs"]["motion"].update(file="..\\motion.onnx"), "plain .onnx name"),
         (lambda v: v["graphs"]["motion"].update(file="/etc/passwd"), "plain .onnx name"),
         (lambda v: v["graphs"]["motion"].update(file="other.onnx"), "cannot be read"),
+        (lambda v: v["graphs"]["motion"].update(file="*.onnx"), "plain .onnx name"),
+        (lambda v: v["graphs"]["motion"].update(file="mo\ntion.onnx"), "plain .onnx name"),
+        (lambda v: v["graphs"]["motion"].update(file=".onnx"), "plain .onnx name"),
         (lambda v: v["graphs"]["motion"].update(bytes=3), "damaged"),
+        (lambda v: v["graphs"]["motion"].update(bytes=0), 'impossible value for graph "motion": "bytes"'),
+        (lambda v: v["graphs"]["motion"].update(bytes=1 << 40), 'impossible value for graph "motion": "bytes"'),
+        (lambda v: v.update(format="1"), "format 1"),
+        (lambda v: v.update(format="1.x"), "format 1.x"),
         (lambda v: v["graphs"]["motion"].update(sha256="0" * 64), "damaged"),
     ],
 )
@@ -158,6 +170,85 @@ def test_a_missing_folder_and_an_empty_one_are_told_apart(tmp_path):
         Bundle.load(tmp_path)
 
 
+def test_the_schema_describes_what_is_written_and_what_is_read(toy, toy_affine):
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    for folder in (toy, toy_affine):
+        jsonschema.validate(json.loads((folder / "bundle.json").read_text()), SCHEMA)
+    newer = json.loads((toy / "bundle.json").read_text())
+    newer.update(format="1.9", modes=["absolute", "telepathic"], colour="blue")
+    newer["graphs"]["enhance"] = {"anything": True}
+    jsonschema.validate(newer, SCHEMA)
+    older = json.loads((toy / "bundle.json").read_text()) | {"format": "2.0"}
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(older, SCHEMA)
+
+
+def test_descriptions_of_format_1_0_had_no_seal(folder):
+    values = json.loads((folder / "bundle.json").read_text())
+    values["format"] = "1.0"
+    del values["sha256"]
+    for graph in values["graphs"].values():
+        del graph["weights"]
+    (folder / "bundle.json").write_text(json.dumps(values))
+    assert Bundle.load(folder).graphs["render"].weights == "fp32"
+    values["format"] = "1.1"
+    (folder / "bundle.json").write_text(json.dumps(values))
+    with pytest.raises(ModelError, match="changed after it was written"):
+        Bundle.load(folder)
+
+
+def test_line_ends_of_another_system_do_no_harm(folder):
+    path = folder / "bundle.json"
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert Bundle.load(folder).name == "toy"
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.data())
+def test_one_changed_byte_anywhere_is_found(tmp_path_factory, data):
+    folder = tmp_path_factory.getbasetemp() / "tampered"
+    if not folder.exists():
+        toy_bundle.build(folder)
+    files = sorted(file for file in folder.iterdir() if file.name != "README.md")
+    sizes = [file.stat().st_size for file in files]
+    # Half of the positions in the description, which is small beside the graphs.
+    description = files.index(folder / "bundle.json")
+    chosen = data.draw(st.sampled_from([description, *range(len(files))]))
+    position = data.draw(st.integers(0, sizes[chosen] - 1))
+    change = data.draw(st.integers(1, 255))
+    original = files[chosen].read_bytes()
+    tampered = bytearray(original)
+    tampered[position] ^= change
+    files[chosen].write_bytes(tampered)
+    try:
+        with pytest.raises(ModelError):
+            Bundle.load(folder)
+    finally:
+        files[chosen].write_bytes(original)
+    assert Bundle.load(folder).name == "toy"
+
+
+def test_a_graph_of_another_size_is_not_read(folder, monkeypatch):
+    path = folder / "render.onnx"
+    with path.open("r+b") as file:
+        file.truncate(1 << 40)  # a hole: no disk could fill it, and no memory hold it
+    with pytest.raises(ModelError, match=r"render\.onnx is damaged"):
+        Bundle.load(folder)
+
+
+def test_what_is_no_file_is_not_read(folder):
+    path = folder / "render.onnx"
+    path.unlink()
+    os.mkfifo(path)  # reading it would wait for ever
+    with pytest.raises(ModelError, match=r"render\.onnx"):
+        Bundle.load(folder)
+
+
+def test_every_bundle_has_its_card(toy):
+    card = (toy / "README.md").read_text()
+    assert card == model_card(Bundle.load(toy))
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.data())
 def test_no_json_value_anywhere_escapes_the_family_of_errors(tmp_path_factory, data):
@@ -169,9 +260,11 @@ def test_no_json_value_anywhere_escapes_the_family_of_errors(tmp_path_factory, d
     junk = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just([]), st.just({}))
     target = data.draw(st.sampled_from([values, values["graphs"], *values["graphs"].values()]))
     target[data.draw(st.sampled_from(sorted(target)))] = data.draw(junk)
-    (folder / "bundle.json").write_text(json.dumps(values))
+    (folder / "bundle.json").write_text(seal(values))
     with suppress(BunrakuError):
         Bundle.load(folder)
+        # What is read, the published schema allows.
+        jsonschema.validate(json.loads((folder / "bundle.json").read_text()), SCHEMA)
 
 
 def small_model(location: str | None = None, *, nested: bool = False, sparse: bool = False) -> onnx.ModelProto:

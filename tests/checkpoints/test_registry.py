@@ -1,16 +1,13 @@
-"""Where models are found. The Hub is a small server of our own that speaks its interface."""
+"""Where models are found."""
 
-import hashlib
-import json
 import os
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 import toy_bundle
+from hub_server import serving
 
 from checkpoints import registry
 from checkpoints.bundle import Bundle
@@ -18,7 +15,6 @@ from checkpoints.errors import ModelError
 from checkpoints.registry import available_models, load_model
 
 ROOT = Path(__file__).resolve().parents[2]
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 @pytest.fixture
@@ -71,69 +67,6 @@ def test_a_missing_path_is_not_looked_for_on_the_hub(path):
         load_model(path)
 
 
-class Hub(BaseHTTPRequestHandler):
-    """The two requests by which a snapshot is downloaded."""
-
-    folder: Path
-    served: list[str]
-
-    def do_GET(self):
-        self.answer(body=True)
-
-    def do_HEAD(self):
-        self.answer(body=False)
-
-    def answer(self, body: bool) -> None:
-        path = self.path.partition("?")[0]
-        self.served.append(path)
-        if path.startswith("/api/models/tester/toy/revision/") and path.rpartition("/")[2] in ("main", "v1"):
-            files = [{"rfilename": file.name} for file in sorted(self.folder.iterdir())]
-            data = json.dumps({"id": "tester/toy", "sha": COMMIT, "siblings": files}).encode()
-            return self.send(data, body, {"Content-Type": "application/json"})
-        if path == f"/api/models/tester/toy/tree/{COMMIT}":  # how newer clients list the files
-            files = [
-                {"type": "file", "path": file.name, "size": file.stat().st_size, "oid": COMMIT}
-                for file in sorted(self.folder.iterdir())
-            ]
-            return self.send(json.dumps(files).encode(), body, {"Content-Type": "application/json"})
-        if path.startswith(f"/tester/toy/resolve/{COMMIT}/"):
-            data = (self.folder / path.rpartition("/")[2]).read_bytes()
-            tag = hashlib.sha1(data).hexdigest()
-            return self.send(data, body, {"ETag": f'"{tag}"', "X-Repo-Commit": COMMIT})
-        self.send_response(404)
-        self.send_header("X-Error-Code", "RepoNotFound")
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-        return None
-
-    def send(self, data: bytes, body: bool, headers: dict[str, str]) -> None:
-        self.send_response(200)
-        for name, value in headers.items():
-            self.send_header(name, value)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if body:
-            self.wfile.write(data)
-
-    def log_message(self, *args):
-        """Silent."""
-
-
-@pytest.fixture
-def hub(tmp_path):
-    folder = tmp_path / "remote"
-    toy_bundle.build(folder)
-    (folder / "training.log").write_text("large and of no use to the engine")
-    handler = type("Handler", (Hub,), {"folder": folder, "served": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}", handler.served
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
 def load_from(endpoint: str, cache: Path, model: str) -> subprocess.CompletedProcess[str]:
     """Load `model` in a process of its own: the Hub's client reads its settings when it is imported."""
     code = (
@@ -154,26 +87,10 @@ def load_from(endpoint: str, cache: Path, model: str) -> subprocess.CompletedPro
     return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
 
 
-def test_a_hub_model_is_downloaded_once_with_nothing_but_its_bundle(hub, tmp_path):
-    endpoint, served = hub
-    first = load_from(endpoint, tmp_path / "cache", "tester/toy@v1")
+def test_a_process_with_the_usual_settings_fetches_and_then_works_offline(toy, tmp_path):
+    with serving() as hub:
+        hub.add("tester/toy", toy)
+        first = load_from(hub.url, tmp_path / "cache", "tester/toy")
     assert first.stdout.startswith("toy "), first.stderr
-    assert "bundle.json" in first.stdout
-    assert "training.log" not in first.stdout
-    downloads = [path for path in served if "/resolve/" in path]
-    again = load_from(endpoint, tmp_path / "cache", "tester/toy@v1")
-    assert again.stdout == first.stdout
-    assert [path for path in served if "/resolve/" in path] == downloads
-
-
-def test_a_cached_hub_model_works_without_the_hub(hub, tmp_path):
-    first = load_from(hub[0], tmp_path / "cache", "tester/toy")
     offline = load_from("http://127.0.0.1:9", tmp_path / "cache", "tester/toy")
-    assert offline.stdout == first.stdout != ""
-
-
-def test_an_unknown_repository_and_an_unreachable_hub_are_one_line(hub, tmp_path):
-    for endpoint, model in ((hub[0], "tester/absent"), ("http://127.0.0.1:9", "tester/toy")):
-        result = load_from(endpoint, tmp_path / "empty", model)
-        assert result.stdout.startswith(f'ModelError The model "{model}"'), result.stderr
-        assert result.stdout.count("\n") == 1
+    assert offline.stdout == first.stdout

@@ -1,0 +1,1 @@
+"""Subcommands of `bunraku` that find, fetch and publish models."""
