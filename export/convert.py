@@ -142,8 +142,9 @@ def describe(
         graphs=graphs,
         licence=str(training.get("licence") or UNKNOWN_LICENCE),
         parity=parity.to_json(),
-        training=dict(training),
+        training={key: value for key, value in training.items() if key != "framing"},
         views=model.views,
+        framing=dict(training.get("framing") or {}),
     )
 
 

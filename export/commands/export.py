@@ -15,7 +15,7 @@ HELP = "turn a trained checkpoint into a bundle of ONNX graphs, proven against P
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command. Allowed values are checked by `export.convert.Options`, which needs heavy
     imports."""
-    parser.add_argument("checkpoint", type=Path, help="model.safetensors of a training run or an import")
+    parser.add_argument("checkpoint", help="model.safetensors, a run's folder, or owner/name[@revision] on the Hub")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder of the bundle")
     parser.add_argument("--name", help="the model's name (default: the name of the folder)")
     parser.add_argument("--resolution", type=int, help="side of the pictures in pixels (default: the model's own)")
@@ -53,12 +53,13 @@ def run(args: argparse.Namespace) -> int:
     """Export; prints a line a graph on stderr and the bundle's folder as the last line on stdout."""
     import sys
 
+    from checkpoints.registry import find_checkpoint
     from export.convert import Options, convert
     from export.frames import read, synthetic
     from export.rewrites.pipeline import REWRITES
     from training.checkpoint import load_model
 
-    model, info = load_model(args.checkpoint)
+    model, info = load_model(find_checkpoint(args.checkpoint))
     training = info.get("training") or {}
     options = Options(
         resolution=args.resolution or model.config.resolution,

@@ -1,0 +1,1 @@
+"""Published weights of TPSMM, FOMM, MRAA and DAM: opened safely, fitted to our models, and kept as safetensors."""

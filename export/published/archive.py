@@ -1,0 +1,92 @@
+"""Opening a published `.pth.tar`: tensors come out, and nothing of the file is ever run.
+
+Such files are pickles, in a zip archive or, before PyTorch 1.6, on their own. PyTorch's `weights_only` reader takes
+tensors and plain containers alone. It trusts what sizes an archive declares, so these are checked first.
+"""
+
+from __future__ import annotations
+
+import pickle
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor
+
+from checkpoints.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Archive:
+    """What a published file holds, by its top-level keys."""
+
+    networks: Mapping[str, Mapping[str, Tensor]]
+    """State dicts, without the prefix that training on several GPUs puts before every name."""
+    others: Mapping[str, object]
+    """Everything else: optimisers, epochs."""
+
+
+def open_archive(path: Path) -> Archive:
+    """The contents of `path`, on the CPU.
+
+    Raises `ModelError` where the file is missing, damaged, larger inside than outside, holds anything but tensors in
+    plain containers, or is no dictionary of networks.
+    """
+    import torch
+
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; give the .pth.tar of published weights.")
+    _check_sizes(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pickles that are refused in the next moment
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ModelError(f"{path}: {_refusal(str(error))}") from error
+    except Exception as error:  # a damaged file fails in as many ways as the reader has lines
+        raise ModelError(f"{path} is damaged or no file of PyTorch ({_first_line(error)}); fetch it again.") from error
+    if not isinstance(content, Mapping):
+        raise ModelError(f"{path} holds {type(content).__name__}, not networks by name; give a published checkpoint.")
+    networks = {str(key): _plain_names(value) for key, value in content.items() if _is_state(value)}
+    return Archive(networks, {str(key): value for key, value in content.items() if str(key) not in networks})
+
+
+def _check_sizes(path: Path) -> None:
+    """PyTorch stores its entries as they are; one that is packed, or all that overlap, could fill any memory."""
+    if not zipfile.is_zipfile(path):
+        return
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise ModelError(f"{path} is a damaged archive ({_first_line(error)}); fetch it again.") from error
+    packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+    if packed or sum(entry.file_size for entry in entries) > path.stat().st_size:
+        raise ModelError(f"{path} declares more bytes than it has, so it is not opened; fetch it from its authors.")
+
+
+def _refusal(reason: str) -> str:
+    wanted = re.search(r"GLOBAL ([\w.]+)", reason)
+    what = f"it asks for {wanted[1]}" if wanted else "it is in a format that holds more than tensors, or is damaged"
+    return (
+        f"is not opened, since it could run code: {what}; on a machine that you can afford to lose, load it with the "
+        "code that wrote it, and save its state dicts alone with torch.save."
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _is_state(value: object) -> bool:
+    if not isinstance(value, Mapping) or not value:
+        return False
+    return all(isinstance(name, str) and isinstance(tensor, Tensor) for name, tensor in value.items())
+
+
+def _plain_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    parallel = all(name.startswith("module.") for name in state)
+    return {name.removeprefix("module.") if parallel else name: tensor for name, tensor in state.items()}

@@ -1,0 +1,118 @@
+"""A published archive becomes one of our models: the same names behind the published top-level keys."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from checkpoints.errors import ModelError
+from export.published.archive import Archive, open_archive
+from training.models.base import MotionModel
+from training.models.registry import build
+
+NETWORKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "tpsmm": (("kp_detector", "dense_motion_network", "inpainting_network"), ("avd_network", "bg_predictor")),
+    "fomm": (("generator", "kp_detector"), ()),
+    "mraa": (("generator", "region_predictor"), ("avd_network", "bg_predictor")),
+    "dam": (("generator", "kp_detector"), ("bg_predictor",)),
+}
+"""For each family, the networks that its published files must hold and those that they may hold."""
+
+_SHOWN = 12
+"""Tensors of each kind that a message names."""
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A model with published weights, in eval mode."""
+
+    model: MotionModel
+    left_out: tuple[str, ...]
+    """Top-level keys of the file that the model has no use for."""
+    source: Mapping[str, Any]
+    """The file's name, size, sha256 and, where it says so, epoch."""
+
+
+def import_weights(path: Path, family: str, settings: Mapping[str, Any], *, observe: bool = False) -> Imported:
+    """The model of `family` (a key of `NETWORKS`) with `settings` and the weights in the published file `path`.
+
+    Networks that a file may lack are left out of the model where it does. With `observe`, settings that the tensors
+    tell (sizes of bottlenecks, anchors, jacobian maps) are read off them: files under one name differ there. Raises
+    `ModelError` for a file that cannot be opened or that does not fit, naming the tensors; `OptionError` for settings
+    that are not allowed.
+    """
+    archive = open_archive(path)
+    required, optional = NETWORKS[family]
+    missing = [name for name in required if name not in archive.networks]
+    if missing:
+        found = ", ".join([*archive.networks, *archive.others]) or "nothing"
+        raise ModelError(f"{path} lacks {', '.join(missing)}, so it is no {family} model; it holds {found}.")
+    present = [*required, *(name for name in optional if name in archive.networks)]
+    state = {f"{network}.{name}": t for network in present for name, t in archive.networks[network].items()}
+    switches = {"avd_network": "disentangle", "bg_predictor": "background"}
+    settings = {**settings, **{switches[name]: name in present for name in optional}}
+    if observe:
+        settings |= observed(family, settings, state)
+    model = build(family, settings)
+    with torch.no_grad():
+        model.load_state_dict(fitted(model.state_dict(), state, path))
+    left_out = [name for name in (*archive.networks, *archive.others) if name not in present]
+    return Imported(model.eval(), tuple(left_out), _source(path, archive))
+
+
+def observed(family: str, settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The settings of `family` that the shapes of `state` tell."""
+    sizes = {name: tensor.shape[0] for name, tensor in state.items() if tensor.ndim}
+    found: dict[str, Any] = {}
+    for part in ("id", "pose"):
+        layers = [name for name in sizes if name.startswith(f"avd_network.{part}_encoder.") and name.endswith(".bias")]
+        if layers:
+            found[f"{part}_bottleneck"] = sizes[max(layers, key=lambda name: int(name.split(".")[2]))]
+    maps = sizes.get("kp_detector.jacobian.weight")
+    if family in ("fomm", "dam") and maps is not None:
+        found["single_jacobian_map"] = maps == 4
+    if family == "dam" and "kp_detector.kp.weight" in sizes:
+        motion = settings.get("num_points", 10)
+        found["num_intermediate"] = max(sizes["kp_detector.kp.weight"] - motion - 1, 0)
+    return found
+
+
+def fitted(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """`found` in the types of `expected`, with counters and fixed kernels that old files lack.
+
+    Raises `ModelError` listing what is missing, too much, of another shape or not finite.
+    """
+    optional = {name for name in expected if name.endswith((".num_batches_tracked", "down.weight"))}
+    floats = {name: value for name, value in found.items() if value.is_floating_point()}
+    problems = {
+        "missing": [name for name in expected if name not in found and name not in optional],
+        "unexpected": [name for name in found if name not in expected],
+        "of another shape": [
+            f"{name} {tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
+            for name in expected
+            if name in found and found[name].shape != expected[name].shape
+        ],
+        "not finite": [name for name, value in floats.items() if not value.isfinite().all()],
+    }
+    if any(problems.values()):
+        listed = "; ".join(f"{len(names)} {kind}: {_some(names)}" for kind, names in problems.items() if names)
+        raise ModelError(f"{path} does not fit this family and configuration: {listed}. Try another --config.")
+    return {name: found.get(name, value).to(value.dtype) for name, value in expected.items()}
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _source(path: Path, archive: Archive) -> dict[str, Any]:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    epochs = [value for key, value in archive.others.items() if key.startswith("epoch") and isinstance(value, int)]
+    source: dict[str, Any] = {"file": path.name, "bytes": path.stat().st_size, "sha256": digest}
+    return source | ({"epoch": max(epochs)} if epochs else {})
