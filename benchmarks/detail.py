@@ -2,7 +2,8 @@
 
 Synthetic truth, drawn at the result's size. "ideal" gives the engine what an ideal model of 256 pixels would (the true
 picture made small, the true flow at 64 cells, the true visibility), so that what is measured is the lending of detail
-alone; "faces-lite" is the default model in absolute mode, whose own errors of pose prevail in its pixel error.
+alone; "faces-lite" is the default model in absolute mode, whose own errors of pose prevail in its pixel error. Drawn frames carry sensor noise of their own: noise that is lent moves
+with the source and counts as energy, but also as pixel error.
 """
 
 from __future__ import annotations
@@ -19,8 +20,7 @@ from PIL import Image
 from runtime import Engine
 from runtime.finish import Rendered
 from runtime.picture import Bytes
-from training.data.synth import TEST_SEEDS, HeadRenderer, SceneSpec
-from training.data.synth.render import true_flow
+from training.data.synth import TEST_SEEDS, HeadRenderer, SceneSpec, true_flow
 
 SEEDS = (11, 202, 3003, 45)
 TIMES = (0.2, 0.9, 1.6, 2.5)
