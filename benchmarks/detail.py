@@ -2,8 +2,10 @@
 
 Synthetic truth, drawn at the result's size. "ideal" gives the engine what an ideal model of 256 pixels would (the true
 picture made small, the true flow at 64 cells, the true visibility), so that what is measured is the lending of detail
-alone; "faces-lite" is the default model in absolute mode, whose own errors of pose prevail in its pixel error. Drawn frames carry sensor noise of their own: noise that is lent moves
-with the source and counts as energy, but also as pixel error.
+alone; "faces-lite" is the default model in absolute mode, whose own errors of pose prevail in its pixel error.
+
+Drawn frames carry sensor noise of their own: noise that is lent moves with the source and counts as energy,
+but as pixel error too.
 """
 
 from __future__ import annotations
