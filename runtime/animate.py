@@ -19,11 +19,13 @@ from runtime.fetch import local
 from runtime.finish import check_size
 from runtime.frames_folder import FolderWriter, check_frames_folder, is_folder, read_folder
 from runtime.framing import Crop, check_crop, check_face
+from runtime.label import Label
 from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import Mode, Motion, check_strength
 from runtime.picture import Bytes, Fit, Picture, check_background, check_file, check_fit
 from runtime.pipeline import Sink
 from runtime.sessions import Device
+from runtime.signing import signature_for
 from runtime.smoothing import check_smoothing
 from runtime.video import probe, read_frames
 from runtime.writer import VideoWriter, check_output
@@ -104,6 +106,8 @@ def animate(
     compare: bool = False,
     background: str = "white",
     urls: bool = False,
+    label: bool = False,
+    sign: str | os.PathLike[str] | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: bool | Progress = True,
 ) -> Animation:
@@ -127,7 +131,9 @@ def animate(
     whether the result is that square, how large and how sharp, or the whole picture: see `Animator`; a driving
     video's square is found in its first seconds.
 
-    With `compare` each result stands beside source and driving frame.
+    With `compare` each result stands beside source and driving frame. Every file that is written carries metadata
+    which says that it is generated; `label` writes so into the pictures, too, and `sign`, a PEM file with a key and
+    its certificates, signs the file (C2PA, see `runtime.signing`).
 
     With `output` (.mp4, .mov, .mkv, .webm, .gif, .webp; a name that ends in a slash, or an empty folder, for PNG
     frames) the result is written there when it is complete, with the driving video's sound, and memory does not
@@ -154,6 +160,7 @@ def animate(
     views = source_views(source)
     if target is not None:
         _check_target(target, is_folder(str(output)), [*views, driving])
+    signature = None if sign is None else signature_for(target, sign)
     with ExitStack() as stack:
         views = [stack.enter_context(local(view, urls, limits)) for view in views]
         driving = stack.enter_context(local(driving, urls, limits))
@@ -190,10 +197,12 @@ def animate(
         if compare:
             sides = Comparison(animator.still, clip, engine.resolution, animator.framer, loop)
             frames, extent = map(stack.enter_context(sides), frames), sides.size
+        if label:
+            frames = map(Label(extent), frames)
         if target is None:
             return Animation(np.stack(list(frames)), clip.rate, None)
         folder = is_folder(str(output))
-        writer = FolderWriter(target) if folder else VideoWriter(target, extent, clip.rate, clip.video, loop)
+        writer = FolderWriter(target) if folder else VideoWriter(target, extent, clip.rate, clip.video, loop, signature)
         with writer, Sink(writer.write, depth=2 * engine.batch) as sink:
             for frame in frames:
                 sink.put(frame)

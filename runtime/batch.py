@@ -20,6 +20,7 @@ from typing import Any
 from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, OutputError
 from runtime.animate import animate
 from runtime.engine import Engine
+from runtime.fetch import is_address
 from runtime.picture import check_file
 
 RESULTS = "results.jsonl"
@@ -92,7 +93,7 @@ def _job(path: Path, number: int, row: Mapping[str, str | None], taken: set[str]
     if not source or not driving:
         raise InputError(f"{path}, line {number}: the {'driving' if source else 'source'} is missing; add it.")
     where = path.absolute().parent
-    source, driving = str(where / source), str(where / driving)
+    source, driving = (name if is_address(name) else str(where / name) for name in (source, driving))
     if not output:
         stem = f"{Path(source).stem}-{Path(driving).stem}"
         names = (f"{stem}{'' if count == 1 else f'-{count}'}{suffix}" for count in range(1, len(taken) + 2))

@@ -6,6 +6,7 @@ import contextlib
 import os
 import tempfile
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -64,10 +65,16 @@ class VideoWriter:
     """
 
     def __init__(
-        self, path: Path, size: tuple[int, int], rate: Fraction, audio: VideoInfo | None = None, loop: int = 1
+        self,
+        path: Path,
+        size: tuple[int, int],
+        rate: Fraction,
+        audio: VideoInfo | None = None,
+        loop: int = 1,
+        sign: Callable[[Path], object] | None = None,
     ) -> None:
-        """`size` is (width, height) of the frames; `rate` frames a second; the sound is heard `loop` times. Raises
-        `OutputError` if `path` is bad.
+        """`size` is (width, height) of the frames; `rate` frames a second; the sound is heard `loop` times; `sign` is
+        called with the complete file before that gets its name. Raises `OutputError` if `path` is bad.
         """
         check_output(path)
         self.path = path
@@ -78,6 +85,7 @@ class VideoWriter:
         audible = audio is not None and audio.audio is not None and self._format.audio is not None
         self._sound = audio if audible else None
         self._loop = loop
+        self._sign = sign
         self._silent = _temporary(path)
         self._ffmpeg: Ffmpeg | None = None
 
@@ -128,12 +136,12 @@ class VideoWriter:
         if ffmpeg.finish() != 0:
             raise self._failed(ffmpeg)
         if self._sound is None:
-            _publish(self._silent, self.path)
+            _publish(self._silent, self.path, self._sign)
             return
         complete, once = _temporary(self.path), _temporary(self.path.with_suffix(".wav"))
         try:
             heard = self._add_sound(self._sound, complete) if self._loop == 1 else self._repeat_sound(once, complete)
-            _publish(complete if heard else self._silent, self.path)
+            _publish(complete if heard else self._silent, self.path, self._sign)
         finally:
             _remove(complete)
             _remove(once)
@@ -206,11 +214,13 @@ def _temporary(path: Path) -> Path:
     return Path(name)
 
 
-def _publish(temporary: Path, path: Path) -> None:
+def _publish(temporary: Path, path: Path, sign: Callable[[Path], object] | None) -> None:
     umask = os.umask(0)
     os.umask(umask)
     try:
         mark(temporary)
+        if sign is not None:
+            sign(temporary)
         temporary.chmod(0o666 & ~umask)  # mkstemp's files are for their owner only
         os.replace(temporary, path)
     except OSError as error:

@@ -11,6 +11,7 @@ from checkpoints.errors import OptionError
 from runtime.animate import animate
 from runtime.engine import DEFAULT_MODEL
 from runtime.fetch import spooled
+from runtime.label import TEXT
 from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import MODES
 from runtime.picture import FITS
@@ -87,6 +88,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     colour = "behind transparent parts of the picture: a name, or #rrggbb (%(default)s)"
     add("--background", default="white", metavar="COLOUR", help=colour)
     add("--urls", action=switch, default=False, help="fetch SOURCE and DRIVING where they are http(s) addresses (off)")
+    add("--label", action=switch, default=False, help=f'write "{TEXT}" into the pictures (off)')
+    add("--sign", metavar="FILE.pem", help="sign the result (C2PA) with this key and its certificates")
     add_limits(parser)
     add("--progress", action=switch, default=True, help="show a bar on stderr (on)")
 
