@@ -57,7 +57,7 @@ def fetch(name: HubName) -> Bundle:
         return Bundle.load(folder)
     except ModelError as error:
         _forget(folder, files)
-        raise ModelError(f'The model "{name}" is damaged on the Hub: {error}') from error
+        raise ModelError(f'The model "{name}" is damaged, and fetching it again did not help: {error}') from error
 
 
 def fetch_file(name: HubName, file: str) -> Path:

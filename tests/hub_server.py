@@ -14,7 +14,34 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+import pytest
+
 TOKEN = "hf_secret"
+
+
+def isolate_client(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    """The Hub's client with an empty cache in `folder`, without token, that does not wait between its attempts."""
+    for name, value in {
+        "HF_HUB_CACHE": str(folder / "cache"),
+        "HF_TOKEN_PATH": str(folder / "token"),
+        "HF_HUB_DISABLE_XET": True,
+        "HF_HUB_OFFLINE": False,
+    }.items():
+        monkeypatch.setattr(f"huggingface_hub.constants.{name}", value)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda seconds: None)
+
+
+def point_at(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
+    """Let the client talk to `url`."""
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", url)
+    template = url + "/{repo_id}/resolve/{revision}/{filename}"
+    monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+
+
+def log_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the client the token that the server knows."""
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
 
 
 @dataclass
