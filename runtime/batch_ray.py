@@ -56,14 +56,14 @@ def on_ray(address: str, workers: int, cores: int = 1) -> Run:
 
 
 def _run(
-    jobs: Sequence[Job], folder: Path, options: Mapping[str, Any], address: str, workers: int, each: dict[str, int]
+    jobs: Sequence[Job], folder: Path, options: Mapping[str, Any], address: str, workers: int, each: dict[str, Any]
 ) -> Iterator[Outcome]:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     import ray
     from ray.data import ActorPoolStrategy, DataContext
     from ray.exceptions import RayError
 
-    size: dict[str, int] = {"num_cpus": workers * each["num_cpus"]} if address == "local" else {}
+    size: dict[str, Any] = {"num_cpus": workers * each["num_cpus"]} if address == "local" else {}
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False, **size)
     except Exception as error:  # Ray raises the base class itself, among others
