@@ -6,12 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-HELP = "make clips of synthetic talking heads, with exact motion where asked"
+HELP = "make clips of synthetic talking heads or cartoons, with exact motion where asked"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("out", type=Path, help="folder to write into (made if missing); repeating a command goes on")
+    parser.add_argument("--kind", choices=("head", "cartoon"), default="head", help="what to draw (default: head)")
     parser.add_argument("--clips", type=int, default=64, help="number of clips (default: 64)")
     parser.add_argument("--frames", type=int, default=64, help="frames a clip (default: 64)")
     parser.add_argument("--size", type=int, default=256, help="width and height in pixels (default: 256)")
@@ -38,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("--workers and --clips-per-shard must be at least 1.")
     packed = args.format == "shard"
     step = args.step if args.step is not None else (0.7 if packed else 1 / FPS)
-    plan = SetPlan(args.clips, args.frames, args.seed, args.split, args.group, step, 0.6 if packed else 0.0)
+    plan = SetPlan(args.clips, args.frames, args.seed, args.split, args.group, step, 0.6 if packed else 0.0, args.kind)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .actor import Actor, build_actor, canonical, full_skin_weights
+from .actor import Actor, build_actor, canonical
 from .draws import Array
 from .frames import EXPOSED, Cache, Frames, Renderer, SceneSpec, backdrops
 from .glass import glass_over
@@ -36,7 +36,6 @@ class HeadRenderer(Renderer):
         """`batch`: how many frames are drawn at once; by default one on a CPU (fastest there), 64 on a GPU."""
         super().__init__(device, batch)
         self.asset = load_head(str(self.device))
-        self._weights = full_skin_weights(self.asset)
         self._canonical = canonical(self.asset)
         self._points = point_vertices(self.asset)
         self._noise = noise_texture().to(self.device)
@@ -79,7 +78,7 @@ class HeadRenderer(Renderer):
         """Vertices (N, V, 3) in the camera's frame, and projected."""
         moments = [motion(spec.motion).at(times[i : i + 1]) for i, spec in enumerate(specs)]
         pose = Pose(*(np.concatenate([getattr(m, n) for m in moments]) for n in Pose.__dataclass_fields__))
-        posed = pose_vertices(self.asset, self._weights, actors, pose)
+        posed = pose_vertices(self.asset, actors, pose)
         place_props(self.asset, posed, actors, times)
         points = to_camera(posed, actors)
         drift = np.concatenate([a.scene.camera.background(times[i : i + 1]) for i, a in enumerate(actors)])

@@ -16,4 +16,8 @@ def make_renderer(kind: str, device: str | torch.device = "cpu", batch: int | No
         from .render import HeadRenderer
 
         return HeadRenderer(device, batch)
+    if kind == "cartoon":
+        from .cartoon import CartoonRenderer
+
+        return CartoonRenderer(device, batch)
     raise OptionError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")

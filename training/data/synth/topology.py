@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from torch import Tensor
 
-KINDS = ("head",)
-READABLE: dict[str, tuple[int, ...]] = {"head": (1, 2)}
+KINDS = ("head", "cartoon")
+READABLE: dict[str, tuple[int, ...]] = {"head": (1, 2), "cartoon": (1,)}
 """Numberings of vertices and triangles that this version understands, by kind; the last is what it writes.
 
 Heads of 1 have no beard, glasses and props: their vertices and triangles are the first ones of 2.
@@ -28,6 +28,11 @@ class Topology:
 @lru_cache(maxsize=16)
 def load_topology(kind: str, device: str = "cpu") -> Topology:
     """The triangles of a kind on a device, made once."""
+    if kind == "cartoon":
+        from .figure import figure_triangles
+
+        triangles = figure_triangles().to(device)
+        return Topology(triangles, triangles.new_ones(len(triangles)).bool())
     from .head import load_head
 
     asset = load_head(device)
