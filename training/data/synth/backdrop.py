@@ -125,7 +125,9 @@ def sample_backdrop(draw: Draw) -> Array:
         image = _vegetation(draw, image)
     elif kind == 7:
         image = _shapes(draw, _clouds(draw, image), int(draw.between(2, 8)))
-    if draw.chance(0.55):
-        image = _blur(image, draw.pick(10) + 1)
-    image = image + draw.generator.normal(0, draw.between(0, 0.03), image.shape)
+    if draw.chance(0.85):  # out of focus, as what is behind a face mostly is
+        image = _blur(image, draw.pick(24) + 2)
+    grey = image.mean(-1, keepdims=True)
+    image = grey + draw.between(0.2, 1.0) * (image - grey)
+    image = image + draw.generator.normal(0, draw.between(0, 0.01), image.shape)
     return np.ascontiguousarray(linear(np.clip(image, 0, 1)).transpose(2, 0, 1))

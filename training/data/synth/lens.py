@@ -31,7 +31,7 @@ def sample_lens(draw: Draw) -> Lens:
     return Lens(
         vignette=draw.between(0.05, 0.5) * draw.chance(0.4),
         softness=draw.between(0.001, 0.004) * draw.chance(0.35),
-        noise=draw.between(0.004, 0.035) * draw.chance(0.5),
+        noise=draw.between(0.002, 0.012) * draw.chance(0.5),
         grain=draw.between(0.2, 0.9),
     )
 

@@ -158,6 +158,10 @@ class Motion:
         self.blink_pace = float(random.uniform(1.6, 4.0))
         self.blink_offset = random.uniform(0, 0.8, _KNOTS).astype(np.float32)
         self.single_knots = (random.random((_KNOTS, len(ACTIONS))) ** 4 * 0.55).astype(np.float32)
+        # Most people who talk to a camera hardly turn from it; few swing about.
+        energy = math.exp(random.uniform(math.log(0.3), 0))
+        self.amplitude = self.amplitude * energy
+        self.translation_range = self.translation_range * energy
 
     @staticmethod
     def _knots(random: np.random.Generator, count: int, share: float) -> Array:

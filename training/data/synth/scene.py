@@ -83,13 +83,16 @@ class Scene:
     lens: Lens
 
 
-def _camera(draw: Draw) -> Camera:
+def _camera(draw: Draw, framing: Draw) -> Camera:
     width = float(np.exp(draw.between(np.log(0.22), np.log(0.72))))
     room = max(0.0, 0.95 - 1.25 * width)
     offset = np.array([draw.normal(0.33), draw.normal(0.25) - 0.03], np.float32).clip(-1, 1) * room
-    still = draw.chance(0.4)
+    if framing.chance(0.75):  # as the engine's framing finds a face; the rest is anywhere, of any size
+        width = framing.between(0.36, 0.6)
+        offset = np.array([framing.normal(0.08), framing.normal(0.08)], np.float32)
+    still = draw.chance(0.6)
     drift = np.array(
-        [[0 if still else draw.between(0, 0.09), draw.between(2, 7), draw.between(0, 6.28)] for _ in range(2)],
+        [[0 if still else draw.between(0, 0.05), draw.between(2, 7), draw.between(0, 6.28)] for _ in range(2)],
         np.float32,
     )
     return Camera(
@@ -130,6 +133,9 @@ def _light(draw: Draw) -> Light:
 
 def _clothes(draw: Draw) -> Clothes:
     colours = np.stack([linear(draw.colour(0.9, 0.06, 0.85)) for _ in range(3)])
+    # Patterns are mostly of one tone: loud stripes are rare, and at 128 pixels they are all that a loss would see.
+    contrast = draw.between(0.05, 0.45) if draw.chance(0.85) else 1.0
+    colours[1:] = colours[0] + contrast * (colours[1:] - colours[0])
     v_neck = draw.chance(0.45)
     return Clothes(
         colours=colours, pattern=draw.pick(6, (4, 1, 1, 1, 1.5, 1.5)), scale=draw.between(0.012, 0.05),
@@ -142,7 +148,8 @@ def _clothes(draw: Draw) -> Clothes:
 def sample_scene(seed: int) -> Scene:
     """The scene of a seed."""
     draw = Draw(0x5CE9E, seed)
-    camera, light, clothes, backdrop = _camera(draw), _light(draw), _clothes(draw), sample_backdrop(draw)
+    camera, light = _camera(draw, Draw(0xF4A3E, seed)), _light(draw)
+    clothes, backdrop = _clothes(draw), sample_backdrop(draw)
     # A stream of their own: without them a scene is what it was before there were any.
     prop = sample_prop(Draw(0x9809, seed), camera.distance)
     return Scene(camera, light, clothes, backdrop, prop, sample_lens(Draw(0x1E25, seed)))
