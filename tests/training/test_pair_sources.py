@@ -9,7 +9,7 @@ from PIL import Image
 
 from checkpoints.errors import InputError
 from training.data.clips import ClipPairs, scan
-from training.data.pairs import PairDataset, StepSampler
+from training.data.pairs import PairDataset, StepSampler, batches
 from training.data.shard_pairs import ShardPairs
 from training.data.synth_pairs import SynthPairs
 
@@ -61,6 +61,16 @@ def test_cross_pairs_have_the_target_of_the_sources_identity(shards):
     assert torch.equal(crossed["source"], plain["source"])
     assert not torch.equal(crossed["driving"], crossed["target"])
     assert torch.equal(crossed["driving_points"], plain["driving_points"])
+
+
+@pytest.mark.parametrize("kind", ["shards", "renderer"])
+def test_a_batch_may_mix_crossed_and_plain_pairs(shards, kind):
+    source = ShardPairs(shards) if kind == "shards" else SynthPairs("test", size=64)
+    source.cross = 0.5
+    (batch,) = batches(PairDataset(source, seed=2), 6, 0, 1)
+    plain = (batch["target"] == batch["driving"]).flatten(1).all(1)
+    assert plain.any()
+    assert not plain.all()
 
 
 def test_shards_shrink_and_refuse_to_grow(shards):

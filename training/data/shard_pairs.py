@@ -41,6 +41,8 @@ class ShardPairs:
             sample |= {"target": sample["driving"], "driving": self._picture(driving)}
         else:
             sample = self._sample(self.shards.pair(clip, a, b))
+            if self.cross > 0:  # all samples of a batch have the same entries
+                sample["target"] = sample["driving"]
         frames = reference_frames(rng, self.shards.frames_of(clip), a, b, self.views - 1)
         if frames:
             sample["references"] = torch.stack([self._picture(self.shards.image(clip, frame)) for frame in frames])

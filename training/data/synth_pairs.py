@@ -75,6 +75,8 @@ class SynthPairs:
         }
         if crossed:
             sample |= {"target": images[1], "driving": images[2]}
+        elif self.cross > 0:  # all samples of a batch have the same entries
+            sample["target"] = images[1]
         if self.views > 1:
             sample["references"] = images[1 - self.views :]
         return sample
