@@ -9,7 +9,7 @@ from torch.nn.functional import grid_sample
 
 from training.data.synth import Frames, HeadRenderer, SceneSpec, true_flow
 from training.data.synth.draws import Draw
-from training.data.synth.head import BEARD, FRAME, LENS, PROP, load_head
+from training.data.synth.head import BEARD, FRAME, HAIR, HAIR_ROWS, LENS, PROP, SCALP_ROWS, load_head
 from training.data.synth.lens import Lens, through_lens
 from training.data.synth.motion import motion
 from training.data.synth.prop import KINDS, PROP_VERTICES, sample_prop
@@ -164,3 +164,14 @@ def test_all_kinds_of_things_pass_before_the_camera():
         nearest = place[:, 2].min() - (0.12 if prop.kind != 2 else 0.17)  # its own extent, turned anyhow
         assert place[:, 2].max() < -0.1  # before the nose
         assert nearest > -0.5
+
+
+def test_hair_without_locks_stays_on_the_head_in_a_turn(renderer):
+    """Locks of no length once hung from the torso and were drawn down over the forehead when the head turned."""
+    seed = first(lambda s: not renderer.identity(s).hair.bald and renderer.identity(s).hair.length.max() == 0)
+    times = torch.linspace(0, 40, 200).double().numpy()
+    turned = float(times[np.abs(motion(7).at(times).rotation[:, 0]).argmax()])
+    screen = renderer.render([SceneSpec(seed, 7, 11)], torch.tensor([turned]), 32).truth.screen[0]
+    hair = screen[load_head().span(HAIR)].view(HAIR_ROWS, -1, 3)
+    shell, locks = hair[SCALP_ROWS - 1], hair[SCALP_ROWS:]
+    assert (locks - shell).abs().max() < 1e-4

@@ -1,4 +1,4 @@
-"""Synthetic people with exact truth: deterministic from seeds, on CPU or GPU, without files or network.
+"""Synthetic figures with exact truth: deterministic from seeds, on CPU or GPU, without files or network.
 
     renderer = HeadRenderer("cpu")
     spec = SceneSpec(identity=17, motion=3, scene=5)
@@ -10,10 +10,13 @@ can be rendered on any identity. `actor.py` joins identity and scene, `pose.py` 
 what is seen, `shade.py` colours it, `truth.py` says where every pixel was in another frame. Identity and motion seeds
 from TEST_SEEDS on are the test split.
 
-The truth is kept as projected vertices (`Truth.screen`): every part of a person, hair and clothes included, is one mesh
+The truth is kept as projected vertices (`Truth.screen`): every part of a figure, hair and clothes included, is one mesh
 of fixed topology, so a place on a triangle is the same surface point in all frames of one identity and scene. Flow at
-any resolution comes from drawing the driving frame's triangles at it. A new kind of scene (`SceneSpec.kind`)
-needs an actor with its own fixed topology; rasteriser, truth and files stay.
+any resolution comes from drawing the driving frame's triangles at it.
+
+`SceneSpec.kind` says what is drawn, `make_renderer(kind)` draws it: "head", or "cartoon" (`figure.py` is its mesh,
+`toon.py` who, `gait.py` and `toon_pose.py` how, `toon_scene.py` where, `cartoon.py` the pictures). A new kind needs a
+renderer and its triangles in `topology.py`; rasteriser, truth and files stay.
 """
 
 from .frames import TEST_SEEDS, Frames, Renderer, SceneSpec, true_flow

@@ -46,6 +46,8 @@ class Actor:
     """Head width in metres."""
     action_scale: float
     """How much larger this face's features are than the mean's."""
+    weights: Tensor
+    """(V, 3): how much torso, neck and head move a vertex."""
     shown: Tensor
     """(V,) 1, or 0 for what this actor has not: hair, beard, glasses, a prop."""
     paint: Tensor
@@ -175,8 +177,8 @@ def build_actor(asset: HeadAsset, who: Identity, scene: Scene) -> Actor:
     things = torch.cat([hair, beard, _glasses(asset, body, joints, who), _prop(scene).to(device)])
     width = float(skull[..., 0].max() - skull[..., 0].min())
     eyes_apart = float((joints[2] - joints[3]).norm())
-    paint, shown = _paint(asset, who, scene), _shown(asset, who, scene)
-    return Actor(torch.cat([body, things]), joints, width, eyes_apart / 0.061, shown, paint, who, scene)
+    paint, shown, weights = _paint(asset, who, scene), _shown(asset, who, scene), _skin_weights(asset, who)
+    return Actor(torch.cat([body, things]), joints, width, eyes_apart / 0.061, weights, shown, paint, who, scene)
 
 
 def _glasses(asset: HeadAsset, body: Tensor, joints: Tensor, who: Identity) -> Tensor:
@@ -204,14 +206,13 @@ def _shown(asset: HeadAsset, who: Identity, scene: Scene) -> Tensor:
     return shown
 
 
-def full_skin_weights(asset: HeadAsset) -> Tensor:
+def _skin_weights(asset: HeadAsset, who: Identity) -> Tensor:
     """(V, 3) of torso, neck and head, with hair, beard and glasses; 0 for props, which nothing of the person moves."""
     device = asset.mean.device
     worn = torch.tensor([0.0, 0.0, 1.0], device=device).expand(asset.span(LENS).stop - asset.span(FRAME).start, 3)
     beard = asset.skin_weights[asset.beard_region]
-    return torch.cat(
-        [asset.skin_weights, hair_skin_weights(device), beard, worn, torch.zeros(PROP_VERTICES, 3).to(device)]
-    )
+    prop = torch.zeros(PROP_VERTICES, 3, device=device)
+    return torch.cat([asset.skin_weights, hair_skin_weights(who.hair, device), beard, worn, prop])
 
 
-__all__ = ["Actor", "build_actor", "canonical", "cloth_height", "full_skin_weights"]
+__all__ = ["Actor", "build_actor", "canonical", "cloth_height"]

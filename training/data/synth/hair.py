@@ -159,9 +159,13 @@ def hair_points(asset: HeadAsset, mesh: Tensor, style: HairStyle) -> Tensor:
     return torch.cat([scalp, locks], 1).transpose(0, 1).reshape(-1, 3)
 
 
-def hair_skin_weights(device: torch.device) -> Tensor:
-    """(HAIR_ROWS * C, 3) of torso, neck and head: the shell is the head's, the locks' ends are nearly the torso's."""
+def hair_skin_weights(style: HairStyle, device: torch.device) -> Tensor:
+    """(HAIR_ROWS * C, 3) of torso, neck and head: the shell is the head's, long locks' ends are nearly the torso's.
+
+    Locks of no length stay with the head, or a turn would draw them down over the forehead.
+    """
     along = torch.linspace(0, 1, LOCK_ROWS + 1, device=device)[1:]
-    torso = torch.cat([torch.zeros(SCALP_ROWS, device=device), 0.8 * along**1.3])
-    weights = torch.stack([torso, torch.zeros_like(torso), 1 - torso], 1)
-    return weights[:, None].expand(-1, HAIR_COLUMNS, 3).reshape(-1, 3)
+    rests = (torch.from_numpy(style.length).to(device) / 0.12).clamp(0, 1)
+    torso = torch.zeros(SCALP_ROWS + LOCK_ROWS, HAIR_COLUMNS, device=device)
+    torso[SCALP_ROWS:] = 0.8 * along[:, None] ** 1.3 * rests
+    return torch.stack([torso, torch.zeros_like(torso), 1 - torso], -1).reshape(-1, 3)

@@ -154,4 +154,4 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
         lashes=along(np.stack([linear(np.clip(skin * 0.75, 0.02, 1)), np.full(3, 0.01)]), lash),
         noise_offset=draw.generator.random(2).astype(np.float32),
     )  # fmt: skip
-    return _adorned(plain, Draw(0x1DE472, seed), bool(makeup))
+    return _adorned(plain, Draw(0x1DE472, seed), makeup > 0 and gender < 0.5)

@@ -29,8 +29,8 @@ def rotation_matrices(angles: Tensor) -> Tensor:
     return yaw @ pitch @ roll
 
 
-def pose_vertices(asset: HeadAsset, weights: Tensor, actors: list[Actor], pose: Pose) -> Tensor:
-    """(N, V, 3) in metres, before the camera. `weights` (V, 3) from `full_skin_weights`."""
+def pose_vertices(asset: HeadAsset, actors: list[Actor], pose: Pose) -> Tensor:
+    """(N, V, 3) in metres, before the camera."""
     device, mesh = asset.mean.device, asset.mesh_vertices
     points = torch.stack([actor.neutral for actor in actors])
     joints = torch.stack([actor.joints for actor in actors])
@@ -52,7 +52,8 @@ def pose_vertices(asset: HeadAsset, weights: Tensor, actors: list[Actor], pose: 
     head_moved = neck + (head - neck) @ neck_turn.transpose(1, 2)
     by_head = (points - head) @ head_turn.transpose(1, 2) + head_moved
     by_neck = (points - neck) @ neck_turn.transpose(1, 2) + neck
-    points = points * weights[:, :1] + by_neck * weights[:, 1:2] + by_head * weights[:, 2:]
+    torso_share, neck_share, head_share = torch.stack([actor.weights for actor in actors]).split(1, -1)
+    points = points * torso_share + by_neck * neck_share + by_head * head_share
     return points + torch.from_numpy(pose.translation).to(device)[:, None]
 
 

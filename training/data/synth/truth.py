@@ -17,6 +17,9 @@ from .topology import Topology, load_topology
 _DEPTH_SLACK = 0.002
 """Metres by which a surface may lie behind the nearest one and still be the same surface."""
 
+_ROUNDING = 1e-4
+"""Frame units by which a place may lie outside the frame: a border pixel is seen in its own frame."""
+
 
 @dataclass
 class Truth:
@@ -128,7 +131,7 @@ def flow_between(
     nearest, seen = _nearest_inverse_depth(mesh, source.screen, source_buffer, flow)
     same = (seen == triangle) | (place[..., 2] >= nearest * (1 - _DEPTH_SLACK * nearest))
     visible = torch.where(backdrop, seen < 0, (seen >= 0) & same)
-    visible &= (flow.abs() <= 1).all(-1)
+    visible &= (flow.abs() <= 1 + _ROUNDING).all(-1)
     return flow.clamp(-4, 4).view(count, size, size, 2), visible.view(count, size, size)
 
 
