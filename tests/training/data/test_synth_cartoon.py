@@ -1,17 +1,22 @@
 """Cartoons: the truth of their pictures, what each seed decides, and their way through shards and pairs."""
 
+import argparse
 import json
 from itertools import pairwise, product
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import grid_sample
 
 from checkpoints.errors import InputError, OptionError
-from training.data.synth import HeadRenderer, SceneSpec, make_renderer, true_flow
+from training.commands import synth
+from training.config import Data
+from training.data.sources import open_source
+from training.data.synth import KINDS, HeadRenderer, SceneSpec, make_renderer, true_flow
 from training.data.synth.figure import FIGURE_POINTS, PART_VERTICES, PARTS, figure_point_vertices, triangle_parts
 from training.data.synth.gait import ACTIONS, Gait, gait
 from training.data.synth.head import BEARD, FRAME, PROP, load_head
@@ -186,3 +191,23 @@ def test_every_part_of_a_figure_has_its_own_layer(renderer):
     layers = [inverse[i * PART_VERTICES : (i + 1) * PART_VERTICES] for i in range(len(PARTS))]
     layers = [layer for layer in layers if layer.max() > 0]
     assert all(float(far.max()) < float(near.min()) for far, near in pairwise(layers))
+
+
+def test_the_command_and_the_configuration_know_every_kind(tmp_path):
+    """The command's choices are written out there, since it must not import torch to print its help."""
+    parser = argparse.ArgumentParser()
+    synth.add_arguments(parser)
+    (choices,) = (action.choices for action in parser._actions if action.dest == "kind")
+    assert tuple(choices) == KINDS
+    words = [str(tmp_path), "--kind", "cartoon", "--clips", "1", "--frames", "2", "--size", "48", "--format", "frames"]
+    assert synth.run(parser.parse_args([*words, "--exposure", "0.1", "--quiet"])) == 0
+    clip = SetPlan(1, 2, kind="cartoon").clip(0)
+    times = torch.tensor(clip.times, dtype=torch.float64)
+    drawn = make_renderer("cartoon").render([clip.spec] * 2, times, 48, exposure=0.1).image.numpy()
+    for index in range(2):
+        (path,) = tmp_path.glob(f"*/{index:06d}.png")
+        assert np.array_equal(np.asarray(Image.open(path)), drawn[index])
+    assert open_source(Data(kind="synth", path="cartoon")).kind == "cartoon"
+    assert open_source(Data(kind="synth")).kind == "head"
+    with pytest.raises(OptionError, match="exposure"):
+        synth.run(parser.parse_args([*words, "--exposure", "-1", "--quiet"]))

@@ -69,7 +69,7 @@ class Looks:
         )  # fmt: skip
         self.moles = stack([w.moles for w in who])
         self.makeup = stack([[*w.blush, w.liner] for w in who])
-        glint = [[w.glasses.glint, *w.glasses.lens] if w.glasses else [0, 1, 1, 1] for w in who]
+        glint: list[object] = [[w.glasses.glint, *w.glasses.lens] if w.glasses else [0, 1, 1, 1] for w in who]
         self.glint = stack(glint)
         props = [actor.scene.prop for actor in actors]
         self.prop = stack([[*p.colours[1], p.pattern, p.scale, p.kind] if p else np.zeros(6) for p in props])

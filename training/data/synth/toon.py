@@ -59,88 +59,104 @@ def _bright(draw: Draw) -> Array:
     return np.clip(draw.between(0.45, 0.75) + draw.between(0.12, 0.35) * np.cos(hue), 0.03, 1)
 
 
-def _shape(draw: Draw, creature: str) -> tuple[dict[str, float], dict[str, Array], float]:
-    """Lengths, half widths and the body's angle."""
+_Shape = tuple[dict[str, float], dict[str, Array], float]
+"""Lengths, half widths and the body's angle."""
+
+
+def _person(draw: Draw) -> _Shape:
+    """Two legs, arms, a large head."""
     b = draw.between
-    if creature == "person":
-        head, wide, slim = b(0.13, 0.22), b(0.09, 0.17), b(0.03, 0.052)
-        lengths = {
-            "body": b(0.22, 0.32),
-            "arm": b(0.28, 0.36),
-            "leg": b(0.30, 0.46),
-            "neck": 0.04,
-            "tail": 0.02,
-            "head": head * b(0.3, 0.9),
-            "snout": b(0.015, 0.04),
-            "ear": 0.02,
-            "hand": 0.03,
-            "foot": b(0.05, 0.1),
-        }
-        widths = {
-            "body": _profile(wide * b(0.8, 1.2), wide, wide * b(0.75, 1.1)),
-            "head": _profile(head, head * b(0.85, 1.1)),
-            "arm": _profile(slim, slim * 0.85),
-            "leg": _profile(slim * 1.3, slim),
-            "snout": _profile(0.018, 0.022),
-            "ear": _profile(0.022, 0.02),
-            "hand": _profile(slim * 1.1),
-            "foot": _profile(slim * 1.1, slim * 0.9),
-        }
-        return lengths, widths, 0.0
-    if creature == "quadruped":
-        head, wide, slim = b(0.10, 0.17), b(0.09, 0.16), b(0.022, 0.045)
-        lengths = {
-            "body": b(0.30, 0.5),
-            "arm": b(0.2, 0.36),
-            "leg": 0.0,
-            "neck": b(0.04, 0.2),
-            "tail": b(0.12, 0.4),
-            "head": b(0.02, 0.08),
-            "snout": b(0.04, 0.12),
-            "ear": b(0.05, 0.16),
-            "hand": 0.02,
-            "foot": 0.02,
-        }
-        lengths["leg"] = lengths["arm"] * b(0.95, 1.05)
-        widths = {
-            "body": _profile(wide, wide * b(0.75, 1.0), wide * b(0.9, 1.15)),
-            "head": _profile(head, head * 0.9),
-            "arm": _profile(slim * 1.3, slim),
-            "leg": _profile(slim * 1.6, slim),
-            "tail": _profile(0.035, b(0.012, 0.05)),
-            "snout": _profile(b(0.04, 0.07), b(0.03, 0.06)),
-            "ear": _profile(b(0.025, 0.045), b(0.006, 0.035)),
-            "hand": _profile(slim * 1.15),
-            "foot": _profile(slim * 1.15),
-            "neck": _profile(wide * 0.7, head * 0.7),
-        }
-        return lengths, widths, b(1.25, 1.5)
-    if creature == "bird":
-        head, wide = b(0.10, 0.16), b(0.14, 0.22)
-        lengths = {
-            "body": b(0.14, 0.26),
-            "arm": b(0.2, 0.32),
-            "leg": b(0.14, 0.34),
-            "neck": b(0.02, 0.14),
-            "tail": b(0.1, 0.2),
-            "head": 0.02,
-            "snout": b(0.06, 0.14),
-            "ear": 0.02,
-            "hand": 0.03,
-            "foot": b(0.05, 0.08),
-        }
-        widths = {
-            "body": _profile(wide, wide, wide * 0.7),
-            "head": _profile(head),
-            "arm": _profile(0.07, 0.09, 0.03),
-            "leg": _profile(0.016),
-            "tail": _profile(0.05, 0.06),
-            "snout": _profile(0.05, 0.008),
-            "hand": _profile(0.03, 0.02),
-            "foot": _profile(0.018),
-            "neck": _profile(wide * 0.5, head * 0.6),
-        }
-        return lengths, widths, b(0.3, 0.9)
+    head, wide, slim = b(0.13, 0.22), b(0.09, 0.17), b(0.03, 0.052)
+    lengths = {
+        "body": b(0.22, 0.32),
+        "arm": b(0.28, 0.36),
+        "leg": b(0.30, 0.46),
+        "neck": 0.04,
+        "tail": 0.02,
+        "head": head * b(0.3, 0.9),
+        "snout": b(0.015, 0.04),
+        "ear": 0.02,
+        "hand": 0.03,
+        "foot": b(0.05, 0.1),
+    }
+    widths = {
+        "body": _profile(wide * b(0.8, 1.2), wide, wide * b(0.75, 1.1)),
+        "head": _profile(head, head * b(0.85, 1.1)),
+        "arm": _profile(slim, slim * 0.85),
+        "leg": _profile(slim * 1.3, slim),
+        "snout": _profile(0.018, 0.022),
+        "ear": _profile(0.022, 0.02),
+        "hand": _profile(slim * 1.1),
+        "foot": _profile(slim * 1.1, slim * 0.9),
+    }
+    return lengths, widths, 0.0
+
+
+def _quadruped(draw: Draw) -> _Shape:
+    """Four legs; arms are the front ones."""
+    b = draw.between
+    head, wide, slim = b(0.10, 0.17), b(0.09, 0.16), b(0.022, 0.045)
+    lengths = {
+        "body": b(0.30, 0.5),
+        "arm": b(0.2, 0.36),
+        "leg": 0.0,
+        "neck": b(0.04, 0.2),
+        "tail": b(0.12, 0.4),
+        "head": b(0.02, 0.08),
+        "snout": b(0.04, 0.12),
+        "ear": b(0.05, 0.16),
+        "hand": 0.02,
+        "foot": 0.02,
+    }
+    lengths["leg"] = lengths["arm"] * b(0.95, 1.05)
+    widths = {
+        "body": _profile(wide, wide * b(0.75, 1.0), wide * b(0.9, 1.15)),
+        "head": _profile(head, head * 0.9),
+        "arm": _profile(slim * 1.3, slim),
+        "leg": _profile(slim * 1.6, slim),
+        "tail": _profile(0.035, b(0.012, 0.05)),
+        "snout": _profile(b(0.04, 0.07), b(0.03, 0.06)),
+        "ear": _profile(b(0.025, 0.045), b(0.006, 0.035)),
+        "hand": _profile(slim * 1.15),
+        "foot": _profile(slim * 1.15),
+        "neck": _profile(wide * 0.7, head * 0.7),
+    }
+    return lengths, widths, b(1.25, 1.5)
+
+
+def _bird(draw: Draw) -> _Shape:
+    """Wings for arms, thin legs, a beak for a snout."""
+    b = draw.between
+    head, wide = b(0.10, 0.16), b(0.14, 0.22)
+    lengths = {
+        "body": b(0.14, 0.26),
+        "arm": b(0.2, 0.32),
+        "leg": b(0.14, 0.34),
+        "neck": b(0.02, 0.14),
+        "tail": b(0.1, 0.2),
+        "head": 0.02,
+        "snout": b(0.06, 0.14),
+        "ear": 0.02,
+        "hand": 0.03,
+        "foot": b(0.05, 0.08),
+    }
+    widths = {
+        "body": _profile(wide, wide, wide * 0.7),
+        "head": _profile(head),
+        "arm": _profile(0.07, 0.09, 0.03),
+        "leg": _profile(0.016),
+        "tail": _profile(0.05, 0.06),
+        "snout": _profile(0.05, 0.008),
+        "hand": _profile(0.03, 0.02),
+        "foot": _profile(0.018),
+        "neck": _profile(wide * 0.5, head * 0.6),
+    }
+    return lengths, widths, b(0.3, 0.9)
+
+
+def _blob(draw: Draw) -> _Shape:
+    """One body that is also the head, with short limbs."""
+    b = draw.between
     wide = b(0.2, 0.3)
     lengths = {
         "body": b(0.1, 0.25),
@@ -159,6 +175,9 @@ def _shape(draw: Draw, creature: str) -> tuple[dict[str, float], dict[str, Array
               "snout": _profile(0.02), "ear": _profile(b(0.02, 0.05), 0.012), "hand": _profile(0.035),
               "foot": _profile(0.036)}  # fmt: skip
     return lengths, widths, 0.0
+
+
+_SHAPES = {"person": _person, "quadruped": _quadruped, "bird": _bird, "blob": _blob}
 
 
 def _clothed(draw: Draw, creature: str, base: Array) -> tuple[dict[str, Array], dict[str, float]]:
@@ -252,7 +271,7 @@ def sample_toon(seed: int) -> Toon:
     """The figure of an identity seed."""
     draw = Draw(0x7009, seed)
     creature = CREATURES[draw.pick(4, (4, 2.5, 1.2, 1.3))]
-    lengths, shapes, upright = _shape(draw, creature)
+    lengths, shapes, upright = _SHAPES[creature](draw)
     more_lengths, more_shapes = _details(draw, float(shapes["head"].max()))
     lengths, shapes = more_lengths | lengths, more_shapes | shapes
     person, base = creature == "person", _bright(draw)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .backdrop import SIZE, sample_backdrop
 from .draws import Array, Draw, linear
@@ -40,7 +41,7 @@ def _landscape(draw: Draw, ground: float) -> Array:
         share = np.clip(y * 0.4 + 0.5, 0, 1)[..., None]
         image = image * (1 - share) + np.clip(draw.colour(0.5, 0.5, 1.0) * 1.1, 0, 1) * share
 
-    def put(inside: Array, colour: Array) -> None:
+    def put(inside: NDArray[np.bool_], colour: Array) -> None:
         nonlocal image
         image = np.where(inside[..., None], colour, image)
 

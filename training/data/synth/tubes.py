@@ -9,7 +9,7 @@ from torch import Tensor
 from .draws import Array
 
 
-def sweep(path: Array, radius: Array, sides: int, up: tuple[float, float, float] = (0.0, 0.0, 1.0)) -> Array:
+def sweep(path: Array, radius: Array | float, sides: int, up: tuple[float, float, float] = (0.0, 0.0, 1.0)) -> Array:
     """(n * sides, 3) rings of a tube around a path (n, 3); `radius` (n,) or one number. `up` must not lie along it."""
     tangent = np.gradient(path, axis=0)
     if np.allclose(path[0], path[-1]):
