@@ -66,8 +66,8 @@ def test_a_photo_and_a_clip_become_a_playing_result_that_can_be_kept(visit, file
     assert playing(page)
     page.locator("#caption").get_by_text("10 frames").wait_for()
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download the video").or_(
-            page.get_by_role("button", name="Download the video")
+        page.get_by_role("link", name="Download", exact=True).or_(
+            page.get_by_role("button", name="Download", exact=True)
         ).click()
     kept = tmp_path / "kept.mp4"
     download.value.save_as(kept)
@@ -207,15 +207,15 @@ def test_stop_ends_the_work_and_leaves_nothing(visit, files, served, monkeypatch
     page = visit()
     upload(page, files)
     gate, studio = threading.Event(), served.studio
-    render, calls = type(studio.engine).render, []
+    render, calls = type(studio.engine).render_dense, []
 
     def held(engine, *arguments):
         calls.append(None)
         if len(calls) == 2:
-            gate.wait(30)
+            gate.wait(120)
         return render(engine, *arguments)
 
-    monkeypatch.setattr(type(studio.engine), "render", held)
+    monkeypatch.setattr(type(studio.engine), "render_dense", held)
     go(page)
     page.get_by_text(re.compile(rf"{studio.engine.batch}/10 frames")).wait_for()  # real progress: one batch is done
     page.get_by_role("button", name="Stop").click()
@@ -232,8 +232,9 @@ def test_stop_ends_the_work_and_leaves_nothing(visit, files, served, monkeypatch
 
 def test_who_waits_sees_a_place_and_who_leaves_makes_room(visit, files, served, monkeypatch):
     gate, running = threading.Event(), served.studio.visitors._running
-    render = type(served.studio.engine).render
-    monkeypatch.setattr(type(served.studio.engine), "render", lambda *arguments: gate.wait(30) and render(*arguments))
+    engine = type(served.studio.engine)
+    render = engine.render_dense
+    monkeypatch.setattr(engine, "render_dense", lambda *arguments: gate.wait(120) and render(*arguments))
     first, second = visit(), visit()
     for page in (first, second):
         upload(page, files)
