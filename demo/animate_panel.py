@@ -76,7 +76,7 @@ def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown]:
     inputs = [photo, clip, fields["mode"], fields["strength"], fields["smoothing"], fields["adapt_scale"]]
     inputs += [fields["fit"], part.crop, part.face, fields["driving_crop"], fields["paste_back"]]
     inputs += [fields["reference"], model, views, fields["kind"], fields["size"], fields["compare"]]
-    inputs += [fields["start"], fields["end"]]
+    inputs += [fields["start"], fields["end"], fields["label"]]
     part.connect(studio, photo, model, fields["fit"], outcome.caption)
     _connect(studio, inputs, (go, stop), outcome)
     _connect_choices(studio, model, clip, fields["mode"], views, estimate)
@@ -101,11 +101,11 @@ def _outcome() -> _Outcome:
     )
 
 
-def _fields(studio: Studio) -> tuple[gr.Dropdown, dict[str, gr.components.Component]]:
+def _fields(studio: Studio) -> tuple[gr.Dropdown, dict[str, Any]]:
     """The choice of models and the other fields, by the names of the endpoint's parameters."""
     names = studio.shelf.names
     modes = words.modes(studio.shelf.bundle())
-    fields: dict[str, gr.components.Component] = {}
+    fields: dict[str, Any] = {}
     with gr.Accordion(words.MORE, open=False, elem_id="more", elem_classes="fold"):
         model = gr.Dropdown(
             names, value=names[0], label=words.MODEL, info=words.MODEL_HINT, visible=len(names) > 1, elem_id="model"
@@ -122,6 +122,7 @@ def _fields(studio: Studio) -> tuple[gr.Dropdown, dict[str, gr.components.Compon
         fields["paste_back"] = gr.Checkbox(False, label=words.PASTE)
         fields["size"] = gr.Radio(words.sizes(), value=0, label=words.RESULT_SIZE, info=words.RESULT_SIZE_HINT)
         fields["compare"] = gr.Checkbox(False, label=words.COMPARE)
+        fields["label"] = gr.Checkbox(False, label=words.LABEL)
         with gr.Row():
             fields["start"] = gr.Number(0, label=words.START, minimum=0, min_width=140)
             fields["end"] = gr.Number(0, label=words.END, minimum=0, min_width=140)
@@ -158,6 +159,7 @@ def _connect(
         compare: bool = False,
         start: float = 0.0,
         end: float | None = None,
+        label: bool = False,
         request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # how Gradio finds it
     ) -> tuple[str | None, str, str | None]:
@@ -185,6 +187,7 @@ def _connect(
             compare: Put the picture and the driving frame beside each result.
             start: Where in the driving video to begin, in seconds.
             end: Where to end; 0 for all of it.
+            label: Write into the pictures that they were made by AI.
         """
         progress(0, desc=words.DETECTING)
         with sentences():
@@ -210,6 +213,7 @@ def _connect(
                 compare=compare,
                 start=start or 0.0,
                 end=end or None,
+                label=label,
                 reference=cast(Reference, int(reference) if reference.isdecimal() else reference),
             )
         return _shown(take)

@@ -7,10 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from checkpoints.bundle import Bundle
-from demo import words
+from checkpoints.card import CARD, FAMILIES, model_card
 
-CARD = "README.md"
-"""A model's card, in its folder, as on the Hub."""
 _MAX_CHARACTERS = 20_000
 
 
@@ -19,7 +17,7 @@ def card(bundle: Bundle) -> str:
     megabytes = sum(graph.bytes for graph in bundle.graphs.values()) / 1e6
     gflops = [graph.gflops for name, graph in bundle.graphs.items() if name in ("motion", "render")]
     facts = {
-        "Family": words.family(bundle),
+        "Family": FAMILIES.get(bundle.family, bundle.family),
         "Licence": bundle.licence,
         "Picture": f"{bundle.resolution} x {bundle.resolution} pixels",
         "Size": f"{megabytes:.0f} MB",
@@ -41,11 +39,13 @@ def _steps(training: Mapping[str, Any]) -> str | None:
 
 
 def _own_card(bundle: Bundle) -> str:
-    """The text of the card without the Hub's front matter, its headings below the page's; "" where there is none."""
+    """The text of the card without the Hub's front matter, its headings below the page's; where the folder has none,
+    the one that is made from the description.
+    """
     path = bundle.folder / CARD if bundle.folder else None
-    if path is None or not path.is_file():
-        return ""
-    text = path.read_text(encoding="utf-8", errors="replace")[:_MAX_CHARACTERS]
+    has_one = path is not None and path.is_file()
+    text = path.read_text(encoding="utf-8", errors="replace") if has_one and path else model_card(bundle)
+    text = text[:_MAX_CHARACTERS]
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
     return re.sub(r"^(#+)", r"##\1", text, flags=re.MULTILINE)
 

@@ -22,7 +22,7 @@ from runtime.writer import VideoWriter
 
 FEWEST, MOST = 2, 4
 _BAR = 28
-"""Pixels of height for the words above each picture."""
+"""Pixels of height for the words below each picture."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _join(path: Path, driving: Path, takes: dict[Way, Take], stopped: Callable[[
         for frames in zip(*streams, strict=False):
             if stopped():
                 raise StoppedError
-            writer.write(np.vstack([heads, np.hstack(frames)]))
+            writer.write(np.vstack([np.hstack(frames), heads]))
 
 
 def _head(text: str, width: int) -> Bytes:

@@ -30,7 +30,7 @@ def inside_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Dropdown
     frame = gr.Slider(
         1,
         MOST_FRAMES,
-        value=1,
+        value=12,  # at the first one nothing has moved yet
         step=1,
         label=words.FRAME,
         info=words.FRAME_HINT,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import gradio as gr
 
 from checkpoints.errors import OptionError
+from checkpoints.hub import HubName
 from demo import words
 from demo.answers import sentences
 from demo.cards import card
@@ -42,14 +43,14 @@ def models_panel(studio: Studio, page: gr.Blocks, choices: Sequence[gr.Dropdown]
         with sentences():
             if not model.strip():
                 raise OptionError(words.MODELS_NO_NAME)
-            if not words.HUB_NAME.fullmatch(model.strip()):  # a folder of this machine is nobody's business
+            if HubName.parse(model.strip()) is None:  # a folder of this machine is nobody's business
                 raise OptionError(words.MODELS_BAD_NAME.format(name=model.strip()))
             return words.MODELS_PULLED.format(name=studio.shelf.add(model.strip()))
 
     def refresh() -> tuple[Any, ...]:
         """What there is to choose now; a model may have come since this page was built."""
         names = studio.shelf.names
-        for field in (*choices, shown):
+        for field in (*choices, cast(Any, shown)):
             field.choices = [(name, name) for name in names]  # what Gradio checks the answers of scripts against
         compared.choices = [(label, label) for label in labels(studio)]
         dropdowns = (gr.Dropdown(choices=names, visible=len(names) > 1) for _ in choices)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from checkpoints.bundle import Bundle
 
 TITLE = "Bunraku"
@@ -65,6 +63,7 @@ FIT_HINT = "Where no face is looked for. Nothing is ever stretched."
 _FITS = {"crop": "Cut off the sides", "pad": "Keep everything, add bars"}
 ADAPT = "Fit the movements to the size of the face in the photo"
 PASTE = "Give me the whole photo back, with the moving part in it"
+LABEL = "Write into the pictures that they were made by AI"
 COMPARE = "Put the photo and the video beside the result"
 RESULT_SIZE = "Size of the result"
 RESULT_SIZE_HINT = "Larger ones take detail from the photo, and more time."
@@ -135,18 +134,7 @@ MODELS_PULL_GO = "Get it"
 MODELS_PULLED = "{name} is here now; every tab offers it."
 MODELS_SHOWN = "Installed"
 MODELS_BAD_NAME = '"{name}" is not a name on the Hub; write owner/name or owner/name@version.'
-HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?", re.ASCII)
 MODELS_NO_NAME = "Write the model's name first, such as owner/name."
-
-_FAMILIES = {
-    "tpsmm": "TPSMM (thin-plate splines)",
-    "fomm": "FOMM (first order motion)",
-    "monkeynet": "Monkey-Net",
-    "mraa": "MRAA (articulated regions)",
-    "dam": "DAM (deformable anchors)",
-    "hdam": "HDAM (hierarchical anchors)",
-    "dime": "DiME (several pictures of one person)",
-}
 
 
 def _choices(words: dict[str, str]) -> list[tuple[str, str]]:
@@ -191,11 +179,6 @@ def driving_crops() -> list[tuple[str, str]]:
 def way(model: str, mode: str) -> str:
     """One way to animate, for Compare."""
     return f"{model}: {_SHORT[mode]}"
-
-
-def family(bundle: Bundle) -> str:
-    """The family of a model, spelt out where it is known."""
-    return _FAMILIES.get(bundle.family, bundle.family)
 
 
 def estimate(about: tuple[float, int] | None) -> str:

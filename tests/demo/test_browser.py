@@ -100,7 +100,7 @@ TABS = {
 
 def test_no_tab_has_a_serious_accessibility_problem_nor_scrolls_sideways(visit, files):
     axe = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
-    for options in ({"color_scheme": "light"}, {**PHONE, "color_scheme": "dark"}):
+    for options in ({"color_scheme": "dark"}, {**PHONE, "color_scheme": "light"}):
         page = visit(**options)
         page.evaluate(axe)
         upload(page, files)
