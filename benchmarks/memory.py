@@ -25,7 +25,7 @@ from checkpoints.registry import load_model
 from runtime.engine import DEFAULT_MODEL
 
 SAMPLE = ROOT / "runtime" / "assets"
-EVERY = 0.5
+EVERY = 0.1
 """Seconds between two samples."""
 MB = 1e6
 
@@ -139,7 +139,10 @@ def main(arguments: list[str] | None = None) -> int:
             samples = watch(child)
             said = child.stdout.read() if child.stdout else ""
         took = time.monotonic() - begin
-    if child.returncode or len(samples) < 4:
+    if len(samples) < 4 and not child.returncode:
+        print(f"animate took {took:.1f} s, too short to watch; ask for more --seconds", file=sys.stderr)
+        return 1
+    if child.returncode:
         print(f"animate failed in the child process, with status {child.returncode}: {said}", file=sys.stderr)
         return 1
     summary = Summary.of(samples)
