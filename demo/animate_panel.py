@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import gradio as gr
 
-from demo import samples, words
+from demo import words
 from demo.answers import cache_of, photo_field, said, sentences, visitor_of
 from demo.part_panel import PartPanel
 from demo.studio import PICTURES, Studio, Take
@@ -41,7 +41,7 @@ def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown]:
                         elem_id="photo",
                     )
                     part = PartPanel()
-                    if photos := samples.photos():
+                    if photos := studio.samples.photos:
                         gr.Examples(
                             [[str(path)] for path in photos], photo, label=words.PHOTO_EXAMPLE, api_name="example_photo"
                         )
@@ -54,7 +54,7 @@ def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown]:
                         loop=True,
                         elem_id="clip",
                     )
-                    if clips := samples.clips():
+                    if clips := studio.samples.clips:
                         gr.Examples(
                             [[str(path)] for path in clips],
                             clip,

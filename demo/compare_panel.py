@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo import samples, words
+from demo import words
 from demo.answers import cache_of, said, sentences, visitor_of
 from demo.compare import Way, compare, ways
 from demo.studio import Studio
@@ -51,7 +51,7 @@ def compare_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Checkbo
         by_label = {way.label: way for way in ways(studio)}
         progress(0, desc=words.DETECTING)
         with sentences():
-            pair = studio.pair(*samples.pair(source, driving))
+            pair = studio.pair(*studio.samples.pair(source, driving))
             found = compare(
                 studio,
                 *pair,

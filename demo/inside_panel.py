@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from checkpoints.bundle import Bundle
-from demo import samples, words
+from demo import words
 from demo.answers import sentences, visitor_of
 from demo.inside import MOST_FRAMES, PANELS, Inside, Looks
 from demo.studio import Studio
@@ -92,7 +92,7 @@ def _connect(studio: Studio, inputs: list[Any], triggers: tuple[gr.Button, gr.Sl
             model: One of the page's models.
             mode: As for animating.
         """
-        photo, clip = samples.pair(source, driving)
+        photo, clip = studio.samples.pair(source, driving)
         visitor = visitor_of(request)
         with sentences():
             photo, clip = studio.pair(photo, clip)

@@ -6,7 +6,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo import samples, words
+from demo import words
 from demo.answers import photo_field, sentences, visitor_of
 from demo.live import Live
 from demo.studio import Studio
@@ -27,7 +27,7 @@ def live_panel(studio: Studio) -> gr.Dropdown:
     gr.Markdown(words.LIVE_HELP, elem_classes="hint")
     with gr.Row(equal_height=True, elem_id="live"):
         photo = photo_field(
-            value=next(map(str, samples.photos()), None),
+            value=next(map(str, studio.samples.photos), None),
             label=words.LIVE_PHOTO,
             sources=["upload", "clipboard", "webcam"],
             alt_text="The photo that you move",

@@ -15,6 +15,7 @@ import runtime.limits
 from checkpoints.errors import BunrakuError, InputError, OptionError
 from demo import notices
 from demo.limits import Limits
+from demo.samples import Samples
 from demo.shelf import Shelf
 from demo.visitors import Visitors
 from runtime import Engine, animate
@@ -61,11 +62,13 @@ class Studio:
         *more: str | Path,
         device: Device = "auto",
         limits: Limits | None = None,
+        samples: Samples | None = None,
     ):
         """Open `model` on `device` (see `runtime.Engine`) and offer `more`; raises `ModelError` when one of them or
-        the device is not to be had.
+        the device is not to be had. `samples` are the page's examples, by default the bundled ones.
         """
         self.limits = limits or Limits()
+        self.samples = Samples.bundled() if samples is None else samples
         self.shelf = Shelf([model, *more], device, self.limits.open_models)
         self.visitors = Visitors()
 

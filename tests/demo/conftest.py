@@ -47,22 +47,27 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where Gradio keeps uploads and results; for every test here, so that none depends on which ran before it."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder))
+        yield folder
+
+
 @pytest.fixture(scope="session")
-def served(toy: Path, files: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def served(toy: Path, files: Path, cache: Path) -> Iterator[Served]:
     """The page with examples, shared by all tests that do not change it."""
-    from demo import samples
     from demo.page import serve
+    from demo.samples import Samples
     from demo.studio import Studio
 
-    cache = tmp_path_factory.mktemp("cache")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", str(cache))
-        patch.setattr(samples, "SAMPLE", (files / "photo.jpg", files / "clip.mp4"))
-        patch.setattr(samples, "CLIPS", files / "none")
-        studio, port = Studio(toy), free_port()
-        page = serve(studio, host="127.0.0.1", port=port, wait=False)
-        yield Served(f"http://127.0.0.1:{port}", cache, studio)
-        page.close()
+    samples = Samples((files / "photo.jpg",), (files / "clip.mp4",))
+    studio, port = Studio(toy, samples=samples), free_port()
+    page = serve(studio, host="127.0.0.1", port=port, wait=False)
+    yield Served(f"http://127.0.0.1:{port}", cache, studio)
+    page.close()
 
 
 @pytest.fixture(scope="session")

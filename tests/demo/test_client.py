@@ -159,14 +159,13 @@ def test_the_endpoint_is_documented_and_has_the_engines_names_and_defaults(clien
 
 def test_uploads_and_results_go_with_the_page(toy, files, tmp_path, monkeypatch):
     from demo.page import serve
+    from demo.samples import Samples
     from demo.studio import Studio
 
     cache = tmp_path / "cache"
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(cache))
-    monkeypatch.setattr("demo.samples.SAMPLE", (tmp_path / "none.jpg", tmp_path / "none.mp4"))
-    monkeypatch.setattr("demo.samples.CLIPS", tmp_path)
     port = free_port()
-    page = serve(Studio(toy), host="127.0.0.1", port=port, wait=False)
+    page = serve(Studio(toy, samples=Samples()), host="127.0.0.1", port=port, wait=False)
     try:
         client = gradio_client.Client(f"http://127.0.0.1:{port}", verbose=False, download_files=tmp_path / "got")
         pair = (gradio_client.handle_file(files / name) for name in ("photo.jpg", "clip.mp4"))

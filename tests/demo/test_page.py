@@ -21,6 +21,7 @@ from demo import words
 from demo.commands import page as command
 from demo.limits import Limits
 from demo.page import build_page, launch_options, serve
+from demo.samples import Samples
 from demo.studio import Studio
 from runtime.motion import MODES
 from runtime.picture import FITS
@@ -33,10 +34,8 @@ def studio(toy: Path) -> Studio:
     return Studio(toy)
 
 
-def test_the_page_can_be_built_without_the_samples(studio, tmp_path, monkeypatch):
-    monkeypatch.setattr("demo.samples.SAMPLE", (tmp_path / "none.jpg", tmp_path / "none.mp4"))
-    monkeypatch.setattr("demo.samples.CLIPS", tmp_path)
-    page = build_page(studio)
+def test_the_page_can_be_built_without_the_samples(toy):
+    page = build_page(Studio(toy, samples=Samples()))
     assert not any(type(block).__name__ == "Dataset" for block in page.blocks.values())
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from pathlib import Path
 
 import clips
 import numpy as np
@@ -23,9 +22,11 @@ from demo.cards import card
 from demo.crop import BY_HAND, Place, pointed, preview
 from demo.inside import Inside, Looks, draw_flow, draw_masks
 from demo.live import Live
+from demo.samples import CLIPS, Samples
 from demo.shelf import Shelf
 from demo.visitors import Visitors
 from runtime.pipeline import prefetch
+from runtime.video import probe
 
 
 @given(
@@ -217,13 +218,10 @@ def test_a_card_tells_what_the_bundle_knows_and_quotes_its_own(tmp_path):
     assert "license: x" not in text
 
 
-@pytest.mark.parametrize("clip", [pytest.param(path, id=path.stem) for path in Path("demo/assets/clips").glob("*.mp4")])
+@pytest.mark.parametrize("clip", [pytest.param(path, id=path.stem) for path in sorted(CLIPS.glob("*.mp4"))])
 def test_the_bundled_clips_are_small_and_can_be_followed(clip):
-    from demo.samples import clips as bundled
-    from runtime.video import probe
-
     assert clip.stat().st_size < 60_000
     info = probe(clip)
     assert info.size == (256, 256)
     assert info.frames == 50
-    assert clip.name in {path.name for path in bundled()}
+    assert clip.name in {path.name for path in Samples.bundled().clips}
