@@ -101,6 +101,8 @@ class Stage:
     """Move the background as it truly does instead of as predicted (or not at all)."""
     true_flow: bool = False
     """Render with the true flow and visibility: the inpainting network need not wait for the dense motion network."""
+    coarse: int = Field(default=1, ge=1)
+    """Dense motion on maps that many times smaller than the model's: a quick first pass; renders nothing finer."""
     spline_dropout: tuple[float, float] | None = None
     """TPSMM: probability of dropping a spline, at the start and after ten epochs; off from epoch 35."""
     background_from: float = -1

@@ -7,6 +7,7 @@ import pytest
 import torch
 from tiny_run import TINY_MODEL
 
+from checkpoints.errors import OptionError
 from training.config import Stage, load_config
 from training.losses import equivariance, pixels, truth
 from training.losses.backbones import Backbone, _vgg19_stages, efficientnet_lite0, vgg19
@@ -48,6 +49,12 @@ def test_flow_loss_is_the_end_point_error_where_visible():
     hidden_wrong[:, 4:] += 7
     assert truth.flow_loss(flow, flow, visible) < 1e-3
     assert truth.flow_loss(hidden_wrong, flow, visible) == pytest.approx(0.5, abs=1e-4)
+
+
+def test_flow_of_no_motion_costs_nothing_at_any_size():
+    grids = {size: coordinate_grid(size, size, torch.zeros(1))[None] for size in (8, 16)}
+    seen = torch.ones(1, 16, 16, dtype=torch.bool)
+    assert truth.flow_loss(grids[8], grids[16], seen) < 1e-3
 
 
 def test_hidden_points_count_less_than_visible_ones():
@@ -158,6 +165,25 @@ def test_the_true_background_moves_the_first_candidate():
         given.motion.extra["sparse_flows"][:, 0, 0, 0], torch.tensor([[-0.75, -1.0]] * len(given.source))
     )
     assert Pass(model, pairs).background is None
+
+
+def test_a_coarse_stage_moves_on_smaller_maps_without_the_generator():
+    model = build("tpsmm", TINY_MODEL)
+    pairs = batch(64, points=6)
+    fine, coarse = (Pass(model, pairs, true_motion=True, coarse=times).motion.flow for times in (1, 2))
+    assert coarse.shape[1] * 2 == fine.shape[1]
+    coarse.square().mean().backward()
+    assert {name.split(".")[0] for name, p in model.named_parameters() if p.grad is not None} == {
+        "dense_motion_network"
+    }
+
+
+@pytest.mark.parametrize("option", ["true_motion", "true_background", "true_flow"])
+def test_a_stage_that_wants_the_truth_says_so_where_there_is_none(option):
+    model = build("tpsmm", TINY_MODEL)
+    pictures = {name: value for name, value in batch(64, points=6).items() if name in ("source", "driving", "seed")}
+    with pytest.raises(OptionError, match="use synthetic data"):
+        _ = Pass(model, pictures, **{option: True}).motion
 
 
 @pytest.mark.parametrize("name", TPSMM_LOSSES)

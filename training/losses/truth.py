@@ -6,6 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.models.sampling import coordinate_grid
+
 HIDDEN_WEIGHT = 0.3
 """A hidden surface point still says where the part is, but no pixel shows it."""
 
@@ -34,10 +36,12 @@ def flow_loss(flow: Tensor, truth: Tensor, visible: Tensor) -> Tensor:
     """Mean end-point error where the source shows the point; flows (B, h, w, 2), `visible` (B, h', w') bool.
 
     Truth of another resolution is sampled at the nearest pixel: averaging flows across an outline would invent
-    a motion that nothing has.
+    a motion that nothing has. It is the displacement that is sampled: the grids of two sizes do not coincide.
     """
     size = flow.shape[1:3]
-    truth = F.interpolate(truth.permute(0, 3, 1, 2), size, mode="nearest").permute(0, 2, 3, 1)
+    moved = truth - coordinate_grid(*truth.shape[1:3], truth)
+    moved = F.interpolate(moved.permute(0, 3, 1, 2), size, mode="nearest").permute(0, 2, 3, 1)
+    truth = moved + coordinate_grid(*size, truth)
     seen = F.interpolate(visible[:, None].to(flow.dtype), size, mode="nearest")[:, 0]
     error = (flow - truth).square().sum(-1).add(1e-8).sqrt()
     return ((error * seen).sum((1, 2)) / seen.sum((1, 2)).clamp(min=1)).mean()

@@ -76,8 +76,15 @@ class MotionModel(nn.Module, ABC):
         """Sparse motion parameters of `image` (B, 3, H, W)."""
 
     @abstractmethod
+    def reduce(self, image: Tensor) -> Tensor:
+        """The source (B, 3, H, W) at the size of the dense motion's maps: all that `move` sees of it."""
+
+    @abstractmethod
     def encode(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Everything that `render` needs of the source and that does not depend on the driving frame."""
+        """Everything that `render` needs of the source and that does not depend on the driving frame.
+
+        The first is what `reduce` gives.
+        """
 
     @abstractmethod
     def move(
@@ -90,8 +97,9 @@ class MotionModel(nn.Module, ABC):
     ) -> DenseMotion:
         """The dense motion from the driving pose to the source.
 
-        `features` as returned by `encode`, with batch size 1 or B; `background` (B, 3, 3) maps homogeneous driving
-        coordinates to the source, identity when None. `spline_dropout` is TPSMM's, ignored by other families.
+        `features` as returned by `encode`, with batch size 1 or B; only the first is read. `background` (B, 3, 3)
+        maps homogeneous driving coordinates to the source, identity when None. `spline_dropout` is TPSMM's, ignored
+        by other families.
         """
 
     @abstractmethod

@@ -111,6 +111,12 @@ class DiME(FirstOrderModel):
         jacobians = None if motion.jacobians is None else motion.jacobians.unflatten(0, (-1, views))
         return Motion(motion.points.unflatten(0, (-1, views)), jacobians)
 
+    def reduce(self, image: Tensor) -> Tensor:
+        """See `MotionModel.reduce`."""
+        if image.dim() == 4:
+            return super().reduce(image)
+        return super().reduce(image.flatten(0, 1)).unflatten(0, (-1, image.shape[1]))
+
     def encode(self, image: Tensor) -> tuple[Tensor, ...]:
         """See `MotionModel.encode`."""
         if image.dim() == 4:

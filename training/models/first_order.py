@@ -246,9 +246,13 @@ class FirstOrderModel(MotionModel):
         """(1 or B, K, size, size): what the motion network sees of points."""
         return gaussian_heatmaps(motion.points, size, size)
 
+    def reduce(self, image: Tensor) -> Tensor:
+        """See `MotionModel.reduce`."""
+        return self.flow_network.down(image, self.config.motion_size)
+
     def encode(self, image: Tensor) -> tuple[Tensor, ...]:
         """See `MotionModel.encode`."""
-        return (self.flow_network.down(image, self.config.motion_size), *self.generator.encode(image))
+        return (self.reduce(image), *self.generator.encode(image))
 
     def candidates(self, source: Motion, driving: Motion, background: Tensor | None, size: int) -> Tensor:
         """(B, K + 1, size, size, 2): the background, then T_k(z) = p_S + M_k (z - p_D) (FOMM, Eq. 4)."""

@@ -298,10 +298,13 @@ class TPSMM(MotionModel):
         """K N points, spline by spline; no jacobians."""
         return Motion(self.kp_detector(image))
 
+    def reduce(self, image: Tensor) -> Tensor:
+        """See `MotionModel.reduce`."""
+        return self.dense_motion_network.down(image, self.config.motion_size)
+
     def encode(self, image: Tensor) -> tuple[Tensor, ...]:
         """The reduced source, the encoder's maps, the source."""
-        small = self.dense_motion_network.down(image, self.config.motion_size)
-        return (small, *self.inpainting_network.encode(image), image)
+        return (self.reduce(image), *self.inpainting_network.encode(image), image)
 
     def move(
         self,

@@ -114,6 +114,7 @@ class Objective(nn.Module):
             true_motion=self.stage.true_motion,
             true_background=self.stage.true_background,
             true_flow=self.stage.true_flow,
+            coarse=self.stage.coarse,
         )
         result: dict[str, Tensor] = {}
         for name, weight in self.stage.losses.items():
@@ -124,17 +125,11 @@ class Objective(nn.Module):
         return result
 
 
-def _need(run: Pass, key: str) -> Tensor:
-    if key not in run.batch:
-        raise OptionError(f"a loss needs {key!r}, which this data set does not have; weigh it 0 or use synthetic data")
-    return run.batch[key]
-
-
 def _points(objective: Objective, run: Pass) -> Tensor:
     """Keypoints tied to surface points."""
     pairs = (("source", run.source_motion), ("driving", run.driving_motion))
     losses = [
-        truth.points_loss(motion.points, _need(run, f"{name}_points"), _need(run, f"{name}_visible"))
+        truth.points_loss(motion.points, run.truth(f"{name}_points"), run.truth(f"{name}_visible"))
         for name, motion in pairs
     ]
     return torch.stack(losses).mean()
@@ -144,16 +139,16 @@ def _shape(objective: Objective, run: Pass) -> Tensor:
     """Shape of each group of surface points, whatever its place."""
     groups = getattr(run.model.config, "num_tps", 1)
     pairs = (("source", run.source_motion), ("driving", run.driving_motion))
-    losses = [truth.shape_loss(motion.points, _need(run, f"{name}_points"), groups) for name, motion in pairs]
+    losses = [truth.shape_loss(motion.points, run.truth(f"{name}_points"), groups) for name, motion in pairs]
     return torch.stack(losses).mean()
 
 
 def _flow(objective: Objective, run: Pass) -> Tensor:
-    return truth.flow_loss(run.motion.flow, _need(run, "flow"), _need(run, "flow_visible"))
+    return truth.flow_loss(run.motion.flow, run.truth("flow"), run.truth("flow_visible"))
 
 
 def _occlusion(objective: Objective, run: Pass) -> Tensor:
-    return truth.occlusion_loss(run.motion.occlusions, _need(run, "flow_visible"))
+    return truth.occlusion_loss(run.motion.occlusions, run.truth("flow_visible"))
 
 
 def _perceptual(objective: Objective, run: Pass) -> Tensor:
@@ -224,7 +219,7 @@ def _true_background(objective: Objective, run: Pass) -> Tensor:
     predicted = run.model.background(run.source, run.target)
     if predicted is None:
         raise OptionError("truth_background needs a background predictor; set model.background = true")
-    return truth.background_loss(predicted, _need(run, "background"))
+    return truth.background_loss(predicted, run.truth("background"))
 
 
 def _adversarial(objective: Objective, run: Pass) -> Tensor:

@@ -6,8 +6,10 @@ from functools import cached_property
 from typing import Protocol
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
+from checkpoints.errors import OptionError
 from training.data.pairs import Sample, source_views
 from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.random_warp import Distance, RandomWarp
@@ -37,6 +39,7 @@ class Pass:
         true_motion: bool = False,
         true_background: bool = False,
         true_flow: bool = False,
+        coarse: int = 1,
     ) -> None:
         self.model = model
         self.batch = batch
@@ -46,6 +49,13 @@ class Pass:
         self.true_motion = true_motion
         self.true_background = true_background
         self.true_flow = true_flow
+        self.coarse = coarse
+
+    def truth(self, key: str) -> Tensor:
+        """An entry of the batch that only synthetic data have. Raises `OptionError` where it is missing."""
+        if key not in self.batch:
+            raise OptionError(f"the stage needs {key!r}, which this data set does not have; use synthetic data for it")
+        return self.batch[key]
 
     @property
     def source(self) -> Tensor:
@@ -71,7 +81,7 @@ class Pass:
     def _motions(self) -> list[Motion]:
         """Of source, target and every reference: one pass of the detector for all."""
         if self.true_motion:
-            return [Motion(self.batch[f"{name}_points"].clamp(-1, 1)) for name in ("source", "driving")]
+            return [Motion(self.truth(f"{name}_points").clamp(-1, 1)) for name in ("source", "driving")]
         references = self.batch["references"].unbind(1) if "references" in self.batch else ()
         images = torch.cat([self.source, self.target, *references])
         every = self.model.detect(self.degrade(images) if self.degrade else images)
@@ -127,7 +137,7 @@ class Pass:
     def background(self) -> Tensor | None:
         """(B, 3, 3) the true one if wanted, or predicted from both images, or None."""
         if self.true_background:
-            return self.batch["background"]
+            return self.truth("background")
         return self.model.background(self.source, self.target) if self.use_background else None
 
     @cached_property
@@ -136,13 +146,21 @@ class Pass:
         return self.model.encode(self.sources)
 
     @cached_property
+    def reduced(self) -> Tensor:
+        """What the dense motion sees of the source; the generator's maps are not computed for it."""
+        small = self.model.reduce(self.sources)
+        if self.coarse == 1:
+            return small
+        return F.avg_pool2d(small.flatten(0, -4), self.coarse).unflatten(0, small.shape[:-3])
+
+    @cached_property
     def motion(self) -> DenseMotion:
         """Flow, occlusions, masks; with true flow, the truth and no masks."""
         if self.true_flow:
-            visible = self.batch["flow_visible"][:, None].to(self.source)
-            return DenseMotion(self.batch["flow"], [visible], visible.new_zeros(len(visible), 0, *visible.shape[-2:]))
+            visible = self.truth("flow_visible")[:, None].to(self.source)
+            return DenseMotion(self.truth("flow"), [visible], visible.new_zeros(len(visible), 0, *visible.shape[-2:]))
         return self.model.move(
-            self.features, self.source_motions, self.driving_motion, self.background, self.spline_dropout
+            (self.reduced,), self.source_motions, self.driving_motion, self.background, self.spline_dropout
         )
 
     @cached_property

@@ -46,6 +46,11 @@ class ClipInfo:
     kind: str = "head"
 
 
+def _same(clip: ClipInfo) -> tuple[int, tuple[float, ...]]:
+    """Equal for clips of one motion at the same times; shards of several seeds, each with a group 0, may be mixed."""
+    return clip.motion, clip.times
+
+
 @dataclass
 class Pair:
     """Frames a (source) and b (driving) of a clip, or of two clips of a group in `cross`."""
@@ -116,7 +121,7 @@ class SynthShards:
         self.folder = Path(folder)
         self.info: list[ClipInfo] = []
         self._places: list[tuple[Path, int]] = []
-        self._groups: dict[int, list[int]] = {}
+        self._groups: dict[tuple[int, tuple[float, ...]], list[int]] = {}
         self._open: dict[Path, Any] = {}
         self.refresh()
         if not self.info:
@@ -145,9 +150,10 @@ class SynthShards:
             if self.info and kind != self.info[0].kind:
                 raise InputError(f"{path}: shows a {kind}, other shards beside it a {self.info[0].kind}; part them.")
             for row, clip in enumerate(head["clips"]):
-                self._groups.setdefault(clip["group"], []).append(len(self.info))
                 clip["times"] = tuple(clip["times"])
-                self.info.append(ClipInfo(**clip, kind=kind))
+                found_clip = ClipInfo(**clip, kind=kind)
+                self._groups.setdefault(_same(found_clip), []).append(len(self.info))
+                self.info.append(found_clip)
                 self._places.append((path, row))
         return len(self.info)
 
@@ -168,7 +174,7 @@ class SynthShards:
 
     def group_of(self, clip: int) -> list[int]:
         """All clips that show the same motion as `clip`, itself included."""
-        return self._groups[self.info[clip].group]
+        return self._groups[_same(self.info[clip])]
 
     def _read(self, clip: int, frame: int, names: tuple[str, ...]) -> list[Tensor]:
         path, row = self._places[clip]
