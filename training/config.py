@@ -135,7 +135,7 @@ class RunConfig:
     """Steps between picture grids."""
     evaluate_every: int = Field(default=1000, ge=1)
     init: str = ""
-    """Checkpoint whose weights the run starts from."""
+    """Checkpoint whose weights the run starts from: a file, a run's folder, or `owner/name[@revision]` on the Hub."""
     licence: str = ""
     """Licence of the resulting weights, as it goes into the checkpoint and the model card."""
     data_note: str = ""

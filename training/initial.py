@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
 from checkpoints.errors import ModelError, OptionError
+from checkpoints.registry import find_checkpoint
 from training.checkpoint import load_model
 from training.config import RunConfig
 from training.models.base import MotionModel
@@ -33,7 +33,7 @@ def initial_model(config: RunConfig) -> MotionModel:
         )
     if not config.init:
         return build(config.family, config.model)
-    path = Path(config.init)
+    path = find_checkpoint(config.init)
     other, metadata = load_model(path)
     if metadata["family"] != config.family:
         raise ModelError(f"{path}: is a {metadata['family']} model and cannot start a {config.family} run")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hub_server import isolate_client, log_in, point_at, serving
 from PIL import Image
 from pydantic import TypeAdapter
@@ -14,7 +16,9 @@ from tiny_run import moving_square, run_config
 from checkpoints.bundle import Bundle
 from runtime import animate
 from runtime.cli import main
+from training.checkpoint import load_model as load_checkpoint
 from training.config import RunConfig
+from training.initial import initial_model
 from training.trainer import Trainer
 
 
@@ -42,11 +46,16 @@ def test_checkpoint_to_hub_to_moving_picture(tmp_path, monkeypatch, capsys) -> N
     log_in(monkeypatch)
     with serving() as hub:
         point_at(monkeypatch, hub.url)
-        assert main(["push", str(tmp_path / "squares"), "tester/squares", "--no-progress"]) == 0
+        trained = tmp_path / "run" / "model.safetensors"
+        arguments = ["push", str(tmp_path / "squares"), "tester/squares", "--checkpoint", str(trained), "--no-progress"]
+        assert main(arguments) == 0
+        started = initial_model(replace(config, init="tester/squares"))
         result = animate(source, driving, model="tester/squares", progress=False)
     point_at(monkeypatch, "http://127.0.0.1:9")
     again = animate(source, driving, model="tester/squares", progress=False)
     here = animate(source, driving, model=tmp_path / "squares", progress=False)
+    expected = load_checkpoint(trained)[0].state_dict()
+    assert all(torch.equal(value, expected[name]) for name, value in started.state_dict().items())
     assert np.asarray(result.frames).shape == (3, 64, 64, 3)
     assert np.array_equal(result.frames, here.frames)
     assert np.array_equal(again.frames, here.frames)
