@@ -178,6 +178,17 @@ def test_a_coarse_stage_moves_on_smaller_maps_without_the_generator():
     }
 
 
+def test_a_model_with_fewer_points_is_tied_to_some_of_the_true_ones():
+    model = build("tpsmm", TINY_MODEL)
+    pairs = batch(64, points=12)
+    run = Pass(model, pairs)
+    points, visible = run.surface_points("source", 6)
+    assert torch.equal(points, pairs["source_points"][:, ::2])
+    assert torch.equal(visible, pairs["source_visible"][:, ::2])
+    with pytest.raises(OptionError, match="have 12 surface points and cannot teach 13"):
+        run.surface_points("driving", 13)
+
+
 @pytest.mark.parametrize("option", ["true_motion", "true_background", "true_flow"])
 def test_a_stage_that_wants_the_truth_says_so_where_there_is_none(option):
     model = build("tpsmm", TINY_MODEL)

@@ -127,19 +127,16 @@ class Objective(nn.Module):
 
 def _points(objective: Objective, run: Pass) -> Tensor:
     """Keypoints tied to surface points."""
-    pairs = (("source", run.source_motion), ("driving", run.driving_motion))
-    losses = [
-        truth.points_loss(motion.points, run.truth(f"{name}_points"), run.truth(f"{name}_visible"))
-        for name, motion in pairs
-    ]
+    pairs = (("source", run.source_motion.points), ("driving", run.driving_motion.points))
+    losses = [truth.points_loss(points, *run.surface_points(name, points.shape[1])) for name, points in pairs]
     return torch.stack(losses).mean()
 
 
 def _shape(objective: Objective, run: Pass) -> Tensor:
     """Shape of each group of surface points, whatever its place."""
     groups = getattr(run.model.config, "num_tps", 1)
-    pairs = (("source", run.source_motion), ("driving", run.driving_motion))
-    losses = [truth.shape_loss(motion.points, run.truth(f"{name}_points"), groups) for name, motion in pairs]
+    pairs = (("source", run.source_motion.points), ("driving", run.driving_motion.points))
+    losses = [truth.shape_loss(points, run.surface_points(name, points.shape[1])[0], groups) for name, points in pairs]
     return torch.stack(losses).mean()
 
 

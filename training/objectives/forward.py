@@ -57,6 +57,19 @@ class Pass:
             raise OptionError(f"the stage needs {key!r}, which this data set does not have; use synthetic data for it")
         return self.batch[key]
 
+    def surface_points(self, name: str, count: int) -> tuple[Tensor, Tensor]:
+        """True points (B, count, 2) of "source" or "driving", and their visibility (B, count).
+
+        A model with fewer points than the data have is tied to every so many-th of them. Raises `OptionError` for one
+        that has more, or on data without truth.
+        """
+        points, visible = self.truth(f"{name}_points"), self.truth(f"{name}_visible")
+        known = points.shape[1]
+        if count > known:
+            raise OptionError(f"the data have {known} surface points and cannot teach {count}; weigh truth_points 0")
+        chosen = torch.arange(count, device=points.device) * known // count
+        return points[:, chosen], visible[:, chosen]
+
     @property
     def source(self) -> Tensor:
         """(B, 3, H, W) in [0, 1]."""
