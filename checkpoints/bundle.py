@@ -21,7 +21,7 @@ from checkpoints.card import CARD, model_card
 from checkpoints.errors import ModelError
 from checkpoints.onnx_file import has_external_data
 
-FORMAT = "1.1"
+FORMAT = "1.2"
 """Format written by this version. Another major number is refused; a higher minor one only adds keys."""
 
 DESCRIPTION = "bundle.json"
@@ -93,7 +93,7 @@ class Bundle:
     modes: tuple[str, ...]
     """Driving modes that make sense with this model, out of `MODES`."""
     outputs: tuple[str, ...]
-    """Outputs of `render`; always "image", sometimes "flow" and "occlusion"."""
+    """Outputs of `render`; always "image", sometimes "flow", "occlusion" and "masks"."""
     graphs: Mapping[str, Graph]
     licence: str
     """SPDX expression of the weights' licence."""
@@ -106,6 +106,10 @@ class Bundle:
     framing: Mapping[str, Any] = field(default_factory=dict)
     """How the training pictures are framed (keys of `runtime.framing.Framing`); where a key is missing, a usual value
     is taken.
+    """
+    structure: Mapping[str, Any] = field(default_factory=dict)
+    """For drawings: `parts`, how many parts the points belong to, equally many each and in order; `dead`, the numbers
+    of those that follow nothing. Without the keys every point is a part, and none is dead.
     """
     format: str = FORMAT
     folder: Path | None = field(default=None, compare=False)
@@ -252,6 +256,7 @@ def _parse(values: Any, folder: Path) -> Bundle:
         parity=_get(values, "parity", dict, where),
         training=_get(values, "training", dict, where),
         framing=_get(values, "framing", dict, where) if "framing" in values else {},
+        structure=_get(values, "structure", dict, where) if "structure" in values else {},  # since format 1.2
         format=version,
         folder=folder,
     )
@@ -297,12 +302,25 @@ def _check_sense(bundle: Bundle, where: Path) -> None:
         "views": bundle.views in ("one", "many"),
         "modes": bool(bundle.modes) and ("disentangle" in bundle.graphs or "disentangled" not in bundle.modes),
         "outputs": "image" in bundle.outputs,
+        "structure": _is_structure(bundle.structure, bundle.num_points),
     }
     if _minor(bundle.format) <= _minor(FORMAT):
         checks["modes"] &= not unknown
     wrong = [key for key, fine in checks.items() if not fine]
     if wrong:
         raise ModelError(f"{where} has an impossible value for {', '.join(wrong)}; fetch or export the model again.")
+
+
+def _is_structure(values: Mapping[str, Any], points: int) -> bool:
+    """Whether `values` may stand under `structure` for that many points."""
+    parts, dead = values.get("parts", points), values.get("dead", [])
+    if not _is_count(parts) or not isinstance(dead, list) or not all(_is_count(point, 0) for point in dead):
+        return False
+    return bool(points % parts == 0 and all(point < points for point in dead))
+
+
+def _is_count(value: Any, least: int = 1) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _get(values: Mapping[str, Any], key: str, kind: type, where: Path, what: str = "") -> Any:

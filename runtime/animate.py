@@ -27,6 +27,7 @@ from runtime.pipeline import Sink
 from runtime.sessions import Device
 from runtime.signing import signature_for
 from runtime.smoothing import check_smoothing
+from runtime.structure import Marker, Show, check_show
 from runtime.video import probe, read_frames
 from runtime.writer import VideoWriter, check_output
 
@@ -104,6 +105,7 @@ def animate(
     end: float | None = None,
     loop: int = 1,
     compare: bool = False,
+    show: Show | None = None,
     background: str = "white",
     urls: bool = False,
     label: bool = False,
@@ -131,9 +133,11 @@ def animate(
     whether the result is that square, how large and how sharp, or the whole picture: see `Animator`; a driving
     video's square is found in its first seconds.
 
-    With `compare` each result stands beside source and driving frame. Every file that is written carries metadata
-    which says that it is generated; `label` writes so into the pictures, too, and `sign`, a PEM file with a key and
-    its certificates, signs the file (C2PA, see `runtime.signing`).
+    With `compare` each result stands beside source and driving frame; `show` "structure" does the same and draws on all
+    three what the model finds in them, its points or the tree of anchors that binds them (see `runtime.structure`).
+
+    Every file that is written carries metadata which says that it is generated; `label` writes so into the pictures,
+    too, and `sign`, a PEM file with a key and its certificates, signs the file (C2PA, see `runtime.signing`).
 
     With `output` (.mp4, .mov, .mkv, .webm, .gif, .webp; a name that ends in a slash, or an empty folder, for PNG
     frames) the result is written there when it is complete, with the driving video's sound, and memory does not
@@ -151,6 +155,7 @@ def animate(
     check_crop(driving_crop, "driving_crop", follow=True)
     check_face(face)
     check_size(size, paste_back)
+    check_show(show, paste_back)
     check_reference(reference)
     check_span(start, end)
     check_loop(loop)
@@ -165,7 +170,7 @@ def animate(
         views = [stack.enter_context(local(view, urls, limits)) for view in views]
         driving = stack.enter_context(local(driving, urls, limits))
         clip = open_clip(driving, rate, limits, start, end)
-        if compare:
+        if compare or show:
             check_compare(clip)
         for view in views:
             if isinstance(view, str | os.PathLike):
@@ -194,8 +199,9 @@ def animate(
         report = stack.enter_context(progress_bar(progress, total))
         frames: Iterator[Bytes] = stack.enter_context(closing(_render(animator, clip, reference, loop, report, total)))
         extent = animator.size
-        if compare:
-            sides = Comparison(animator.still, clip, engine.resolution, animator.framer, loop)
+        if compare or show:
+            mark = Marker(engine) if show else None
+            sides = Comparison(animator.still, clip, engine.resolution, animator.framer, loop, mark)
             frames, extent = map(stack.enter_context(sides), frames), sides.size
         if label:
             frames = map(Label(extent), frames)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from itertools import chain
 from types import TracebackType
@@ -22,11 +22,20 @@ class Comparison:
     show.
     """
 
-    def __init__(self, still: Bytes, clip: Clip, resolution: int, framer: Framer, loop: int = 1) -> None:
+    def __init__(
+        self,
+        still: Bytes,
+        clip: Clip,
+        resolution: int,
+        framer: Framer,
+        loop: int = 1,
+        mark: Callable[[Bytes], Bytes] | None = None,
+    ) -> None:
         """`still` uint8 (height, width, 3) is the source as large as the results; the driving frames are those of
-        `clip`, `loop` times, as the model of that `resolution` is shown them.
+        `clip`, `loop` times, as the model of that `resolution` is shown them. `mark` draws on each of the pictures.
         """
-        self._still = still
+        self._mark = mark or (lambda picture: picture)
+        self._still = self._mark(still)
         self._clip = clip
         self._turns = (lambda: read_squares(clip, resolution, framer) for _ in range(loop))
         self._stack = ExitStack()
@@ -51,15 +60,15 @@ class Comparison:
 
     def __call__(self, result: Bytes) -> Bytes:
         """The next result beside source and driving frame: uint8 (height, wider, 3)."""
-        parts = [self._still, result]
+        parts = [self._still, self._mark(result)]
         if self._squares is not None:
             side = len(result)
             image = Image.fromarray(next(self._squares)).resize((side, side), Image.Resampling.BICUBIC)
-            parts.insert(1, np.array(image))
+            parts.insert(1, self._mark(np.array(image)))
         return np.hstack(parts)
 
 
 def check_compare(clip: Clip) -> None:
     """Raises `OptionError` when the driving frames cannot be read a second time."""
     if clip.pictures is not None and iter(clip.pictures) is clip.pictures:
-        raise OptionError("compare looks at the driving frames twice; give a video or a list of pictures.")
+        raise OptionError("compare and show look at the driving frames twice; give a video or a list of pictures.")

@@ -29,8 +29,11 @@ from runtime.motion import MODES, Mode, Motion, absolute, check_strength, relati
 from runtime.picture import Bytes, Fit, Picture, check_background, check_fit, read_image, square
 from runtime.sessions import Device, Graph, open_graphs
 from runtime.smoothing import OneEuro
+from runtime.structure import Structure
 
 DEFAULT_MODEL = "faces-lite"
+_PARTS = ("points", "jacobians", "covariances")
+"""Outputs of the graph `motion` that make a `Motion`; it may have others."""
 MANY_VIEWS = ("dime",)
 """Families whose models fuse several pictures of one source."""
 
@@ -97,7 +100,13 @@ class Engine:
 
     def detect(self, frames: Bytes) -> Motion:
         """The motion of `frames`, uint8 (B, R, R, 3)."""
-        return _motion(self._graphs["motion"]({"frame": frames}))
+        graph = self._graphs["motion"]
+        return _motion(graph({"frame": frames}, [name for name in _PARTS if name in graph.outputs]))
+
+    def structure(self, frames: Bytes) -> Structure:
+        """The same with what binds the points of `frames`, where the bundle gives it."""
+        found = self._graphs["motion"]({"frame": frames})
+        return Structure(_motion(found), found.get("anchors"), found.get("attention"))
 
     @property
     def subject(self) -> Subject:
@@ -322,7 +331,7 @@ def _motion(found: Mapping[str, np.ndarray]) -> Motion:
 
 def _parts(role: str, motion: Motion) -> dict[str, np.ndarray]:
     """The parts of `motion` under the names that the graphs give to those of the source or driving frame."""
-    parts = {"points": motion.points, "jacobians": motion.jacobians, "covariances": motion.covariances}
+    parts = {name: getattr(motion, name) for name in _PARTS}
     return {f"{role}_{name}": value for name, value in parts.items() if value is not None}
 
 

@@ -28,6 +28,14 @@ def toy_affine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def toy_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the toy bundle with masks and a tree of anchors."""
+    folder = tmp_path_factory.mktemp("models") / "toy-tree"
+    toy_bundle.build(folder, tree=True)
+    return folder
+
+
 @pytest.fixture
 def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty current folder."""

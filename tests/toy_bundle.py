@@ -2,7 +2,8 @@
 
 Points are the four corners of a box around the centroid of what is brighter than mid-grey, as wide and high as its
 standard deviation; `render` shifts the source by the mean displacement of the points. The "affine" variant adds
-jacobians (the standard deviations on the diagonal) and covariances, and scales too.
+jacobians (the standard deviations on the diagonal) and covariances, and scales too. The "tree" variant has what
+drawings need: masks, two intermediate anchors, each of which binds two of the corners, and a root in the middle.
 """
 
 from __future__ import annotations
@@ -57,6 +58,25 @@ _LINEAR = """
   covariances = Tile (covariance, four)
 """
 
+_TREE = """
+  upper = Slice (points, zero, two, points_axis)
+  lower = Slice (points, two, end, points_axis)
+  upper_anchor = ReduceMean <keepdims = 1> (upper, points_axis)
+  lower_anchor = ReduceMean <keepdims = 1> (lower, points_axis)
+  root = ReduceMean <keepdims = 1> (points, points_axis)
+  anchors = Concat <axis = 1> (points, upper_anchor, lower_anchor, root)
+  points_shape = Shape (points)
+  frames = Slice (points_shape, zero, one)
+  attention_shape = Concat <axis = 0> (frames, rows_and_columns)
+  attention = Expand (binding, attention_shape)
+"""
+
+_MASKS = """
+  hidden = Sub (whole, occlusion)
+  share = Mul (occlusion, quarter)
+  masks = Concat <axis = 1> (hidden, share, share, share, share)
+"""
+
 _FEATURE = "  feature_0 = Transpose <perm = [0, 3, 1, 2]> (bytes_as_float)\n"
 
 _SHIFT = """
@@ -101,9 +121,9 @@ _DISENTANGLE = """
 """
 
 
-def build(folder: Path, *, affine: bool = False, size: int = SIZE, subject: str = "spot") -> Bundle:
-    """Write the toy bundle to `folder`; `affine` adds jacobians and covariances. With the `subject` "face" the engine
-    looks for faces in its pictures.
+def build(folder: Path, *, affine: bool = False, tree: bool = False, size: int = SIZE, subject: str = "spot") -> Bundle:
+    """Write the toy bundle to `folder`; `affine` adds jacobians and covariances, `tree` masks, anchors and attention.
+    With the `subject` "face" the engine looks for faces in its pictures.
     """
     kinds = {"source": ["points"], "motion": ["points"]}
     if affine:
@@ -116,17 +136,20 @@ def build(folder: Path, *, affine: bool = False, size: int = SIZE, subject: str 
             size,
         ),
         "motion": _model(
-            f"motion (uint8[B,{size},{size},3] frame) => ({_motion(kinds['motion'], 'B')})",
-            _DETECT.format(image="frame") + (_LINEAR if affine else ""),
+            f"motion (uint8[B,{size},{size},3] frame) => ({_motion(kinds['motion'], 'B')}"
+            + (", float[B,7,2] anchors, float[B,2,4] attention)" if tree else ")"),
+            _DETECT.format(image="frame") + (_LINEAR if affine else "") + (_TREE if tree else ""),
             size,
         ),
         "render": _model(
             f"render (float[V,3,{size},{size}] feature_0, {_motion(kinds['source'], 'V', 'source_')}, "
             f"{_motion(kinds['motion'], 'B', 'driving_')}) => (uint8[B,{size},{size},3] image, "
             f"float[B,{size},{size},2] flow, float[B,1,{size},{size}] occlusion"
-            + (", float[B,4,2,2] excess)" if affine else ")"),
+            + (", float[B,4,2,2] excess" if affine else "")
+            + (f", float[B,5,{size},{size}] masks)" if tree else ")"),
             _SHIFT.format(scale=_SCALE if affine else _NO_SCALE)
-            + _SAMPLE.format(check="excess = Sub (driving_covariances, source_covariances)" if affine else ""),
+            + _SAMPLE.format(check="excess = Sub (driving_covariances, source_covariances)" if affine else "")
+            + (_MASKS if tree else ""),
             size,
         ),
         "disentangle": _model(
@@ -154,10 +177,11 @@ def build(folder: Path, *, affine: bool = False, size: int = SIZE, subject: str 
         num_points=4,
         jacobians=affine,
         modes=("absolute", "relative") if affine else ("absolute", "relative", "disentangled"),
-        outputs=("image", "flow", "occlusion"),
+        outputs=("image", "flow", "occlusion", *(["masks"] if tree else [])),
         graphs=graphs,
         licence="Apache-2.0",
         framing={"subject": subject},
+        structure={"parts": 4, "dead": [3]} if tree else {},
     )
     return write_bundle(folder, bundle, data)
 
@@ -194,6 +218,12 @@ def _model(signature: str, body: str, size: int) -> onnx.ModelProto:
         "four": np.array([1, 4, 1, 1]),
         "zero": np.array([0]),
         "one": np.array([1]),
+        "two": np.array([2]),
+        "end": np.array([4]),
+        "rows_and_columns": np.array([2, 4]),
+        "binding": np.array([[[0.8, 0.2, 0, 0], [0, 0.1, 0.9, 0]]], np.float32),
+        "whole": np.float32(1),
+        "quarter": np.float32(0.25),
         "channels_and_size": np.array([3, size, size]),
     }
     used = {name for node in model.graph.node for name in node.input}

@@ -7,12 +7,10 @@ import colorsys
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageDraw
 from torch import Tensor
 
 from training.data.pairs import Sample, source_views
 from training.models.base import Motion, MotionModel
-from training.structure import draw_anchors
 
 
 def flow_colours(flow: Tensor, largest: float = 0.5) -> Tensor:
@@ -29,25 +27,19 @@ def flow_colours(flow: Tensor, largest: float = 0.5) -> Tensor:
     return torch.stack([1 - length * (1 - channel) for channel in channels], 1)
 
 
-def draw_points(image: np.ndarray, points: np.ndarray, groups: int) -> np.ndarray:
-    """`image` uint8 (H, W, 3) with `points` (P, 2) in [-1, 1] marked, one colour a group."""
-    canvas = Image.fromarray(image)
-    pen = ImageDraw.Draw(canvas)
-    radius = max(1, image.shape[0] // 100)
-    per_group = max(1, len(points) // groups)
-    for index, (x, y) in enumerate((points + 1) / 2 * (np.array(image.shape[1::-1]) - 1)):
-        hue = (index // per_group) / groups
-        colour = tuple(int(255 * part) for part in colorsys.hsv_to_rgb(hue, 1, 1))
-        pen.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour, outline=(0, 0, 0))
-    return np.asarray(canvas)
+def marked(model: MotionModel, image: np.ndarray, motion: Motion, index: int) -> np.ndarray:
+    """`image` uint8 (H, W, 3) with what moves it, of entry `index` of a batch's `motion`: its points, or the tree of
+    anchors where there is one. The drawing is the engine's.
+    """
+    from runtime.structure import draw_points, draw_tree
 
-
-def _marked(model: MotionModel, image: np.ndarray, motion: Motion, index: int) -> np.ndarray:
-    """`image` with what moves it: keypoints, or the tree of anchors where there is one."""
-    if "anchor_points" in motion.extra:
-        return draw_anchors(image, motion, index, model.config.dead_anchors)
-    groups = getattr(model.config, "num_tps", motion.points.shape[1])
-    return draw_points(image, motion.points[index].float().cpu().numpy(), groups)
+    points = motion.points[index].float().cpu().numpy()
+    if "anchor_points" not in motion.extra:
+        return draw_points(image, points, getattr(model.config, "num_tps", len(points)))
+    anchors = motion.extra["anchor_points"][index].float().cpu().numpy()
+    attention = motion.extra.get("attention")
+    weights = None if attention is None else attention[index].float().cpu().numpy()
+    return draw_tree(image, anchors, len(points), weights, model.config.dead_anchors)
 
 
 def to_uint8(image: Tensor) -> np.ndarray:
@@ -74,8 +66,8 @@ def grid(model: MotionModel, batch: Sample) -> np.ndarray:
     for i in range(len(source)):
         target = batch.get("target", driving)
         cells = [
-            _marked(model, to_uint8(source[i]), source_motion, i),
-            _marked(model, to_uint8(driving[i]), driving_motion, i),
+            marked(model, to_uint8(source[i]), source_motion, i),
+            marked(model, to_uint8(driving[i]), driving_motion, i),
             to_uint8(target[i]),
             to_uint8(rendered.image[i]),
             to_uint8(flow[i]),

@@ -16,6 +16,7 @@ from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import MODES
 from runtime.picture import FITS
 from runtime.sessions import DEVICES
+from runtime.structure import SHOWS
 from runtime.writer import EXTENSIONS
 
 FORMATS = (*(extension[1:] for extension in EXTENSIONS), "png")
@@ -85,6 +86,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--end", type=float, metavar="SECONDS", help="where in it to stop; by default at its end")
     add("--loop", type=int, default=1, metavar="N", help="play it N times (%(default)s)")
     add("--compare", action=switch, default=False, help="show source and driving frame beside the result (off)")
+    shown = f"the same, and draw on all three what the model finds in them: {', '.join(SHOWS)} (its points, or anchors)"
+    add("--show", metavar="WHAT", help=shown)
     colour = "behind transparent parts of the picture: a name, or #rrggbb (%(default)s)"
     add("--background", default="white", metavar="COLOUR", help=colour)
     add("--urls", action=switch, default=False, help="fetch SOURCE and DRIVING where they are http(s) addresses (off)")

@@ -134,6 +134,11 @@ def test_a_higher_minor_format_is_accepted_with_what_it_adds(folder):
         (lambda v: v["graphs"]["motion"].update(bytes=3), "damaged"),
         (lambda v: v["graphs"]["motion"].update(bytes=0), 'impossible value for graph "motion": "bytes"'),
         (lambda v: v["graphs"]["motion"].update(bytes=1 << 40), 'impossible value for graph "motion": "bytes"'),
+        (lambda v: v.update(structure=[]), "wrong type"),
+        (lambda v: v.update(structure={"parts": 3}), "impossible value for structure"),
+        (lambda v: v.update(structure={"parts": 0}), "impossible value for structure"),
+        (lambda v: v.update(structure={"dead": [4]}), "impossible value for structure"),
+        (lambda v: v.update(structure={"dead": ["1"]}), "impossible value for structure"),
         (lambda v: v.update(format="1"), "format 1"),
         (lambda v: v.update(format="1.x"), "format 1.x"),
         (lambda v: v["graphs"]["motion"].update(sha256="0" * 64), "damaged"),
@@ -170,9 +175,9 @@ def test_a_missing_folder_and_an_empty_one_are_told_apart(tmp_path):
         Bundle.load(tmp_path)
 
 
-def test_the_schema_describes_what_is_written_and_what_is_read(toy, toy_affine):
+def test_the_schema_describes_what_is_written_and_what_is_read(toy, toy_affine, toy_tree):
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-    for folder in (toy, toy_affine):
+    for folder in (toy, toy_affine, toy_tree):
         jsonschema.validate(json.loads((folder / "bundle.json").read_text()), SCHEMA)
     newer = json.loads((toy / "bundle.json").read_text())
     newer.update(format="1.9", modes=["absolute", "telepathic"], colour="blue")
@@ -181,6 +186,15 @@ def test_the_schema_describes_what_is_written_and_what_is_read(toy, toy_affine):
     older = json.loads((toy / "bundle.json").read_text()) | {"format": "2.0"}
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(older, SCHEMA)
+
+
+def test_descriptions_of_format_1_1_say_nothing_on_drawings(folder):
+    values = json.loads((folder / "bundle.json").read_text())
+    values["format"] = "1.1"
+    del values["structure"]
+    (folder / "bundle.json").write_text(seal(values))
+    assert Bundle.load(folder).structure == {}
+    jsonschema.validate(json.loads((folder / "bundle.json").read_text()), SCHEMA)
 
 
 def test_descriptions_of_format_1_0_had_no_seal(folder):
