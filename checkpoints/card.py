@@ -130,7 +130,8 @@ def _training(bundle: Bundle) -> str:
     lines = [f"* data: {_plain(known.pop('data', None) or 'not recorded')}"]
     if "imported" in known:
         lines.append("* these are weights published by others, converted; this project did not train them")
-    known.pop("licence", None)
+    for elsewhere in ("licence", "metrics", "limits"):
+        known.pop(elsewhere, None)
     lines += [f"* {_plain(key)}: {_told(value)}" for key, value in known.items() if value not in ("", None, [], {})]
     if len(lines) == 1:
         lines.append("* how it was trained: not recorded")
@@ -148,7 +149,10 @@ def _told(value: Any) -> str:
 def _measured(bundle: Bundle) -> str:
     lines = list(_parity(bundle.parity))
     metrics = bundle.training.get("metrics")
-    lines.append(f"* metrics: {_told(metrics)}" if metrics else "* quality on held-out data: not recorded")
+    if isinstance(metrics, Mapping) and any(isinstance(values, Mapping) for values in metrics.values()):
+        lines += [f"* {_plain(what)}: {_told(values)}" for what, values in metrics.items()]
+    else:
+        lines.append(f"* metrics: {_told(metrics)}" if metrics else "* quality on held-out data: not recorded")
     count = gflops(bundle)
     cost = "not counted" if count is None else f"{count:g} GFLOP"
     lines.append(f"* speed class: {speed(bundle)} ({cost} a driving frame)")

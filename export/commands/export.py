@@ -47,6 +47,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="pictures or videos to compare on, the first frame is the source (default: synthetic heads)",
     )
+    parser.add_argument(
+        "--metrics", type=Path, metavar="FILE", help="numbers for the model card, from `bunraku evaluate --json FILE`"
+    )
+    parser.add_argument(
+        "--limit",
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="where the model fails, for its card; may be repeated",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -56,11 +66,16 @@ def run(args: argparse.Namespace) -> int:
     from checkpoints.registry import find_checkpoint
     from export.convert import Options, convert
     from export.frames import read, synthetic
+    from export.measured import read_metrics
     from export.rewrites.pipeline import REWRITES
     from training.checkpoint import load_model
 
     model, info = load_model(find_checkpoint(args.checkpoint))
-    training = info.get("training") or {}
+    training = dict(info.get("training") or {})
+    if args.metrics:
+        training["metrics"] = read_metrics(args.metrics)
+    if args.limit:
+        training["limits"] = args.limit
     options = Options(
         resolution=args.resolution or model.config.resolution,
         precision=args.precision,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from checkpoints.bundle import Bundle
+from checkpoints.card import model_card
 from checkpoints.errors import InputError, ModelError, OptionError
 from export import frames
 from export.commands import export as command
@@ -53,6 +55,34 @@ def run(*arguments: str) -> int:
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
     return command.run(parser.parse_args([str(argument) for argument in arguments]))
+
+
+def evaluated(path: Path, models: int) -> Path:
+    """A result as `bunraku evaluate --json` writes it, with the unmoved source beside the models."""
+    rows = [{"name": "unmoved source", "reconstruction": {"cases": 3, "metrics": {"l1": 0.08}}}]
+    rows += [
+        {"name": f"m{i}", "family": "tpsmm", "reconstruction": {"cases": 3, "metrics": {"l1": 0.0412345}}}
+        for i in range(models)
+    ]
+    path.write_text(json.dumps({"data": "squares", "models": rows}))
+    return path
+
+
+def test_the_card_tells_what_was_measured_and_where_the_model_fails(checkpoint, faces, tmp_path, capsys) -> None:
+    measured = evaluated(tmp_path / "measured.json", 1)
+    arguments = ["--metrics", measured, "--limit", "circles stay", "--frames", *faces]
+    assert run(checkpoint, "-o", tmp_path / "known", *arguments) == 0
+    text = model_card(Bundle.load(tmp_path / "known"))
+    assert "* reconstruction of 3 clips of squares: l1 0.04123\n" in text
+    assert "* reconstruction of 3 clips of squares, unmoved source: l1 0.08\n" in text
+    assert "* circles stay\n" in text
+    assert text.count("0.04123") == 1
+    with pytest.raises(InputError, match="tells of 2 models"):
+        run(checkpoint, "-o", tmp_path / "other", "--metrics", evaluated(measured, 2))
+    measured.write_text("{}")
+    with pytest.raises(InputError, match="is no result of"):
+        run(checkpoint, "-o", tmp_path / "other", "--metrics", measured)
+    assert not (tmp_path / "other").exists()
 
 
 def test_checkpoint_to_bundle(checkpoint, faces, tmp_path, capsys) -> None:
