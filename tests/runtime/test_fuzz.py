@@ -1,6 +1,9 @@
 """Damaged files through the readers: pictures, or an error of our own. `tests/fuzz_readers.py` does this for long."""
 
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import fuzz_readers
 import pytest
@@ -37,3 +40,27 @@ def test_damaged_videos(seeds, tmp_path, chance):
 def test_the_files_are_good_before_they_are_damaged(seeds, tmp_path):
     for name, data, reader in seeds:
         assert fuzz_readers.attempt(tmp_path / name, data, reader) == "read", name
+
+
+LINUX = pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
+
+
+@LINUX
+def test_reading_the_same_damaged_files_again_keeps_no_memory():
+    """In a process of its own: beside PyTorch's hundreds of megabytes a share of the whole would say nothing."""
+    script = Path(fuzz_readers.__file__)
+    command = [sys.executable, str(script), "--rounds", "12", "--files", "60", "--no-videos"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@LINUX
+def test_a_reader_that_keeps_memory_is_found(tmp_path):
+    kept = []
+
+    def leaky(path: Path) -> None:
+        kept.append(bytes([1]) * 2**20)
+
+    memory = fuzz_readers.read_again_and_again(tmp_path, [("a", b"", leaky)] * 40, fuzz_readers.SETTLED + 1)
+    assert memory[-1] - memory[fuzz_readers.SETTLED - 1] > 30
+    assert fuzz_readers.growth([80.0] * 5 + [90.0]) > fuzz_readers.KEPT > fuzz_readers.growth([80.0] * 5 + [81.0])
