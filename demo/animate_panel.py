@@ -14,6 +14,7 @@ from demo.studio import PICTURES, Studio, Take
 from runtime.driving import Reference
 from runtime.motion import Mode
 from runtime.picture import Fit
+from runtime.structure import Show
 
 
 @dataclass
@@ -76,7 +77,7 @@ def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown]:
     inputs = [photo, clip, fields["mode"], fields["strength"], fields["smoothing"], fields["adapt_scale"]]
     inputs += [fields["fit"], part.crop, part.face, fields["driving_crop"], fields["paste_back"]]
     inputs += [fields["reference"], model, views, fields["kind"], fields["size"], fields["compare"]]
-    inputs += [fields["start"], fields["end"], fields["label"]]
+    inputs += [fields["start"], fields["end"], fields["label"], fields["show"]]
     part.connect(studio, photo, model, fields["fit"], outcome.caption)
     _connect(studio, inputs, (go, stop), outcome)
     _connect_choices(studio, model, clip, fields["mode"], views, estimate)
@@ -122,6 +123,7 @@ def _fields(studio: Studio) -> tuple[gr.Dropdown, dict[str, Any]]:
         fields["paste_back"] = gr.Checkbox(False, label=words.PASTE)
         fields["size"] = gr.Radio(words.sizes(), value=0, label=words.RESULT_SIZE, info=words.RESULT_SIZE_HINT)
         fields["compare"] = gr.Checkbox(False, label=words.COMPARE)
+        fields["show"] = gr.Radio(words.shows(), value="", label=words.SHOW, elem_id="show")
         fields["label"] = gr.Checkbox(False, label=words.LABEL)
         with gr.Row():
             fields["start"] = gr.Number(0, label=words.START, minimum=0, min_width=140)
@@ -160,6 +162,7 @@ def _connect(
         start: float = 0.0,
         end: float | None = None,
         label: bool = False,
+        show: Show | None = None,
         request: gr.Request | None = None,
         progress: gr.Progress = gr.Progress(),  # noqa: B008  # how Gradio finds it
     ) -> tuple[str | None, str, str | None]:
@@ -188,6 +191,7 @@ def _connect(
             start: Where in the driving video to begin, in seconds.
             end: Where to end; 0 for all of it.
             label: Write into the pictures that they were made by AI.
+            show: "structure" draws what the model finds in picture, video and result on them, side by side; "" nothing.
         """
         progress(0, desc=words.DETECTING)
         with sentences():
@@ -214,6 +218,7 @@ def _connect(
                 start=start or 0.0,
                 end=end or None,
                 label=label,
+                show=show or None,
                 reference=cast(Reference, int(reference) if reference.isdecimal() else reference),
             )
         return _shown(take)

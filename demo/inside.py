@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from checkpoints.bundle import Bundle
 from runtime import Engine
@@ -19,9 +18,10 @@ from runtime.driving import open_clip, read_squares
 from runtime.framing import Framer, Framing
 from runtime.motion import Mode, Motion, absolute, relative
 from runtime.picture import Bytes, read_image, square
+from runtime.structure import Structure, draw, hue
 
-PANELS = ("source", "driving", "image", "flow", "occlusion", "masks")
-"""In the order in which they are shown; the last three are there where the model gives them."""
+PANELS = ("source", "driving", "image", "structure", "flow", "occlusion", "masks")
+"""In the order in which they are shown; those after the third are there where the model gives them."""
 
 MOST_FRAMES = 250
 """Frames of a video that are looked at: ten seconds, some four megabytes while a visitor looks."""
@@ -31,8 +31,6 @@ SHOWN = 384
 
 _FAR = 0.5
 """Way that is shown in full colour, where the picture reaches from -1 to 1."""
-_SPLINE = 5
-"""Points that make one spline in TPSMM, and so one part of the body."""
 _KEPT = 8
 """Visitors whose last look is remembered."""
 
@@ -53,11 +51,15 @@ class Inside:
         self._mode = mode
         self._square = square(image, size) if window is None else window.cut(image, size)
         self._source = engine.encode(self._square[None])
+        self._still = engine.structure(self._square[None])
         self._frames: list[bytes] = []
+        self._seen: list[tuple[Structure, int]] = []
         motions = []
         frames = read_squares(open_clip(driving), size, framer)
         while batch := list(islice(frames, min(engine.batch, MOST_FRAMES - len(self._frames)))):
-            motions.append(engine.detect(np.stack(batch)))
+            seen = engine.structure(np.stack(batch))
+            motions.append(seen.motion)
+            self._seen += ((seen, number) for number in range(len(batch)))
             self._frames += map(_packed, batch)
         self._motion = Motion.concatenate(motions)
 
@@ -66,16 +68,19 @@ class Inside:
         return len(self._frames)
 
     def panels(self, frame: int) -> dict[str, Bytes]:
-        """Pictures uint8 (SHOWN, SHOWN, 3) of that frame, of those of PANELS that the model gives."""
+        """Pictures uint8 (SHOWN, SHOWN, 3) of that frame, by the names of `panels_of`."""
         source = self._source.motion[:1]
         driving = self._motion[frame : frame + 1]
         found = self._engine.look_inside(self._source, self._pose(source, driving))
         bundle = self._engine.bundle
+        picture, shown = _large(found["image"][0]), _large(np.asarray(Image.open(BytesIO(self._frames[frame]))))
         panels = {
-            "source": draw_points(self._square, source, bundle),
-            "driving": draw_points(np.asarray(Image.open(BytesIO(self._frames[frame]))), driving, bundle),
-            "image": _large(found["image"][0]),
+            "source": draw(_large(self._square), self._still, 0, bundle),
+            "driving": draw(shown, *self._seen[frame], bundle),
+            "image": picture,
         }
+        if "structure" in panels_of(bundle):
+            panels["structure"] = draw(picture, self._engine.structure(found["image"]), 0, bundle)
         drawings: dict[str, Callable[[NDArray[np.float32]], Bytes]] = {
             "flow": draw_flow,
             "occlusion": draw_occlusion,
@@ -87,6 +92,14 @@ class Inside:
         if self._mode == "relative":
             return relative(source, driving, self._motion[:1])
         return absolute(source, self._engine.disentangle(source, driving) if self._mode == "disentangled" else driving)
+
+
+def panels_of(bundle: Bundle) -> tuple[str, ...]:
+    """Those of PANELS that the model gives."""
+    given = {"source", "driving", *bundle.outputs}
+    if "anchors" in bundle.graphs["motion"].outputs:
+        given.add("structure")
+    return tuple(name for name in PANELS if name in given)
 
 
 class Looks:
@@ -115,23 +128,6 @@ class Looks:
             self._last.pop(visitor, None)
 
 
-def draw_points(picture: Bytes, motion: Motion, bundle: Bundle) -> Bytes:
-    """`picture` (R, R, 3) with the points of `motion` (one frame): one colour a part, and crosses that show the linear
-    part where there is one.
-    """
-    shown = Image.fromarray(_large(picture))
-    draw = ImageDraw.Draw(shown)
-    points = (motion.points[0].astype(np.float64) + 1) / 2 * (SHOWN - 1)
-    parts = np.arange(len(points)) // (_SPLINE if bundle.family == "tpsmm" else 1)
-    for index, (x, y) in enumerate(points):
-        colour = _hue(int(parts[index]), int(parts[-1]) + 1)
-        if motion.jacobians is not None:
-            for dx, dy in motion.jacobians[0, index].T * 0.06 * SHOWN:
-                draw.line((x - dx, y - dy, x + dx, y + dy), fill=colour, width=2)
-        draw.ellipse((x - 5, y - 5, x + 5, y + 5), fill=colour, outline="black", width=1)
-    return np.asarray(shown)
-
-
 def draw_flow(flow: NDArray[np.float32]) -> Bytes:
     """A backward flow (h, w, 2) as colour: the hue is the direction to where a pixel is fetched from, and its strength
     how far that is; white stays.
@@ -156,15 +152,10 @@ def draw_masks(masks: NDArray[np.float32]) -> Bytes:
     is grey.
     """
     colours = [(0.6, 0.6, 0.6)] + [
-        tuple(value / 255 for value in _hue(k, len(masks) - 1)) for k in range(len(masks) - 1)
+        tuple(value / 255 for value in hue(k, len(masks) - 1)) for k in range(len(masks) - 1)
     ]
     picked = np.array(colours)[masks.argmax(axis=0)] * masks.max(axis=0)[..., None]
     return _large(np.rint(np.clip(picked, 0, 1) * 255).astype(np.uint8))
-
-
-def _hue(index: int, count: int) -> tuple[int, int, int]:
-    red, green, blue = colorsys.hsv_to_rgb(index / max(count, 1), 0.75, 1.0)
-    return round(255 * red), round(255 * green), round(255 * blue)
 
 
 def _large(picture: Bytes) -> Bytes:

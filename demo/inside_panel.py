@@ -7,10 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from checkpoints.bundle import Bundle
 from demo import words
 from demo.answers import sentences, visitor_of
-from demo.inside import MOST_FRAMES, PANELS, Inside, Looks
+from demo.inside import MOST_FRAMES, PANELS, Inside, Looks, panels_of
 from demo.studio import Studio
 from runtime.motion import Mode
 from runtime.picture import Bytes
@@ -40,7 +39,7 @@ def inside_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Dropdown
     panels = []
     with gr.Row(elem_id="panels"):
         for name in PANELS:
-            with gr.Column(min_width=240, visible=_has(bundle, name)) as column:
+            with gr.Column(min_width=240, visible=name in panels_of(bundle)) as column:
                 label, hint = words.INSIDE_PANELS[name]
                 picture = gr.Image(
                     label=label,
@@ -60,15 +59,12 @@ def inside_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Dropdown
     def suit(name: str) -> Sequence[Any]:
         bundle = studio.shelf.bundle(name)
         modes = words.modes(bundle)
-        return gr.Radio(modes, value=modes[0][1]), *(gr.Column(visible=_has(bundle, panel)) for panel in PANELS)
+        given = panels_of(bundle)
+        return gr.Radio(modes, value=modes[0][1]), *(gr.Column(visible=panel in given) for panel in PANELS)
 
     columns: list[Any] = [column for column, _ in panels]
     model.change(suit, model, [mode, *columns], queue=False, show_progress="hidden", api_visibility="private")
     return model
-
-
-def _has(bundle: Bundle, panel: str) -> bool:
-    return panel in ("source", "driving") or panel in bundle.outputs
 
 
 def _connect(studio: Studio, inputs: list[Any], triggers: tuple[gr.Button, gr.Slider], outputs: list[Any]) -> None:
@@ -82,8 +78,9 @@ def _connect(studio: Studio, inputs: list[Any], triggers: tuple[gr.Button, gr.Sl
         mode: Mode = "relative",
         request: gr.Request | None = None,
     ) -> tuple[Any, ...]:
-        """What a model sees in one frame of a video: the picture and the frame with their points, the result, and where
-        the model gives them the flow, the occlusion and the masks as pictures; the number of the frame; a sentence.
+        """What a model sees in one frame of a video: the picture and the frame with their points (or the tree of
+        anchors that binds them), the result, and where the model gives them the result with that tree, the flow, the
+        occlusion and the masks as pictures; the number of the frame; a sentence.
 
         Args:
             source: The picture; without one, the example.

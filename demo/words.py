@@ -65,6 +65,8 @@ ADAPT = "Fit the movements to the size of the face in the photo"
 PASTE = "Give me the whole photo back, with the moving part in it"
 LABEL = "Write into the pictures that they were made by AI"
 COMPARE = "Put the photo and the video beside the result"
+SHOW = "Draw on photo, video and result, side by side"
+_SHOWS = {"": "Nothing", "structure": "The points that the model follows"}
 RESULT_SIZE = "Size of the result"
 RESULT_SIZE_HINT = "Larger ones take detail from the photo, and more time."
 _SIZES = {0: "As the model makes it", 512: "512 pixels", 768: "768 pixels"}
@@ -109,12 +111,16 @@ INSIDE_GO = "Look inside"
 FRAME = "Moment"
 FRAME_HINT = "Number of the video's picture, from 1 on."
 INSIDE_PANELS = {
-    "source": ("Photo, with its points", "Each colour is one part of the face."),
+    "source": ("Photo, with its points", "Each colour is one part."),
     "driving": ("Video, with its points", "The same parts, as the video shows them."),
     "image": ("Result", "The photo in the video's pose."),
+    "structure": (
+        "Result, with what binds its points",
+        "The white dot leads the coloured ones, each of which leads a part: the thicker a line, the stronger the tie.",
+    ),
     "flow": ("Flow", "Where each pixel is fetched from: the colour tells the direction, its strength how far."),
     "occlusion": ("What is seen", "Bright: taken from the photo. Dark: hidden there, so the model makes it up."),
-    "masks": ("Parts", "Which part's movement each pixel follows."),
+    "masks": ("Parts", "Which part's movement each pixel follows, in the colours of the points; grey stays."),
 }
 INSIDE_LIMIT = "Only the first {frames} pictures of a video are looked at here."
 
@@ -159,6 +165,11 @@ def kinds() -> list[tuple[str, str]]:
 def sizes() -> list[tuple[str, int]]:
     """The sizes of a result, as (what a visitor reads, pixels along a side or 0)."""
     return [(text, value) for value, text in _SIZES.items()]
+
+
+def shows() -> list[tuple[str, str]]:
+    """What can be drawn on a result, as (what a visitor reads, value or nothing)."""
+    return _choices(_SHOWS)
 
 
 def references() -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ from demo.samples import Samples
 from demo.studio import Studio
 from runtime.motion import MODES
 from runtime.picture import FITS
+from runtime.structure import SHOWS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,6 +43,7 @@ def test_the_page_can_be_built_without_the_samples(toy):
 def test_every_mode_and_fit_of_the_engine_has_words(studio, toy_affine):
     assert {value for _, value in words.modes(studio.engine.bundle)} == set(MODES)
     assert {value for _, value in words.fits()} == set(FITS)
+    assert {value for _, value in words.shows()} == {"", *SHOWS}
     assert [value for _, value in words.modes(Studio(toy_affine).engine.bundle)] == ["relative", "absolute"]
 
 

@@ -20,7 +20,7 @@ from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionErr
 from demo import notices
 from demo.cards import card
 from demo.crop import BY_HAND, Place, pointed, preview
-from demo.inside import Inside, Looks, draw_flow, draw_masks
+from demo.inside import PANELS, Inside, Looks, draw_flow, draw_masks, panels_of
 from demo.live import Live
 from demo.samples import CLIPS, Samples
 from demo.shelf import Shelf
@@ -152,6 +152,17 @@ def test_look_inside_shows_what_the_model_gives(toy, toy_affine, files):
         moved = clips.center(panels["image"]) / len(panels["image"]) * 64
         np.testing.assert_allclose(moved, (26 + 18, 34), atol=1)
         assert len({panel.shape for panel in panels.values()}) == 1
+
+
+def test_look_inside_shows_parts_and_what_binds_the_points(toy_tree, files):
+    inside = Inside(Shelf([toy_tree], "cpu").engine(), str(files / "photo.jpg"), str(files / "clip.mp4"), "relative")
+    panels = inside.panels(9)
+    assert tuple(panels_of(Bundle.load(toy_tree))) == PANELS
+    assert set(panels) == set(PANELS)
+    assert (panels["structure"] != panels["image"]).any(axis=-1).mean() < 0.3
+    for name in ("source", "driving", "structure"):
+        saturated = panels[name][np.ptp(panels[name], axis=-1) > 120]
+        assert len(np.unique(saturated, axis=0)) >= 2, name  # the two intermediate anchors' colours
 
 
 def test_flow_is_white_where_nothing_moves_and_tells_directions_apart():
