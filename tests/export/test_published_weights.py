@@ -313,7 +313,8 @@ def test_import_export_engine_give_the_published_pictures(family, tmp_path) -> N
     frames = [tmp_path / "source.png", tmp_path / "driving.png"]
     for path, picture in zip(frames, (arrays["source"], arrays["driving"][1]), strict=True):
         Image.fromarray(picture).save(path)
-    assert run(export_command, checkpoint, "-o", folder, "--frames", *frames) == 0
+    # Whether 16 bits would do is measured by rendering everything a few times more, and tested with a small model.
+    assert run(export_command, checkpoint, "-o", folder, "--weights", "fp32", "--frames", *frames) == 0
     engine = Engine(folder, device="cpu")
     source, driving = engine.encode(arrays["source"][None]), engine.detect(arrays["driving"])
     modes = {"standard": driving, "relative": relative(source.motion, driving, driving[:1])}
