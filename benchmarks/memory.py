@@ -42,12 +42,13 @@ class Sample:
     """Of its decoders and encoders together."""
 
 
-def make_driving(path: Path, clip: Path, seconds: float, size: tuple[int, int]) -> None:
-    """`clip` again and again for so many seconds, filling frames of `size` (width, height)."""
+def make_driving(path: Path, clip: Path, seconds: float, size: tuple[int, int], fps: float | None = None) -> None:
+    """`clip` again and again for `seconds`, filling frames of `size` (width, height), at its own rate or at `fps`."""
     width, height = size
     fill = f"scale={width}:{height}:force_original_aspect_ratio=increase,crop={width}:{height},format=yuv420p"
     command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-stream_loop", "-1", "-i", str(clip)]
-    subprocess.run([*command, "-t", str(seconds), "-vf", fill, "-preset", "ultrafast", str(path)], check=True)
+    rate = [] if fps is None else ["-r", str(fps)]
+    subprocess.run([*command, "-t", str(seconds), "-vf", fill, *rate, "-preset", "ultrafast", str(path)], check=True)
 
 
 def watch(process: subprocess.Popen[str]) -> list[Sample]:
@@ -122,6 +123,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__.split("\n")[0])
     parser.add_argument("--seconds", type=float, default=600.0, help="length of the driving video (%(default)s)")
     parser.add_argument("--size", default="1920x1080", help="of its frames (%(default)s)")
+    parser.add_argument("--fps", type=float, help="its frames a second (those of the clip)")
     parser.add_argument("--source", type=Path, default=SAMPLE / "sample.jpg")
     parser.add_argument("--clip", type=Path, default=SAMPLE / "sample.mp4", help="what the driving video is made of")
     parser.add_argument("--model", default=DEFAULT_MODEL)
@@ -130,7 +132,7 @@ def main(arguments: list[str] | None = None) -> int:
     width, height = map(int, args.size.split("x"))
     with tempfile.TemporaryDirectory() as folder:
         driving = Path(folder) / "driving.mp4"
-        make_driving(driving, args.clip.absolute(), args.seconds, (width, height))
+        make_driving(driving, args.clip.absolute(), args.seconds, (width, height), args.fps)
         words = [load_model(args.model).folder, args.source.absolute(), driving, Path(folder) / "out.mp4"]
         command = [sys.executable, "-m", "benchmarks.child", *map(str, words)]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
@@ -146,7 +148,8 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"animate failed in the child process, with status {child.returncode}: {said}", file=sys.stderr)
         return 1
     summary = Summary.of(samples)
-    plot(samples, args.plot, f"{args.seconds:g} s of {args.size} driving video, model {args.model}")
+    rate = "" if args.fps is None else f" at {args.fps:g} frames a second"
+    plot(samples, args.plot, f"{args.seconds:g} s of {args.size} driving video{rate}, model {args.model}")
     with args.plot.with_suffix(".csv").open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["seconds", "engine_bytes", "ffmpeg_bytes"])
