@@ -84,6 +84,8 @@ class _Graphs:
     def __init__(self, graphs: Mapping[str, bytes]) -> None:
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
+        # Threads that spin while they wait would take the cores from PyTorch, which runs in turn with the graphs.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         self._sessions = {
             name: onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
             for name, data in graphs.items()

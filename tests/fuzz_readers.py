@@ -193,9 +193,7 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()), help="folder for files that fail")
     parser.add_argument("--rounds", type=int, help="read the same files so often, instead of ever new ones")
     parser.add_argument("--files", type=int, default=300, help="how many those are (%(default)s)")
-    parser.add_argument(
-        "--no-videos", action="store_true", help="leave out those that ffmpeg reads"
-    )
+    parser.add_argument("--no-videos", action="store_true", help="leave out those that ffmpeg reads")
     args = parser.parse_args()
     if args.rounds is not None:
         if args.rounds <= SETTLED:
