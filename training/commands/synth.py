@@ -6,13 +6,14 @@ import argparse
 import sys
 from pathlib import Path
 
-HELP = "make clips of synthetic talking heads or cartoons, with exact motion where asked"
+HELP = "make clips of synthetic talking heads, whole people or cartoons, with exact motion where asked"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("out", type=Path, help="folder to write into (made if missing); repeating a command goes on")
-    parser.add_argument("--kind", choices=("head", "cartoon"), default="head", help="what to draw (default: head)")
+    kinds = ("head", "cartoon", "body")
+    parser.add_argument("--kind", choices=kinds, default="head", help="what to draw (default: head)")
     parser.add_argument("--clips", type=int, default=64, help="number of clips (default: 64)")
     parser.add_argument("--frames", type=int, default=64, help="frames a clip (default: 64)")
     parser.add_argument("--size", type=int, default=256, help="width and height in pixels (default: 256)")
@@ -24,6 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exposure", type=float, default=0.0, help="seconds the shutter is open: motion blur (default: 0)"
     )
+    parser.add_argument(
+        "--backdrops", type=Path, metavar="FOLDER", help="folder of photos to put behind them (default: drawn ones)"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--clips-per-shard", type=int, default=32, help="clips in one shard file (default: 32)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -32,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the clips; prints the throughput on stderr and the folder as the last line."""
     from checkpoints.errors import OptionError, OutputError
+    from training.data.synth.photos import open_photos
     from training.data.synth.plan import FPS, SetPlan
     from training.data.synth.writers import jobs, make_set
 
@@ -39,7 +44,9 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("--workers and --clips-per-shard must be at least 1.")
     packed = args.format == "shard"
     step = args.step if args.step is not None else (0.7 if packed else 1 / FPS)
-    plan = SetPlan(args.clips, args.frames, args.seed, args.split, args.group, step, 0.6 if packed else 0.0, args.kind)
+    photos = open_photos(args.backdrops) if args.backdrops else None
+    jitter = 0.6 if packed else 0.0
+    plan = SetPlan(args.clips, args.frames, args.seed, args.split, args.group, step, jitter, args.kind, photos)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -154,8 +154,11 @@ def cloth_height(place: Tensor, neckline: Tensor) -> Tensor:
     return place[..., 1] - 0.10 * (place[..., 2] - 0.05).clamp(-0.1, 0.2) - height - v
 
 
-def build_actor(asset: HeadAsset, who: Identity, scene: Scene) -> Actor:
-    """Shape, hair, paint and clothes of one identity in one scene."""
+def build_actor(asset: HeadAsset, who: Identity, scene: Scene, garment: Tensor | None = None) -> Actor:
+    """Shape, hair, paint and clothes of one identity in one scene.
+
+    `garment` (M,): metres inside the edge of what lies on the mesh, by default the scene's garment on a torso.
+    """
     device, mesh = asset.mean.device, asset.mesh_vertices
     coefficients = torch.from_numpy(who.coefficients).to(device)
     person = asset.mean + (coefficients @ asset.basis).view(-1, 3)
@@ -166,7 +169,8 @@ def build_actor(asset: HeadAsset, who: Identity, scene: Scene) -> Actor:
     body[teeth] = middle + (body[teeth] - middle) * narrower
     skull = (body[asset.skull_index] * asset.skull_weights[..., None]).sum(2)[:, : asset.skull_index.shape[1] // 2]
     hair = hair_points(asset, body, who.hair)
-    garment = cloth_height(asset.mean[:mesh], torch.from_numpy(scene.clothes.neckline).to(device))
+    if garment is None:
+        garment = cloth_height(asset.mean[:mesh], torch.from_numpy(scene.clothes.neckline).to(device))
     lift = scene.clothes.lift * (garment / 0.004).clamp(0, 1)
     lift = lift + scene.clothes.collar * _bump(garment, 0.006, 0.008)
     normals = vertex_normals(body[None], asset.triangles[asset.triangle_part <= LASHES])[0]

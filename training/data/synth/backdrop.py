@@ -24,7 +24,8 @@ def smooth_noise(draw: Draw, size: int, cells: int, channels: int = 1) -> Array:
     return rows[:, low] * (1 - f)[None, :, None] + rows[:, low + 1] * f[None, :, None]
 
 
-def _blur(image: Array, passes: int) -> Array:
+def blur(image: Array, passes: int) -> Array:
+    """A picture (H, W, C) averaged with its neighbours `passes` times; its borders meet."""
     for _ in range(passes):
         image = (image + np.roll(image, 1, 0) + np.roll(image, -1, 0)) / 3
         image = (image + np.roll(image, 1, 1) + np.roll(image, -1, 1)) / 3
@@ -96,7 +97,7 @@ def _lights(draw: Draw, image: Array) -> Array:
         radius = draw.between(0.02, 0.12)
         inside = (x - draw.between(-1, 1)) ** 2 + (y - draw.between(-1, 1)) ** 2 < radius**2
         image = image + inside[..., None] * draw.colour(0.9, 0.2, 0.9) * draw.between(0.2, 0.8)
-    return _blur(image, 1)
+    return blur(image, 1)
 
 
 def _vegetation(draw: Draw, image: Array) -> Array:
@@ -126,7 +127,7 @@ def sample_backdrop(draw: Draw) -> Array:
     elif kind == 7:
         image = _shapes(draw, _clouds(draw, image), int(draw.between(2, 8)))
     if draw.chance(0.85):  # out of focus, as what is behind a face mostly is
-        image = _blur(image, draw.pick(24) + 2)
+        image = blur(image, draw.pick(24) + 2)
     grey = image.mean(-1, keepdims=True)
     image = grey + draw.between(0.2, 1.0) * (image - grey)
     image = image + draw.generator.normal(0, draw.between(0, 0.01), image.shape)

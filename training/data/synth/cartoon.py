@@ -19,9 +19,10 @@ from .figure import (
     local_places,
     triangle_parts,
 )
-from .frames import EXPOSED, Cache, Frames, Renderer, SceneSpec, backdrops
+from .frames import EXPOSED, Cache, Frames, Renderer, SceneSpec
 from .gait import CHANNELS, ToonPose, gait
-from .lens import through_lens
+from .lens import through_lenses
+from .photos import Photos
 from .raster import hits, interpolate, rasterise
 from .shade import noise_texture
 from .toon import Toon, sample_toon
@@ -74,9 +75,11 @@ class CartoonRenderer(Renderer):
 
     kind = "cartoon"
 
-    def __init__(self, device: str | torch.device = "cpu", batch: int | None = None) -> None:
+    def __init__(
+        self, device: str | torch.device = "cpu", batch: int | None = None, photos: Photos | None = None
+    ) -> None:
         """Arguments as of `Renderer`."""
-        super().__init__(device, batch)
+        super().__init__(device, batch, photos)
         self._mesh = load_topology(self.kind, str(self.device))
         self._parts = triangle_parts().to(self.device)
         self._points = figure_point_vertices().to(self.device)
@@ -94,6 +97,9 @@ class CartoonRenderer(Renderer):
         """What a scene's seed means."""
         return self._scenes.get_or_make(seed, lambda: sample_toon_scene(seed))
 
+    def _backdrop(self, seed: int) -> Array:
+        return self.scene(seed).backdrop
+
     def _render(self, specs: list[SceneSpec], times: Array, size: int, shading: bool, exposure: float) -> Frames:
         truth = self._truth(specs, times)
         picture, cover, buffer = self._draw(specs, truth, size)
@@ -102,10 +108,8 @@ class CartoonRenderer(Renderer):
             others = [self._draw(specs, self._truth(specs, at), size)[0] for at in moments]
             picture = torch.stack([picture, *others]).mean(0)
         if shading:
-            faults = zip(picture, specs, times, strict=True)
-            picture = torch.stack(
-                [through_lens(x, self.scene(s.scene).lens, s.scene, float(t), self._noise) for x, s, t in faults]
-            )
+            lenses, seeds = [self.scene(spec.scene).lens for spec in specs], [spec.scene for spec in specs]
+            picture = through_lenses(picture, lenses, seeds, times.tolist(), self._noise)
         image = (picture.clamp(0, 1) ** (1 / 2.2) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
         named = truth.screen[:, self._points]
         seen = points_visible(truth, named[..., :2], named[..., 2], buffer, _POINT_SLACK) & (named[..., 2] > 0)
@@ -138,8 +142,8 @@ class CartoonRenderer(Renderer):
         layer[found.sample, :3] = self._colours(figures, found.frame, self._parts[found.triangle], local)
         layer[found.sample, 3] = 1
         layer = functional.avg_pool2d(layer.view(len(specs), side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)
-        plates = [self.scene(spec.scene).backdrop for spec in specs]
-        return layer[:, :3] + backdrops(plates, truth.background, size) * (1 - layer[:, 3:]), layer[:, 3], buffer
+        behind = self._behind(specs, truth.background, size)
+        return layer[:, :3] + behind * (1 - layer[:, 3:]), layer[:, 3], buffer
 
     def _colours(self, figures: list[Figure], frame: Tensor, part: Tensor, local: Tensor) -> Tensor:
         """(P, 3) flat colours, pattern and outline of samples; `local` (P, 4) as of `figure.local_places`."""

@@ -23,10 +23,10 @@ from torch import Tensor
 from .bake import ambient_occlusion, radial_map
 from .motion import ACTIONS
 from .raster import vertex_normals
+from .skeleton import ARM_DOWN
 
 ASSET = Path(__file__).parent / "assets" / "head.safetensors"
 SAMPLES, RANK = 2048, 112
-ARM_DOWN = 0.75  # radians, from MakeHuman's A-pose towards hanging arms
 FACE_CHANGES = ("cheek", "chin", "ear-", "eye", "forehead", "head-", "mouth", "neck", "nose")
 PARTS = {
     "eye_left": (14598, 14669),

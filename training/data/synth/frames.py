@@ -15,6 +15,7 @@ from torch.nn import functional
 
 from .backdrop import EXTENT
 from .draws import Array
+from .photos import Photos
 from .truth import Truth, flow_between, pixel_grid, surface_buffer
 
 _T = TypeVar("_T")
@@ -85,13 +86,17 @@ def true_flow(source: Frames, driving: Frames, size: int = 64) -> tuple[Tensor, 
     return flow_between(source.truth, source_buffer, driving.truth, driving_buffer)
 
 
-def backdrops(plates: list[Array], background: Tensor, size: int) -> Tensor:
-    """(N, 3, size, size) linear light behind the figures: plates (3, E, E) moved by affine maps (N, 2, 3)."""
-    pictures = torch.stack([torch.from_numpy(plate) for plate in plates]).to(background.device)
+def backdrops(pictures: Tensor, background: Tensor, size: int) -> Tensor:
+    """(N, 3, size, size) linear light behind the figures: pictures (N, 3, E, E) moved by affine maps (N, 2, 3)."""
     grid = pixel_grid(size, background.device).view(1, -1, 2) - background[:, None, :, 2]
     grid = grid @ torch.linalg.inv(background[:, :, :2]).transpose(1, 2)
-    grid = grid.view(len(plates), size, size, 2) / EXTENT
+    grid = grid.view(len(pictures), size, size, 2) / EXTENT
     return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=True)
+
+
+def device_name(device: str | torch.device) -> str:
+    """As tensors say it: "cuda" becomes "cuda:0"."""
+    return str(torch.empty(0, device=device).device)
 
 
 class Cache(OrderedDict[Hashable, _T]):
@@ -116,10 +121,32 @@ class Renderer(ABC):
 
     kind: str
 
-    def __init__(self, device: str | torch.device = "cpu", batch: int | None = None) -> None:
-        """`batch`: how many frames are drawn at once; by default one on a CPU (fastest there), 64 on a GPU."""
-        self.device = torch.empty(0, device=device).device  # "cuda" becomes "cuda:0", as tensors say it
+    def __init__(
+        self, device: str | torch.device = "cpu", batch: int | None = None, photos: Photos | None = None
+    ) -> None:
+        """`batch`: how many frames are drawn at once; by default one on a CPU (fastest there), 64 on a GPU.
+
+        `photos`: what the backdrops are made of, instead of the procedural ones.
+        """
+        self.device = torch.device(device_name(device))
         self.batch = batch or (1 if self.device.type == "cpu" else 64)
+
+        self.photos = photos
+        self._plates: Cache[Tensor] = Cache(128)
+
+    @abstractmethod
+    def _backdrop(self, seed: int) -> Array:
+        """(3, E, E) the procedural backdrop of a scene's seed."""
+
+    def _behind(self, specs: list[SceneSpec], background: Tensor, size: int) -> Tensor:
+        """(N, 3, size, size) linear light behind the figures; `background` (N, 2, 3) as of `Truth`."""
+
+        def plate(seed: int) -> Tensor:
+            picture = self._backdrop(seed) if self.photos is None else self.photos.plate(seed)
+            return torch.from_numpy(picture).to(self.device)
+
+        plates = [self._plates.get_or_make(spec.scene, lambda seed=spec.scene: plate(seed)) for spec in specs]
+        return backdrops(torch.stack(plates), background, size)
 
     @abstractmethod
     def _render(self, specs: list[SceneSpec], times: Array, size: int, shading: bool, exposure: float) -> Frames:

@@ -7,7 +7,7 @@ between the eyes.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -71,6 +71,10 @@ class HeadAsset:
         """M, the number of vertices before the hair."""
         return len(self.skin_weights)
 
+    def to(self, device: str) -> HeadAsset:
+        """The same on a device."""
+        return replace(self, **{name: value.to(device) for name, value in vars(self).items()})
+
     def span(self, part: int) -> slice:
         """The vertices of HAIR, BEARD, FRAME, LENS or PROP."""
         hair, beard = HAIR_ROWS * HAIR_COLUMNS, len(self.beard_region)
@@ -89,51 +93,58 @@ def _hair_triangles(first: int) -> Tensor:
     return torch.cat([torch.stack([a, b, c], 1), torch.stack([b, c + 1, c], 1), cap]) + first
 
 
-@lru_cache(maxsize=4)
-def load_head(device: str = "cpu") -> HeadAsset:
-    """The asset on a device, read once. Raises `ModelError` when the file is missing."""
+def read_head() -> dict[str, Tensor]:
+    """The asset file's tensors as floats and int64, M mesh vertices. Raises `ModelError` when the file is missing."""
     if not ASSET.is_file():
         raise ModelError(f"{ASSET.name} is missing from the installation; run python -m training.data.synth.extract.")
     raw = load_file(ASSET)
-    mesh = len(raw["part"])
-    hair = _hair_triangles(mesh)
-    mesh_triangles = raw["triangles"].long() & 0xFFFF
-    mean = raw["mean"].float()
-    region = beard_region(mean[:mesh], (raw["part"] == SKIN) & (raw["masks"][:, 3] < 77))
-    counts = (HAIR_ROWS * HAIR_COLUMNS, len(region), FRAME_VERTICES, GLASSES_VERTICES - FRAME_VERTICES, PROP_VERTICES)
-    part = torch.cat([raw["part"].long(), *(torch.full((n,), HAIR + i) for i, n in enumerate(counts))])
-    first = [mesh + sum(counts[:i]) for i in range(len(counts))]
-    frame, lens = glasses_triangles()
-    # New things come last: triangle numbers in shards stay what they were.
-    triangles = torch.cat([
-        mesh_triangles, hair, raw["extra_triangles"].long() & 0xFFFF,
-        beard_triangles(region, mesh_triangles, first[1]), frame + first[2], lens + first[2],
-        prop_triangles() + first[4],
-    ])  # fmt: skip
-    triangle_part = part[triangles[:, 0]]
 
     def scaled(name: str) -> Tensor:
         return raw[name].float().flatten(1) * raw[name + "_scale"][:, None]
 
     # The eyes turn with the gaze (pose.py), exactly; the face units' linear version of it is left out.
     eyes = (raw["part"] == EYE_LEFT) | (raw["part"] == EYE_RIGHT)
-    actions = scaled("actions").view(-1, mesh, 3) * ~eyes[:, None]
-
-    tensors = {
-        "mean": mean,
+    return {
+        "mean": raw["mean"].float(),
         "basis": scaled("basis"),
         "coefficients": raw["coefficients"].float(),
         "labels": raw["labels"].float(),
-        "actions": actions.flatten(1),
-        "triangles": triangles,
-        "two_sided": torch.isin(triangle_part, torch.tensor([HAIR, LASHES, TEETH, FRAME, LENS, PROP])),
-        "triangle_part": triangle_part,
-        "part": part,
+        "actions": (scaled("actions").view(-1, len(eyes), 3) * ~eyes[:, None]).flatten(1),
+        "triangles": raw["triangles"].long() & 0xFFFF,
+        "extra_triangles": raw["extra_triangles"].long() & 0xFFFF,
+        "part": raw["part"].long(),
         "skin_weights": raw["skin_weights"].float(),
         "masks": raw["masks"].float() / 255,
         "occlusion": raw["ao"].float() / 255,
         "skull_index": raw["skull_index"].long() & 0xFFFF,
         "skull_weights": raw["skull_weights"].float(),
-        "beard_region": region,
     }
-    return HeadAsset(**{name: tensor.to(device) for name, tensor in tensors.items()})
+
+
+def dress_mesh(raw: dict[str, Tensor]) -> HeadAsset:
+    """The asset of a mesh, as of `read_head`, with hair, beard, glasses and props appended."""
+    mesh = len(raw["part"])
+    hair = _hair_triangles(mesh)
+    region = beard_region(raw["mean"][:mesh], (raw["part"] == SKIN) & (raw["masks"][:, 3] < 77 / 255))
+    counts = (HAIR_ROWS * HAIR_COLUMNS, len(region), FRAME_VERTICES, GLASSES_VERTICES - FRAME_VERTICES, PROP_VERTICES)
+    part = torch.cat([raw["part"], *(torch.full((n,), HAIR + i) for i, n in enumerate(counts))])
+    first = [mesh + sum(counts[:i]) for i in range(len(counts))]
+    frame, lens = glasses_triangles()
+    # New things come last: triangle numbers in shards stay what they were.
+    triangles = torch.cat([
+        raw["triangles"], hair, raw["extra_triangles"],
+        beard_triangles(region, raw["triangles"], first[1]), frame + first[2], lens + first[2],
+        prop_triangles() + first[4],
+    ])  # fmt: skip
+    triangle_part = part[triangles[:, 0]]
+    kept = {name: value for name, value in raw.items() if name not in ("triangles", "extra_triangles", "part")}
+    two_sided = torch.isin(triangle_part, torch.tensor([HAIR, LASHES, TEETH, FRAME, LENS, PROP]))
+    return HeadAsset(
+        **kept, triangles=triangles, two_sided=two_sided, triangle_part=triangle_part, part=part, beard_region=region
+    )
+
+
+@lru_cache(maxsize=4)
+def load_head(device: str = "cpu") -> HeadAsset:
+    """The asset on a device, read once. Raises `ModelError` when the file is missing."""
+    return dress_mesh(read_head()).to(device)

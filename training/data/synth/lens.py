@@ -45,26 +45,31 @@ def _blur(image: Tensor, deviation: float) -> Tensor:
     return functional.conv2d(functional.conv2d(wide, kernel), kernel.transpose(2, 3))[:, 0]
 
 
-def through_lens(image: Tensor, lens: Lens, seed: int, time: float, texture: Tensor) -> Tensor:
-    """(3, S, S) linear light as the camera gives it, from the same; not clamped.
+def through_lenses(images: Tensor, lenses: list[Lens], seeds: list[int], times: list[float], texture: Tensor) -> Tensor:
+    """(N, 3, S, S) linear light as each camera gives it, from the same; not clamped.
 
     `texture` (E, E) of independent values in [0, 1] gives the noise; which part of it follows from seed and time.
     """
-    side = image.shape[-1]
-    if lens.softness * side > 0.15:
-        image = _blur(image, lens.softness * side)
-    if lens.vignette:
-        axis = torch.linspace(-1, 1, side, device=image.device)
-        image = image * (1 - lens.vignette * ((axis[:, None] ** 2 + axis**2) / 2) ** 1.5)
-    if lens.noise:
-        random = np.random.default_rng([0x4015E, seed, abs(round(time * 1e4))])
-        extent = len(texture)
-        index = (
-            torch.arange(side, device=image.device)
-            + torch.from_numpy(random.integers(0, extent, (8, 1))).to(image.device)
-        ) % extent
-        planes = [texture[index[2 * i]][:, index[2 * i + 1]] for i in range(4)]
-        noise = torch.stack(planes[:3]) * (1 - lens.grain) + planes[3] * lens.grain
-        seen = image.clamp(0, 1) ** (1 / 2.2) + (noise - 0.5) * (lens.noise * 3.46)
-        image = seen.clamp_min(0) ** 2.2
-    return image
+    side, device = images.shape[-1], images.device
+    soft = [row for row, lens in enumerate(lenses) if lens.softness * side > 0.15]
+    if soft:
+        images = images.clone()
+        for row in soft:
+            images[row] = _blur(images[row], lenses[row].softness * side)
+    if any(lens.vignette for lens in lenses):
+        axis = torch.linspace(-1, 1, side, device=device)
+        lost = torch.tensor([lens.vignette for lens in lenses], device=device).view(-1, 1, 1, 1)
+        images = images * (1 - lost * ((axis[:, None] ** 2 + axis**2) / 2) ** 1.5)
+    noisy = [row for row, lens in enumerate(lenses) if lens.noise]
+    if noisy:
+        streams = [np.random.default_rng([0x4015E, seeds[row], abs(round(times[row] * 1e4))]) for row in noisy]
+        corners = np.stack([stream.integers(0, len(texture), (8, 1)) for stream in streams])
+        index = (torch.arange(side, device=device) + torch.from_numpy(corners).to(device)) % len(texture)
+        planes = texture[index[:, 0::2, :, None], index[:, 1::2, None, :]]  # (n, 4, S, S)
+        numbers = [[1 - lenses[row].grain, lenses[row].grain, lenses[row].noise * 3.46] for row in noisy]
+        apart, together, strength = torch.tensor(numbers, device=device).view(-1, 3, 1, 1, 1).unbind(1)
+        noise = planes[:, :3] * apart + planes[:, 3:] * together
+        rows = torch.tensor(noisy, device=device)
+        seen = images[rows].clamp(0, 1) ** (1 / 2.2) + (noise - 0.5) * strength
+        images = images.index_copy(0, rows, seen.clamp_min(0) ** 2.2)
+    return images

@@ -100,7 +100,7 @@ _VISEMES: tuple[dict[str, float], ...] = (
     {"mouthPressX": 0.5, "mouthRollLower": 0.2},
     {"mouthLowerDownX": 0.5, "jawOpen": 0.12, "mouthUpperUpX": 0.2},
 )
-_KNOTS = 64
+KNOTS = 64
 
 
 @dataclass(frozen=True)
@@ -126,14 +126,14 @@ def _shapes(recipes: tuple[dict[str, float], ...]) -> Array:
     return table
 
 
-def _noise(knots: Array, time: Array, pace: float) -> Array:
+def value_noise(knots: Array, time: Array, pace: float) -> Array:
     """Smooth curve (N, C) through knots (64, C), one every `pace` seconds, repeating."""
     position = time / pace
     whole = np.floor(position)
     f = (position - whole).astype(np.float32)[:, None]
-    index = whole.astype(np.int64) % _KNOTS
+    index = whole.astype(np.int64) % KNOTS
     blend = f * f * f * (f * (f * 6 - 15) + 10)
-    return knots[index] * (1 - blend) + knots[(index + 1) % _KNOTS] * blend
+    return knots[index] * (1 - blend) + knots[(index + 1) % KNOTS] * blend
 
 
 class Motion:
@@ -141,23 +141,23 @@ class Motion:
 
     def __init__(self, seed: int) -> None:
         random = np.random.default_rng([0x4D0710, seed])
-        self.rotation_knots = random.uniform(-1, 1, (_KNOTS, 3)).astype(np.float32)
+        self.rotation_knots = random.uniform(-1, 1, (KNOTS, 3)).astype(np.float32)
         self.amplitude = np.radians([50, 25, 20]) * random.uniform(0.35, 1, 3) ** np.array([0.7, 1, 1.3])
         self.rotation_pace = float(random.uniform(0.7, 1.8))
-        self.translation_knots = random.uniform(-1, 1, (_KNOTS, 3)).astype(np.float32)
+        self.translation_knots = random.uniform(-1, 1, (KNOTS, 3)).astype(np.float32)
         self.translation_range = np.array([0.045, 0.025, 0.06]) * random.uniform(0.2, 1, 3)
         self.translation_pace = float(random.uniform(0.9, 2.2))
         self.expression_knots = self._knots(random, len(_EXPRESSIONS), 0.22)
         self.expression_knots[:, :2] += 0.5 * self._knots(random, 2, 0.35)  # people smile more than they grimace
         self.expression_pace = float(random.uniform(0.6, 1.5))
         self.viseme_knots = self._knots(random, len(_VISEMES), 0.45)
-        self.speech_knots = (random.random((_KNOTS, 1)) < random.uniform(0.2, 0.9)).astype(np.float32)
+        self.speech_knots = (random.random((KNOTS, 1)) < random.uniform(0.2, 0.9)).astype(np.float32)
         self.speech_pace = float(random.uniform(0.11, 0.18))
-        self.gaze_knots = (random.uniform(-1, 1, (_KNOTS, 2)) * np.radians([26, 15])).astype(np.float32)
+        self.gaze_knots = (random.uniform(-1, 1, (KNOTS, 2)) * np.radians([26, 15])).astype(np.float32)
         self.gaze_pace = float(random.uniform(0.5, 1.6))
         self.blink_pace = float(random.uniform(1.6, 4.0))
-        self.blink_offset = random.uniform(0, 0.8, _KNOTS).astype(np.float32)
-        self.single_knots = (random.random((_KNOTS, len(ACTIONS))) ** 4 * 0.55).astype(np.float32)
+        self.blink_offset = random.uniform(0, 0.8, KNOTS).astype(np.float32)
+        self.single_knots = (random.random((KNOTS, len(ACTIONS))) ** 4 * 0.55).astype(np.float32)
         # Most people who talk to a camera hardly turn from it; few swing about.
         energy = math.exp(random.uniform(math.log(0.3), 0))
         self.amplitude = self.amplitude * energy
@@ -166,13 +166,13 @@ class Motion:
     @staticmethod
     def _knots(random: np.random.Generator, count: int, share: float) -> Array:
         """Mostly rest, sometimes one or two shapes at a random strength."""
-        active = random.random((_KNOTS, count)) < share * 2.5 / count
-        return (active * random.uniform(0.3, 1.0, (_KNOTS, count))).astype(np.float32)
+        active = random.random((KNOTS, count)) < share * 2.5 / count
+        return (active * random.uniform(0.3, 1.0, (KNOTS, count))).astype(np.float32)
 
     def _blink(self, time: Array) -> Array:
         """(N,) lids' closing in [0, 1]: 0.28 s each, closing faster than opening."""
         cycle = np.floor(time / self.blink_pace)
-        start = (cycle + self.blink_offset[cycle.astype(np.int64) % _KNOTS] * 0.9) * self.blink_pace
+        start = (cycle + self.blink_offset[cycle.astype(np.int64) % KNOTS] * 0.9) * self.blink_pace
         phase = (time - start) / 0.28
         rising = np.clip(phase / 0.35, 0, 1)
         falling = np.clip((1 - phase) / 0.65, 0, 1)
@@ -184,19 +184,19 @@ class Motion:
         position = time / self.gaze_pace
         index = np.floor(position).astype(np.int64)
         part = np.clip((position - np.floor(position)) * self.gaze_pace / 0.06, 0, 1)[:, None].astype(np.float32)
-        return self.gaze_knots[(index - 1) % _KNOTS] * (1 - part) + self.gaze_knots[index % _KNOTS] * part
+        return self.gaze_knots[(index - 1) % KNOTS] * (1 - part) + self.gaze_knots[index % KNOTS] * part
 
     def at(self, time: Array) -> Pose:
         """The pose at times (N,) in seconds."""
         time = np.asarray(time, np.float64)
-        rotation = _noise(self.rotation_knots, time, self.rotation_pace) * self.amplitude
-        translation = _noise(self.translation_knots, time + 7.3, self.translation_pace) * self.translation_range
+        rotation = value_noise(self.rotation_knots, time, self.rotation_pace) * self.amplitude
+        translation = value_noise(self.translation_knots, time + 7.3, self.translation_pace) * self.translation_range
         gaze = self._gaze(time) - 0.35 * rotation[:, :2] * np.array([1.0, 1.0])
         gaze = np.clip(gaze, -np.radians([32, 20]), np.radians([32, 20])).astype(np.float32)
-        actions = _noise(self.expression_knots, time + 3.1, self.expression_pace) @ _shapes(_EXPRESSIONS)
-        speech = _noise(self.viseme_knots, time, self.speech_pace) @ _shapes(_VISEMES)
-        actions = actions + speech * _noise(self.speech_knots, time, self.speech_pace * 6)
-        actions = actions + 0.5 * _noise(self.single_knots, time + 1.7, self.expression_pace * 1.3) * _SINGLES
+        actions = value_noise(self.expression_knots, time + 3.1, self.expression_pace) @ _shapes(_EXPRESSIONS)
+        speech = value_noise(self.viseme_knots, time, self.speech_pace) @ _shapes(_VISEMES)
+        actions = actions + speech * value_noise(self.speech_knots, time, self.speech_pace * 6)
+        actions = actions + 0.5 * value_noise(self.single_knots, time + 1.7, self.expression_pace * 1.3) * _SINGLES
         blink = self._blink(time)
         for side in ("Left", "Right"):
             actions[:, _INDEX["eyeBlink" + side]] = np.maximum(blink, actions[:, _INDEX["eyeBlink" + side]])

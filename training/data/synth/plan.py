@@ -9,6 +9,7 @@ import numpy as np
 from checkpoints.errors import OptionError
 
 from .frames import TEST_SEEDS, SceneSpec
+from .photos import Photos
 from .topology import KINDS
 
 FPS = 25.0
@@ -40,6 +41,8 @@ class SetPlan:
     jitter: float = 0.0
     """Random share of `step` by which frames are moved."""
     kind: str = "head"
+    photos: Photos | None = None
+    """What the backdrops are made of; None: procedural."""
 
     def __post_init__(self) -> None:
         if self.split not in ("train", "test"):

@@ -11,7 +11,7 @@ from .draws import Array
 from .head import BEARD, EYE_LEFT, EYE_RIGHT, PROP, HeadAsset
 from .motion import Pose
 
-_NECK_SHARE = 0.42
+NECK_SHARE = 0.42
 """How much of the head's rotation the neck already makes."""
 
 
@@ -29,8 +29,8 @@ def rotation_matrices(angles: Tensor) -> Tensor:
     return yaw @ pitch @ roll
 
 
-def pose_vertices(asset: HeadAsset, actors: list[Actor], pose: Pose) -> Tensor:
-    """(N, V, 3) in metres, before the camera."""
+def move_faces(asset: HeadAsset, actors: list[Actor], pose: Pose) -> Tensor:
+    """(N, V, 3) actors at rest but for the expression of their faces and where they look."""
     device, mesh = asset.mean.device, asset.mesh_vertices
     points = torch.stack([actor.neutral for actor in actors])
     joints = torch.stack([actor.joints for actor in actors])
@@ -46,8 +46,16 @@ def pose_vertices(asset: HeadAsset, actors: list[Actor], pose: Pose) -> Tensor:
         centre = joints[:, joint, None]
         eye = (part == which).nonzero().flatten()
         points[:, eye] = (points[:, eye] - centre) @ turn.transpose(1, 2) + centre
+    return points
+
+
+def pose_vertices(asset: HeadAsset, actors: list[Actor], pose: Pose) -> Tensor:
+    """(N, V, 3) in metres, before the camera."""
+    device = asset.mean.device
+    points = move_faces(asset, actors, pose)
+    joints = torch.stack([actor.joints for actor in actors])
     angles = torch.from_numpy(pose.rotation).to(device)
-    head_turn, neck_turn = rotation_matrices(angles), rotation_matrices(angles * _NECK_SHARE)
+    head_turn, neck_turn = rotation_matrices(angles), rotation_matrices(angles * NECK_SHARE)
     neck, head = joints[:, 0, None], joints[:, 1, None]
     head_moved = neck + (head - neck) @ neck_turn.transpose(1, 2)
     by_head = (points - head) @ head_turn.transpose(1, 2) + head_moved
@@ -60,13 +68,14 @@ def pose_vertices(asset: HeadAsset, actors: list[Actor], pose: Pose) -> Tensor:
 def place_props(asset: HeadAsset, points: Tensor, actors: list[Actor], times: Array) -> None:
     """Puts the props of N actors where they are at times (N,), into points (N, V, 3), in place."""
     span = asset.span(PROP)
-    for row, actor in enumerate(actors):
-        if actor.scene.prop is None:
-            continue
-        angles, place = (
-            torch.from_numpy(v[0]).to(points) for v in actor.scene.prop.at(np.asarray(times[row : row + 1]))
-        )
-        points[row, span] = actor.neutral[span] @ rotation_matrices(angles).T + place
+    props = [(row, actor.scene.prop) for row, actor in enumerate(actors) if actor.scene.prop is not None]
+    if not props:
+        return
+    moments = [prop.at(np.asarray(times[row : row + 1])) for row, prop in props]
+    angles, places = (torch.from_numpy(np.concatenate(values)).to(points) for values in zip(*moments, strict=True))
+    shapes = torch.stack([actors[row].neutral[span] for row, _ in props])
+    rows = torch.tensor([row for row, _ in props], device=points.device)
+    points[rows, span] = shapes @ rotation_matrices(angles).transpose(1, 2) + places[:, None]
 
 
 def to_camera(points: Tensor, actors: list[Actor]) -> Tensor:

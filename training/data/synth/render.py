@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -9,17 +12,18 @@ from torch.nn import functional
 
 from .actor import Actor, build_actor, canonical
 from .draws import Array
-from .frames import EXPOSED, Cache, Frames, Renderer, SceneSpec, backdrops
+from .frames import EXPOSED, Cache, Frames, Renderer, SceneSpec, device_name
 from .glass import glass_over
-from .head import load_head
+from .head import HeadAsset, load_head
 from .identity import Identity, sample_identity
-from .lens import through_lens
+from .lens import through_lenses
 from .motion import Pose, motion
+from .photos import Photos
 from .points import point_vertices
 from .pose import place_props, pose_vertices, project, to_camera
 from .raster import hits, interpolate, rasterise, vertex_normals
 from .scene import Scene, sample_scene
-from .shade import Looks, Surface, albedo_and_gloss, light, noise_texture
+from .shade import Dress, Looks, Surface, albedo_and_gloss, dress_torso, light, noise_texture
 from .truth import Truth, points_visible, to_samples
 
 _SUPERSAMPLING = 2
@@ -27,48 +31,54 @@ _POINT_SLACK = 0.03
 """Metres of hair that may cover a named point which still counts as visible: its place is known."""
 
 
-class HeadRenderer(Renderer):
-    """Draws talking heads; the same seeds and times give the same pictures."""
+class PersonRenderer(Renderer):
+    """What heads and whole bodies have in common: how their surfaces become pictures and truth."""
 
-    kind = "head"
+    dress: Dress = staticmethod(dress_torso)
+    looks: type[Looks] = Looks
 
-    def __init__(self, device: str | torch.device = "cpu", batch: int | None = None) -> None:
-        """`batch`: how many frames are drawn at once; by default one on a CPU (fastest there), 64 on a GPU."""
-        super().__init__(device, batch)
-        self.asset = load_head(str(self.device))
-        self._canonical = canonical(self.asset)
-        self._points = point_vertices(self.asset)
+    def __init__(
+        self,
+        device: str | torch.device,
+        batch: int | None,
+        photos: Photos | None,
+        asset: HeadAsset,
+        canonical: Tensor,
+        points: Tensor,
+    ) -> None:
+        """`canonical` (V, 4) as of `actor.canonical`, `points` (50,) vertices; the rest as of `Renderer`."""
+        super().__init__(device, batch, photos)
+        self.asset = asset
+        self._canonical = canonical
+        self._points = points
         self._noise = noise_texture().to(self.device)
         self._people = self.asset.coefficients.cpu().numpy(), self.asset.labels.cpu().numpy()
         self._identities: Cache[Identity] = Cache(256)
-        self._scenes: Cache[Scene] = Cache(256)
-        self._actors: Cache[Actor] = Cache(256)
 
     def identity(self, seed: int) -> Identity:
         """Who a seed is."""
         return self._identities.get_or_make(seed, lambda: sample_identity(seed, *self._people))
 
-    def scene(self, seed: int) -> Scene:
-        """What a scene's seed means."""
-        return self._scenes.get_or_make(seed, lambda: sample_scene(seed))
-
+    @abstractmethod
     def _actor(self, spec: SceneSpec) -> Actor:
-        key = (spec.identity, spec.scene)
-        who, where = self.identity(spec.identity), self.scene(spec.scene)
-        return self._actors.get_or_make(key, lambda: build_actor(self.asset, who, where))
+        """The identity dressed for the scene."""
+
+    @abstractmethod
+    def _vertices(self, specs: list[SceneSpec], actors: list[Any], times: Array) -> Tensor:
+        """(N, V, 3) posed, in metres, before the camera."""
 
     def _render(self, specs: list[SceneSpec], times: Array, size: int, shading: bool, exposure: float) -> Frames:
         actors = [self._actor(spec) for spec in specs]
         points, truth = self._pose(specs, actors, times)
-        linear, cover, buffer = self._draw(actors, points, truth, size, shading)
+        behind = self._behind(specs, truth.background, size)
+        linear, cover, buffer = self._draw(actors, points, truth, behind, shading)
         if exposure:
             moments = [times + exposure * share for share in EXPOSED]
-            others = [self._draw(actors, *self._pose(specs, actors, at), size, shading)[0] for at in moments]
+            others = [self._moment(specs, actors, at, size, shading) for at in moments]
             linear = torch.stack([linear, *others]).mean(0)
         if shading:
-            noise, faults = self._noise[..., 3], zip(linear, specs, actors, times, strict=True)
-            lenses = [through_lens(x, a.scene.lens, s.scene, float(t), noise) for x, s, a, t in faults]
-            linear = torch.stack(lenses)
+            lenses, seeds = [actor.scene.lens for actor in actors], [spec.scene for spec in specs]
+            linear = through_lenses(linear, lenses, seeds, times.tolist(), self._noise[..., 3])
         image = (linear.clamp(0, 1) ** (1 / 2.2) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
         named = truth.screen[:, self._points]
         seen = points_visible(truth, named[..., :2], named[..., 2], buffer, _POINT_SLACK)
@@ -76,19 +86,21 @@ class HeadRenderer(Renderer):
 
     def _pose(self, specs: list[SceneSpec], actors: list[Actor], times: Array) -> tuple[Tensor, Truth]:
         """Vertices (N, V, 3) in the camera's frame, and projected."""
-        moments = [motion(spec.motion).at(times[i : i + 1]) for i, spec in enumerate(specs)]
-        pose = Pose(*(np.concatenate([getattr(m, n) for m in moments]) for n in Pose.__dataclass_fields__))
-        posed = pose_vertices(self.asset, actors, pose)
-        place_props(self.asset, posed, actors, times)
-        points = to_camera(posed, actors)
+        points = to_camera(self._vertices(specs, actors, times), actors)
         drift = np.concatenate([a.scene.camera.background(times[i : i + 1]) for i, a in enumerate(actors)])
         background = torch.from_numpy(drift).to(self.device)
-        return points, Truth(project(points, actors, background), background)
+        return points, Truth(project(points, actors, background), background, self.kind)
+
+    def _moment(self, specs: list[SceneSpec], actors: list[Any], times: Array, size: int, shading: bool) -> Tensor:
+        """Linear light (N, 3, H, W) at other times (N,)."""
+        points, truth = self._pose(specs, actors, times)
+        return self._draw(actors, points, truth, self._behind(specs, truth.background, size), shading)[0]
 
     def _draw(
-        self, actors: list[Actor], points: Tensor, truth: Truth, size: int, shading: bool
+        self, actors: list[Actor], points: Tensor, truth: Truth, behind: Tensor, shading: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Linear light (N, 3, H, W), coverage (N, H, W) and the buffer of triangles."""
+        """Linear light (N, 3, H, W), coverage (N, H, W) and the buffer of triangles; `behind` (N, 3, H, W)."""
+        size = behind.shape[-1]
         asset, count, side = self.asset, len(actors), size * _SUPERSAMPLING
         screen = to_samples(truth.screen, size, _SUPERSAMPLING)
         buffer = rasterise(screen, asset.triangles, asset.two_sided, side, side)
@@ -104,8 +116,8 @@ class HeadRenderer(Renderer):
         surface = Surface(
             found.frame, asset.triangle_part[found.triangle], normal, fixed[:, :3], fixed[:, 3], values[:, 3:]
         )
-        looks = Looks(actors, self.device)
-        albedo, gloss, exponent = albedo_and_gloss(surface, looks, self._noise)
+        looks = self.looks(actors, self.device)
+        albedo, gloss, exponent = albedo_and_gloss(surface, looks, self._noise, self.dress)
         lit = light(surface, albedo, gloss, exponent, looks) if shading else albedo * surface.occlusion[:, None]
         layer = torch.zeros(count * side * side, 4, device=self.device)
         layer[found.sample, :3] = lit
@@ -113,5 +125,42 @@ class HeadRenderer(Renderer):
         if shading and any(actor.clear_glass for actor in actors):
             glass_over(layer, actors, points, screen, found, asset, looks)
         layer = functional.avg_pool2d(layer.view(count, side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)
-        behind = backdrops([actor.scene.backdrop for actor in actors], truth.background, size)
         return layer[:, :3] + behind * (1 - layer[:, 3:]), layer[:, 3], buffer
+
+
+def face_poses(specs: list[SceneSpec], times: Array) -> Pose:
+    """Head and face of every spec at its time."""
+    moments = [motion(spec.motion).at(times[i : i + 1]) for i, spec in enumerate(specs)]
+    return Pose(*(np.concatenate([getattr(m, n) for m in moments]) for n in Pose.__dataclass_fields__))
+
+
+class HeadRenderer(PersonRenderer):
+    """Draws talking heads; the same seeds and times give the same pictures."""
+
+    kind = "head"
+
+    def __init__(
+        self, device: str | torch.device = "cpu", batch: int | None = None, photos: Photos | None = None
+    ) -> None:
+        """Arguments as of `Renderer`."""
+        asset = load_head(device_name(device))
+        super().__init__(device, batch, photos, asset, canonical(asset), point_vertices(asset))
+        self._scenes: Cache[Scene] = Cache(256)
+        self._actors: Cache[Actor] = Cache(256)
+
+    def scene(self, seed: int) -> Scene:
+        """What a scene's seed means."""
+        return self._scenes.get_or_make(seed, lambda: sample_scene(seed))
+
+    def _backdrop(self, seed: int) -> Array:
+        return self.scene(seed).backdrop
+
+    def _actor(self, spec: SceneSpec) -> Actor:
+        key = (spec.identity, spec.scene)
+        who, where = self.identity(spec.identity), self.scene(spec.scene)
+        return self._actors.get_or_make(key, lambda: build_actor(self.asset, who, where))
+
+    def _vertices(self, specs: list[SceneSpec], actors: list[Any], times: Array) -> Tensor:
+        posed = pose_vertices(self.asset, actors, face_poses(specs, times))
+        place_props(self.asset, posed, actors, times)
+        return posed

@@ -7,17 +7,24 @@ import torch
 from checkpoints.errors import OptionError
 
 from .frames import Renderer
+from .photos import Photos
 from .topology import KINDS
 
 
-def make_renderer(kind: str, device: str | torch.device = "cpu", batch: int | None = None) -> Renderer:
+def make_renderer(
+    kind: str, device: str | torch.device = "cpu", batch: int | None = None, photos: Photos | None = None
+) -> Renderer:
     """Draws scenes of a kind. Raises `OptionError` for an unknown one."""
     if kind == "head":
         from .render import HeadRenderer
 
-        return HeadRenderer(device, batch)
+        return HeadRenderer(device, batch, photos)
     if kind == "cartoon":
         from .cartoon import CartoonRenderer
 
-        return CartoonRenderer(device, batch)
+        return CartoonRenderer(device, batch, photos)
+    if kind == "body":
+        from .body_render import BodyRenderer
+
+        return BodyRenderer(device, batch, photos)
     raise OptionError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")

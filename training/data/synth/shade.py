@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,7 +43,11 @@ class Surface:
     occlusion: Tensor
     """(P,)"""
     paint: Tensor
-    """(P, 5), see `Actor.paint`."""
+    """(P, 5 or more), see `Actor.paint`."""
+
+    def at(self, index: Tensor) -> Surface:
+        """Some of the samples."""
+        return Surface(*(value.index_select(0, index) for value in vars(self).values()))
 
 
 class Looks:
@@ -85,7 +90,8 @@ class Looks:
         return values if len(values) == 1 else values[frame]
 
 
-def _mix(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
+def mix(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
+    """(P, C) from `a` to `b` (P, C) by `share` (P,)."""
     return a + (b - a) * share[:, None]
 
 
@@ -101,11 +107,10 @@ def _noise(texture: Tensor, u: Tensor, v: Tensor) -> Tensor:
     return texture.view(-1, 4)[row * _NOISE_SIZE + column]
 
 
-def _cloth(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Albedo (P, 3), gloss (P,) of the garment, and how much of it covers a sample (P,)."""
+def cloth(surface: Surface, looks: Looks, texture: Tensor, below: Tensor) -> tuple[Tensor, Tensor]:
+    """Albedo (P, 3) and gloss (P,) of the garment; `below` (P,) metres from its edge."""
     place, frame = surface.place, surface.frame
-    neckline, pattern, scale, shine = looks.of("cloth", frame).split([3, 1, 1, 1], 1)
-    below = cloth_height(place, neckline)
+    _, pattern, scale, shine = looks.of("cloth", frame).split([3, 1, 1, 1], 1)
     colours = looks.of("cloth_colours", frame)
     noise = _noise(texture, (place[:, 0] + place[:, 2]) * 4 + looks.of("scalars", frame)[:, 8], place[:, 1] * 4)
     kind, x, y = pattern[:, 0], place[:, 0] / scale[:, 0], place[:, 1] / scale[:, 0]
@@ -113,10 +118,23 @@ def _cloth(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Ten
     second = (kind == 1) * across + (kind == 2) * down + (kind == 3) * (0.5 * across + 0.5 * down)
     second = second + (kind == 4) * torch.sigmoid((noise[:, 0] - 0.55) / 0.04)
     second = second + (kind == 5) * (place[:, 0].abs() < 0.03 + 0.16 * (place[:, 1] - 0.17)) * (place[:, 2] < 0.07)
-    albedo = _mix(colours[:, 0], colours[:, 1], second.clamp(0, 1))
-    albedo = _mix(albedo, colours[:, 2], (below < 0.012).float() * (kind != 2))
+    albedo = mix(colours[:, 0], colours[:, 1], second.clamp(0, 1))
+    albedo = mix(albedo, colours[:, 2], (below < 0.012).float() * (kind != 2))
     albedo = albedo * (0.82 + 0.2 * noise[:, :1] + 0.12 * noise[:, 3:])
-    return albedo, shine[:, 0] * 0.5, (below > 0).float()
+    return albedo, shine[:, 0] * 0.5
+
+
+def dress_torso(skin: Surface, looks: Looks, texture: Tensor, colour: Tensor, shine: Tensor) -> None:
+    """Puts the garment of a head's scene on skin of `colour` (P, 3) and `shine` (P,), in place."""
+    worn = (skin.place[:, 1] > 0.12).nonzero().flatten()
+    if not len(worn):
+        return
+    dressed = skin.at(worn)
+    below = cloth_height(dressed.place, looks.of("cloth", dressed.frame)[:, :3])
+    albedo, gloss = cloth(dressed, looks, texture, below)
+    cover = (below > 0).float()
+    colour[worn] = mix(colour[worn], albedo, cover)
+    shine[worn] = torch.lerp(shine[worn], gloss, cover)
 
 
 def _eye(surface: Surface, looks: Looks) -> Tensor:
@@ -131,7 +149,7 @@ def _eye(surface: Surface, looks: Looks) -> Tensor:
     iris = looks.of("iris", frame) * spokes[:, None] * (1 - 0.75 * torch.sigmoid((inner - 0.93) / 0.03))[:, None]
     sclera = surface.paint[:, :3] * (1 - 0.35 * ((radius - size).clamp_min(0) / 0.5).clamp(0, 1))[:, None]
     sclera = sclera * torch.tensor([1.0, 0.96, 0.95], device=place.device)
-    colour = _mix(sclera, iris, torch.sigmoid((size - radius) / 0.012))
+    colour = mix(sclera, iris, torch.sigmoid((size - radius) / 0.012))
     return colour * torch.sigmoid((inner - pupil) / 0.03)[:, None].clamp_min(0.015)
 
 
@@ -156,9 +174,9 @@ def _skin(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tens
     albedo = complexion(surface.paint[:, :3], place, noise, *look)
     bristle = 0.55 + 0.9 * (noise[:, 3] - 0.35)
     hair = looks.of("hair", frame)
-    albedo = _mix(albedo, hair * 0.8, (surface.paint[:, 4] * bristle * 0.9).clamp(0, 0.95))
-    albedo = _mix(albedo, hair, (surface.paint[:, 3] * (0.6 + 0.5 * noise[:, 3])).clamp(0, 0.92))
-    albedo = _mix(albedo, looks.of("brow_colour", frame), brows(place, looks.of("brow", frame), noise).clamp(0, 1))
+    albedo = mix(albedo, hair * 0.8, (surface.paint[:, 4] * bristle * 0.9).clamp(0, 0.95))
+    albedo = mix(albedo, hair, (surface.paint[:, 3] * (0.6 + 0.5 * noise[:, 3])).clamp(0, 0.92))
+    albedo = mix(albedo, looks.of("brow_colour", frame), brows(place, looks.of("brow", frame), noise).clamp(0, 1))
     return albedo, scalars[:, 3] * (0.6 + 0.8 * noise[:, 1])
 
 
@@ -175,41 +193,39 @@ def _prop(surface: Surface, looks: Looks, texture: Tensor) -> Tensor:
     share = share + (kind == 4) * torch.sigmoid((noise[:, 0] - 0.55) / 0.04)
     nail = (thing == 0) * (tube > 0.5) * (tube < 5.5) * (way > 0.8) * ((turn - 0.75).abs() < 0.14)
     knuckle = (thing == 0) * (tube > 0.5) * (tube < 5.5) * torch.sin(way * 9).abs().lt(0.12)
-    albedo = _mix(surface.paint[:, :3], second, share * (tube < 0.5))
+    albedo = mix(surface.paint[:, :3], second, share * (tube < 0.5))
     albedo = albedo * (0.85 + 0.2 * noise[:, :1] + 0.1 * noise[:, 3:]) * (1 - 0.15 * knuckle[:, None])
-    return _mix(albedo, albedo * torch.tensor([1.1, 1.02, 1.0], device=albedo.device) + 0.04, nail.float())
+    return mix(albedo, albedo * torch.tensor([1.1, 1.02, 1.0], device=albedo.device) + 0.04, nail.float())
 
 
-def albedo_and_gloss(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+Dress = Callable[[Surface, Looks, Tensor, Tensor, Tensor], None]
+"""Puts clothes on skin: samples, looks, noise texture; the skin's colour (P, 3) and shine (P,) change in place."""
+
+
+def albedo_and_gloss(
+    surface: Surface, looks: Looks, texture: Tensor, dress: Dress = dress_torso
+) -> tuple[Tensor, Tensor, Tensor]:
     """Albedo (P, 3), specular strength (P,) and specular exponent (P,) of every sample."""
     part = surface.part
     albedo = surface.paint[:, :3].clone()
     gloss = torch.full_like(surface.occlusion, 0.05)
     exponent = torch.full_like(gloss, 18.0)
 
-    def chosen(index: Tensor) -> Surface:
-        return Surface(*(value.index_select(0, index) for value in vars(surface).values()))
-
     index = (part == SKIN).nonzero().flatten()
-    skin = chosen(index)
+    skin = surface.at(index)
     colour, shine = _skin(skin, looks, texture)
-    worn = (skin.place[:, 1] > 0.12).nonzero().flatten()
-    if len(worn):
-        dressed = Surface(*(value[worn] for value in vars(skin).values()))
-        cloth, cloth_shine, cover = _cloth(dressed, looks, texture)
-        colour[worn] = _mix(colour[worn], cloth, cover)
-        shine[worn] = torch.lerp(shine[worn], cloth_shine, cover)
+    dress(skin, looks, texture, colour, shine)
     albedo[index], gloss[index] = colour, shine * 0.18
     index = ((part == EYE_LEFT) | (part == EYE_RIGHT)).nonzero().flatten()
     if len(index):
-        albedo[index], gloss[index], exponent[index] = _eye(chosen(index), looks), 1.6, 220.0
+        albedo[index], gloss[index], exponent[index] = _eye(surface.at(index), looks), 1.6, 220.0
     index = ((part == HAIR) | (part == BEARD)).nonzero().flatten()
     if len(index):
-        albedo[index], shine = _hair(chosen(index), looks, texture)
+        albedo[index], shine = _hair(surface.at(index), looks, texture)
         gloss[index], exponent[index] = shine * 0.10, 9.0
     index = (part == PROP).nonzero().flatten()
     if len(index):
-        albedo[index], gloss[index] = _prop(chosen(index), looks, texture), 0.12
+        albedo[index], gloss[index] = _prop(surface.at(index), looks, texture), 0.12
     gloss[part == FRAME], exponent[part == FRAME] = 0.35, 40.0
     gloss[part == LENS], exponent[part == LENS] = 0.6, 120.0
     wet = ((part == TEETH) | (part == TONGUE)).nonzero().flatten()

@@ -4,7 +4,8 @@ A shard `clips-00012.safetensors` holds, for C clips of M frames: `image` uint8 
 (C, M, 50, 2); `points_visible` bool (C, M, 50); `mask` uint8 (C, M, S*S/8) packed bits; `screen` int16 (C, M, V, 3),
 projected vertices in 1/8000; `background` float32 (C, M, 2, 3); `triangle` int16 (C, M, 64, 64) and `weights` uint8
 (C, M, 64, 64, 2), the surface at 64 x 64. Metadata `bunraku` is JSON with the kind of scene, the number of its
-topology (`topology.READABLE`), and the clips' seeds and times.
+topology (`topology.READABLE`), the clips' seeds and times, and, where the backdrops are photos, `backdrops`: their
+names and the SHA-256 of names and contents (`photos.Photos`), so that the shard can be made again.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from torch import Tensor
 from checkpoints.errors import InputError, OutputError
 
 from .frames import Frames
+from .photos import Photos
 from .plan import ClipPlan
 from .topology import READABLE
 from .truth import SurfaceBuffer, Truth, background_between, flow_between, surface_buffer
@@ -74,8 +76,10 @@ class Pair:
     """(S, S) bool, the person in frame b."""
 
 
-def write_shard(path: Path, clips: list[ClipPlan], frames: Frames) -> None:
+def write_shard(path: Path, clips: list[ClipPlan], frames: Frames, photos: Photos | None = None) -> None:
     """Writes consecutive clips, whose frames follow one another in `frames`, aside and then renames.
+
+    `photos` are what their backdrops were made of.
 
     Raises `OutputError` when the file cannot be written; nothing half-written ever has the final name.
     """
@@ -98,6 +102,8 @@ def write_shard(path: Path, clips: list[ClipPlan], frames: Frames) -> None:
     packed = {name: value.cpu().view(*shape, *value.shape[1:]).contiguous() for name, value in tensors.items()}
     kind = frames.truth.kind
     head = {"format": FORMAT, "topology": READABLE[kind][-1], "kind": kind, "clips": info}
+    if photos:
+        head["backdrops"] = photos.record()
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         save_file(

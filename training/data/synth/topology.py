@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from torch import Tensor
 
-KINDS = ("head", "cartoon")
-READABLE: dict[str, tuple[int, ...]] = {"head": (1, 2), "cartoon": (1,)}
+KINDS = ("head", "cartoon", "body")
+READABLE: dict[str, tuple[int, ...]] = {"head": (1, 2), "cartoon": (1,), "body": (1,)}
 """Numberings of vertices and triangles that this version understands, by kind; the last is what it writes.
 
 Heads of 1 have no beard, glasses and props: their vertices and triangles are the first ones of 2.
@@ -33,7 +33,12 @@ def load_topology(kind: str, device: str = "cpu") -> Topology:
 
         triangles = figure_triangles().to(device)
         return Topology(triangles, triangles.new_ones(len(triangles)).bool())
-    from .head import load_head
+    if kind == "body":
+        from .body import load_body
 
-    asset = load_head(device)
+        asset = load_body(device).figure
+    else:
+        from .head import load_head
+
+        asset = load_head(device)
     return Topology(asset.triangles, asset.two_sided)

@@ -36,7 +36,7 @@ class Job:
     """Seconds that the shutter is open (motion blur)."""
 
 
-_renderers: dict[str, Renderer] = {}
+_renderers: dict[tuple[str, str], Renderer] = {}
 
 
 def _start_worker() -> None:
@@ -44,13 +44,14 @@ def _start_worker() -> None:
 
 
 def _render(job: Job) -> tuple[list[ClipPlan], Frames]:
-    kind = job.plan.kind
-    if kind not in _renderers:
-        _renderers[kind] = make_renderer(kind)
+    kind, photos = job.plan.kind, job.plan.photos
+    key = (kind, photos.digest if photos else "")
+    if key not in _renderers:
+        _renderers[key] = make_renderer(kind, photos=photos)
     clips = [job.plan.clip(index) for index in range(job.first, job.last)]
     specs = [clip.spec for clip in clips for _ in clip.times]
     times = torch.tensor([t for clip in clips for t in clip.times], dtype=torch.float64)
-    return clips, _renderers[kind].render(specs, times, job.size, exposure=job.exposure)
+    return clips, _renderers[key].render(specs, times, job.size, exposure=job.exposure)
 
 
 def _write_mp4(path: Path, frames: Frames, rate: float) -> None:
@@ -89,7 +90,7 @@ def run_job(job: Job) -> int:
     clips, frames = _render(job)
     try:
         if job.format == "shard":
-            write_shard(job.path, clips, frames)
+            write_shard(job.path, clips, frames, job.plan.photos)
         elif job.format == "mp4":
             _write_mp4(job.path, frames, 1 / job.plan.step)
         else:
