@@ -131,6 +131,8 @@ def describe(
         )
         for graph, proto in protos.items()
     }
+    masks = next(value for value in protos["render"].graph.output if value.name == "masks")
+    parts = masks.type.tensor_type.shape.dim[1].dim_value - 1  # beside the background
     return Bundle(
         name=name,
         family=model.family,
@@ -145,6 +147,7 @@ def describe(
         training={key: value for key, value in training.items() if key != "framing"},
         views=model.views,
         framing=dict(training.get("framing") or {}),
+        structure={"parts": parts, "dead": list(getattr(model.config, "dead_anchors", ()))},
     )
 
 

@@ -89,7 +89,7 @@ def _render(model: MotionModel, example: Example, opset: int) -> ir.Model:
     if model.views == "many":
         dynamic |= {name: "views" for name in inputs if name not in dynamic}
     module = RenderGraph(model, len(example.features), names)
-    return trace(module, inputs, ["image", "flow", "occlusion"], dynamic, opset)
+    return trace(module, inputs, ["image", "flow", "occlusion", "masks"], dynamic, opset)
 
 
 def _source(model: MotionModel, example: Example, render: ir.Model, opset: int) -> ir.Model:
@@ -128,9 +128,10 @@ def export_graphs(model: MotionModel, example: Example, opset: int = DEFAULT_OPS
     size = example.resolution
     frames = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     render = _render(model, example, opset)
+    motions = [*example.driving, *example.structure]
     graphs = {
         "source": _source(model, example, render, opset),
-        "motion": trace(MotionGraph(model), {"frame": frames}, list(example.driving), {"frame": "batch"}, opset),
+        "motion": trace(MotionGraph(model), {"frame": frames}, motions, {"frame": "batch"}, opset),
         "render": render,
     }
     if model.has_disentangle:

@@ -17,6 +17,9 @@ from training.models.base import Motion, MotionModel
 PARAMETERS = ("points", "jacobians", "covariances")
 """Names of the sparse motion parameters, in the order in which graphs take and give them."""
 
+STRUCTURE = {"anchors": "anchor_points", "attention": "attention"}
+"""Names under which `motion` gives what binds the points, for drawings, and under which a motion's `extra` has it."""
+
 
 def to_float(image: Tensor) -> Tensor:
     """uint8 (B, H, W, 3) to float (B, 3, H, W) in [0, 1]."""
@@ -42,6 +45,11 @@ def unpack(values: dict[str, Tensor], prefix: str = "") -> Motion:
     return Motion(points, jacobians, covariances)
 
 
+def structure(motion: Motion) -> dict[str, Tensor]:
+    """What binds the points of a motion, by the names that graphs give it; empty in most families."""
+    return {name: motion.extra[key] for name, key in STRUCTURE.items() if key in motion.extra}
+
+
 def as_views(motion: Motion) -> Motion:
     """The parameters (V, ...) of the views of one source, as those of a batch of one: (1, V, ...)."""
     return unpack({name: value[None] for name, value in pack(motion).items()})
@@ -59,6 +67,8 @@ class Example:
     """The source's parameters by name, batch size as that of the features."""
     driving: dict[str, Tensor]
     """The driving frames' parameters by name, batch size 2: a batch of one would be traced as a constant."""
+    structure: tuple[str, ...] = ()
+    """Names of what binds the points (`STRUCTURE`), where the family has it."""
 
 
 @torch.no_grad()
@@ -72,7 +82,8 @@ def example(model: MotionModel, resolution: int) -> Example:
     if model.views == "many":
         # As many as nothing else: a number of views that is some other size would be traced as that.
         source = torch.cat([source, driving])
-    return Example(resolution, model.encode(source), pack(model.detect(source)), pack(model.detect(driving)))
+    found = model.detect(driving)
+    return Example(resolution, model.encode(source), pack(model.detect(source)), pack(found), tuple(structure(found)))
 
 
 class SourceGraph(nn.Module):
@@ -89,32 +100,33 @@ class SourceGraph(nn.Module):
 
 
 class MotionGraph(nn.Module):
-    """`frame` -> parameters of driving frames."""
+    """`frame` -> parameters of driving frames, and what binds their points."""
 
     def __init__(self, model: MotionModel) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, frame: Tensor) -> tuple[Tensor, ...]:
-        return tuple(pack(self.model.detect(to_float(frame))).values())
+        found = self.model.detect(to_float(frame))
+        return tuple((pack(found) | structure(found)).values())
 
 
 class RenderGraph(nn.Module):
-    """Features, source and driving parameters -> `image`, `flow`, `occlusion` (the finest of its maps)."""
+    """Features, source and driving parameters -> `image`, `flow`, `occlusion` (the finest of its maps), `masks`."""
 
     def __init__(self, model: MotionModel, features: int, parameters: tuple[str, ...]) -> None:
         super().__init__()
         self.model, self.features = model, features
         self.names = [f"source_{name}" for name in parameters] + [f"driving_{name}" for name in parameters]
 
-    def forward(self, *tensors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         values = dict(zip(self.names, tensors[self.features :], strict=True))
         source, driving = unpack(values, "source_"), unpack(values, "driving_")
         features = tensors[: self.features]
         if self.model.views == "many":
             features, source = tuple(each[None] for each in features), as_views(source)
         rendered = self.model.render(features, source, driving)
-        return to_bytes(rendered.image), rendered.flow, rendered.occlusions[-1]
+        return to_bytes(rendered.image), rendered.flow, rendered.occlusions[-1], rendered.masks
 
 
 class DisentangleGraph(nn.Module):

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from export.convert import Options, build_graphs
-from export.parity import measure
-from export.wrappers import example
+from export.parity import graph_pictures, measure
+from export.wrappers import example, to_float
 from training.models.base import MotionModel
 from training.models.registry import FAMILIES, build
 
@@ -134,7 +134,7 @@ def test_contract(case: str) -> None:
     views = 1 if model(case).views == "one" else "views"
     assert wanted["source_points"] == [views, count, 2]
     assert inputs(found["source"])["image"] == [views, SIZE, SIZE, 3]
-    assert [value.name for value in found["render"].graph.output] == ["image", "flow", "occlusion"]
+    assert [value.name for value in found["render"].graph.output] == ["image", "flow", "occlusion", "masks"]
     assert ("disentangle" in found) == model(case).has_disentangle
 
 
@@ -149,6 +149,31 @@ def test_parity_in_every_mode(case: str, pictures) -> None:
     assert ("disentangled" in parity.modes) == ("disentangle" in data)
 
 
+@pytest.mark.parametrize("case", ["tpsmm-light", "mraa", "dam", "dime"])
+@torch.no_grad()
+def test_what_drawings_need_is_what_the_model_has(case: str, pictures) -> None:
+    built, frames = model(case), np.stack(pictures(SIZE, 3))
+    data = {name: proto.SerializeToString() for name, proto in graphs(case).items()}
+    masks = graph_pictures(data, frames[:1], frames[1:], "masks")["absolute"]
+    image, driving = (to_float(torch.from_numpy(part)) for part in (frames[:1], frames[1:]))
+    motion = built.detect(driving)
+    expected = built.move((built.reduce(image),), built.detect(image), motion).masks
+    np.testing.assert_allclose(masks, expected, atol=1e-4)
+    np.testing.assert_allclose(masks.sum(axis=1), 1, atol=1e-5)
+    session = onnxruntime.InferenceSession(data["motion"], providers=["CPUExecutionProvider"])
+    given = {value.name for value in session.get_outputs()} - {"points", "jacobians", "covariances"}
+    assert given == ({"anchors", "attention"} if case == "dam" else set())
+    if given:
+        anchors, attention = session.run(["anchors", "attention"], {"frame": frames[1:]})
+        np.testing.assert_allclose(anchors, motion.extra["anchor_points"], atol=1e-4)
+        np.testing.assert_allclose(attention, motion.extra["attention"], atol=1e-4)
+
+
+def test_without_intermediate_anchors_there_is_no_attention() -> None:
+    flat = build("dam", FIRST_ORDER | {"num_intermediate": 0}).eval()
+    assert example(flat, SIZE).structure == ("anchors",)
+
+
 @pytest.mark.parametrize("case", ["tpsmm", "mraa", "dime"])
 def test_render_does_not_depend_on_how_frames_are_batched(case: str) -> None:
     session = onnxruntime.InferenceSession(
@@ -161,12 +186,13 @@ def test_render_does_not_depend_on_how_frames_are_batched(case: str) -> None:
         feeds[name] = random.uniform(-0.5, 0.5, sizes).astype(np.float32)
         if name.endswith(("jacobians", "covariances")):
             feeds[name] = 0.2 * feeds[name] @ feeds[name].swapaxes(-1, -2) + np.eye(2, dtype=np.float32)
-    together, flow, occlusion = session.run(None, feeds)
+    names = ["image", "flow", "occlusion"]
+    together, flow, occlusion = session.run(names, feeds)
     assert together.dtype == np.uint8
     assert together.shape == (5, SIZE, SIZE, 3)
     for count in (1, 3):
         part = {name: value[:count] if name.startswith("driving") else value for name, value in feeds.items()}
-        image, part_flow, part_occlusion = session.run(None, part)
+        image, part_flow, part_occlusion = session.run(names, part)
         assert np.abs(image.astype(int) - together[:count]).max() <= 1
         np.testing.assert_allclose(part_flow, flow[:count], atol=1e-4)
         np.testing.assert_allclose(part_occlusion, occlusion[:count], atol=1e-4)

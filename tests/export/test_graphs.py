@@ -76,6 +76,7 @@ def test_names_types_and_shapes_of_a_family_that_has_everything(graphs) -> None:
             "image": ("tensor(uint8)", (batch, SIZE, SIZE, 3)),
             "flow": ("tensor(float)", (batch, half, half, 2)),
             "occlusion": ("tensor(float)", (batch, 1, SIZE, SIZE)),
+            "masks": ("tensor(float)", (batch, 5, half, half)),
         },
     )
     inputs, outputs = signature(found["disentangle"])
@@ -121,7 +122,8 @@ def test_bundle_says_what_it_holds(toy, pictures, tmp_path) -> None:
     assert bundle == written
     assert (bundle.name, bundle.family, bundle.resolution, bundle.num_points) == ("toy", "toy", SIZE, 4)
     assert bundle.modes == ("absolute", "relative", "disentangled")
-    assert bundle.outputs == ("image", "flow", "occlusion")
+    assert bundle.outputs == ("image", "flow", "occlusion", "masks")
+    assert bundle.structure == {"parts": 4, "dead": []}
     assert bundle.licence == "Apache-2.0"
     assert bundle.training["data"] == "drawn faces"
     assert bundle.parity["max_abs_difference"] <= 1

@@ -15,6 +15,7 @@ from checkpoints.errors import ModelError, OptionError
 from runtime import Engine, animate
 from runtime.cli import main
 from runtime.motion import Motion
+from runtime.sessions import Graph
 from runtime.structure import Marker, Structure, draw, draw_points, draw_tree, hue
 
 BLACK = np.zeros((101, 101, 3), np.uint8)
@@ -126,6 +127,24 @@ def test_show_draws_the_tree_in_any_size(toy_tree, tmp_path):
     frames = animate(spot(20, 40), driving, model=toy_tree, show="structure", size=256, progress=False).frames
     assert frames.shape == (3, 256, 768, 3)
     assert all(hues(part) == {0, 180} for part in np.split(frames[2], 3, axis=1))
+
+
+def test_nothing_for_drawings_is_asked_for_when_nobody_draws(toy_tree, tmp_path, monkeypatch):
+    asked: set[str] = set()
+    call = Graph.__call__
+
+    def spy(self, feeds, outputs=None):
+        found = call(self, feeds, outputs)
+        asked.update(found)
+        return found
+
+    monkeypatch.setattr(Graph, "__call__", spy)
+    driving = moving(tmp_path / "a.mp4", 3)
+    animate(spot(20, 40), driving, model=toy_tree, paste_back=True, progress=False)
+    assert {"image", "flow", "points"} <= asked
+    assert not asked & {"masks", "anchors", "attention"}
+    animate(spot(20, 40), driving, model=toy_tree, show="structure", progress=False)
+    assert {"anchors", "attention"} <= asked
 
 
 def test_an_unknown_thing_to_show_is_refused_before_any_work(toy, tmp_path, capsys):
