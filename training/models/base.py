@@ -32,7 +32,7 @@ class Motion:
     covariances: Tensor | None = None
     """(B, K, 2, 2) of each region (MRAA only). In relative mode they stay the driving frame's own."""
     extra: dict[str, Tensor] = field(default_factory=dict)
-    """What only training and drawings need (heat maps, all anchors, attention); never exported."""
+    """What only training and drawings need: heat maps; all anchors and attention, which are exported for drawings."""
 
 
 @dataclass
