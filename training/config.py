@@ -41,13 +41,15 @@ class Data:
     """Where pairs of frames come from."""
 
     kind: Literal["shards", "clips", "synth"]
-    """Packed synthetic clips with truth, videos or folders of frames, or heads rendered on the fly."""
+    """Packed synthetic clips with truth, videos or folders of frames, or figures rendered on the fly."""
     path: str = ""
-    """Folder of the shards or clips; nothing for `synth`."""
+    """Folder of the shards or clips; for `synth` what is drawn: `head` (where empty), `body` or `cartoon`."""
     test_path: str = ""
     """Folder of the held-out data; empty: no evaluation during training."""
     repeats: int = Field(default=1, ge=1)
     """How often each clip is drawn in one epoch (the papers' num_repeats)."""
+    backdrops: str = ""
+    """Folder of photos to put behind what `synth` draws; empty: procedural backdrops."""
     by_identity: bool = False
     """Draw identities evenly (`id#clip.mp4`), then one of their clips; else draw clips evenly."""
     views: int = Field(default=1, ge=1)
@@ -240,5 +242,9 @@ def _check_together(config: RunConfig, name: str) -> None:
             raise OptionError(f"{name}: stage {stage.name!r} needs either epochs or steps, one of the two")
         if not any(weight > 0 for weight in stage.losses.values()):
             raise OptionError(f"{name}: stage {stage.name!r} has no loss with a weight above 0")
+    if config.data.backdrops and config.data.kind != "synth":
+        raise OptionError(
+            f"{name}: data.backdrops goes with data.kind = 'synth'; shards get theirs from `bunraku synth --backdrops`"
+        )
     if config.data.kind != "synth" and not config.data.path:
         raise OptionError(f"{name}: data.path is missing; give the folder, for example data.path=clips")

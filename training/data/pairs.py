@@ -10,7 +10,7 @@ truth add `source_points`, `driving_points` (P, 2); `source_visible`, `driving_v
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -61,6 +61,15 @@ def source_views(batch: Sample) -> Tensor:
     return torch.cat([batch["source"][:, None], batch["references"]], 1)
 
 
+@runtime_checkable
+class BatchSource(PairSource, Protocol):
+    """A data set that gives a whole batch more cheaply than sample by sample."""
+
+    def draw_batch(self, clips: list[int], rngs: list[np.random.Generator]) -> list[Sample]:
+        """What `draw` gives for each clip with its own `rng`."""
+        ...
+
+
 class StepSampler(Sampler[int]):
     """Draw numbers of one process, from step `start` to `stop`, in an order that depends on the seed alone.
 
@@ -96,15 +105,28 @@ class PairDataset(Dataset[Sample]):
     def __len__(self) -> int:
         return self.length
 
-    def __getitem__(self, draw: int) -> Sample:
+    def _place(self, draw: int) -> tuple[int, np.random.Generator]:
+        """The clip of a draw number and what decides everything else about it."""
         epoch, place = divmod(draw, self.length)
         if epoch != self._epoch:
             self._order = np.random.default_rng([self.seed, epoch]).permutation(self.length)
             self._epoch = epoch
         rng = np.random.default_rng([self.seed, epoch, place, 1])
-        sample = self.source.draw(int(self._order[place]) % len(self.source), rng)
-        sample["seed"] = torch.tensor(int(rng.integers(2**31)))
-        return sample
+        return int(self._order[place]) % len(self.source), rng
+
+    def __getitem__(self, draw: int) -> Sample:
+        return self.__getitems__([draw])[0]
+
+    def __getitems__(self, draws: list[int]) -> list[Sample]:
+        """The samples of a batch; torch's loader asks for all of them at once."""
+        clips, rngs = zip(*(self._place(draw) for draw in draws), strict=True)
+        if isinstance(self.source, BatchSource):
+            samples = self.source.draw_batch(list(clips), list(rngs))
+        else:
+            samples = [self.source.draw(clip, rng) for clip, rng in zip(clips, rngs, strict=True)]
+        for sample, rng in zip(samples, rngs, strict=True):
+            sample["seed"] = torch.tensor(int(rng.integers(2**31)))
+        return samples
 
 
 def batches(

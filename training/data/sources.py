@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from checkpoints.errors import InputError
 from training.config import Data
 from training.data.pairs import PairSource
@@ -30,4 +32,7 @@ def _open(data: Data, test: bool) -> PairSource:
         return ClipPairs(folder, by_identity=data.by_identity)
     from training.data.synth_pairs import SynthPairs
 
-    return SynthPairs(split="test" if test else "train", kind=data.path or "head")
+    # Worker processes share no GPU with the trainer; without any, pairs are rendered where they are trained on.
+    device = f"cuda:{torch.cuda.current_device()}" if torch.cuda.is_available() and data.workers == 0 else "cpu"
+    backdrops = Path(data.backdrops) if data.backdrops else None
+    return SynthPairs("test" if test else "train", device=device, kind=data.path or "head", backdrops=backdrops)

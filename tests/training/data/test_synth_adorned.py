@@ -10,7 +10,7 @@ from torch.nn.functional import grid_sample
 from training.data.synth import Frames, HeadRenderer, SceneSpec, true_flow
 from training.data.synth.draws import Draw
 from training.data.synth.head import BEARD, FRAME, HAIR, HAIR_ROWS, LENS, PROP, SCALP_ROWS, load_head
-from training.data.synth.lens import Lens, through_lens
+from training.data.synth.lens import Lens, through_lenses
 from training.data.synth.motion import motion
 from training.data.synth.prop import KINDS, PROP_VERTICES, sample_prop
 from training.data.synth.shade import noise_texture
@@ -130,6 +130,16 @@ def test_lamps_and_cameras_change_pictures_but_no_truth(renderer, seeds):
     assert torch.equal(plain.truth.screen, lit.truth.screen)
     assert torch.equal(blurred.truth.screen, sharp.truth.screen)  # of the middle of the exposure
     assert not torch.equal(blurred.image, sharp.image)
+
+
+def through_lens(image: torch.Tensor, lens: Lens, seed: int, time: float, texture: torch.Tensor) -> torch.Tensor:
+    """One picture alone, which is also what it is among others."""
+    alone = through_lenses(image[None], [lens], [seed], [time], texture)
+    others = [Lens(0.3, 0.01, 0.02, 0.5), lens, Lens(0, 0, 0, 0)]
+    among = through_lenses(torch.stack([image * 0.5, image, image]), others, [7, seed, 8], [1.0, time, 2.0], texture)
+    assert torch.equal(alone[0], among[1])
+    assert torch.equal(among[2], image)
+    return alone[0]
 
 
 def test_a_camera_darkens_corners_softens_and_adds_its_noise():

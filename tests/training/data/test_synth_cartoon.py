@@ -10,14 +10,13 @@ import torch
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
-from torch.nn.functional import grid_sample
 
 from checkpoints.errors import InputError, OptionError
 from training.commands import synth
 from training.config import Data
 from training.data.sources import open_source
-from training.data.synth import KINDS, HeadRenderer, SceneSpec, make_renderer, true_flow
-from training.data.synth.figure import FIGURE_POINTS, PART_VERTICES, PARTS, figure_point_vertices, triangle_parts
+from training.data.synth import KINDS, HeadRenderer, SceneSpec, make_renderer
+from training.data.synth.figure import PART_VERTICES, PARTS, figure_point_vertices, triangle_parts
 from training.data.synth.gait import ACTIONS, Gait, gait
 from training.data.synth.head import BEARD, FRAME, PROP, load_head
 from training.data.synth.plan import SetPlan
@@ -29,46 +28,16 @@ from training.data.synth_pairs import SynthPairs
 
 
 @pytest.fixture(scope="module")
-def renderer():
-    torch.set_num_threads(1)
-    return make_renderer("cartoon")
+def renderer(renderer_of):
+    return renderer_of("cartoon")
 
 
 @pytest.fixture(scope="module")
-def pairs(renderer):
-    """Two moments of sixteen figures of all creatures and actions, without a camera's noise."""
-    specs = [SceneSpec(s, s, s, "cartoon") for s in range(16)]
-    return tuple(renderer.render(specs, torch.full((16,), t), 128, shading=False) for t in (0.4, 0.75))
+def pairs(pair_of):
+    return pair_of("cartoon")
 
 
-def test_warping_by_the_flow_gives_the_other_frame(pairs):
-    """Issue: mean error under 2/255 where visible; on the figures alone the unmoved source is three times worse."""
-    source, driving = pairs
-    flow, visible = true_flow(source, driving, 128)
-    warped = grid_sample(source.image.permute(0, 3, 1, 2).float(), flow, align_corners=True)
-    error = (warped - driving.image.permute(0, 3, 1, 2)).abs().mean(1)
-    unmoved = (source.image.float() - driving.image).abs().mean(-1)
-    assert visible.float().mean() > 0.8
-    assert error[visible].mean() < 2
-    figure = visible & driving.mask
-    assert figure.sum() / driving.mask.sum() > 0.6
-    assert unmoved[figure].mean() > 3 * error[figure].mean()
-
-
-def test_flow_to_itself_is_the_identity(pairs):
-    """Though limbs lie over bodies and over themselves."""
-    source, _ = pairs
-    flow, visible = true_flow(source, source, 64)
-    axis = torch.linspace(-1, 1, 64)
-    grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
-    assert visible.float().mean() > 0.98
-    assert (flow - grid).abs()[visible].max() < 1e-3
-
-
-def test_points_have_fixed_names_and_lie_on_their_parts(pairs):
-    assert len(FIGURE_POINTS) == len(set(FIGURE_POINTS)) == 50
-    groups = [name.split(".")[0] for name in FIGURE_POINTS]
-    assert all(len(set(groups[5 * k : 5 * k + 5])) == 1 for k in range(10))
+def test_points_lie_on_their_parts(pairs):
     vertices = figure_point_vertices()
     assert len(set(vertices.tolist())) == 50
     for frames in pairs:
@@ -87,26 +56,9 @@ def test_points_have_fixed_names_and_lie_on_their_parts(pairs):
             assert not visible[row][missing].any()
 
 
-def test_identity_motion_and_scene_are_independent(renderer):
-    times = torch.tensor([0.2, 0.9])
-    base, moved, elsewhere, other = (
-        renderer.render([SceneSpec(*seeds, "cartoon")] * 2, times, 48)
-        for seeds in ((1, 2, 3), (1, 9, 3), (1, 2, 8), (5, 2, 3))
-    )
-    assert not torch.equal(base.points, moved.points)
-    assert (base.image.float() - elsewhere.image).abs().mean() > 5
-    assert not torch.equal(base.points, other.points)
+def test_a_motion_depends_on_its_seed_alone():
     for time in (0.2, 0.9):
         np.testing.assert_array_equal(gait(2).at(time).values, Gait(2).at(time).values)
-
-
-def test_same_seeds_same_pictures_in_any_batch(renderer):
-    specs = [SceneSpec(1, 2, 3, "cartoon"), SceneSpec(4, 5, 6, "cartoon")]
-    times = torch.tensor([0.5, 1.0])
-    together = make_renderer("cartoon", batch=2).render(specs, times, 48)
-    apart = renderer.render(specs[::-1], times.flip(0), 48)
-    assert torch.equal(together.image, apart.image.flip(0))
-    assert torch.equal(together.truth.screen, apart.truth.screen.flip(0))
 
 
 def test_all_creatures_and_actions_come_up_and_motion_is_continuous():
@@ -120,27 +72,6 @@ def test_all_creatures_and_actions_come_up_and_motion_is_continuous():
         assert max(abs(pose.facing) for pose in poses) <= 1
 
 
-def test_shards_and_pairs_carry_cartoons(renderer, tmp_path):
-    plan = SetPlan(2, 2, 3, "test", 2, 0.3, 0.0, "cartoon")
-    make_set(jobs(plan, tmp_path, 64, "shard"), 1, progress=False)
-    with safe_open(tmp_path / "clips-00000.safetensors", "pt") as file:
-        head = json.loads(file.metadata()["bunraku"])
-    assert (head["kind"], head["topology"]) == ("cartoon", 1)
-    shards = SynthShards(tmp_path)
-    spec = plan.clip(1).spec
-    frames = renderer.render([spec] * 2, torch.tensor(plan.clip(1).times, dtype=torch.float64), 64)
-    pair = shards[1, 0, 1]
-    assert torch.equal(pair.image_b, frames.image[1])
-    flow, visible = true_flow(frames[:1], frames[1:], 64)
-    both = visible[0] & pair.flow_visible
-    assert (visible[0] == pair.flow_visible).float().mean() > 0.93
-    assert (flow[0] - pair.flow)[both].abs().max() * 32 < 0.25  # pixels of 64
-    sample = SynthPairs("test", size=48, kind="cartoon").draw(1, np.random.default_rng(0))
-    assert sample["source_points"].shape == (50, 2)
-    with pytest.raises(OptionError, match="horse"):
-        SynthPairs(kind="horse")
-
-
 def test_kinds_are_not_mixed_in_one_folder_and_unknown_ones_refused(tmp_path):
     for number, kind in enumerate(("cartoon", "head")):
         (tmp_path / kind).mkdir()
@@ -151,6 +82,8 @@ def test_kinds_are_not_mixed_in_one_folder_and_unknown_ones_refused(tmp_path):
         SynthShards(tmp_path)
     with pytest.raises(OptionError, match="horse"):
         SetPlan(1, 1, kind="horse")
+    with pytest.raises(OptionError, match="horse"):
+        SynthPairs(kind="horse")
 
 
 def test_shards_of_the_first_heads_are_still_read(tmp_path):

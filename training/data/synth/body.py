@@ -17,7 +17,7 @@ from torch import Tensor
 from checkpoints.errors import ModelError
 
 from .head import PROP, SKIN, HeadAsset, dress_mesh, read_head
-from .skeleton import ARM_DOWN, BONE, BONES, arm_weights, turn_arms
+from .skeleton import ARM_DOWN, BONE, BONES, arm_weights, bones_below, turn_arms
 from .tubes import grid_triangles
 
 ASSET = Path(__file__).parent / "assets" / "body.safetensors"
@@ -93,6 +93,17 @@ def _merged(head: dict[str, Tensor], raw: dict[str, Tensor]) -> dict[str, Tensor
     }
 
 
+def between_neighbours(edges: Tensor, values: Tensor, share: Tensor, passes: int) -> Tensor:
+    """(M, C) values moved `passes` times by `share` (M,) towards the mean of their neighbours along `edges` (E, 2)."""
+    first, second = edges.unbind(1)
+    count = torch.zeros(len(values), 1, device=values.device)
+    count = count.index_add_(0, first, torch.ones(len(first), 1, device=values.device)).clamp_min(1)
+    for _ in range(passes):
+        middle = torch.zeros_like(values).index_add_(0, first, values[second]) / count
+        values = values + share[:, None] * (middle - values)
+    return values
+
+
 def _skin_edges(figure: HeadAsset) -> Tensor:
     own = figure.triangles[(figure.triangles < figure.mesh_vertices).all(1)]
     own = own[(figure.part[own] == SKIN).all(1)]
@@ -123,7 +134,13 @@ def load_body(device: str = "cpu") -> BodyAsset:
     weights.scatter_(1, raw["bones"].long(), raw["bone_weights"].float())
     weights = weights / weights.sum(1, keepdim=True)
     basis = (raw["basis"].float().flatten(1) * raw["basis_scale"][:, None]).view(len(raw["basis"]), -1, 3)[:, more:]
-    joints, arms = raw["mean"][more:], arm_weights(weights)
+    joints, arms, edges = raw["mean"][more:], arm_weights(weights), _skin_edges(figure)
+    # Clothes span a navel and the folds of an elbow; without this their shadows would show through.
+    seen = figure.occlusion[:, None]
+    low = (figure.mean[: len(seen), 1] > 0.2).float() * (
+        weights[:, bones_below("hand_left", "hand_right")].sum(1) < 0.5
+    )
+    figure = replace(figure, occlusion=torch.maximum(seen, between_neighbours(edges, seen, 0.6 * low, 12))[:, 0])
     shoulders = joints[None, [BONE["upper_arm_left"], BONE["upper_arm_right"]]]
     bound = turn_arms(figure.mean[None, : figure.mesh_vertices], arms, shoulders, -ARM_DOWN)[0]
     tensors = {
@@ -132,6 +149,6 @@ def load_body(device: str = "cpu") -> BodyAsset:
         "weights": weights,
         "arms": arms,
         "way": _way_down_arms(bound, joints, arms),
-        "edges": _skin_edges(figure),
+        "edges": edges,
     }
     return BodyAsset(figure.to(device), **{name: value.contiguous().to(device) for name, value in tensors.items()})

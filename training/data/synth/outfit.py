@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .actor import cloth_height
-from .body import SHOE_COLUMNS, SHOE_ROWS, BodyAsset
+from .body import SHOE_COLUMNS, SHOE_ROWS, BodyAsset, between_neighbours
 from .draws import Array, Draw, linear
 from .head import SKIN
 from .scene import Clothes
@@ -77,15 +77,9 @@ def garment_distances(asset: BodyAsset, outfit: Outfit) -> Tensor:
     return torch.where(skin[:, None], both, _NOWHERE)
 
 
-def smoothed(asset: BodyAsset, mesh: Tensor, covered: Tensor, passes: int = 12) -> Tensor:
-    """(M, 3) the mesh (M, 3) where it is covered, as cloth that spans hollows: every vertex between its neighbours."""
-    first, second = asset.edges.unbind(1)
-    share = (covered * (1 - 0.8 * asset.arms.sum(1)))[:, None]
-    count = torch.zeros(len(mesh), 1, device=mesh.device).index_add_(0, first, torch.ones_like(first)[:, None].float())
-    for _ in range(passes):
-        middle = torch.zeros_like(mesh).index_add_(0, first, mesh[second]) / count.clamp_min(1)
-        mesh = mesh + 0.5 * share * (middle - mesh)
-    return mesh
+def smoothed(asset: BodyAsset, mesh: Tensor, covered: Tensor) -> Tensor:
+    """(M, 3) the mesh (M, 3) where it is covered, as cloth that spans hollows."""
+    return between_neighbours(asset.edges, mesh, 0.5 * covered * (1 - 0.8 * asset.arms.sum(1)), 28)
 
 
 def cloth_lift(outfit: Outfit, place: Tensor, distances: Tensor) -> Tensor:
