@@ -220,10 +220,10 @@ def test_a_video_damaged_in_the_middle_gives_what_can_be_read_or_an_error(engine
 
 @pytest.mark.skipif(sys.platform != "linux", reason="resident memory is read from /proc")
 def test_memory_does_not_grow_with_the_length(tmp_path):
-    side = 160  # 2,000 frames of it would take 150 MB
+    side = 160  # 1,000 frames of it would take 77 MB
     toy_bundle.build(tmp_path / "toy", size=side)
-    encode(tmp_path / "long.mp4", [spot(20 + t % 20, 30) for t in range(2000)])
-    encode(tmp_path / "short.mp4", [spot(20 + t % 20, 30) for t in range(200)])
+    encode(tmp_path / "long.mp4", [spot(20 + t % 20, 30) for t in range(1000)])
+    encode(tmp_path / "short.mp4", [spot(20 + t % 20, 30) for t in range(100)])
     code = """if True:
         import resource, sys
         from clips import spot
@@ -242,4 +242,4 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
     )
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) * 1024 < 30e6
-    assert lengths(tmp_path / "out.mp4")[0] == 2000
+    assert lengths(tmp_path / "out.mp4")[0] == 1000
