@@ -48,6 +48,18 @@ def test_the_asset_is_small_and_whole():
     assert all(parent < bone for bone, parent in enumerate(PARENTS))
 
 
+def test_the_skin_has_no_holes_but_at_the_ankles():
+    """Below the neck every edge has two triangles, where head and body were joined too; shoes hide the ankles."""
+    figure = load_body().figure
+    own = figure.triangles[(figure.triangles < figure.mesh_vertices).all(1)]
+    own = own[(figure.part[own] == SKIN).all(1)]
+    edges = torch.cat([own[:, [0, 1]], own[:, [1, 2]], own[:, [2, 0]]]).sort(1).values
+    edges, count = edges.unique(dim=0, return_counts=True)
+    height = figure.mean[edges[count == 1]][..., 1]
+    assert len(height) > 0
+    assert ((height < 0.12) | (height > load_body().joints[BONE["foot_left"], 1] - 0.05)).all()
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.floats(-3, 3), min_size=9, max_size=9))
 def test_bones_keep_their_lengths_and_rotations_run_down(numbers):

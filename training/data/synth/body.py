@@ -27,6 +27,16 @@ _SHOE_VERTICES = SHOE_ROWS * SHOE_COLUMNS
 
 
 @dataclass(frozen=True)
+class Neighbours:
+    """Which skin vertices share an edge with each of M mesh vertices, at most D."""
+
+    index: Tensor
+    """(M, D) int64, padded with the vertex itself."""
+    weights: Tensor
+    """(M, D) that average the neighbours; 0 for padding."""
+
+
+@dataclass(frozen=True)
 class BodyAsset:
     """Constant tensors of one device; M mesh vertices, V all of them, J bones, K shapes."""
 
@@ -42,8 +52,7 @@ class BodyAsset:
     """(M, 2), see `skeleton.arm_weights`."""
     way: Tensor
     """(M,) metres down the arm from the shoulder on the mean person; 0 on what is no arm."""
-    edges: Tensor
-    """(E, 2) int64 pairs of skin vertices that share an edge, both ways round."""
+    neighbours: Neighbours
 
     @property
     def shoes(self) -> slice:
@@ -93,22 +102,30 @@ def _merged(head: dict[str, Tensor], raw: dict[str, Tensor]) -> dict[str, Tensor
     }
 
 
-def between_neighbours(edges: Tensor, values: Tensor, share: Tensor, passes: int) -> Tensor:
-    """(M, C) values moved `passes` times by `share` (M,) towards the mean of their neighbours along `edges` (E, 2)."""
-    first, second = edges.unbind(1)
-    count = torch.zeros(len(values), 1, device=values.device)
-    count = count.index_add_(0, first, torch.ones(len(first), 1, device=values.device)).clamp_min(1)
+def between_neighbours(around: Neighbours, values: Tensor, share: Tensor, passes: int) -> Tensor:
+    """(M, C) values moved `passes` times by `share` (M,) towards the mean of their neighbours."""
+    rows = (share > 0).nonzero().flatten()
+    index, weights, share = around.index[rows], around.weights[rows][..., None], share[rows, None]
     for _ in range(passes):
-        middle = torch.zeros_like(values).index_add_(0, first, values[second]) / count
-        values = values + share[:, None] * (middle - values)
+        own = values[rows]
+        middle = (values[index] * weights).sum(1)
+        values = values.index_copy(0, rows, own + share * (middle - own))
     return values
 
 
-def _skin_edges(figure: HeadAsset) -> Tensor:
-    own = figure.triangles[(figure.triangles < figure.mesh_vertices).all(1)]
+def _neighbours(figure: HeadAsset) -> Neighbours:
+    mesh = figure.mesh_vertices
+    own = figure.triangles[(figure.triangles < mesh).all(1)]
     own = own[(figure.part[own] == SKIN).all(1)]
     pairs = torch.cat([own[:, [0, 1]], own[:, [1, 2]], own[:, [2, 0]]])
-    return torch.cat([pairs, pairs.flip(1)]).unique(dim=0)
+    first, second = torch.cat([pairs, pairs.flip(1)]).unique(dim=0).unbind(1)  # sorted by the first
+    degree = torch.bincount(first, minlength=mesh)
+    place = torch.arange(len(first)) - (degree.cumsum(0) - degree)[first]
+    index = torch.arange(mesh)[:, None].repeat(1, int(degree.max()))
+    weights = torch.zeros(index.shape)
+    index[first, place] = second
+    weights[first, place] = 1 / degree[first]
+    return Neighbours(index, weights)
 
 
 def _way_down_arms(places: Tensor, joints: Tensor, arms: Tensor) -> Tensor:
@@ -134,13 +151,13 @@ def load_body(device: str = "cpu") -> BodyAsset:
     weights.scatter_(1, raw["bones"].long(), raw["bone_weights"].float())
     weights = weights / weights.sum(1, keepdim=True)
     basis = (raw["basis"].float().flatten(1) * raw["basis_scale"][:, None]).view(len(raw["basis"]), -1, 3)[:, more:]
-    joints, arms, edges = raw["mean"][more:], arm_weights(weights), _skin_edges(figure)
+    joints, arms, around = raw["mean"][more:], arm_weights(weights), _neighbours(figure)
     # Clothes span a navel and the folds of an elbow; without this their shadows would show through.
     seen = figure.occlusion[:, None]
     low = (figure.mean[: len(seen), 1] > 0.2).float() * (
         weights[:, bones_below("hand_left", "hand_right")].sum(1) < 0.5
     )
-    figure = replace(figure, occlusion=torch.maximum(seen, between_neighbours(edges, seen, 0.6 * low, 12))[:, 0])
+    figure = replace(figure, occlusion=torch.maximum(seen, between_neighbours(around, seen, 0.6 * low, 60))[:, 0])
     shoulders = joints[None, [BONE["upper_arm_left"], BONE["upper_arm_right"]]]
     bound = turn_arms(figure.mean[None, : figure.mesh_vertices], arms, shoulders, -ARM_DOWN)[0]
     tensors = {
@@ -149,6 +166,7 @@ def load_body(device: str = "cpu") -> BodyAsset:
         "weights": weights,
         "arms": arms,
         "way": _way_down_arms(bound, joints, arms),
-        "edges": edges,
     }
-    return BodyAsset(figure.to(device), **{name: value.contiguous().to(device) for name, value in tensors.items()})
+    around = Neighbours(around.index.to(device), around.weights.to(device))
+    moved = {name: value.contiguous().to(device) for name, value in tensors.items()}
+    return BodyAsset(figure.to(device), neighbours=around, **moved)

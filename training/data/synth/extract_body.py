@@ -75,6 +75,12 @@ def _all_people(model: Any, kept: Tensor, joints: list[int]) -> tuple[Tensor, Te
     return torch.cat(shapes), torch.cat(places)
 
 
+def _missing(triangles: Tensor, known: Tensor) -> Tensor:
+    """The rows of `triangles` (T, 3) that are not in `known`: halves of quads that the head's border cuts, too."""
+    key = torch.tensor([1 << 40, 1 << 20, 1])
+    return triangles[~torch.isin((triangles * key).sum(1), (known * key).sum(1))]
+
+
 def build(model: Any, groups: dict[str, list[list[int]]]) -> dict[str, Tensor]:
     """Everything that turns the head asset into a body, as named tensors."""
     head = load_head()
@@ -94,7 +100,7 @@ def build(model: Any, groups: dict[str, list[list[int]]]) -> dict[str, Tensor]:
     mean, basis = found[-1].view(-1, 3), found[:-1].view(len(found) - 1, -1, 3)
     basis_q, basis_scale = _quantise(basis, 8)
     triangles = _triangles(model.faces, whole, len(model.template_vertices))
-    new = triangles[(triangles >= len(kept)).any(1)]
+    new = _missing(triangles, _triangles(model.faces, kept, len(model.template_vertices)))
     weights = _weights(model, whole)
     weights[: len(kept)][part != 0] = torch.eye(len(BONES))[BONES.index("head")]
     body = torch.cat([head.mean[: len(kept)], mean[: len(more)]])

@@ -79,7 +79,7 @@ def garment_distances(asset: BodyAsset, outfit: Outfit) -> Tensor:
 
 def smoothed(asset: BodyAsset, mesh: Tensor, covered: Tensor) -> Tensor:
     """(M, 3) the mesh (M, 3) where it is covered, as cloth that spans hollows."""
-    return between_neighbours(asset.edges, mesh, 0.5 * covered * (1 - 0.8 * asset.arms.sum(1)), 28)
+    return between_neighbours(asset.neighbours, mesh, 0.5 * covered * (1 - 0.8 * asset.arms.sum(1)), 40)
 
 
 def cloth_lift(outfit: Outfit, place: Tensor, distances: Tensor) -> Tensor:
