@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -147,7 +148,7 @@ class Renderer(ABC):
             picture = self._backdrop(seed) if self.photos is None else self.photos.plate(seed)
             return torch.from_numpy(picture).to(self.device)
 
-        plates = [self._plates.get_or_make(spec.scene, lambda seed=spec.scene: plate(seed)) for spec in specs]
+        plates = [self._plates.get_or_make(spec.scene, partial(plate, spec.scene)) for spec in specs]
         return backdrops(torch.stack(plates), background, size)
 
     @abstractmethod

@@ -188,7 +188,7 @@ class Gestures:
         turn = self._sway(time, 11, 3, 1.6) * [self.turning, 0.02, 0.02]
         turn[:, 0] += self.facing
         weight = self._sway(time, 14, 2, 1.3)
-        legs = np.zeros((len(time), 2, 2))
+        legs: Array = np.zeros((len(time), 2, 2))
         shift = np.stack([0.06 * weight[:, 0], 0.004 * weight[:, 1] ** 2, 0.02 * weight[:, 1]], -1)
         if self.walking:
             legs, bob = self._walk(time, arms)

@@ -42,7 +42,7 @@ class Photos:
         part = image.resize((PLATE, PLATE), Image.Resampling.BILINEAR, box, reducing_gap=2)
         if draw.chance(0.5):
             part = ImageOps.mirror(part)
-        picture = np.asarray(part, np.float32) / 255
+        picture: Array = np.asarray(part, np.float32) / 255
         if draw.chance(0.6):  # out of focus, as what is behind a person often is
             picture = blur(picture, draw.pick(20) + 1)
         picture = picture * draw.between(0.75, 1.15)
