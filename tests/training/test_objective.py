@@ -256,8 +256,8 @@ def test_every_ready_configuration_takes_a_step(path):
     model = build(config.family, {**config.model, **narrow})
     objective = Objective(model, fresh_vgg19 if config.perceptual == "vgg19" else efficientnet_lite0)
     for stage in config.stages:
-        motion_size = getattr(model.config, "motion_size", 64)
-        size = motion_size if getattr(model.config, "detector_pool", 1) == 1 else stage.size
+        sizes = [getattr(model.config, name, 0) for name in ("motion_size", "detector_size")]  # what both can reduce
+        size = max(sizes) if getattr(model.config, "detector_pool", 1) == 1 else stage.size
         objective.start_stage(replace(stage, background_from=min(stage.background_from, 0)), None)
         model.train()
         losses = objective(batch(size), Schedule(20, 0))
