@@ -20,7 +20,7 @@ from runtime.motion import Mode, Motion, absolute, relative
 from runtime.picture import Bytes, read_image, square
 from runtime.structure import Structure, draw, hue
 
-PANELS = ("source", "driving", "image", "structure", "flow", "occlusion", "masks")
+PANELS = ("source", "driving", "image", "flow", "occlusion", "masks", "structure")
 """In the order in which they are shown; those after the third are there where the model gives them."""
 
 MOST_FRAMES = 250

@@ -79,8 +79,8 @@ def _connect(studio: Studio, inputs: list[Any], triggers: tuple[gr.Button, gr.Sl
         request: gr.Request | None = None,
     ) -> tuple[Any, ...]:
         """What a model sees in one frame of a video: the picture and the frame with their points (or the tree of
-        anchors that binds them), the result, and where the model gives them the result with that tree, the flow, the
-        occlusion and the masks as pictures; the number of the frame; a sentence.
+        anchors that binds them), the result, and where the model gives them the flow, the occlusion, the masks
+        and the result with that tree as pictures; the number of the frame; a sentence.
 
         Args:
             source: The picture; without one, the example.

@@ -97,9 +97,11 @@ def test_every_kind_and_the_part_by_hand_reach_the_engine(client, files):
 
 def test_what_a_model_sees_and_a_comparison(client, files):
     pair = [gradio_client.handle_file(files / name) for name in ("photo.jpg", "clip.mp4")]
-    source, driving, image, flow, occlusion, masks, frame, _ = client.predict(*pair, frame=7, api_name="/look")
+    source, driving, image, flow, occlusion, masks, structure, frame, _ = client.predict(
+        *pair, frame=7, api_name="/look"
+    )
     assert frame == 7
-    assert masks is None  # this model gives none
+    assert masks is structure is None  # this model gives none
     sizes = {Image.open(path).size for path in (source, driving, image, flow, occlusion)}
     assert len(sizes) == 1
     shown = clips.center(np.asarray(Image.open(image).convert("RGB"))) / sizes.pop()[0] * 64
