@@ -18,7 +18,7 @@ def read_metrics(path: Path) -> dict[str, dict[str, Any]]:
     """
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        data, rows = str(document["data"]), document["models"]
+        data, rows = Path(document["data"]).name, [row for row in document["models"] if row.get("bound") != "upper"]
         models = [row for row in rows if "family" in row]
         found = {
             f"{task} of {row[task]['cases']} clips of {data}" + ("" if "family" in row else f", {row['name']}"): {

@@ -64,6 +64,7 @@ def evaluated(path: Path, models: int) -> Path:
         {"name": f"m{i}", "family": "tpsmm", "reconstruction": {"cases": 3, "metrics": {"l1": 0.0412345}}}
         for i in range(models)
     ]
+    rows.append({"name": "driving itself", "bound": "upper", "reconstruction": {"cases": 3, "metrics": {"l1": 0.0}}})
     path.write_text(json.dumps({"data": "squares", "models": rows}))
     return path
 
@@ -77,6 +78,7 @@ def test_the_card_tells_what_was_measured_and_where_the_model_fails(checkpoint, 
     assert "* reconstruction of 3 clips of squares, unmoved source: l1 0.08\n" in text
     assert "* circles stay\n" in text
     assert text.count("0.04123") == 1
+    assert "driving itself" not in text
     with pytest.raises(InputError, match="tells of 2 models"):
         run(checkpoint, "-o", tmp_path / "other", "--metrics", evaluated(measured, 2))
     measured.write_text("{}")
