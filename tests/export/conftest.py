@@ -49,8 +49,11 @@ class Toy(MotionModel):
             matrices @ matrices.mT if self.config.covariances else None,
         )
 
+    def reduce(self, image: Tensor) -> Tensor:
+        return F.avg_pool2d(torch.relu(self.encoder(image)), 2)
+
     def encode(self, image: Tensor) -> tuple[Tensor, ...]:
-        half = F.avg_pool2d(torch.relu(self.encoder(image)), 2)
+        half = self.reduce(image)
         return half, half.mean(1, keepdim=True), image
 
     def move(self, features, source, driving, background=None, spline_dropout=0.0):

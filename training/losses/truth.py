@@ -38,10 +38,10 @@ def flow_loss(flow: Tensor, truth: Tensor, visible: Tensor) -> Tensor:
     Truth of another resolution is sampled at the nearest pixel: averaging flows across an outline would invent
     a motion that nothing has. It is the displacement that is sampled: the grids of two sizes do not coincide.
     """
-    size = flow.shape[1:3]
-    moved = truth - coordinate_grid(*truth.shape[1:3], truth)
+    size = (flow.shape[1], flow.shape[2])
+    moved = truth - coordinate_grid(truth.shape[1], truth.shape[2], truth)
     moved = F.interpolate(moved.permute(0, 3, 1, 2), size, mode="nearest").permute(0, 2, 3, 1)
-    truth = moved + coordinate_grid(*size, truth)
+    truth = moved + coordinate_grid(size[0], size[1], truth)
     seen = F.interpolate(visible[:, None].to(flow.dtype), size, mode="nearest")[:, 0]
     error = (flow - truth).square().sum(-1).add(1e-8).sqrt()
     return ((error * seen).sum((1, 2)) / seen.sum((1, 2)).clamp(min=1)).mean()
