@@ -4,33 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import clips
 import pytest
 from PIL import Image
+from served_page import Served, free_port
 
 pytest.importorskip("gradio", reason="the page needs the extra bunraku[demo]")
-
-
-@dataclass(frozen=True)
-class Served:
-    """A page that is up."""
-
-    url: str
-    cache: Path
-    """Where uploads and results lie."""
-    studio: Any
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from typing import Any
 
 import clips
 import pytest
-from conftest import Served
+from served_page import Served
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 SMALL_PHONE = {"viewport": {"width": 320, "height": 640}, "is_mobile": True, "has_touch": True}

@@ -13,8 +13,8 @@ import clips
 import gradio_client
 import numpy as np
 import pytest
-from conftest import Served, free_port
 from PIL import Image
+from served_page import Served, free_port
 
 from runtime import animate
 from runtime.video import probe, read_frames

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import clips
 import pytest
-from conftest import Served
+from served_page import Served
 
 import app
 from demo.limits import PREFIX, Limits

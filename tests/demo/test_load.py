@@ -15,8 +15,8 @@ import clips
 import gradio_client
 import numpy as np
 import pytest
-from conftest import free_port
 from PIL import Image
+from served_page import free_port
 
 from runtime.video import probe, read_frames
 

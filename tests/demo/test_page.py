@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-from conftest import free_port
+from served_page import free_port
 
 from checkpoints.errors import ModelError, OptionError
 from demo import words
