@@ -103,6 +103,8 @@ class Stage:
     """Move the background as it truly does instead of as predicted (or not at all)."""
     true_flow: bool = False
     """Render with the true flow and visibility: the inpainting network need not wait for the dense motion network."""
+    placing: float = Field(default=0.0, ge=0, le=0.5)
+    """Strength of random turns (radians), scalings and shifts, the same for both frames of a pair and their truth."""
     coarse: int = Field(default=1, ge=1)
     """Dense motion on maps that many times smaller than the model's: a quick first pass; renders nothing finer."""
     spline_dropout: tuple[float, float] | None = None

@@ -152,7 +152,7 @@ class Trainer:
     def _run_stage(self, stage: Stage, budget: float) -> int:
         """Steps done of `stage`."""
         self.dataset.source.size, self.dataset.source.cross = stage.size, stage.cross
-        augment = PairAugment(self.config.data.augment)
+        augment = PairAugment(self.config.data.augment, stage.placing)
         self.objective.start_stage(stage, augment)
         optimizers = self._optimizers(stage)
         if self._resumed is not None:

@@ -82,6 +82,15 @@ def test_shape_loss_ignores_where_a_group_is():
     assert truth.shape_loss(moved, points, groups=2) < 1e-6
 
 
+def test_displacement_loss_ignores_where_the_points_sit():
+    source, driving = torch.rand(2, 10, 2), torch.rand(2, 10, 2)
+    beside = torch.rand(1, 10, 2)
+    seen = torch.ones(2, 10, dtype=torch.bool)
+    moved = (driving + beside) - (source + beside)
+    assert truth.displacement_loss(moved, driving - source, seen) < 1e-6
+    assert truth.displacement_loss(moved + 0.3, driving - source, seen) > 0.1
+
+
 def test_occlusion_loss_prefers_the_truth():
     visible = torch.zeros(1, 16, 16, dtype=torch.bool)
     visible[:, :8] = True

@@ -6,16 +6,19 @@ import torch
 from torch import Tensor
 
 from training.config import Augment
+from training.data import placement
 from training.data.pairs import Sample
 
 
 class PairAugment:
     """Callable on a batch; pictures come in as uint8 and go out as float in [0, 1]."""
 
-    def __init__(self, config: Augment) -> None:
+    def __init__(self, config: Augment, placing: float = 0.0) -> None:
+        """`placing`: see `training.config.Stage`."""
         from kornia import augmentation
 
         self.config = config
+        self.placing = placing
         strength = config.jitter
         self.jitter = None
         hue = min(strength, 0.5) if config.hue is None else config.hue
@@ -45,6 +48,10 @@ class PairAugment:
             batch[name] = batch[name].float().div_(255)
         if self.config.flip > 0:
             self._flip(batch, pictures)
+        if self.placing > 0:
+            batch = placement.place(
+                batch, placement.draw(len(batch["source"]), self.placing, batch["source"]), pictures
+            )
         exchange = self.config.time_flip and "target" not in batch and torch.rand(()) < 0.5
         if exchange and "flow" not in batch and not references:
             batch["source"], batch["driving"] = batch["driving"], batch["source"]

@@ -22,6 +22,14 @@ def points_loss(points: Tensor, truth: Tensor, visible: Tensor, beta: float = 0.
     return (error * weight).mean()
 
 
+def displacement_loss(moved: Tensor, truth: Tensor, visible: Tensor, beta: float = 0.02) -> Tensor:
+    """Smooth L1 of how far keypoints move between two frames; all (B, P, 2) in [-1, 1], `visible` (B, P) in both.
+
+    Points that sit a little beside their surface point in both frames cost nothing: the flow is none the worse.
+    """
+    return points_loss(moved, truth, visible, beta)
+
+
 def shape_loss(points: Tensor, truth: Tensor, groups: int) -> Tensor:
     """L1 of the points' offsets from their group's centre: small parts (lids, lips) count as much as large ones."""
 

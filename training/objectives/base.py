@@ -125,19 +125,27 @@ class Objective(nn.Module):
         return result
 
 
+def _surface(run: Pass) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Of source and driving: keypoints, the surface points they are tied to, visibility of these."""
+    pairs = (("source", run.source_motion.points), ("driving", run.driving_motion.points))
+    return [(points, *run.surface_points(name, points.shape[1])) for name, points in pairs]
+
+
 def _points(objective: Objective, run: Pass) -> Tensor:
     """Keypoints tied to surface points."""
-    pairs = (("source", run.source_motion.points), ("driving", run.driving_motion.points))
-    losses = [truth.points_loss(points, *run.surface_points(name, points.shape[1])) for name, points in pairs]
-    return torch.stack(losses).mean()
+    return torch.stack([truth.points_loss(*each) for each in _surface(run)]).mean()
 
 
 def _shape(objective: Objective, run: Pass) -> Tensor:
     """Shape of each group of surface points, whatever its place."""
     groups = getattr(run.model.config, "num_tps", 1)
-    pairs = (("source", run.source_motion.points), ("driving", run.driving_motion.points))
-    losses = [truth.shape_loss(points, run.surface_points(name, points.shape[1])[0], groups) for name, points in pairs]
-    return torch.stack(losses).mean()
+    return torch.stack([truth.shape_loss(points, true, groups) for points, true, _ in _surface(run)]).mean()
+
+
+def _displacement(objective: Objective, run: Pass) -> Tensor:
+    """Keypoints move as surface points do."""
+    (source, true_source, seen), (driving, true_driving, seen_too) = _surface(run)
+    return truth.displacement_loss(driving - source, true_driving - true_source, seen & seen_too)
 
 
 def _flow(objective: Objective, run: Pass) -> Tensor:
@@ -248,6 +256,7 @@ LOSSES: dict[str, Loss] = {
     **ANCHOR_LOSSES,
     "truth_points": _points,
     "truth_shape": _shape,
+    "truth_displacement": _displacement,
     "truth_flow": _flow,
     "truth_occlusion": _occlusion,
     "truth_background": _true_background,

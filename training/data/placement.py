@@ -1,0 +1,61 @@
+"""Random turns, scalings and shifts of a batch of pairs, with everything that is known of their motion."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from training.data.pairs import Sample
+from training.models.sampling import coordinate_grid
+
+_POINTS = ("source_points", "driving_points")
+
+
+def draw(count: int, strength: float, like: Tensor) -> Tensor:
+    """(count, 3, 3) maps of old to new coordinates: a turn (radians), the logarithm of a scaling, a shift of half that.
+
+    Each is drawn evenly from -strength to strength, by torch's global generator.
+    """
+    turn, scale, x, y = (2 * torch.rand(4, count) - 1) * strength
+    cosine, sine, size = torch.cos(turn), torch.sin(turn), torch.exp(scale)
+    maps = torch.eye(3).repeat(count, 1, 1)
+    maps[:, 0] = torch.stack([size * cosine, -size * sine, x / 2], -1)
+    maps[:, 1] = torch.stack([size * sine, size * cosine, y / 2], -1)
+    return maps.to(like)
+
+
+def place(batch: Sample, maps: Tensor, pictures: list[str]) -> Sample:
+    """`batch` with its float `pictures`, surface points, flow and backdrop moved by `maps` (B, 3, 3).
+
+    What comes from beyond the border is a reflection in the pictures, and hidden in the flow.
+    """
+    batch = dict(batch)
+    back = torch.linalg.inv(maps)
+    for name in pictures:
+        batch[name] = _look_up(batch[name], back, "bilinear", "reflection")
+    for name in _POINTS:
+        if name in batch:
+            batch[name] = _move(maps, batch[name])
+    if "background" in batch:
+        batch["background"] = maps @ batch["background"] @ back
+    if "flow" in batch:
+        # Nearest: a mean of two flows across an outline is a motion that nothing has.
+        old = _look_up(batch["flow"].permute(0, 3, 1, 2), back, "nearest", "border").permute(0, 2, 3, 1)
+        batch["flow"] = _move(maps, old.flatten(1, 2)).view_as(old)
+        seen = _look_up(batch["flow_visible"][:, None].to(old), back, "nearest", "zeros")
+        batch["flow_visible"] = seen[:, 0] > 0.5
+    return batch
+
+
+def _move(maps: Tensor, points: Tensor) -> Tensor:
+    """(B, N, 2) `points` moved by `maps`."""
+    return points @ maps[:, :2, :2].transpose(1, 2) + maps[:, None, :2, 2]
+
+
+def _look_up(values: Tensor, back: Tensor, mode: str, padding: str) -> Tensor:
+    """`values` (B, C, H, W) at the places that `back` gives for every pixel."""
+    height, width = values.shape[-2:]
+    grid = coordinate_grid(height, width, values).reshape(1, -1, 2).expand(len(values), -1, -1)
+    places = _move(back, grid).unflatten(1, (height, width))
+    return F.grid_sample(values, places, mode, padding, align_corners=True)
