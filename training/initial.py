@@ -13,6 +13,9 @@ from training.config import RunConfig
 from training.models.base import MotionModel
 from training.models.registry import FAMILIES, build
 
+STARTED_BY = {"dime": ("fomm",)}
+"""Other families whose checkpoints can start one: those whose networks it takes over under the same names."""
+
 ANCHOR_MAPS = ("kp_detector.kp", "kp_detector.jacobian")
 """Convolutions of DAM's detector with one map (or four) for every anchor."""
 
@@ -20,10 +23,10 @@ ANCHOR_MAPS = ("kp_detector.kp", "kp_detector.jacobian")
 def initial_model(config: RunConfig) -> MotionModel:
     """The model that `config` starts from.
 
-    With `init`, tensors are taken from that checkpoint where names and shapes agree; at least one must. DAM starts
-    HDAM: the new intermediate anchors stay fresh, and dead anchors found in DAM are left out unless the configuration
-    names others. Raises `ModelError` for a checkpoint that cannot be used, `OptionError` where the data have more views
-    of a source than the family takes.
+    With `init`, tensors are taken from that checkpoint, one of the same family or of its `STARTED_BY`, where names and
+    shapes agree; at least one must. DAM starts HDAM: the new intermediate anchors stay fresh, and dead anchors found in
+    DAM are left out unless the configuration names others. Raises `ModelError` for a checkpoint that cannot be used,
+    `OptionError` where the data have more views of a source than the family takes.
     """
     if config.data.views > 1 and FAMILIES[config.family][1].views == "one":
         able = [name for name, (_, model) in FAMILIES.items() if model.views == "many"]
@@ -35,7 +38,7 @@ def initial_model(config: RunConfig) -> MotionModel:
         return build(config.family, config.model)
     path = find_checkpoint(config.init)
     other, metadata = load_model(path)
-    if metadata["family"] != config.family:
+    if metadata["family"] not in (config.family, *STARTED_BY.get(config.family, ())):
         raise ModelError(f"{path}: is a {metadata['family']} model and cannot start a {config.family} run")
     settings: dict[str, Any] = dict(config.model)
     if metadata["config"].get("dead_anchors"):

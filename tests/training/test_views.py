@@ -1,5 +1,7 @@
 """Several views of a source: in samples, through the augmentation, the losses and a run."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -7,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tiny_run import TINY_DIME, TINY_FIRST_ORDER, dime_run, toml
 
-from checkpoints.errors import OptionError
-from training.checkpoint import load_model
+from checkpoints.errors import ModelError, OptionError
+from training.checkpoint import load_model, save_model
 from training.config import Augment, Data, parse_config
 from training.data.augment import PairAugment
 from training.data.pairs import PairDataset, batches, reference_frames, source_views
@@ -101,6 +103,20 @@ def test_views_for_a_family_that_takes_one_are_refused(frame_folders):
     config = parse_config(toml(dime_run(frame_folders, family="fomm", model=TINY_FIRST_ORDER)), "fomm.toml")
     with pytest.raises(OptionError, match=r"data\.views is 3, but fomm takes one picture .* family dime"):
         initial_model(config)
+
+
+def test_dime_starts_from_fomm_and_not_from_others(tmp_path, frame_folders):
+    """FOMM's detector, dense motion and generator have the same names; DiME's own parts stay fresh."""
+    fomm, mraa = build("fomm", TINY_FIRST_ORDER), build("mraa", TINY_FIRST_ORDER)
+    save_model(tmp_path / "fomm.safetensors", fomm)
+    save_model(tmp_path / "mraa.safetensors", mraa)
+    config = parse_config(toml(dime_run(frame_folders, init=str(tmp_path / "fomm.safetensors"))), "dime.toml")
+    started = initial_model(config).state_dict()
+    taken = [name for name, value in fomm.state_dict().items() if name in started and torch.equal(started[name], value)]
+    for part in ("kp_detector.predictor", "dense_motion_network.hourglass", "generator"):
+        assert any(name.startswith(part) for name in taken)
+    with pytest.raises(ModelError, match="is a mraa model and cannot start a dime run"):
+        initial_model(replace(config, init=str(tmp_path / "mraa.safetensors")))
 
 
 def test_smoothness_needs_a_refinement(frame_folders):
