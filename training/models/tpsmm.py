@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checkpoints.errors import OptionError
+from training.models.alignment import aligned_background
 from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.blocks import DownBlock, Hourglass, Norm, ResBlock, SameBlock, UpBlock
 from training.models.candidates import background_motion, blend, warp_by_each
@@ -68,6 +69,8 @@ class TPSMMConfig(RefinementConfig):
     """Of the hourglass and the inpainting network."""
     background: bool = True
     """Whether there is a background predictor."""
+    background_alignment: bool = False
+    """Without a predictor: the backdrop's motion from aligning both pictures (`alignment.py`). Not exported."""
     background_width: int = 64
     disentangle: bool = True
     """Whether there is a disentanglement network."""
@@ -90,6 +93,8 @@ class TPSMMConfig(RefinementConfig):
             raise OptionError(f"res_blocks needs {self.num_down_blocks} numbers, one for every decoder level")
         if self.resolution % self.motion_size:
             raise OptionError(f"resolution {self.resolution} is no multiple of motion_size {self.motion_size}")
+        if self.background and self.background_alignment:
+            raise OptionError("background and background_alignment both give the backdrop's motion; choose one")
         if self.detector_size and self.resolution % self.detector_size:
             raise OptionError(f"resolution {self.resolution} is no multiple of detector_size {self.detector_size}")
 
@@ -352,4 +357,6 @@ class TPSMM(MotionModel):
 
     def background(self, source: Tensor, driving: Tensor) -> Tensor | None:
         """Affine background motion, used in training and reconstruction only."""
+        if self.config.background_alignment:
+            return aligned_background(self, source, driving)
         return None if self.bg_predictor is None else self.bg_predictor(source, driving)
