@@ -34,10 +34,13 @@ def scene(seed: int, person: bool = False) -> tuple[torch.Tensor, torch.Tensor, 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.booleans())
-def test_most_of_a_known_motion_is_found(seed, person):
+def test_a_known_motion_is_found_or_none(seed, person):
     source, driving, weight, true = scene(seed, person)
+    found = align(source, driving, weight)
     unmoved = background_loss(torch.eye(3)[None], true)
-    assert background_loss(align(source, driving, weight), true) < 0.15 * unmoved + 0.004
+    if unmoved > 0.12 and torch.equal(found, torch.eye(3)[None]):
+        return  # more than four pixels of 64: it may be too far, but must not be something else
+    assert background_loss(found, true) < 0.002
 
 
 def test_a_still_or_empty_backdrop_does_not_move():
