@@ -34,13 +34,12 @@ def scene(seed: int, person: bool = False) -> tuple[torch.Tensor, torch.Tensor, 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.booleans())
-def test_a_known_motion_is_found_or_none(seed, person):
+def test_a_known_motion_is_found(seed, person):
     source, driving, weight, true = scene(seed, person)
     found = align(source, driving, weight)
     unmoved = background_loss(torch.eye(3)[None], true)
-    if unmoved > 0.12 and torch.equal(found, torch.eye(3)[None]):
-        return  # more than four pixels of 64: it may be too far, but must not be something else
-    assert background_loss(found, true) < 0.002
+    # More than three pixels of 64 may be too far; then it is at least no worse than none.
+    assert background_loss(found, true) < (0.004 if unmoved < 0.1 else unmoved + 1e-4)
 
 
 def test_a_still_or_empty_backdrop_does_not_move():
