@@ -21,15 +21,12 @@ from export.half import CHOICES, choose, halve, is_halved
 from export.half import LIMIT as HALF_LIMIT
 from export.parity import LIMIT, Parity, Spread, measure, require
 from export.rewrites.pipeline import Rewrite, rewrite, select
+from export.targets import check_graphs, find_target
 from export.wrappers import Example, example
 from training.models.base import MotionModel
 
 PRECISIONS = ("fp32",)
 """What graphs can be written in."""
-
-OPSETS = range(18, 21)
-"""Operator sets that ONNX Runtime's WebGPU (up to 19) and CPU and CUDA kernels (20) cover for these
-graphs."""
 
 UNKNOWN_LICENCE = "NOASSERTION"
 """SPDX's word for weights whose licence nobody recorded."""
@@ -50,9 +47,11 @@ class Options:
     grid_sample: str = "native"
     """`native`: the ONNX operator; `gather`: for runtimes that lack it."""
     opset: int = DEFAULT_OPSET
-    """One of `OPSETS`."""
+    """One that runs on the target."""
     without: Collection[str] = ()
     """Rewrites to leave out, by name."""
+    target: str = "engine"
+    """Where the graphs are to run, one of `export.targets.TARGETS`."""
 
     def rewrites(self) -> tuple[Rewrite, ...]:
         """The rewrites to apply. Raises `OptionError` where any option is not allowed."""
@@ -60,8 +59,10 @@ class Options:
             raise OptionError(f"Precision {self.precision!r} is unknown; choose {', '.join(PRECISIONS)}.")
         if self.weights not in CHOICES:
             raise OptionError(f"Weights cannot be stored as {self.weights!r}; choose {', '.join(CHOICES)}.")
-        if self.opset not in OPSETS:
-            raise OptionError(f"Opset {self.opset} is not supported; choose {OPSETS[0]} to {OPSETS[-1]}.")
+        opsets = find_target(self.target).opsets
+        if self.opset not in opsets:
+            allowed = f"{opsets[0]} to {opsets[-1]}"
+            raise OptionError(f"Opset {self.opset} does not run on the target {self.target}; choose {allowed}.")
         if self.resolution < 64 or self.resolution % 32:
             raise OptionError(f"Resolution {self.resolution} does not work; choose a multiple of 32 from 64 on.")
         return select(self.grid_sample, self.without)
@@ -85,12 +86,14 @@ def finish(name: str, graph: ir.Model) -> onnx.ModelProto:
 
 def build_graphs(model: MotionModel, given: Example, options: Options) -> dict[str, onnx.ModelProto]:
     """Serialisable graphs of `model` by name, rewritten as `options` say. Raises `OptionError` for wrong
-    ones."""
+    ones, `ModelError` for graphs that do not run on the target."""
     rewrites = options.rewrites()
     graphs = export_graphs(model, given, options.opset)
     for graph in graphs.values():
         rewrite(graph, rewrites)
-    return {name: finish(name, graph) for name, graph in graphs.items()}
+    finished = {name: finish(name, graph) for name, graph in graphs.items()}
+    check_graphs(find_target(options.target), finished)
+    return finished
 
 
 def store_weights(

@@ -20,18 +20,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="the model's name (default: the name of the folder)")
     parser.add_argument("--resolution", type=int, help="side of the pictures in pixels (default: the model's own)")
     parser.add_argument("--precision", default="fp32", help="number format of the graphs (default: %(default)s)")
+    target = "where the graphs are to run: engine (this program), or web (browsers) (default: %(default)s)"
+    parser.add_argument("--target", default="engine", metavar="engine|web", help=target)
     weights = (
         "what weights are stored in: int16 (half the size), fp32, or auto: int16 where it changes no picture by 1/255 "
-        "(default: %(default)s)"
+        "(default: auto; int16 for the web)"
     )
-    parser.add_argument("--weights", default="auto", metavar="auto|int16|fp32", help=weights)
+    parser.add_argument("--weights", metavar="auto|int16|fp32", help=weights)
     parser.add_argument(
         "--grid-sample",
         default="native",
         metavar="native|gather",
         help="grid sampling as the ONNX operator or, for runtimes without it, as gathers (default: %(default)s)",
     )
-    parser.add_argument("--opset", type=int, default=20, help="ONNX operator set (default: %(default)s)")
+    parser.add_argument("--opset", type=int, help="ONNX operator set (default: the target's: 20; 19 for the web)")
     parser.add_argument(
         "--without",
         action="append",
@@ -68,8 +70,10 @@ def run(args: argparse.Namespace) -> int:
     from export.frames import read, synthetic
     from export.measured import read_metrics
     from export.rewrites.pipeline import REWRITES
+    from export.targets import find_target
     from training.checkpoint import load_model
 
+    target = find_target(args.target)
     model, info = load_model(find_checkpoint(args.checkpoint))
     training = dict(info.get("training") or {})
     if args.metrics:
@@ -79,10 +83,11 @@ def run(args: argparse.Namespace) -> int:
     options = Options(
         resolution=args.resolution or model.config.resolution,
         precision=args.precision,
-        weights=args.weights,
+        weights=args.weights or target.weights,
         grid_sample=args.grid_sample,
-        opset=args.opset,
+        opset=args.opset or target.opset,
         without=[rewrite.name for rewrite in REWRITES] if args.no_rewrites else args.without,
+        target=args.target,
     )
     options.rewrites()
     frames = read(args.frames, options.resolution) if args.frames else synthetic(options.resolution)
