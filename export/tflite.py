@@ -13,13 +13,21 @@ from onnx import TensorProto, helper, numpy_helper
 
 _HALF, _FLOAT, _INT = 1, 0, 2  # tensor types in the schema
 _PADDINGS = {0: "SAME_UPPER", 1: "VALID"}
+_PLAIN, _RELU6 = 0, 3  # activations in the schema
+_LEAST_SIZE = 4096
+"""Elements of a weight from which rounding it is worth two nodes."""
 
 
 class Converter:
     """Turns the operators of a TensorFlow Lite graph, which is NHWC, into ONNX nodes in NCHW."""
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, bits: int | None = None) -> None:
+        """`bits`: round large weights to so many (at most 16), with a scale for every output channel; by default they
+        are kept as they are stored.
+        """
         import tflite  # here: only this conversion, done once, needs it
+
+        self.bits = bits
 
         self.schema: Any = tflite
         self.model: Any = tflite.Model.GetRootAs(data, 0)
@@ -27,7 +35,7 @@ class Converter:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: list[onnx.TensorProto] = []
         self._kinds = {number: name for name, number in vars(tflite.BuiltinOperator).items() if name.isupper()}
-        self._halves: dict[int, int] = {}  # dequantised tensor -> the stored one
+        self._stored_as: dict[int, int] = {}  # dequantised or densified tensor -> the stored one
 
     def run(self) -> None:
         """Convert all operators; tensor n of the graph becomes the value `tn`.
@@ -38,10 +46,20 @@ class Converter:
             operator = self.graph.Operators(index)
             kind = self._kinds[self.model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()]
             inputs, outputs = (list(map(int, each())) for each in (operator.InputsAsNumpy, operator.OutputsAsNumpy))
-            if kind == "DEQUANTIZE":
-                self._halves[outputs[0]] = inputs[0]
+            if kind in ("DEQUANTIZE", "DENSIFY"):
+                self._stored_as[outputs[0]] = inputs[0]
             else:
                 getattr(self, f"_{kind.lower()}")(operator, inputs, f"t{outputs[0]}")
+
+    def keep(self, outputs: list[str]) -> None:
+        """Drop the nodes and constants on which none of the values `outputs` depends."""
+        wanted, kept = set(outputs), []
+        for node in reversed(self.nodes):
+            if wanted & set(node.output):
+                wanted |= set(node.input)
+                kept.append(node)
+        self.nodes = kept[::-1]
+        self.weights = [weight for weight in self.weights if weight.name in wanted]
 
     def output(self, index: int) -> str:
         """Name of the graph's output number `index`."""
@@ -54,29 +72,55 @@ class Converter:
             return name
         return self.node("Cast", [name], f"{name}_float", to=TensorProto.FLOAT)
 
+    def weight(self, name: str, value: np.ndarray) -> str:
+        """A convolution's weight (O, I, h, w), rounded if this converter was asked for it."""
+        if self.bits is None or value.size < _LEAST_SIZE:
+            return self.constant(name, value)
+        value = value.astype(np.float32)
+        largest = np.abs(value).max(axis=(1, 2, 3), keepdims=True)
+        scale = np.where(largest > 0, largest / (2 ** (self.bits - 1) - 1), 1).astype(np.float32)
+        rounded = np.rint(value / scale).astype(np.int8 if self.bits <= 8 else np.int16)
+        self.weights.append(numpy_helper.from_array(rounded, f"{name}_rounded"))
+        self.node("Cast", [f"{name}_rounded"], f"{name}_cast", to=TensorProto.FLOAT)
+        return self.node("Mul", [f"{name}_cast", self.constant(f"{name}_scale", scale)], name)
+
     def node(self, kind: str, inputs: list[str], output: str, **attributes: Any) -> str:
         """Add a node with one output; returns that."""
         self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
         return output
 
     def _stored(self, tensor: int) -> np.ndarray:
-        described = self.graph.Tensors(self._halves.get(tensor, tensor))
+        while tensor in self._stored_as:
+            tensor = self._stored_as[tensor]
+        described = self.graph.Tensors(tensor)
         kind = {_HALF: np.float16, _FLOAT: np.float32, _INT: np.int32}[described.Type()]
-        return self.model.Buffers(described.Buffer()).DataAsNumpy().view(kind).reshape(described.ShapeAsNumpy())
+        values = self.model.Buffers(described.Buffer()).DataAsNumpy().view(kind)
+        shape = described.ShapeAsNumpy()
+        return values.reshape(shape) if described.Sparsity() is None else _dense(values, shape, described.Sparsity())
 
     def _options(self, operator: Any, kind: str) -> Any:
         options = getattr(self.schema, kind)()
         table = operator.BuiltinOptions()
         options.Init(table.Bytes, table.Pos)
-        if kind != "ConcatenationOptions" and options.FusedActivationFunction():
-            raise ValueError(f"{kind} with a fused activation, which this file is not expected to have")
         return options
 
+    def _activated(self, kind: str, options: Any, inputs: list[str], output: str, **attributes: Any) -> None:
+        """A node, and the activation that is fused into it. Raises `ValueError` for one that we do not have."""
+        activation = options.FusedActivationFunction()
+        if activation not in (_PLAIN, _RELU6):
+            raise ValueError(f"{kind} with fused activation {activation}, which this file is not expected to have")
+        if activation == _PLAIN:
+            self.node(kind, inputs, output, **attributes)
+            return
+        self.node(kind, inputs, f"{output}_open", **attributes)
+        ends = [self.constant(f"{output}_{end}", np.float32(end)) for end in (0, 6)]
+        self.node("Clip", [f"{output}_open", *ends], output)
+
     def _convolve(self, options: Any, inputs: list[int], output: str, weight: np.ndarray, group: int) -> None:
-        names = [self.constant(f"{output}_w", weight), self.constant(f"{output}_b", self._stored(inputs[2]))]
+        names = [self.weight(f"{output}_w", weight), self.constant(f"{output}_b", self._stored(inputs[2]))]
         strides = [options.StrideH(), options.StrideW()]
         pad = _PADDINGS[options.Padding()]
-        self.node("Conv", [f"t{inputs[0]}", *names], output, strides=strides, auto_pad=pad, group=group)
+        self._activated("Conv", options, [f"t{inputs[0]}", *names], output, strides=strides, auto_pad=pad, group=group)
 
     def _conv_2d(self, operator: Any, inputs: list[int], output: str) -> None:
         weight = self._stored(inputs[1]).transpose(0, 3, 1, 2)
@@ -90,7 +134,9 @@ class Converter:
         options = self._options(operator, "Pool2DOptions")
         kernel, strides = [options.FilterHeight(), options.FilterWidth()], [options.StrideH(), options.StrideW()]
         pad = _PADDINGS[options.Padding()]
-        self.node("MaxPool", [f"t{inputs[0]}"], output, kernel_shape=kernel, strides=strides, auto_pad=pad)
+        self._activated(
+            "MaxPool", options, [f"t{inputs[0]}"], output, kernel_shape=kernel, strides=strides, auto_pad=pad
+        )
 
     def _pad(self, operator: Any, inputs: list[int], output: str) -> None:
         pads = self._stored(inputs[1])[[0, 3, 1, 2]].T.reshape(-1).astype(np.int64)
@@ -104,7 +150,23 @@ class Converter:
         self.node("PRelu", [f"t{inputs[0]}", self.constant(f"{output}_slope", slope)], output)
 
     def _add(self, operator: Any, inputs: list[int], output: str) -> None:
-        self.node("Add", [f"t{each}" for each in inputs], output)
+        self._activated("Add", self._options(operator, "AddOptions"), [f"t{each}" for each in inputs], output)
+
+    def _logistic(self, operator: Any, inputs: list[int], output: str) -> None:
+        self.node("Sigmoid", [f"t{inputs[0]}"], output)
+
+    def _resize_bilinear(self, operator: Any, inputs: list[int], output: str) -> None:
+        options = self._options(operator, "ResizeBilinearOptions")
+        if options.AlignCorners() or not options.HalfPixelCenters():
+            raise ValueError("RESIZE_BILINEAR on other grids than that of half pixels, which is not expected here")
+        before = self.graph.Tensors(inputs[0]).ShapeAsNumpy()[1:3]
+        factors = (self._stored(inputs[1]) / before).astype(np.float32)
+        scales = self.constant(f"{output}_scales", np.concatenate([np.ones(2, np.float32), factors]))
+        self.node("Resize", [f"t{inputs[0]}", "", scales], output, mode="linear")
+
+    def _depth_to_space(self, operator: Any, inputs: list[int], output: str) -> None:
+        size = self._options(operator, "DepthToSpaceOptions").BlockSize()
+        self.node("DepthToSpace", [f"t{inputs[0]}"], output, blocksize=size, mode="DCR")
 
     def _reshape(self, operator: Any, inputs: list[int], output: str) -> None:
         values = int(self.graph.Tensors(int(operator.Outputs(0))).ShapeAsNumpy()[-1])
@@ -115,3 +177,30 @@ class Converter:
     def _concatenation(self, operator: Any, inputs: list[int], output: str) -> None:
         axis = self._options(operator, "ConcatenationOptions").Axis()
         self.node("Concat", [f"t{each}" for each in inputs], output, axis=axis)
+
+
+def _dense(values: np.ndarray, shape: np.ndarray, sparsity: Any) -> np.ndarray:
+    """The array of `shape` whose non-zero `values` are stored row by row, the last axis compressed.
+
+    Raises `ValueError` for other ways of storing (blocks, another order, more axes compressed).
+    """
+    axes = [sparsity.DimMetadata(axis) for axis in range(sparsity.DimMetadataLength())]
+    in_order = sparsity.TraversalOrderAsNumpy().tolist() == list(range(len(shape)))
+    if not in_order or [axis.Format() for axis in axes] != [0] * (len(shape) - 1) + [1]:
+        raise ValueError("a sparse weight whose last axis is not the only compressed one, which is not expected here")
+    ends, places = (_numbers(axes[-1], name) for name in ("ArraySegments", "ArrayIndices"))
+    rows = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+    whole = np.zeros((len(ends) - 1, shape[-1]), values.dtype)
+    whole[rows, places] = values
+    return whole.reshape(shape)
+
+
+def _numbers(axis: Any, name: str) -> np.ndarray:
+    """A vector of whole numbers, which the schema allows to have any of three widths."""
+    import tflite
+
+    table = getattr(axis, name)()
+    kind = {1: "Int32Vector", 2: "Uint16Vector", 3: "Uint8Vector"}[getattr(axis, f"{name}Type")()]
+    vector = getattr(tflite, kind)()
+    vector.Init(table.Bytes, table.Pos)
+    return vector.ValuesAsNumpy().astype(np.int64)

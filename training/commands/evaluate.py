@@ -24,7 +24,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--limit", type=int, metavar="N", help="at most so many cases of each task")
     add("--frames", type=int, metavar="N", help="at most so many frames of each clip")
     add("--size", type=int, metavar="PIXELS", help="compare at this size (default: the first model's resolution)")
-    add("--keypoints", choices=("face-mesh", "face-alignment", "none"), default="face-mesh", help="for AKD")
+    detectors = ("face-mesh", "pose", "face-alignment", "none")
+    add("--keypoints", choices=detectors, default="face-mesh", help="what AKD, jitter and motion transfer go by")
     extra = "lpips, fid, identity (AED, CSIM): need a download once; fd-lite0 does not"
     add("--also", nargs="+", default=[], choices=("lpips", "fid", "identity", "fd-lite0"), help=extra)
     add("--batch", type=int, default=8, metavar="N", help="driving frames at a time in PyTorch (%(default)s)")

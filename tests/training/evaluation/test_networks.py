@@ -15,6 +15,7 @@ from training.evaluation.networks import face_mesh, make_rulers, published
 from training.evaluation.networks.hub import fetch
 from training.evaluation.networks.lite0 import Lite0
 from training.evaluation.networks.lpips import LINEAR, WIDTHS, Lpips, vgg16
+from training.evaluation.networks.pose import Pose
 from training.evaluation.networks.sface import PLACES, SFace
 from training.evaluation.networks.warp import Similarity
 from training.losses.backbones import Backbone
@@ -53,6 +54,44 @@ def test_the_mesh_turns_with_the_face(mesh, tracks):
     turned = mesh(np.ascontiguousarray(FACE[::-1, ::-1])[None])  # upside down: not found is allowed, wrong is not
     if turned.found[0]:
         assert np.abs(256 - turned.points[0] - tracks.points[0]).mean() < 4
+
+
+PERSON = np.ascontiguousarray(astronaut()[::2, ::2])
+"""256 x 256, a woman from the waist up; her nose, eyes, mouth and shoulders were read off the picture by eye."""
+PLACES_IN_PERSON = {0: (112, 64), 2: (126, 52), 5: (100, 50), 9: (121, 71), 10: (104, 70), 11: (150, 122)}
+
+
+@pytest.fixture(scope="module")
+def poses() -> Tracks:
+    moved = np.pad(PERSON, ((12, 0), (0, 20), (0, 0)), "edge")[:256, 20:]
+    return Pose()(np.stack([PERSON, moved, np.full_like(PERSON, 90)]))
+
+
+def test_the_pose_lies_on_the_body(poses):
+    assert poses.points.shape == (3, 33, 2)
+    assert poses.found.any(1).tolist() == [True, True, False]
+    for index, place in PLACES_IN_PERSON.items():
+        assert poses.found[0, index]
+        assert np.linalg.norm(poses.points[0, index] - place) < (8 if index < 11 else 14), index
+    assert not poses.found[0, [25, 26, 27, 28]].any()  # knees and ankles are not in the picture
+
+
+def test_the_pose_moves_with_the_body(poses):
+    seen = poses.found[0] & poses.found[1]
+    assert seen.sum() >= 12
+    assert np.abs((poses.points[1] - poses.points[0])[seen].mean(0) - (-20, 12)).max() < 2
+
+
+def test_beyond_the_edge_a_cut_shows_the_edge():
+    picture = np.zeros((32, 32, 3), np.uint8)
+    picture[:, -1] = (10, 20, 30)
+    shifted = Similarity(1 + 0j, -16 + 0j)
+    assert (shifted.cut(picture, 32, beyond="edge")[:, 16:] == (10, 20, 30)).all()
+    assert not shifted.cut(picture, 32)[:, 16:].any()
+    inside = Similarity(0.5 + 0j, 0j)
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    difference = inside.cut(noise, 32, beyond="edge").astype(int) - inside.cut(noise, 32)
+    assert np.abs(difference).max() <= 1
 
 
 def test_a_similarity_is_found_and_undone():
@@ -167,3 +206,4 @@ def test_a_missing_package_is_named(monkeypatch):
 def test_rulers_by_name():
     assert make_rulers("none", []).names == []
     assert make_rulers("face-mesh", ["fd-lite0"]).names == ["face mesh", "fd_lite0"]
+    assert make_rulers("pose", []).names == ["pose"]

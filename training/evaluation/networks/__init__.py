@@ -23,6 +23,12 @@ def _face_mesh(device: str) -> Detector:
     return FaceMesh()
 
 
+def _pose(device: str) -> Detector:
+    from training.evaluation.networks.pose import Pose
+
+    return Pose()
+
+
 def _face_alignment(device: str) -> Detector:
     from training.evaluation.networks.published import FaceAlignment
 
@@ -53,6 +59,10 @@ def _lite0(device: str) -> Features:
     return Lite0(device)
 
 
-DETECTORS: dict[str, Callable[[str], Detector]] = {"face-mesh": _face_mesh, "face-alignment": _face_alignment}
+DETECTORS: dict[str, Callable[[str], Detector]] = {
+    "face-mesh": _face_mesh,
+    "pose": _pose,
+    "face-alignment": _face_alignment,
+}
 PERCEPTUAL: dict[str, Callable[[str], Perceptual]] = {"lpips": _lpips}
 FEATURES: dict[str, Callable[[str], Features]] = {"fid": _inception, "fd-lite0": _lite0}

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy.ndimage import map_coordinates
 
 Floats = NDArray[np.floating]
+Beyond = Literal["black", "edge"]
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,20 @@ class Similarity:
         """The way back."""
         return Similarity(1 / self.turn, -self.shift / self.turn)
 
-    def cut(self, picture: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-        """What `picture` (H, W, 3) shows, moved by this map, as (side, side, 3); black outside; bilinear."""
+    def cut(self, picture: NDArray[np.uint8], side: int, beyond: Beyond = "black") -> NDArray[np.uint8]:
+        """What `picture` (H, W, 3) shows, moved by this map, as (side, side, 3), bilinear; `beyond` the picture lies
+        black, or what its edge shows.
+        """
         back = self.inverse
+        if beyond == "edge":
+            rows, columns = np.indices((side, side)) + 0.5
+            places = back.turn * (columns + 1j * rows) + back.shift
+            rows_columns = [places.imag - 0.5, places.real - 0.5]
+            planes = [
+                map_coordinates(picture[..., c].astype(np.float32), rows_columns, order=1, mode="nearest")
+                for c in range(picture.shape[-1])
+            ]
+            return np.rint(np.stack(planes, -1)).astype(np.uint8)
         c, s, x, y = back.turn.real, back.turn.imag, back.shift.real, back.shift.imag
         moved = Image.fromarray(picture).transform(
             (side, side), Image.Transform.AFFINE, (c, -s, x, s, c, y), Image.Resampling.BILINEAR
