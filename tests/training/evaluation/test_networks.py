@@ -79,7 +79,8 @@ def test_the_pose_lies_on_the_body(poses):
 def test_the_pose_moves_with_the_body(poses):
     seen = poses.found[0] & poses.found[1]
     assert seen.sum() >= 12
-    assert np.abs((poses.points[1] - poses.points[0])[seen].mean(0) - (-20, 12)).max() < 2
+    # The median: what the bulky suit hides (elbows, a wrist) is guessed anew.
+    assert np.abs(np.median((poses.points[1] - poses.points[0])[seen], 0) - (-20, 12)).max() < 1.5
 
 
 def test_beyond_the_edge_a_cut_shows_the_edge():
