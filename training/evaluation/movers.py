@@ -19,6 +19,7 @@ from training.models.base import DenseMotion, Motion, MotionModel
 
 if TYPE_CHECKING:
     from runtime.engine import Engine
+    from runtime.finish import Rendered
 
 Clip = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -156,7 +157,8 @@ class BundleMover:
         bundle = self.engine.bundle
         self.batch = batch or self.engine.batch
         self.name = bundle.name
-        self.identity = _digest([bundle.path(graph) for graph in sorted(bundle.graphs)])
+        # 2: flows and occlusion are measured, too.
+        self.identity = "2-" + _digest([bundle.path(graph) for graph in sorted(bundle.graphs)])
         self.facts = {
             "family": bundle.family,
             "run by": f"engine ({self.engine.device})",
@@ -181,7 +183,7 @@ class BundleMover:
         size = self.engine.resolution
         still = self.engine.encode(_resized(source[None], size))
         reference: modes.Motion | None = None
-        results = []
+        parts: list[Rendered] = []
         for start in range(0, len(driving), self.batch):
             motion = self.engine.detect(_resized(driving[start : start + self.batch], size))
             reference = reference or motion[:1]
@@ -189,8 +191,10 @@ class BundleMover:
                 motion = modes.relative(still.motion, motion, reference)
             elif mode == "disentangled":
                 motion = self.engine.disentangle(still.motion, motion)
-            results.append(self.engine.render(still, motion))
-        return Moved(_resized(np.concatenate(results), source.shape[0]))
+            parts.append(self.engine.render_dense(still, motion))
+        frames = _resized(np.concatenate([part.image for part in parts]), source.shape[0])
+        occlusion = _joined([part.occlusion for part in parts])
+        return Moved(frames, _joined([part.flow for part in parts]), None if occlusion is None else occlusion[:, 0])
 
 
 def open_mover(model: str, batch: int, device: str) -> Mover:
@@ -229,6 +233,12 @@ def _repeated(motion: Motion, count: int) -> Motion:
 
 def _maps(dense: DenseMotion) -> tuple[Floats, Floats | None]:
     return _array(dense.flow), (_array(dense.occlusions[-1][:, 0]) if dense.occlusions else None)
+
+
+def _joined(parts: list[Floats | None]) -> Floats | None:
+    """All frames' maps; None where the bundle does not give them."""
+    known = [part for part in parts if part is not None]
+    return np.concatenate(known) if known else None
 
 
 def _array(tensor: Tensor) -> Floats:

@@ -2,9 +2,12 @@
 
 import argparse
 import json
+from dataclasses import replace
+from hashlib import sha256
 from html.parser import HTMLParser
 
 import numpy as np
+import onnx
 import pytest
 import torch
 import toy_bundle
@@ -12,8 +15,10 @@ from clips import moving
 from PIL import Image
 from tiny_run import TINY_MODEL, moving_square
 
+from checkpoints.bundle import Bundle, write_bundle
 from checkpoints.errors import BunrakuError, InputError, OptionError
-from training.checkpoint import save_model
+from export.convert import Options, convert
+from training.checkpoint import load_model, save_model
 from training.commands import evaluate
 from training.evaluation.cases import ANIMATION, RECONSTRUCTION, ClipData, open_data
 from training.evaluation.measure import Rulers, Tracks
@@ -145,6 +150,60 @@ def test_a_bundle_moves_and_keeps_the_size(clips, bundle):
     assert moved.shape == case.driving.shape
     still = np.abs(case.source.astype(int) - case.driving[-1]).mean()
     assert np.abs(moved[-1].astype(int) - case.driving[-1]).mean() < 0.5 * still
+
+
+@pytest.fixture(scope="module")
+def exported(checkpoint, tmp_path_factory):
+    """The checkpoint as a bundle; its pictures for parity are noise."""
+    model, _ = load_model(checkpoint)
+    frames = list(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8))
+    folder = tmp_path_factory.mktemp("exported") / "model"
+    convert(model, folder, frames, name="tiny", options=Options(resolution=64, weights="fp32"))
+    return folder
+
+
+@pytest.mark.slow
+def test_a_checkpoint_and_its_bundle_give_the_same_numbers(checkpoint, exported):
+    data = open_data("synth:test:2", 64, 4)
+    movers = [TorchMover(checkpoint, batch=3), BundleMover(str(exported))]
+    chosen = Plan(movers, data, Rulers(Corner()))
+    store = Store(None)
+    run(chosen, store, progress=False)
+    for task in (RECONSTRUCTION, ANIMATION):
+        for name in data.names(task):
+            torch_values, engine_values = (store.values[chosen.key(mover.identity, task, name)] for mover in movers)
+            assert torch_values.keys() == engine_values.keys()
+            assert torch_values == pytest.approx(engine_values, rel=2e-3, abs=2e-4)
+    truths = {"flow_epe", "occlusion_iou", "surface_points"}
+    case = data.load(RECONSTRUCTION, data.names(RECONSTRUCTION)[0])
+    assert all(truths <= store.values[chosen.key(m.identity, RECONSTRUCTION, case.name)].keys() for m in movers)
+    one, other = (mover.reconstruct(case.source, case.driving) for mover in movers)
+    assert np.abs(one.flow - Still().reconstruct(case.source, case.driving).flow[:, ::4, ::4]).max() > 0.01
+    np.testing.assert_allclose(one.flow, other.flow, atol=1e-4)
+    np.testing.assert_allclose(one.occlusion, other.occlusion, atol=1e-4)
+
+
+def test_a_bundle_without_maps_is_measured_by_its_pictures(clips, bundle, tmp_path):
+    described = Bundle.load(bundle)
+    data = {name: described.path(name).read_bytes() for name in described.graphs}
+    render = onnx.load_from_string(data["render"])
+    del render.graph.output[1:]
+    data["render"] = render.SerializeToString()
+    graphs = {
+        name: replace(graph, sha256=sha256(data[name]).hexdigest(), bytes=len(data[name]))
+        for name, graph in described.graphs.items()
+    }
+    graphs["render"] = replace(graphs["render"], outputs=("image",))
+    write_bundle(tmp_path / "bare", replace(described, outputs=("image",), graphs=graphs), data)
+    case = ClipData(clips, 64, None).load(RECONSTRUCTION, "anna#1")
+    whole, bare = (
+        BundleMover(str(folder)).reconstruct(case.source, case.driving) for folder in (bundle, tmp_path / "bare")
+    )
+    assert bare.flow is None
+    assert bare.occlusion is None
+    assert whole.flow.shape == (len(case.driving), 64, 64, 2)
+    assert whole.occlusion.shape == (len(case.driving), 64, 64)
+    np.testing.assert_array_equal(bare.frames, whole.frames)
 
 
 def plan(clips, movers, detector=None, **changes):
