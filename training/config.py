@@ -8,19 +8,15 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
-from pydantic.dataclasses import dataclass
-
 from checkpoints.errors import OptionError
+from training.schema import Problem, Unreadable, limited, read
 
-_STRICT = ConfigDict(extra="forbid")
 
-
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True)
 class Augment:
     """Random changes, the same for both frames of a pair (models.md 1). 0 switches each off."""
 
@@ -36,7 +32,7 @@ class Augment:
     """Probability of each of blur, noise and an erased box; makes detectors robust to real photos."""
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True)
 class Data:
     """Where pairs of frames come from."""
 
@@ -46,56 +42,56 @@ class Data:
     """Folder of the shards or clips; for `synth` what is drawn: `head` (where empty), `body` or `cartoon`."""
     test_path: str = ""
     """Folder of the held-out data; empty: no evaluation during training."""
-    repeats: int = Field(default=1, ge=1)
+    repeats: int = limited(1, ge=1)
     """How often each clip is drawn in one epoch (the papers' num_repeats)."""
     backdrops: str = ""
     """Folder of photos to put behind what `synth` draws; empty: procedural backdrops."""
     by_identity: bool = False
     """Draw identities evenly (`id#clip.mp4`), then one of their clips; else draw clips evenly."""
-    views: int = Field(default=1, ge=1)
+    views: int = limited(1, ge=1)
     """Pictures of the source, itself and references, for families that fuse views (DiME: 1 + N_ref)."""
-    workers: int = Field(default=0, ge=0)
+    workers: int = limited(0, ge=0)
     """Reading processes."""
     augment: Augment = field(default_factory=Augment)
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True)
 class Clip:
     """Gradient clipping of one component."""
 
-    max: float = Field(gt=0)
+    max: float = limited(gt=0)
     norm: Literal["inf", "2"] = "2"
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True)
 class Stage:
     """One phase of a run: what is trained, on what, for how long."""
 
     name: str
     losses: dict[str, float]
     """Weight of each loss, by name (`training.objectives.LOSSES`); others are not computed."""
-    epochs: float = Field(default=0, ge=0)
-    steps: int = Field(default=0, ge=0)
+    epochs: float = limited(0, ge=0)
+    steps: int = limited(0, ge=0)
     """Length of the stage, in epochs or in optimiser steps: one of the two."""
-    batch: int = Field(default=8, ge=1)
+    batch: int = limited(8, ge=1)
     """Pairs per process and step."""
-    accumulate: int = Field(default=1, ge=1)
+    accumulate: int = limited(1, ge=1)
     """Batches whose gradients are added up before a step."""
-    size: int = Field(default=256, ge=32)
+    size: int = limited(256, ge=32)
     """Side of the pictures in pixels."""
-    lr: float = Field(default=2e-4, gt=0)
+    lr: float = limited(2e-4, gt=0)
     betas: tuple[float, float] = (0.5, 0.999)
-    weight_decay: float = Field(default=0.0, ge=0)
+    weight_decay: float = limited(0.0, ge=0)
     milestones: tuple[float, ...] = ()
     """Points of the stage, in its own unit (epochs or steps), where the learning rate falls to a tenth."""
-    warmup: int = Field(default=0, ge=0)
+    warmup: int = limited(0, ge=0)
     """Steps over which the learning rate rises from zero."""
     decay: Literal["milestones", "cosine"] = "milestones"
     train: tuple[str, ...] = ()
     """Names of the trained components (`kp_detector`, ...); empty: all of them."""
     clip: dict[str, Clip] = field(default_factory=dict)
     """Gradient clipping by component."""
-    cross: float = Field(default=0.0, ge=0, le=1)
+    cross: float = limited(0.0, ge=0, le=1)
     """Share of pairs whose driving frame shows another identity (synthetic data: the true target is known)."""
     true_motion: bool = False
     """Move by the true surface points instead of the detected ones: the generator need not wait for the detector."""
@@ -103,9 +99,9 @@ class Stage:
     """Move the background as it truly does instead of as predicted (or not at all)."""
     true_flow: bool = False
     """Render with the true flow and visibility: the inpainting network need not wait for the dense motion network."""
-    placing: float = Field(default=0.0, ge=0, le=0.5)
+    placing: float = limited(0.0, ge=0, le=0.5)
     """Strength of random turns (radians), scalings and shifts, the same for both frames of a pair and their truth."""
-    coarse: int = Field(default=1, ge=1)
+    coarse: int = limited(1, ge=1)
     """Dense motion on maps that many times smaller than the model's: a quick first pass; renders nothing finer."""
     spline_dropout: tuple[float, float] | None = None
     """TPSMM: probability of dropping a spline, at the start and after ten epochs; off from epoch 35."""
@@ -115,13 +111,13 @@ class Stage:
     """Components whose normalisation statistics stay fixed although the rest trains."""
 
 
-@dataclass(frozen=True, config=_STRICT)
+@dataclass(frozen=True)
 class RunConfig:
     """Everything that defines a run."""
 
     family: str
     data: Data
-    stages: tuple[Stage, ...] = Field(min_length=1)
+    stages: tuple[Stage, ...] = limited(least=1)
     name: str = "run"
     model: dict[str, Any] = field(default_factory=dict)
     """The family's own settings (its configuration dataclass)."""
@@ -131,13 +127,13 @@ class RunConfig:
     precision: Literal["no", "fp16", "bf16"] = "no"
     compile: bool = False
     """`torch.compile` the networks."""
-    ema: float = Field(default=0.0, ge=0, lt=1)
+    ema: float = limited(0.0, ge=0, lt=1)
     """Decay of the moving average of the weights; 0: none. The average is what is exported."""
-    save_every: int = Field(default=500, ge=1)
+    save_every: int = limited(500, ge=1)
     """Steps between checkpoints."""
-    draw_every: int = Field(default=1000, ge=1)
+    draw_every: int = limited(1000, ge=1)
     """Steps between picture grids."""
-    evaluate_every: int = Field(default=1000, ge=1)
+    evaluate_every: int = limited(1000, ge=1)
     init: str = ""
     """Checkpoint whose weights the run starts from: a file, a run's folder, or `owner/name[@revision]` on the Hub."""
     licence: str = ""
@@ -148,9 +144,6 @@ class RunConfig:
     def as_dict(self) -> dict[str, Any]:
         """Plain containers, as stored beside a run and in its checkpoints."""
         return asdict(self)
-
-
-_ADAPTER = TypeAdapter(RunConfig)
 
 
 def parse_config(text: str, name: str, overrides: list[str] | None = None) -> RunConfig:
@@ -166,9 +159,9 @@ def parse_config(text: str, name: str, overrides: list[str] | None = None) -> Ru
     for override in overrides or []:
         _apply(document, override)
     try:
-        config = _ADAPTER.validate_python(document)
-    except ValidationError as error:
-        raise OptionError("; ".join(_explain(problem, text, name) for problem in error.errors())) from error
+        config = read(RunConfig, document)
+    except Unreadable as error:
+        raise OptionError("; ".join(_explain(problem, text, name) for problem in error.problems)) from error
     _check_together(config, name)
     return config
 
@@ -205,15 +198,12 @@ def _apply(document: dict[str, Any], override: str) -> None:
         raise OptionError(f"{override!r}: there is no place {key} in the configuration") from error
 
 
-def _explain(problem: Any, text: str, name: str) -> str:
+def _explain(problem: Problem, text: str, name: str) -> str:
     """One problem as a phrase with the dotted key and, where it can be found, the line."""
-    key = ".".join(str(part) for part in problem["loc"])
-    line = _line_of(problem["loc"], text)
+    key = ".".join(str(part) for part in problem.place)
+    line = _line_of(problem.place, text)
     where = f"{name}, line {line}" if line else name
-    message = problem["msg"]
-    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        message = "there is no such key"
-    return f"{where}: {key}: {message[0].lower()}{message[1:]} (got {problem['input']!r})"[:400]
+    return f"{where}: {key}: {problem.message} (got {problem.value!r})"[:400]
 
 
 def _line_of(location: tuple[str | int, ...], text: str) -> int | None:

@@ -10,7 +10,6 @@ import pytest
 import torch
 from hub_server import isolate_client, log_in, point_at, serving
 from PIL import Image
-from pydantic import TypeAdapter
 from tiny_run import moving_square, run_config
 
 from checkpoints.bundle import Bundle
@@ -19,6 +18,7 @@ from runtime.cli import main
 from training.checkpoint import load_model as load_checkpoint
 from training.config import RunConfig
 from training.initial import initial_model
+from training.schema import read
 from training.trainer import Trainer
 
 
@@ -37,7 +37,7 @@ def test_checkpoint_to_hub_to_moving_picture(tmp_path, monkeypatch, capsys) -> N
         (tmp_path / "clips" / f"id{clip}#a").mkdir(parents=True)
         pictures(tmp_path / "clips" / f"id{clip}#a", "frame", moving_square(random, 4))
     values = run_config(tmp_path / "clips", licence="CC0-1.0", data_note="drawn squares")
-    config = TypeAdapter(RunConfig).validate_python(values)
+    config = read(RunConfig, values)
     Trainer(config, tmp_path / "run", device="cpu", progress=False).run()
     source, *driving = moving_square(random, 4)
     frames = pictures(tmp_path, "frame", np.stack([source, *driving]))

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from pydantic import TypeAdapter
 from tiny_run import TINY_MODEL, run_config, toml
 
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
 from training.checkpoint import load_model, save_model
 from training.config import RunConfig
 from training.models.registry import build
+from training.schema import read
 from training.state import load_state
 from training.trainer import Trainer, TrainingError, usable_precision
 
@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def trainer(folder, values, **kwargs):
-    config = TypeAdapter(RunConfig).validate_python(values)
+    config = read(RunConfig, values)
     return Trainer(config, folder, device="cpu", progress=False, **kwargs)
 
 
@@ -104,10 +104,11 @@ def test_a_killed_run_goes_on_from_its_last_state(tmp_path, frame_folders):
     config = tmp_path / "run.json"
     config.write_text(json.dumps(values))
     code = (
-        "import json, sys; from pathlib import Path; from pydantic import TypeAdapter\n"
-        "from training.config import RunConfig; from training.trainer import Trainer\n"
+        "import json, sys; from pathlib import Path\n"
+        "from training.config import RunConfig; from training.schema import read\n"
+        "from training.trainer import Trainer\n"
         "values = json.loads(Path(sys.argv[1]).read_text())\n"
-        "Trainer(TypeAdapter(RunConfig).validate_python(values), Path(sys.argv[2]), 'cpu', False).run()"
+        "Trainer(read(RunConfig, values), Path(sys.argv[2]), 'cpu', False).run()"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen([sys.executable, "-c", code, str(config), str(tmp_path / "run")], env=environment)

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from checkpoints.errors import OptionError
 from training.models.base import MotionModel
 from training.models.dam import DAM, DAMConfig
@@ -15,6 +13,7 @@ from training.models.dime import DiME, DiMEConfig
 from training.models.fomm import FOMM, FOMMConfig
 from training.models.mraa import MRAA, MRAAConfig
 from training.models.tpsmm import TPSMM, TPSMMConfig
+from training.schema import Unreadable, read
 
 FAMILIES: dict[str, tuple[type, type[MotionModel]]] = {
     "tpsmm": (TPSMMConfig, TPSMM),
@@ -36,9 +35,9 @@ def build(family: str, config: Mapping[str, Any]) -> MotionModel:
     if unknown:
         raise OptionError(f"model.{unknown[0]}: there is no such setting of {family}; known are {', '.join(known)}")
     try:
-        checked: Any = TypeAdapter(config_class).validate_python(dict(config))
-    except ValidationError as error:
-        problem = error.errors()[0]
-        key = ".".join(str(part) for part in problem["loc"])
-        raise OptionError(f"model.{key}: {problem['msg'].lower()} (got {problem['input']!r})") from error
+        checked: Any = read(config_class, dict(config))
+    except Unreadable as error:
+        problem = error.problems[0]
+        key = ".".join(str(part) for part in problem.place)
+        raise OptionError(f"model.{key}: {problem.message} (got {problem.value!r})") from error
     return model_class(checked)
