@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.cases import RECONSTRUCTION, Case
+from training.evaluation.cases import ANIMATION, RECONSTRUCTION, Case
 from training.evaluation.metrics import identity, keypoints, pixels, truth
 from training.evaluation.movers import Moved
 
@@ -85,21 +86,40 @@ class Reference:
 
     def __init__(self, task: str, case: Case, rulers: Rulers) -> None:
         self.task, self.case, self.rulers = task, case, rulers
+        self._seen: dict[bytes, tuple[Floats, NDArray[np.bool_]]] = {}
 
     @cached_property
     def tracks(self) -> Tracks | None:
         """Keypoints of the true frames; None without a detector or a true target."""
-        if self.rulers.detector is None or self.case.target is None:
+        return None if self.case.target is None else self.detect(self.case.target)
+
+    @cached_property
+    def driving_tracks(self) -> Tracks | None:
+        """Keypoints of the driving frames; None without a detector."""
+        return self.detect(self.case.driving)
+
+    def detect(self, frames: Clip) -> Tracks | None:
+        """Keypoints of `frames`; pictures seen before (an unmoved source, the bounds) are not looked at again. None
+        without a detector.
+        """
+        if self.rulers.detector is None:
             return None
-        return self.rulers.detector(self.case.target)
+        rows = []
+        for frame in frames:
+            key = hashlib.sha256(np.ascontiguousarray(frame)).digest()
+            if key not in self._seen:
+                one = self.rulers.detector(frame[None])
+                self._seen[key] = one.points[0], one.found[0]
+            rows.append(self._seen[key])
+        points, found = zip(*rows, strict=True)
+        return Tracks(np.stack(points), np.stack(found))
 
     @cached_property
     def embeddings(self) -> Floats | None:
         """Identity of the true frames in reconstruction, of the source (1, D) else."""
-        if self.rulers.embedder is None or self.rulers.detector is None:
-            return None
         frames = self.case.driving if self.task == RECONSTRUCTION else self.case.source[None]
-        return self.rulers.embedder(frames, self.rulers.detector(frames))
+        tracks = self.detect(frames)
+        return None if self.rulers.embedder is None or tracks is None else self.rulers.embedder(frames, tracks)
 
     @cached_property
     def features(self) -> dict[str, Floats]:
@@ -126,13 +146,17 @@ def measure(reference: Reference, moved: Moved) -> dict[str, float]:
         values["flicker"] = pixels.flicker(moved.frames, case.target)
         for network in rulers.perceptual:
             values[network.name] = float(network(moved.frames, case.target).mean())
-    tracks = rulers.detector(moved.frames) if rulers.detector else None
+    tracks = reference.detect(moved.frames)
     if tracks is not None:
         values["jitter"] = keypoints.jitter(tracks.points, tracks.found)
+        driving = reference.driving_tracks
+        assert driving is not None
+        wanted = reference.tracks or driving
+        values["mkr"] = keypoints.mkr(tracks.found, wanted.found)
+        if reference.task == ANIMATION:
+            values["motion_error"] = keypoints.motion_error(tracks.points, driving.points, tracks.found, driving.found)
         if reference.tracks is not None:
-            wanted = reference.tracks
             values["akd"] = keypoints.akd(tracks.points, wanted.points, tracks.found, wanted.found)
-            values["mkr"] = keypoints.mkr(tracks.found, wanted.found)
     if tracks is not None and rulers.embedder is not None and reference.embeddings is not None:
         embeddings = rulers.embedder(moved.frames, tracks)
         values["aed"] = identity.aed(embeddings, reference.embeddings)

@@ -30,20 +30,19 @@ def trade_off(rows: list[Row]) -> str | None:
     """Motion transferred (across) against identity kept (up), or against L1 where identity was not measured.
 
     Good models lie in the upper right corner, frozen ones upper left, those that show the wrong person lower right.
-    None when no keypoints were measured.
+    None when no keypoints were measured, or nothing to set them against.
     """
-    shown = [row for row in rows if "transfer" in row.values]
-    if not shown:
-        return None
+    motion = "transfer" if any("transfer" in row.values for row in rows) else "followed"
+    shown = [row for row in rows if motion in row.values]
     identity = all("csim" in row.values for row in shown)
+    if not shown or not (identity or all("l1" in row.values for row in shown)):
+        return None
     figure, axes = _axes(5.2, 3.8)
     palette = colours(rows)
     for row in shown:
         y = row.values["csim"] if identity else row.values["l1"]
         marker = _MARKS.get(row.model, "o")
-        axes.scatter(
-            row.values["transfer"], y, s=60, marker=marker, color=palette[row.model], zorder=3, label=row.model
-        )
+        axes.scatter(row.values[motion], y, s=60, marker=marker, color=palette[row.model], zorder=3, label=row.model)
     axes.set_xlabel("motion transfer score (1 = all of it)")
     axes.set_ylabel("CSIM (identity kept)" if identity else "L1 (downwards is better: axis reversed)")
     if not identity:

@@ -98,7 +98,7 @@ def _plots(rows: list[Row]) -> str:
     by_name = {metric.name: metric for metric in METRICS}
     drawn = [plots.trade_off(rows), *(plots.spread(by_name[name], rows) for name in ("l1", "akd"))]
     if not any(drawn[1:]):
-        drawn.append(plots.spread(by_name["jitter"], rows))
+        drawn += [plots.spread(by_name[name], rows) for name in ("motion_error", "jitter")]
     return f"<div class='plots'>{''.join(f'<div>{svg}</div>' for svg in drawn if svg)}</div>"
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from training.evaluation.cases import RECONSTRUCTION, Case
 from training.evaluation.movers import Echo, Still
 from training.evaluation.run import Plan, move
-from training.evaluation.summary import Row, Summary
+from training.evaluation.summary import METRICS, Row, Summary
 
 PANEL = 160
 """Side of one panel in pixels."""
@@ -53,14 +53,18 @@ def show(folder: Path, plan: Plan, summary: Summary, count: int = 2) -> list[Sho
 
 
 def _extremes(row: Row, count: int) -> dict[str, list[tuple[str, str]]]:
-    """Names and values of the worst and the best cases; by L1 against the true frames, else by jitter."""
-    metric = next((m for m in ("l1", "jitter") if any(m in values for values in row.by_case.values())), None)
+    """Names and values of the worst and the best cases; by L1 against the true frames, else by motion error or
+    jitter."""
+    metric = next(
+        (m for m in ("l1", "motion_error", "jitter") if any(m in values for values in row.by_case.values())), None
+    )
     known = [(name, values.get(metric, np.inf)) for name, values in row.by_case.items()] if metric else []
     if not known:
         return {"first": [(name, "not ranked") for name in list(row.by_case)[:count]]}
     ordered = sorted(known, key=lambda item: item[1])
     count = min(count, max(1, len(ordered) // 2))
-    labelled = [(name, f"{(metric or '').upper()} {value:.4f}") for name, value in ordered]
+    label = next(known.label for known in METRICS if known.name == metric)
+    labelled = [(name, f"{label} {value:.4f}") for name, value in ordered]
     worst = labelled[-count:][::-1]
     return {"worst": worst, "best": [item for item in labelled[:count] if item not in worst]}
 

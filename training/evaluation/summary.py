@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +42,28 @@ METRICS = (
     Metric("ssim", "SSIM", True, 3, "Wang et al. 2004"),
     Metric("psnr", "PSNR", True, 2, "dB, at most 58.9"),
     Metric("akd", "AKD", False, 2, "average keypoint distance to the true frame, pixels"),
-    Metric("transfer", "motion transfer", True, 3, "1 - AKD / AKD of the unmoved source"),
-    Metric("mkr", "MKR", False, 3, "keypoints of the true frame that are missing"),
+    Metric(
+        "transfer",
+        "motion transfer",
+        True,
+        3,
+        "1 - AKD / AKD of the unmoved source: the share of the motion that was transferred",
+    ),
+    Metric(
+        "motion_error",
+        "motion error",
+        False,
+        3,
+        "how far keypoints moved otherwise than the driving ones since the first frame, as a share of the size of both",
+    ),
+    Metric(
+        "followed",
+        "motion followed",
+        True,
+        3,
+        "1 - motion error / motion error of the unmoved source: the motion transfer score where no true frame is known",
+    ),
+    Metric("mkr", "MKR", False, 3, "keypoints of the true frame (the driving frame where there is none) not found"),
     Metric("aed", "AED", False, 3, "distance of identity embeddings"),
     Metric("csim", "CSIM", True, 3, "cosine similarity of identity embeddings"),
     Metric("flicker", "flicker", False, 4, "change of the error from frame to frame, values in [0, 1]"),
@@ -128,14 +149,27 @@ def _row(plan: Plan, store: Store, task: str, mover: Mover, names: list[str]) ->
     return Row(mover.name, len(names), means, by_case)
 
 
+RATIOS: dict[str, tuple[str, Callable[[float, float], float]]] = {
+    "l1_ratio": ("l1", lambda value, still: value / still),
+    "transfer": ("akd", transfer_score),
+    "followed": ("motion_error", transfer_score),
+}
+"""What relates a row to that of the unmoved source: the name, of which metric, and how."""
+
+
 def _with_ratios(rows: list[Row]) -> list[Row]:
-    """Adds what relates a row to that of the unmoved source."""
-    still = next((row.values for row in rows if row.model == Still().name), None)
+    """Adds `RATIOS`, over the cases that both rows know: where a model's face is lost, its motion is not known."""
+    still = next((row for row in rows if row.model == Still().name), None)
     if still is None:
         return rows
     for row in rows:
-        if still.get("l1", 0) > 0:
-            row.values["l1_ratio"] = row.values["l1"] / still["l1"]
-        if still.get("akd", 0) > 0 and "akd" in row.values:
-            row.values["transfer"] = transfer_score(row.values["akd"], still["akd"])
+        for name, (metric, relate) in RATIOS.items():
+            pairs = [
+                (values[metric], still.by_case[case][metric])
+                for case, values in row.by_case.items()
+                if metric in values and metric in still.by_case[case]
+            ]
+            value, bound = np.mean(pairs, 0) if pairs else (0.0, 0.0)
+            if bound > 0:
+                row.values[name] = float(relate(value, bound))
     return rows

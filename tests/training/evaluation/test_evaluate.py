@@ -21,7 +21,7 @@ from export.convert import Options, convert
 from training.checkpoint import load_model, save_model
 from training.commands import evaluate
 from training.evaluation.cases import ANIMATION, RECONSTRUCTION, ClipData, open_data
-from training.evaluation.measure import Rulers, Tracks
+from training.evaluation.measure import Reference, Rulers, Tracks
 from training.evaluation.movers import BundleMover, Echo, Still, TorchMover
 from training.evaluation.run import Plan, run
 from training.evaluation.store import Key, Store
@@ -59,7 +59,7 @@ def bundle(tmp_path_factory):
 
 
 class Corner:
-    """A detector that finds the brightest pixel: enough to count and to see motion."""
+    """A detector that finds the brightest and the darkest pixel: enough to count and to see motion."""
 
     name = "corner"
 
@@ -68,8 +68,9 @@ class Corner:
 
     def __call__(self, frames):
         self.calls += 1
-        places = frames.astype(int).sum(-1).reshape(len(frames), -1).argmax(1)
-        points = np.stack(np.divmod(places, frames.shape[2])[::-1], -1)[:, None].astype(float)
+        light = frames.astype(int).sum(-1).reshape(len(frames), -1)
+        places = np.stack([light.argmax(1), light.argmin(1)], 1)
+        points = np.stack(np.divmod(places, frames.shape[2])[::-1], -1).astype(float)
         return Tracks(points, np.ones(len(frames), bool))
 
 
@@ -222,7 +223,22 @@ def test_the_bounds_are_bounds(clips, bundle):
     assert echo.values["flicker"] == 0
     assert still.values["l1"] > 0.01
     assert "l1" not in summary.tasks[ANIMATION][0].values  # nobody knows the true result
-    assert "jitter" in summary.tasks[ANIMATION][0].values
+    still, _, echo = summary.tasks[ANIMATION]
+    assert "jitter" in still.values
+    assert (still.values["followed"], echo.values["followed"]) == (0, 1)
+    assert "followed" not in summary.tasks[RECONSTRUCTION][0].values  # AKD says it better there
+
+
+def test_a_picture_is_looked_at_once(clips):
+    detector = Corner()
+    case = ClipData(clips, 64, None).load(RECONSTRUCTION, "anna#1")
+    reference = Reference(RECONSTRUCTION, case, Rulers(detector))
+    first = reference.detect(case.driving)
+    calls = detector.calls
+    assert calls == len(case.driving)
+    still = reference.detect(np.repeat(case.source[None], 5, 0))
+    assert detector.calls == calls  # the source is the first driving frame
+    np.testing.assert_array_equal(still.points, np.repeat(first.points[:1], 5, 0))
 
 
 def test_what_was_measured_is_not_measured_again(clips, tmp_path):

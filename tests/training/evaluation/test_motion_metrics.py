@@ -8,7 +8,7 @@ from scipy.linalg import sqrtm
 
 from training.evaluation.metrics.frechet import frechet_distance
 from training.evaluation.metrics.identity import aed, csim
-from training.evaluation.metrics.keypoints import akd, jitter, mkr, transfer_score
+from training.evaluation.metrics.keypoints import akd, jitter, mkr, motion_error, transfer_score
 from training.evaluation.metrics.truth import flow_epe, occlusion_iou, surface_point_error
 
 ALL = np.ones(5, bool)
@@ -128,3 +128,31 @@ def test_frechet_distance_of_equal_sets_is_zero_and_of_a_shift_its_square():
     assert frechet_distance(a, a + 2) == pytest.approx(16)
     with pytest.raises(ValueError, match="two pictures"):
         frechet_distance(a[:1], a)
+
+
+def test_motion_error_of_the_same_motion_is_zero_at_any_size_and_place():
+    driving = tracks() + np.arange(5)[:, None, None] * np.array([3.0, -1])
+    assert motion_error(driving * 0.5 + 40, driving, ALL, ALL) == pytest.approx(0, abs=1e-9)
+    frozen = np.repeat(driving[:1], 5, 0)
+    length = motion_error(frozen, driving, ALL, ALL)
+    size = np.sqrt(np.square(driving[0] - driving[0].mean(0)).sum(-1).mean())
+    assert length == pytest.approx(np.linalg.norm(driving[1:] - driving[:1], axis=-1).mean() / size)
+    half = driving[:1] + 0.5 * (driving - driving[:1])
+    assert transfer_score(motion_error(half, driving, ALL, ALL), length) == pytest.approx(0.5)
+
+
+def test_motion_error_needs_a_first_frame_and_counts_what_was_found_in_both():
+    driving = tracks()
+    wild = driving.copy()
+    wild[3] += 500
+    lost = ALL.copy()
+    lost[3] = False
+    assert motion_error(wild, driving, lost, ALL) == pytest.approx(0, abs=1e-9)
+    lost[0] = False
+    assert np.isnan(motion_error(driving, driving, lost, ALL))
+    assert np.isnan(motion_error(driving[:1], driving[:1], ALL[:1], ALL[:1]))
+    some = np.ones((5, 7), bool)
+    some[0, 2:] = False  # two keypoints are enough to tell a size
+    assert motion_error(driving * 2, driving, some, some) == pytest.approx(0, abs=1e-9)
+    some[0, 1] = False
+    assert np.isnan(motion_error(driving, driving, some, some))

@@ -45,11 +45,34 @@ def jitter(points: Points, found: Found) -> float:
     return float(acceleration[three].mean()) if three.any() else float("nan")
 
 
+def motion_error(result: Points, driving: Points, result_found: Found, driving_found: Found) -> float:
+    """How far keypoints moved otherwise than the driving ones: needs no true frames, and the two may be two people.
+
+    Mean over frames and keypoints of |m_result - m_driving|, m = (p_t - p_0) / s: what a keypoint moved since the
+    clip's first frame, as a share of the size s of what is shown there (root mean square distance of the keypoints
+    from their middle). 0 where the motion is the same; the unmoved source has the mean length of the driving motion.
+    Heads of different proportions that turn alike do not score 0: not even the true result would. NaN where one
+    of the first frames shows nothing, or nothing is found in both later.
+    """
+    pair = [(p, _each(f, p)) for p, f in ((result, result_found), (driving, driving_found))]
+    both = pair[0][1] & pair[1][1] & pair[0][1][0] & pair[1][1][0]
+    if both[0].sum() < 2 or not both[1:].any():
+        return float("nan")
+    moved = []
+    for points, _ in pair:
+        first = points[0].astype(np.float64)
+        known = first[both[0]]
+        size = np.sqrt(np.square(known - known.mean(0)).sum(-1).mean())
+        moved.append((points - first) / max(size, 1e-9))
+    return float(np.linalg.norm(moved[0] - moved[1], axis=-1)[1:][both[1:]].mean())
+
+
 def transfer_score(result_akd: float, unmoved_akd: float) -> float:
     """The share of the motion that was transferred: 1 - AKD(result) / AKD(unmoved source).
 
     1: the keypoints are where the true frames have them; 0: no nearer than if nothing had moved; negative: worse than
-    that. Free of units, so comparable across data sets and sizes. NaN where nothing moves.
+    that. Free of units, so comparable across data sets and sizes. NaN where nothing moves. Where the true frames are
+    not known, `motion_error` takes the place of AKD.
     """
     return 1 - result_akd / unmoved_akd if unmoved_akd > 0 else float("nan")
 
