@@ -1,0 +1,79 @@
+/** What `bundle.json` says of a model (docs/contract.md), read and verified before anything else is fetched. */
+import { VisitorError } from "./errors";
+import { USUAL, type Framing } from "./framing";
+import type { Mode } from "./motion";
+
+export const GRAPHS = ["source", "motion", "render", "disentangle"] as const;
+export type GraphName = (typeof GRAPHS)[number];
+
+/** One ONNX file of a bundle. */
+export interface GraphEntry {
+  file: string;
+  sha256: string;
+  bytes: number;
+  inputs: string[];
+  outputs: string[];
+}
+
+export interface Bundle {
+  name: string;
+  resolution: number;
+  modes: Mode[];
+  graphs: Partial<Record<GraphName, GraphEntry>>;
+  framing: Framing;
+}
+
+const MAJOR = "1";
+const FILE_NAME = /^[\w.-]+\.onnx$/;
+const ZEROS = "0".repeat(64);
+
+/** The model that `text`, the content of a `bundle.json`, describes. Throws a `VisitorError` where it cannot be used. */
+export async function readBundle(text: string): Promise<Bundle> {
+  const values = parse(text);
+  if (String(values.format).split(".")[0] !== MAJOR) throw broken(`has format ${values.format}`);
+  if (!(await isSealed(text, String(values.sha256)))) throw broken("was changed after it was made");
+  const graphs = Object.fromEntries(
+    GRAPHS.filter((name) => values.graphs?.[name]).map((name) => [name, entry(values.graphs[name])]),
+  ) as Bundle["graphs"];
+  const missing = (["source", "motion", "render"] as const).filter((name) => !graphs[name]);
+  if (missing.length) throw broken(`lacks ${missing.join(", ")}`);
+  if (!Number.isInteger(values.resolution) || values.resolution < 16) throw broken("has no resolution");
+  if (values.views !== "one") throw broken("takes several photos, which this page does not");
+  return {
+    name: String(values.name),
+    resolution: values.resolution,
+    modes: values.modes.filter((mode: string) => mode !== "disentangled" || graphs.disentangle),
+    graphs,
+    framing: { ...USUAL, ...values.framing },
+  };
+}
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function parse(text: string): any {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw broken("cannot be read");
+  }
+}
+
+function entry(graph: GraphEntry): GraphEntry {
+  if (!FILE_NAME.test(graph.file) || !(graph.bytes > 0)) throw broken("names an impossible file");
+  return graph;
+}
+
+function broken(why: string): VisitorError {
+  return new VisitorError(`The model's description ${why}; reload the page, or tell whoever runs it.`);
+}
+
+/** Whether the description holds its own hash: that of the text with zeros in the hash's place. */
+async function isSealed(text: string, digest: string): Promise<boolean> {
+  const open = text.replace(`"sha256": "${digest}"`, `"sha256": "${ZEROS}"`);
+  return (await sha256(new TextEncoder().encode(open))) === digest;
+}
+
+/** Lower-case hexadecimal. */
+export async function sha256(data: Uint8Array<ArrayBuffer>): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", data));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,97 @@
+/** An opened model: bytes in, bytes out, one picture at a time. */
+import { GRAPHS, type Bundle, type GraphName } from "./bundle";
+import { Graph, type Runtime, type Tensors } from "./graphs";
+import type { Motion } from "./motion";
+
+/** A photo, encoded once: everything that `render` needs of it. */
+export interface Source {
+  motion: Motion;
+  /** `feature_0` ..., on the GPU where that does the work. */
+  features: Tensors;
+}
+
+const PARTS = ["points", "jacobians", "covariances"] as const;
+/** Shape of one frame's part of a motion, but for the number of points. */
+const INNER: Record<(typeof PARTS)[number], number[]> = { points: [2], jacobians: [2, 2], covariances: [2, 2] };
+
+export type Models = Partial<Record<GraphName, Uint8Array>>;
+
+export class Engine {
+  private constructor(
+    readonly bundle: Bundle,
+    private graphs: Record<"source" | "motion" | "render", Graph> & { disentangle?: Graph },
+  ) {}
+
+  /** Open the `models` of a bundle, one after another: together they would need twice the memory. */
+  static async open(runtime: Runtime, bundle: Bundle, models: Models): Promise<Engine> {
+    const features = bundle.graphs.source!.outputs.filter((name) => name.startsWith("feature_"));
+    const graphs: Partial<Record<GraphName, Graph>> = {};
+    for (const name of GRAPHS) {
+      const model = models[name];
+      if (model) graphs[name] = await Graph.open(runtime, model, name === "source" ? features : []);
+    }
+    return new Engine(bundle, graphs as Engine["graphs"]);
+  }
+
+  /** Height and width of pictures in pixels. */
+  get resolution(): number {
+    return this.bundle.resolution;
+  }
+
+  /** Everything about a photo; `picture` RGB bytes (R, R, 3). */
+  async encode(picture: Uint8Array): Promise<Source> {
+    const { source } = this.graphs;
+    const found = await source.run({ image: source.bytes(picture, this.shape) });
+    const features = Object.fromEntries(Object.entries(found).filter(([name]) => name.startsWith("feature_")));
+    return { motion: motionOf(found), features };
+  }
+
+  /** The motion of a driving frame, RGB bytes (R, R, 3). */
+  async detect(frame: Uint8Array): Promise<Motion> {
+    const { motion } = this.graphs;
+    const outputs = PARTS.filter((part) => this.bundle.graphs.motion!.outputs.includes(part));
+    return motionOf(await motion.run({ frame: motion.bytes(frame, this.shape) }, outputs));
+  }
+
+  /** `driving`'s pose in the shape of `source`. */
+  async disentangle(source: Motion, driving: Motion): Promise<Motion> {
+    const graph = this.graphs.disentangle!;
+    const found = await graph.run({ ...parts(graph, "source", source), ...parts(graph, "driving", driving) });
+    return { ...driving, ...motionOf(found) };
+  }
+
+  /** The source in the pose of `driving`: RGB bytes (R, R, 3). */
+  async render(source: Source, driving: Motion): Promise<Uint8Array> {
+    const { render } = this.graphs;
+    const motions = { ...parts(render, "source", source.motion), ...parts(render, "driving", driving) };
+    const { image } = await render.run({ ...source.features, ...motions }, ["image"]);
+    return image.data as Uint8Array;
+  }
+
+  /** Give back what `source` holds. */
+  forget(source: Source): void {
+    for (const feature of Object.values(source.features)) feature.dispose();
+  }
+
+  async close(): Promise<void> {
+    for (const graph of Object.values(this.graphs)) await graph?.close();
+  }
+
+  private get shape(): number[] {
+    return [1, this.resolution, this.resolution, 3];
+  }
+}
+
+function motionOf(found: Tensors): Motion {
+  const entries = PARTS.filter((part) => found[part]).map((part) => [part, found[part].data as Float32Array]);
+  return Object.fromEntries(entries) as Motion;
+}
+
+function parts(graph: Graph, role: "source" | "driving", motion: Motion): Tensors {
+  const count = motion.points.length / 2;
+  const entries = PARTS.filter((part) => motion[part]).map((part) => [
+    `${role}_${part}`,
+    graph.floats(motion[part]!, [1, count, ...INNER[part]]),
+  ]);
+  return Object.fromEntries(entries);
+}

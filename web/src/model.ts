@@ -1,0 +1,88 @@
+/** From the page's address to an opened model: description, graphs, runtime, and the check that it gives sense. */
+import { readBundle, type Bundle, type GraphName } from "./bundle";
+import { download, type Progress, type Wanted } from "./download";
+import { Engine, type Models } from "./engine";
+import { VisitorError } from "./errors";
+import { SIDE, type Detector } from "./faces";
+import { Graph, hasGpu, loadRuntime, threadsHere, type Backend, type Runtime, type RuntimeFiles } from "./graphs";
+
+/** Where everything is; the page's build knows. */
+export interface Places {
+  /** The folder with `bundle.json`, ending in a slash. */
+  model: string;
+  face: Wanted;
+  runtime: Record<Backend, RuntimeFiles>;
+}
+
+export interface Opened {
+  engine: Engine;
+  detect: Detector;
+  runtime: Runtime;
+}
+
+/** Fetch and open the model. `prefer`: a backend to take in any case. Throws a `VisitorError`. */
+export async function openModel(places: Places, progress: Progress, prefer?: Backend): Promise<Opened> {
+  const bundle = await readDescription(places.model);
+  const graphs = Object.entries(bundle.graphs).map(([name, graph]) => [
+    name,
+    { url: places.model + graph.file, bytes: graph.bytes, sha256: graph.sha256 },
+  ]);
+  const wanted = { ...Object.fromEntries(graphs), face: places.face } as Record<GraphName | "face", Wanted>;
+  const { face, ...models } = await download(wanted, progress);
+  const backend = prefer ?? ((await hasGpu()) ? "webgpu" : "wasm");
+  const { engine, runtime } = await openEngine(places, bundle, models, backend);
+  return { engine, runtime, detect: await openDetector(runtime, face) };
+}
+
+async function readDescription(folder: string): Promise<Bundle> {
+  const response = await fetch(`${folder}bundle.json`).catch(() => undefined);
+  if (!response?.ok) throw new VisitorError("The model could not be fetched; check the connection and reload the page.");
+  return readBundle(await response.text());
+}
+
+/** On a GPU if that works, and else without: drivers fail in ways that only trying shows. */
+async function openEngine(
+  places: Places,
+  bundle: Bundle,
+  models: Models,
+  backend: Backend,
+): Promise<{ engine: Engine; runtime: Runtime }> {
+  if (backend === "webgpu") {
+    try {
+      const runtime = await loadRuntime("webgpu", threadsHere(), places.runtime.webgpu);
+      const engine = await Engine.open(runtime, bundle, models);
+      if (await givesSense(engine)) return { engine, runtime };
+      await engine.close();
+    } catch (error) {
+      console.warn("WebGPU does not run this model; WebAssembly takes its place.", error);
+    }
+  }
+  const runtime = await loadRuntime("wasm", threadsHere(), places.runtime.wasm);
+  return { engine: await Engine.open(runtime, bundle, models), runtime };
+}
+
+/** Whether a picture in its own pose comes back as about the picture: broken drivers give black, or noise. */
+export async function givesSense(engine: Engine): Promise<boolean> {
+  const size = engine.resolution;
+  const picture = new Uint8Array(size * size * 3);
+  for (let at = 0; at < picture.length; at++) {
+    const pixel = Math.floor(at / 3);
+    const wave = Math.sin((pixel % size) / 17 + (at % 3)) + Math.cos(Math.floor(pixel / size) / 23);
+    picture[at] = 128 + 50 * wave;
+  }
+  const source = await engine.encode(picture);
+  const image = await engine.render(source, source.motion);
+  engine.forget(source);
+  const sane = source.motion.points.every((value) => Math.abs(value) < 4);
+  const difference = image.reduce((sum, value, at) => sum + Math.abs(value - picture[at]), 0) / image.length;
+  return sane && difference < 40;
+}
+
+/** The face detector; small enough that a GPU would only be in its way. */
+async function openDetector(runtime: Runtime, model: Uint8Array): Promise<Detector> {
+  const graph = await Graph.open({ ...runtime, backend: "wasm" }, model);
+  return async (views, count) => {
+    const { boxes, scores } = await graph.run({ frame: graph.bytes(views, [count, SIDE, SIDE, 3]) }, ["boxes", "scores"]);
+    return { boxes: boxes.data as Float32Array, scores: scores.data as Float32Array };
+  };
+}

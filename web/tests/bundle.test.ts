@@ -1,0 +1,76 @@
+import { readFileSync } from "node:fs";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { readBundle, sha256 } from "../src/bundle";
+import { download } from "../src/download";
+import { VisitorError } from "../src/errors";
+
+const text = readFileSync(new URL("../../checkpoints/embedded/faces-lite/bundle.json", import.meta.url), "utf8");
+
+/** The description with `change`, sealed again as checkpoints/bundle.py does. */
+async function resealed(change: (values: Record<string, unknown>) => void): Promise<string> {
+  const values = JSON.parse(text);
+  change(values);
+  values.sha256 = "0".repeat(64);
+  const open = `${JSON.stringify(values, null, 2)}\n`;
+  return open.replace("0".repeat(64), await sha256(new TextEncoder().encode(open)));
+}
+
+describe("the description of a model", () => {
+  it("is read as it was sealed", async () => {
+    const bundle = await readBundle(text);
+    expect(bundle.name).toBe("faces-lite");
+    expect(bundle.graphs.render!.inputs).toContain("driving_points");
+    expect(bundle.framing.head).toBe(0.6);
+  });
+  it("is refused with any byte changed", async () => {
+    for (const [from, to] of [
+      ["faces-lite", "faces-life"],
+      ['"resolution": 256', '"resolution": 512'],
+    ]) {
+      await expect(readBundle(text.replace(from, to))).rejects.toThrow(/changed after/);
+    }
+  });
+  it.each([
+    ["another major format", { format: "2.0" }, /format 2.0/],
+    ["several views", { views: "many" }, /several photos/],
+    ["no graphs", { graphs: {} }, /lacks source, motion, render/],
+  ])("is refused with %s", async (_, change, message) => {
+    await expect(readBundle(await resealed((values) => Object.assign(values, change)))).rejects.toThrow(message);
+  });
+  it("may not name files elsewhere", async () => {
+    const changed = await resealed((values) => {
+      (values.graphs as Record<string, { file: string }>).motion.file = "../motion.onnx";
+    });
+    await expect(readBundle(changed)).rejects.toThrow(/impossible file/);
+  });
+  it("that is no JSON is refused", async () => {
+    await expect(readBundle("<html>")).rejects.toThrow(VisitorError);
+  });
+});
+
+describe("a download", () => {
+  afterEach(() => vi.unstubAllGlobals());
+  const content = Uint8Array.of(1, 2, 3, 4, 5);
+  const served = (response: () => Response): void => vi.stubGlobal("fetch", async () => response());
+
+  it("tells how far it is, and is verified", async () => {
+    served(() => new Response(content));
+    const seen: number[][] = [];
+    const wanted = { a: { url: "x/a", bytes: 5, sha256: await sha256(content) }, b: { url: "x/b", bytes: 5 } };
+    const files = await download(wanted, (...step) => seen.push(step));
+    expect(files.a).toEqual(content);
+    expect(seen.at(-1)).toEqual([10, 10]);
+  });
+  it.each([
+    ["too short", { bytes: 6 }, /damaged/],
+    ["too long", { bytes: 4 }, /damaged/],
+    ["another content", { bytes: 5, sha256: "00" }, /damaged/],
+  ])("is refused when %s", async (_, wanted, message) => {
+    served(() => new Response(content));
+    await expect(download({ a: { url: "x/a", ...wanted } })).rejects.toThrow(message);
+  });
+  it("says what could not be fetched", async () => {
+    served(() => new Response("", { status: 404 }));
+    await expect(download({ a: { url: "x/a.onnx", bytes: 1 } })).rejects.toThrow(/^a.onnx could not be fetched/);
+  });
+});

@@ -1,0 +1,80 @@
+import { describe, expect, it } from "vitest";
+import { clusters, distinct, findFaces, SIDE, viewsOf, type Detector } from "../src/faces";
+import { around, cutTo, drivingWindow, Framer, USUAL } from "../src/framing";
+import { black } from "../src/picture";
+import { Window } from "../src/window";
+import faces from "./vectors/faces.json";
+import framing from "./vectors/framing.json";
+import { drawn, faceFrom } from "./vectors";
+
+const windowFrom = ([left, top, side]: number[]): Window => new Window(left, top, side);
+
+describe("squares as the engine chooses them", () => {
+  it.each(framing.pictures)("around $face", ({ face, size, window }) => {
+    expect(around(USUAL, faceFrom(face), [size[0], size[1]]).snapped()).toEqual(windowFrom(window));
+  });
+  it.each(framing.videos)("for a video of $size", (given) => {
+    const window = drivingWindow(USUAL, given.faces.map(faceFrom), [given.size[0], given.size[1]]);
+    expect(window.snapped()).toEqual(windowFrom(given.window));
+  });
+});
+
+describe("faces as the engine counts them", () => {
+  it("anchors that agree are one face", () => {
+    const { boxes, scores, clusters: expected } = faces.anchors;
+    const found = clusters(Float32Array.from(boxes), Float32Array.from(scores), 0.7);
+    expect(found.length).toBe(expected.length);
+    found.forEach(({ box, score }, index) => {
+      expect(score).toBeCloseTo(expected[index].score, 6);
+      box.forEach((edge, at) => expect(edge).toBeCloseTo(expected[index].box[at], 6));
+    });
+  });
+  it("what several views saw is one face", () => {
+    expect(distinct(faces.faces.map(faceFrom))).toEqual(faces.distinct.map(faceFrom));
+  });
+});
+
+it("views cover a picture, and none is smaller than what the network looks at", () => {
+  expect(viewsOf([640, 480], 0)).toEqual([new Window(0, -80, 640)]);
+  expect(viewsOf([640, 480], 1).length).toBe(9);
+  expect(viewsOf([200, 200], 1)).toEqual([]);
+});
+
+/** Sees one face in every view that is bright in the middle: there, and a quarter of the view wide. */
+const bright: Detector = async (views, count) => {
+  const middle = (SIDE * (SIDE / 2) + SIDE / 2) * 3;
+  const scores = Array.from({ length: count }, (_, view) => (views[view * SIDE * SIDE * 3 + middle] > 128 ? 0.9 : 0));
+  const box = [0.375, 0.375, 0.625, 0.625];
+  return { boxes: Float32Array.from(scores.flatMap(() => box)), scores: Float32Array.from(scores) };
+};
+
+it("a face is found once, where it is, in the picture's pixels", async () => {
+  const picture = black(400, 400);
+  picture.data.fill(255);
+  const [face, ...others] = await findFaces(picture, 1, bright);
+  expect(others).toEqual([]);
+  expect([face.left, face.top, face.right, face.bottom]).toEqual([150, 150, 250, 250]);
+});
+
+describe("a photo", () => {
+  it("is framed around its face", async () => {
+    const picture = black(400, 300);
+    picture.data.fill(255);
+    const framed = await new Framer(USUAL, bright).source(picture);
+    expect(framed.window!.touches([400, 300])).toBe(true);
+    expect(framed.faces).toBeGreaterThan(0);
+  });
+  it("without a face gives its middle, and says so", async () => {
+    const framed = await new Framer(USUAL, bright).source(black(40, 30));
+    expect(framed).toEqual({ lost: true });
+    expect(cutTo(drawn(40, 30), framed, 16).length).toBe(16 * 16 * 3);
+  });
+  it("is not searched for a model of something else, or where the middle is asked for", async () => {
+    const never: Detector = async () => {
+      throw new Error("nobody asked");
+    };
+    expect(await new Framer({ ...USUAL, subject: "hands" }, never).source(black(40, 30))).toEqual({});
+    const middle = await new Framer(USUAL, never).driving([black(40, 30)], "center");
+    expect(middle.window).toEqual(new Window(5, 0, 30));
+  });
+});

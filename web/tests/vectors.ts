@@ -1,0 +1,38 @@
+/** The vectors that web/tools/share.py writes, as the modules take them. */
+import type { Face } from "../src/faces";
+import type { Motion } from "../src/motion";
+import { black, type Picture } from "../src/picture";
+
+interface Parts {
+  points: number[];
+  jacobians?: number[];
+  covariances?: number[];
+}
+
+export function motionFrom(parts: Parts): Motion {
+  return Object.fromEntries(Object.entries(parts).map(([name, values]) => [name, Float32Array.from(values)])) as never;
+}
+
+export function faceFrom([left, top, right, bottom, score]: number[]): Face {
+  return { left, top, right, bottom, score };
+}
+
+/** The picture `drawn` of web/tools/share.py. */
+export function drawn(width: number, height: number): Picture {
+  const picture = black(width, height);
+  for (let y = 0, at = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      for (let channel = 0; channel < 3; channel++, at++) {
+        picture.data[at] = (x * 37 + y * 91 + channel * 53 + Math.floor((x * y) / 3) * 7) % 256;
+      }
+    }
+  }
+  return picture;
+}
+
+/** The same with a fourth byte a pixel, as canvases give it. */
+export function withAlpha({ width, height, data }: Picture): Picture {
+  const rgba = new Uint8ClampedArray(width * height * 4).fill(255);
+  for (let pixel = 0; pixel < width * height; pixel++) rgba.set(data.subarray(3 * pixel, 3 * pixel + 3), 4 * pixel);
+  return { width, height, stride: 4, data: rgba };
+}

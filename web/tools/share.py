@@ -1,0 +1,238 @@
+"""What the page in the browser has in common with the rest, written out for it: words, colours, test vectors.
+
+`python -m web.tools.share` in the repository's root writes the files; a test holds that they are current.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from demo import look, words
+from runtime.faces import Face, _clusters, _distinct
+from runtime.framing import Framer, Framing
+from runtime.label import TEXT
+from runtime.motion import Motion, absolute, hull_area, movement_scale, relative
+from runtime.picture import square
+from runtime.provenance import COMMENT, STATEMENT
+from runtime.smoothing import OneEuro
+from runtime.window import Window
+
+WEB = Path(__file__).resolve().parents[1]
+
+_WORDS = (
+    *("TITLE", "LINE", "TAB_ANIMATE", "TAB_LIVE", "PHOTO", "CLIP", "RESULT", "PHOTO_EXAMPLE", "CLIP_EXAMPLE"),
+    *("HOW", "MODE", "MODE_HINT", "MORE", "STRENGTH", "STRENGTH_HINT", "SMOOTHING", "SMOOTHING_HINT", "DRIVING"),
+    *("ADAPT", "LABEL", "GO", "STOP", "DOWNLOAD", "SHARE", "DETECTING", "WORKING", "STOPPED", "LIVE_HELP"),
+    *("LIVE_PHOTO", "LIVE_CAMERA", "LIVE_RESULT", "LIVE_RESET", "LIVE_SPEED", "LIVE_FIRST"),
+)
+_COLOURS = (
+    *("body_background_fill", "body_text_color", "body_text_color_subdued", "block_background_fill"),
+    *("block_border_color", "input_background_fill", "input_border_color", "button_primary_background_fill"),
+    *("button_primary_background_fill_hover", "button_primary_text_color", "button_secondary_background_fill_hover"),
+    *("button_secondary_border_color", "slider_color"),
+)
+
+
+def shared_words() -> str:
+    """The page's sentences, choices and marks."""
+    found: dict[str, Any] = {name: getattr(words, name) for name in _WORDS}
+    found["MODES"] = words._MODES
+    found["CROPS"] = {value: text for text, value in words.crops() if value != "hand"}
+    found["DRIVING_CROPS"] = {value: text for text, value in words.driving_crops() if value != "follow"}
+    found |= {"LABEL_TEXT": TEXT, "STATEMENT": STATEMENT, "COMMENT": COMMENT}
+    return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+def shared_colours() -> str:
+    """The theme's colours as CSS variables, for light and dark."""
+    theme = look.theme()
+
+    def value(name: str) -> str:
+        found = getattr(theme, name)
+        return value(found[1:]) if found.startswith("*") else found
+
+    def block(suffix: str) -> str:
+        lines = (f"--{name.replace('_', '-')}: {value(name + suffix)};" for name in _COLOURS)
+        return " ".join(lines)
+
+    return (
+        "/* Written by web/tools/share.py from demo/look.py. */\n"
+        f":root {{ color-scheme: light dark; {block('')} }}\n"
+        f"@media (prefers-color-scheme: dark) {{ :root {{ {block('_dark')} }} }}\n"
+    )
+
+
+def _random(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def _numbers(values: NDArray[Any]) -> list[float]:
+    return [float(value) for value in np.asarray(values).ravel()]
+
+
+def _motion(random: np.random.Generator, affine: bool, frames: int = 1) -> Motion:
+    points = random.uniform(-0.9, 0.9, (frames, 6, 2)).astype(np.float32)
+    if not affine:
+        return Motion(points)
+    jacobians, covariances = (random.normal(size=(frames, 6, 2, 2)).astype(np.float32) for _ in range(2))
+    return Motion(points, jacobians, covariances)
+
+
+def _parts(motion: Motion) -> dict[str, list[float]]:
+    parts = {"points": motion.points, "jacobians": motion.jacobians, "covariances": motion.covariances}
+    return {name: _numbers(value) for name, value in parts.items() if value is not None}
+
+
+def motion_vectors() -> list[dict[str, Any]]:
+    """Relative and absolute mode, hulls and scales."""
+    cases = []
+    for seed, affine in enumerate((False, True, False, True)):
+        random = _random(seed)
+        source, driving, reference = (_motion(random, affine) for _ in range(3))
+        strength, adapt = (1.0, 0.6, 1.7, 1.0)[seed], seed != 3
+        moved = relative(source, driving, reference, strength=strength, adapt_scale=adapt)
+        cases.append(
+            {
+                "source": _parts(source),
+                "driving": _parts(driving),
+                "reference": _parts(reference),
+                "strength": strength,
+                "adaptScale": adapt,
+                "relative": _parts(moved),
+                "absolute": _parts(absolute(source, driving, strength=strength)),
+                "hull": hull_area(source.points[0]),
+                "scale": movement_scale(source.points[0], reference.points[0]),
+            }
+        )
+    return cases
+
+
+def smoothing_vectors() -> list[dict[str, Any]]:
+    """Short streams through the One-Euro filter."""
+    cases = []
+    for seed, (smoothing, rate, affine) in enumerate([(1.0, 25.0, False), (0.3, 30.0, True), (0.0, 25.0, False)]):
+        stream = _motion(_random(10 + seed), affine, frames=5)
+        smoothed = OneEuro(smoothing, rate)(stream)
+        frames = [[_parts(each[index : index + 1]) for index in range(5)] for each in (stream, smoothed)]
+        cases.append({"smoothing": smoothing, "rate": rate, "frames": frames[0], "smoothed": frames[1]})
+    return cases
+
+
+def drawn(width: int, height: int) -> NDArray[np.uint8]:
+    """A picture with edges and slopes, uint8 (height, width, 3); the tests in TypeScript draw the same."""
+    y, x, channel = np.meshgrid(np.arange(height), np.arange(width), np.arange(3), indexing="ij")
+    return ((x * 37 + y * 91 + channel * 53 + (x * y) // 3 * 7) % 256).astype(np.uint8)
+
+
+def picture_vectors() -> dict[str, Any]:
+    """Resized pictures and cut windows, to the byte."""
+    resized, cuts = [], []
+    for width, height, size, box, kind, gap in [
+        (9, 7, (5, 4), (0, 0, 9, 7), "bicubic", None),
+        (9, 7, (14, 12), (1.25, 0.5, 8.5, 6.75), "bicubic", None),
+        (61, 47, (6, 5), (2.0, 3.0, 60.0, 46.0), "bicubic", 3.0),
+        (83, 64, (4, 3), (0, 0, 83, 64), "bilinear", 2.0),
+    ]:
+        resample = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}[kind]
+        image = Image.fromarray(drawn(width, height))
+        result = np.asarray(image.resize(size, resample, box=box, reducing_gap=gap))
+        case = {"picture": [width, height], "size": size, "box": box, "filter": kind, "gap": gap}
+        resized.append({**case, "bytes": result.ravel().tolist()})
+    for (width, height), window, target, replicate in [
+        ((20, 16), Window(2, 1, 12), 6, True),
+        ((20, 16), Window(-3.5, -2, 15), 6, True),
+        ((20, 16), Window(10, 6, 14), 7, False),
+        ((70, 64), Window(-5, 3, 66), 5, True),
+    ]:
+        image = Image.fromarray(drawn(width, height))
+        result = window.cut(image, target, replicate=replicate)
+        outside = "border" if replicate else "black"
+        case = {"picture": [width, height], "window": [window.left, window.top, window.side], "target": target}
+        cuts.append({**case, "outside": outside, "bytes": result.ravel().tolist()})
+    middle = square(Image.fromarray(drawn(23, 17)), 5).ravel().tolist()
+    return {"resized": resized, "cuts": cuts, "square": {"picture": [23, 17], "size": 5, "bytes": middle}}
+
+
+def _faces(random: np.random.Generator, count: int, size: tuple[int, int]) -> list[Face]:
+    corners = random.uniform(0, 0.6, (count, 2)) * size
+    sides = random.uniform(0.15, 0.4, (count, 2)) * min(size)
+    scores = random.uniform(0.7, 1, count)
+    return [
+        Face(*map(float, (*corner, *(corner + side))), float(score), ())
+        for corner, side, score in zip(corners, sides, scores, strict=True)
+    ]
+
+
+def _edges(face: Face) -> list[float]:
+    return [face.left, face.top, face.right, face.bottom, face.score]
+
+
+def framing_vectors() -> dict[str, Any]:
+    """Squares around faces, of pictures and of videos."""
+    import runtime.framing
+
+    framing, pictures, videos = Framing(), [], []
+    for seed in range(6):
+        size = ((640, 480), (300, 500), (97, 101))[seed % 3]
+        faces = _faces(_random(20 + seed), 3, size)
+        window = framing.around(faces[0], size).snapped()
+        pictures.append({"face": _edges(faces[0]), "size": size, "window": [window.left, window.top, window.side]})
+        looks = iter(faces)
+        found: Callable[..., list[Face]] = lambda image, levels, looks=looks: [next(looks)]  # noqa: E731
+        usual, runtime.framing._faces = runtime.framing._faces, found
+        try:
+            square_of_all = Framer(framing, "crop", "auto", "auto", None).driving([Image.new("RGB", size)] * 3)
+        finally:
+            runtime.framing._faces = usual
+        assert square_of_all is not None
+        edges = [square_of_all.left, square_of_all.top, square_of_all.side]
+        videos.append({"faces": [_edges(face) for face in faces], "size": size, "window": edges})
+    return {"pictures": pictures, "videos": videos}
+
+
+def face_vectors() -> dict[str, Any]:
+    """What is made of a detector's anchors, and of what several views saw."""
+    random = _random(40)
+    centers = random.uniform(0.2, 0.8, (3, 2))[random.integers(0, 3, 12)] + random.normal(0, 0.02, (12, 2))
+    sides = random.uniform(0.2, 0.3, (12, 2))
+    boxes = np.concatenate([centers - sides / 2, centers + sides / 2], axis=1).astype(np.float32)
+    scores = random.uniform(0.5, 1, 12).astype(np.float32)
+    clusters = [
+        {"box": box.tolist(), "score": score}
+        for box, _, score in _clusters(boxes, np.zeros((12, 6, 2), np.float32), scores, 0.7)
+    ]
+    faces = _faces(random, 9, (400, 300))
+    return {
+        "anchors": {"boxes": _numbers(boxes), "scores": _numbers(scores), "clusters": clusters},
+        "faces": [_edges(face) for face in faces],
+        "distinct": [_edges(face) for face in _distinct(faces)],
+    }
+
+
+def files() -> dict[Path, str]:
+    """Every file that is written, with its content."""
+    vectors = {
+        "motion": motion_vectors(),
+        "smoothing": smoothing_vectors(),
+        "pictures": picture_vectors(),
+        "framing": framing_vectors(),
+        "faces": face_vectors(),
+    }
+    made = {WEB / "tests" / "vectors" / f"{name}.json": json.dumps(value) + "\n" for name, value in vectors.items()}
+    made[WEB / "src" / "shared" / "words.json"] = shared_words()
+    made[WEB / "src" / "shared" / "colours.css"] = shared_colours()
+    return made
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+        print(path.relative_to(WEB.parent))
