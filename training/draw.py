@@ -29,17 +29,30 @@ def flow_colours(flow: Tensor, largest: float = 0.5) -> Tensor:
 
 def marked(model: MotionModel, image: np.ndarray, motion: Motion, index: int) -> np.ndarray:
     """`image` uint8 (H, W, 3) with what moves it, of entry `index` of a batch's `motion`: its points, or the tree of
-    anchors where there is one. The drawing is the engine's.
+    anchors where there is one. The drawing is the engine's; where Pillow, which it draws with, is missing: dots.
     """
-    from runtime.structure import draw_points, draw_tree
-
     points = motion.points[index].float().cpu().numpy()
+    try:
+        from runtime.structure import draw_points, draw_tree
+    except ModuleNotFoundError:
+        return _dotted(image, points)
     if "anchor_points" not in motion.extra:
         return draw_points(image, points, getattr(model.config, "num_tps", len(points)))
     anchors = motion.extra["anchor_points"][index].float().cpu().numpy()
     attention = motion.extra.get("attention")
     weights = None if attention is None else attention[index].float().cpu().numpy()
     return draw_tree(image, anchors, len(points), weights, model.config.dead_anchors)
+
+
+def _dotted(image: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """`image` uint8 (H, W, 3) with a square of three pixels at every point (K, 2), coloured by its number."""
+    height, width = image.shape[:2]
+    drawn = image.copy()
+    places = ((np.clip(points, -1, 1) + 1) / 2 * [width - 1, height - 1]).round().astype(int)
+    for index, (x, y) in enumerate(places):
+        colour = np.multiply(colorsys.hsv_to_rgb(index / len(points), 0.9, 1.0), 255).astype(np.uint8)
+        drawn[max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2] = colour
+    return drawn
 
 
 def to_uint8(image: Tensor) -> np.ndarray:

@@ -10,7 +10,7 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,6 +96,7 @@ class Trainer:
             restore_modules(self.state_path, self._resumed, self._modules)
         self.dataset = PairDataset(open_source(config.data), config.seed, config.data.repeats)
         self.test = PairDataset(open_source(config.data, test=True), config.seed) if config.data.test_path else None
+        self._time_is_up: Callable[[], bool] | None = None
         self.watcher = Watcher(folder, progress and self.main, enabled=self.main)
         if self.main:
             write_atomically(
@@ -121,14 +122,15 @@ class Trainer:
             modules["discriminator"] = self.objective.discriminator
         return modules
 
-    def run(self, stop_after: int | None = None) -> Result:
-        """Train to the end, or for `stop_after` steps of this call.
+    def run(self, stop_after: int | None = None, time_is_up: Callable[[], bool] | None = None) -> Result:
+        """Train to the end, for `stop_after` steps of this call, or until `time_is_up`, asked after every step.
 
         Raises `TrainingError` when a loss is not a number several times in a row: the state on disk stays the last
         good one.
         """
         budget = stop_after if stop_after is not None else math.inf
-        while self.position.stage < len(self.config.stages) and budget > 0:
+        self._time_is_up = time_is_up
+        while self.position.stage < len(self.config.stages) and budget > 0 and not self._late():
             stage = self.config.stages[self.position.stage]
             budget -= self._run_stage(stage, budget)
             if self.position.step >= self._length(stage):
@@ -192,9 +194,16 @@ class Trainer:
             seconds = time.perf_counter() - started
             frames = stage.batch * stage.accumulate * self.accelerator.num_processes
             self.watcher.step(self.position.total, losses, self._learning_rate(stage, step), frames / seconds)
+            late = self._late()
             if not broken:
-                self._periodic(stage, optimizers, last=step == stop - 1)
-        return stop - first
+                self._periodic(stage, optimizers, last=late or step == stop - 1)
+            if late:
+                break
+        return self.position.step - first
+
+    def _late(self) -> bool:
+        """Whether this call's time is over, in the eyes of any process."""
+        return self._time_is_up is not None and self._any_process(self._time_is_up())
 
     def _optimizers(self, stage: Stage) -> dict[str, Any]:
         """The stage's optimiser, and the discriminator's where the stage is adversarial."""

@@ -1,4 +1,7 @@
-"""What a person sees of a run: a progress bar, a log in JSON lines, TensorBoard where installed, PNG grids."""
+"""What a person sees of a run: a progress bar, a log in JSON lines, TensorBoard where installed, PNG grids.
+
+Only the log and the grids are there on every machine: bar and TensorBoard need packages that a bare one lacks.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from tqdm import tqdm
+
+from training.png import write_png
 
 LOG_EVERY = 20
 """Steps between log lines; values are means over these steps."""
@@ -22,7 +26,7 @@ class Watcher:
         self.folder = folder
         self.progress = progress
         self.enabled = enabled
-        self._bar: tqdm[Any] | None = None
+        self._bar: Any = None
         self._sums: dict[str, list[float]] = {}
         self._board = _open_board(folder / "tensorboard") if enabled else None
         self._stage = ""
@@ -32,6 +36,8 @@ class Watcher:
         self.close_bar()
         self._stage = name
         if self.progress:
+            from tqdm import tqdm
+
             self._bar = tqdm(total=length, initial=first, desc=name, unit="step", dynamic_ncols=True)
 
     def step(self, total: int, losses: dict[str, float], rate: float, pairs_per_second: float) -> None:
@@ -60,11 +66,9 @@ class Watcher:
         """A grid, uint8 (H, W, 3), kept as PNG and shown in TensorBoard."""
         if not self.enabled:
             return
-        from PIL import Image
-
         folder = self.folder / "pictures"
         folder.mkdir(exist_ok=True)
-        Image.fromarray(image).save(folder / f"{total:08d}.png")
+        write_png(folder / f"{total:08d}.png", image)
         if self._board is not None:
             self._board.add_image("grid", image, total, dataformats="HWC")
 

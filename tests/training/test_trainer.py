@@ -60,6 +60,17 @@ def test_resume_across_stages_equals_an_unbroken_run(tmp_path, frame_folders):
     assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
 
 
+def test_a_run_that_is_stopped_by_the_clock_goes_on_exactly(tmp_path, frame_folders):
+    values = run_config(frame_folders, save_every=100)
+    values["stages"] = [{**values["stages"][0], "steps": 3}, {**values["stages"][0], "name": "two", "steps": 3}]
+    whole = trainer(tmp_path / "whole", values).run()
+    for _ in range(3):
+        asked = iter([False, False, False, True, True, True])
+        parts = trainer(tmp_path / "parts", values).run(time_is_up=lambda asked=asked: next(asked, True))
+    assert parts.steps == whole.steps == 6
+    assert same(weights(tmp_path / "whole"), weights(tmp_path / "parts"))
+
+
 def test_an_adversarial_stage_trains_both_sides_and_resumes_exactly(tmp_path, frame_folders):
     values = run_config(frame_folders)
     values["stages"][0] |= {"steps": 4, "losses": {"pixel": 1.0, "adversarial": 1.0, "feature_matching": 10.0}}

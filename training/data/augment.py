@@ -1,4 +1,4 @@
-"""Random changes of a batch of pairs, the same for both frames (models.md 1). Kornia does the pixel work."""
+"""Random changes of a batch of pairs, the same for both frames (models.md 1)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from torch import Tensor
 
 from training.config import Augment
 from training.data import placement
+from training.data.colour import draw_shades, shade
+from training.data.damage import blur_some, hide_some
 from training.data.pairs import Sample
 
 
@@ -15,18 +17,9 @@ class PairAugment:
 
     def __init__(self, config: Augment, placing: float = 0.0) -> None:
         """`placing`: see `training.config.Stage`."""
-        from kornia import augmentation
-
         self.config = config
         self.placing = placing
-        strength = config.jitter
-        self.jitter = None
-        hue = min(strength, 0.5) if config.hue is None else config.hue
-        if strength > 0 or hue > 0:
-            low, high = 1 - strength, 1 + strength
-            self.jitter = augmentation.ColorJiggle((low, high), (low, high), (low, high), (-hue, hue), p=1.0)
-        self.blur = augmentation.RandomGaussianBlur((5, 5), (0.3, 1.5), p=config.degrade)
-        self.erase = augmentation.RandomErasing((0.01, 0.06), (0.4, 2.5), value=0.5, p=config.degrade)
+        self.hue = min(config.jitter, 0.5) if config.hue is None else config.hue
 
     @classmethod
     def none(cls) -> PairAugment:
@@ -55,8 +48,10 @@ class PairAugment:
         exchange = self.config.time_flip and "target" not in batch and torch.rand(()) < 0.5
         if exchange and "flow" not in batch and not references:
             batch["source"], batch["driving"] = batch["driving"], batch["source"]
-        if self.jitter is not None:
-            self._same(self.jitter, batch, pictures)
+        if self.config.jitter > 0 or self.hue > 0:
+            shades = draw_shades(len(batch["source"]), self.config.jitter, self.hue)
+            for name in pictures:
+                batch[name] = shade(batch[name], shades)
         if references:
             batch["references"] = torch.stack([batch.pop(f"reference {i}") for i in range(len(references))], 1)
         return batch
@@ -65,19 +60,12 @@ class PairAugment:
         """`image` (B, 3, H, W) blurred, made noisy and partly hidden at random: what only a detector should see."""
         if self.config.degrade <= 0:
             return image
-        image = self.erase(self.blur(image))
+        image = hide_some(blur_some(image, self.config.degrade), self.config.degrade)
         chosen = torch.rand(len(image), 1, 1, 1, device=image.device) < self.config.degrade
         strength = 0.06 * torch.rand(len(image), 1, 1, 1, device=image.device)
         gamma = torch.empty(len(image), 1, 1, 1, device=image.device).uniform_(0.7, 1.4)
         image = image.clamp(1e-4, 1) ** gamma
         return (image + chosen * strength * torch.randn_like(image)).clamp(0, 1)
-
-    @staticmethod
-    def _same(change: torch.nn.Module, batch: Sample, pictures: list[str]) -> None:
-        first, *others = pictures
-        batch[first] = change(batch[first])
-        for name in others:
-            batch[name] = change(batch[name], params=change._params)
 
     def _flip(self, batch: Sample, pictures: list[str]) -> None:
         chosen = torch.rand(len(batch["source"]), device=batch["source"].device) < self.config.flip

@@ -1,4 +1,7 @@
-"""Backdrops from a folder of photos: which one, and which part of it, follows from scene seed and folder alone."""
+"""Backdrops from a folder of photos: which one, and which part of it, follows from scene seed and folder alone.
+
+Pillow is loaded when a photo is: rendering without photos must run where it is not installed (`training.bare`).
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,17 @@ import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from checkpoints.errors import InputError
 
 from .backdrop import blur
 from .draws import Array, Draw, linear
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 PLATE = 320
@@ -34,6 +40,8 @@ class Photos:
 
     def plate(self, seed: int) -> Array:
         """(3, PLATE, PLATE) linear light of a scene's seed. Raises `InputError` when the photo cannot be read."""
+        from PIL import Image, ImageOps
+
         draw = Draw(0xF0705, seed)
         image = _read(self.folder / self.names[draw.pick(len(self.names))])
         side = round(min(image.size) * draw.between(0.55, 1.0))
@@ -54,6 +62,8 @@ class Photos:
 
 
 def _read(path: Path) -> Image.Image:
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
     try:
         with Image.open(path) as image:
             return ImageOps.exif_transpose(image).convert("RGB")
