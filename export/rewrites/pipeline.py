@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from checkpoints.errors import OptionError
-from export.rewrites import grid_fast, grid_gather, norm, simplify, upsample, winograd
+from export.rewrites import blend, grid_fast, grid_gather, narrow, norm, siblings, simplify, upsample, winograd
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,9 @@ REWRITES: tuple[Rewrite, ...] = (
     Rewrite("norm", norm.apply),
     Rewrite("upsample", upsample.apply),
     Rewrite("winograd", winograd.apply),
+    Rewrite("siblings", siblings.apply),
+    Rewrite("narrow", narrow.apply),
+    Rewrite("blend", blend.apply),
     Rewrite("grid-fast", grid_fast.apply),
 )
 """What `export` applies by default. The later ones expect what the earlier ones leave."""

@@ -9,7 +9,7 @@ With u the upsampled map, u[2i + a] = x[i] for a in {0, 1}, the convolution sum_
 so each of the four phases (row parity, column parity) is a 2x2 convolution: 4 instead of 9 multiplications
 a pixel. One convolution with 4C output channels and a zero border of one pixel computes P[j] from x[j-1],
 x[j] for every j in 0..h; the even rows are P_even[i], the odd ones P_odd[i + 1]. Interleaved with the odd
-phase first, depth-to-space gives P_odd[0], P_even[0], P_odd[1], ..., and dropping one row and column at
+phase first, they are P_odd[0], P_even[0], P_odd[1], ..., and dropping one row and column at
 each side leaves the answer, exact at the borders too: the zero outside x stands exactly where the zero
 outside u stood.
 """
@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from export.rewrites.interleave import interleave
 from export.rewrites.splice import Splice, constant_of, is_plain_conv3, sole_user, static_shape, text, tidy
 
 _EVEN = np.array([[1, 0, 0], [0, 1, 1]], dtype=np.float64)  # (tap of x[i-1], x[i]; tap of w)
@@ -26,9 +27,8 @@ _ODD = np.array([[1, 1, 0], [0, 0, 1]], dtype=np.float64)  # (tap of x[i], x[i+1
 
 
 def phase_kernels(weight: np.ndarray) -> np.ndarray:
-    """(4 C_out, C_in, 2, 2) kernels from (C_out, C_in, 3, 3), summed in float64; odd phases first,
-    channel-last interleaving as `DepthToSpace` in mode DCR wants it: channel (row phase * 2 + column phase)
-    * C_out + c."""
+    """(4 C_out, C_in, 2, 2) kernels from (C_out, C_in, 3, 3), summed in float64; odd phases first, in the order of
+    `interleave`: channel (row phase * 2 + column phase) * C_out + c."""
     taps = np.stack([_ODD, _EVEN])
     kernels = np.einsum("aur,bvc,oirc->aboiuv", taps, taps, weight.astype(np.float64))
     return kernels.reshape(-1, weight.shape[1], 2, 2).astype(weight.dtype)
@@ -49,15 +49,20 @@ def _is_nearest_double(node: ir.Node) -> bool:
 
 
 def _rewrite_site(conv: ir.Node, source: ir.Value) -> None:
-    weight = constant_of(conv.inputs[1])
+    weight, shape = constant_of(conv.inputs[1]), static_shape(source)
     bias = constant_of(conv.inputs[2]) if len(conv.inputs) > 2 else None
     assert weight is not None
+    assert shape is not None
+    height, width = shape[2], shape[3]
+    assert height is not None
+    assert width is not None
     new = Splice(conv)
     inputs = [source, new.constant(phase_kernels(weight), "phases")]
     if bias is not None:
         inputs.append(new.constant(np.tile(bias, 4), "phase_bias"))
     phases = new.op("Conv", inputs, kernel_shape=[2, 2], pads=[1] * 4)
-    spread = new.op("DepthToSpace", [phases], blocksize=2, mode="DCR")
+    size = (weight.shape[0], height + 1, width + 1)
+    spread = interleave(new, phases, (2, 2), size)
     edges = [new.constant(ends, hint) for ends, hint in (([1, 1], "first"), ([-1, -1], "last"), ([2, 3], "axes"))]
     new.replace(conv.outputs[0], new.op("Slice", [spread, *edges]))
 

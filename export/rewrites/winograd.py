@@ -7,7 +7,7 @@ result comes from the 6x6 tile d of the input around it and the filter g as
 
 36 multiplications instead of 144. In ONNX: B^T d B is one convolution with 36 fixed 6x6 filters and stride 4 over each
 channel as a picture of its own; the sum is 36 matrix products (C_out x C_in) x (C_in x tiles); A^T . A is a product
-with a fixed 16x36 matrix, and depth-to-space puts the tiles in place. The filters stay as 3x3 in the file: their
+with a fixed 16x36 matrix, and `interleave` puts the tiles in place. The filters stay as 3x3 in the file: their
 transform is a product of constants, which ONNX Runtime computes once when it opens the graph.
 
 ONNX Runtime's CPU convolution is direct, so this pays where the products outweigh moving the tiles, that is with
@@ -19,6 +19,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
+from export.rewrites.interleave import interleave
 from export.rewrites.splice import Splice, constant_of, is_plain_conv3, sole_user, static_shape, tidy
 
 LEAST_CHANNELS = 96
@@ -99,9 +100,7 @@ def _rewrite_site(conv: ir.Node, height: int, width: int) -> None:
     products = new.op("MatMul", [_filters(new, weight), patches])  # (B, 36, C_out, tiles)
     flat = new.op("Reshape", [products, new.constant([-1, _PATCH**2, outputs * tiles], "products_shape")])
     blocks = new.op("MatMul", [new.constant(_both_axes(_A), "output_transform"), flat])
-    shape = [-1, _TILE**2 * outputs, height // _TILE, width // _TILE]
-    blocks = new.op("Reshape", [blocks, new.constant(shape, "blocks_shape")])
-    result = new.op("DepthToSpace", [blocks], blocksize=_TILE, mode="DCR")
+    result = interleave(new, blocks, (_TILE, _TILE), (outputs, height // _TILE, width // _TILE))
     if _needs_bias(conv):
         bias = constant_of(conv.inputs[2])
         if bias is None:

@@ -12,7 +12,20 @@ from torch import Tensor, nn
 
 from checkpoints.errors import OptionError
 from export.graphs import trace
-from export.rewrites import grid_fast, grid_gather, norm, pipeline, simplify, upsample, winograd
+from export.rewrites import (
+    blend,
+    grid_fast,
+    grid_gather,
+    narrow,
+    norm,
+    pipeline,
+    siblings,
+    simplify,
+    upsample,
+    winograd,
+)
+from export.rewrites.interleave import interleave
+from export.rewrites.splice import Splice, tidy
 
 
 def run(model: ir.Model, *inputs: Tensor) -> list[np.ndarray]:
@@ -79,7 +92,7 @@ def test_upsample_equals_torch_at_every_pixel(bias: bool, size: tuple[int, int])
     model = export(module, x)
     assert upsample.apply(model) == 1
     assert "Resize" not in operators(model)
-    assert "DepthToSpace" in operators(model)
+    assert "Transpose" in operators(model)
     assert_same(model, module, x)
 
 
@@ -150,6 +163,106 @@ def test_winograd_leaves_what_is_small_or_does_not_fit() -> None:
     assert winograd.apply(odd, least_channels=4, least_tiles=1) == 0
     for other in (nn.Conv2d(8, 8, 3), nn.Conv2d(8, 8, 5, padding=2), nn.Conv2d(8, 8, 3, 2, 1)):
         assert winograd.apply(export(other, x), least_channels=4, least_tiles=1) == 0
+
+
+@pytest.mark.parametrize("blocks", [(1, 1), (2, 2), (2, 4), (4, 1), (1, 2)])
+def test_interleaving_puts_every_pixel_in_its_place(blocks: tuple[int, int]) -> None:
+    rows, columns = blocks
+
+    class Same(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x + 1
+
+    class Interleaved(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            groups = (x + 1).reshape(len(x), rows, columns, 3, 4, 5)
+            return groups.permute(0, 3, 4, 1, 5, 2).reshape(len(x), 3, 4 * rows, 5 * columns)
+
+    x = torch.randn(2, 3 * rows * columns, 4, 5)
+    model = export(Same(), x)
+    (output,) = model.graph.outputs
+    node = output.producer()
+    assert node is not None
+    new = Splice(node)
+    result = interleave(new, new.op("Add", list(node.inputs)), blocks, (3, 4, 5))
+    new.replace(output, result)
+    tidy(model)
+    assert_same(model, Interleaved(), x, tolerance=0)
+
+
+class Heads(nn.Module):
+    """Masks, an occlusion and something that differs in its window, all from the same map."""
+
+    def __init__(self, bias: bool = True) -> None:
+        super().__init__()
+        self.masks, self.occlusion = nn.Conv2d(9, 5, 3, padding=1, bias=bias), nn.Conv2d(9, 1, 3, padding=1)
+        self.other, self.wide = nn.Conv2d(9, 2, 5, padding=2), nn.Conv2d(9, 24, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.relu(x)
+        masks, others = (
+            self.masks(x).softmax(1),
+            self.other(x).mean(1, keepdim=True) + self.wide(x).mean(1, keepdim=True),
+        )
+        return masks * torch.sigmoid(self.occlusion(x)) + others
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_siblings_become_one_and_give_what_they_gave(bias: bool) -> None:
+    module, x = randomise(Heads(bias)), torch.randn(2, 9, 6, 10)
+    model = export(module, x)
+    assert operators(model).count("Conv") == 4
+    assert siblings.apply(model) == 1
+    assert operators(model).count("Conv") == 3
+    assert_same(model, module, x)
+
+
+@pytest.mark.parametrize(
+    ("outputs", "kernel", "size", "bias"),
+    [(3, 3, (8, 8), True), (1, 7, (8, 12), True), (3, 7, (4, 16), False), (2, 5, (6, 6), True), (11, 7, (8, 8), True)],
+)
+def test_narrow_gives_the_same_numbers_at_every_pixel(outputs, kernel, size, bias) -> None:
+    module = randomise(nn.Conv2d(10, outputs, kernel, padding=kernel // 2, bias=bias))
+    x = torch.randn(2, 10, *size)
+    model = export(module, x)
+    assert narrow.apply(model) == 1
+    (conv,) = [node for node in model.graph if node.op_type == "Conv"]
+    assert conv.attributes["strides"].as_ints() != (1, 1)
+    assert_same(model, module, x)
+
+
+def test_narrow_works_without_a_border() -> None:
+    module, x = randomise(nn.Conv2d(10, 1, 7)), torch.randn(2, 10, 14, 22)
+    model = export(module, x)
+    assert narrow.apply(model) == 1
+    assert_same(model, module, x)
+
+
+def test_narrow_leaves_what_does_not_pay_or_does_not_fit() -> None:
+    x = torch.randn(2, 10, 8, 8)
+    many, strided, grouped = nn.Conv2d(10, 16, 3), nn.Conv2d(10, 2, 3, stride=2), nn.Conv2d(10, 2, 3, groups=2)
+    for module in (many, strided, grouped, nn.Conv2d(10, 3, 1), nn.Conv2d(10, 3, 3, dilation=2)):
+        assert narrow.apply(export(randomise(module), x)) == 0
+    assert narrow.apply(export(randomise(nn.Conv2d(4, 3, 3)), x[:, :4])) == 0
+    assert narrow.apply(export(randomise(nn.Conv2d(10, 3, 3, padding=1)), x[..., :7, :7])) == 0
+
+
+def test_blend_is_the_sum_of_flows_by_masks() -> None:
+    class Blend(nn.Module):
+        equation = "bkhw,bkhwc->bhwc"
+
+        def forward(self, masks: Tensor, flows: Tensor) -> Tensor:
+            return torch.einsum(self.equation, masks.softmax(1), flows)
+
+    class Other(Blend):
+        equation = "bkhw,bkhwc->bkhc"
+
+    inputs = torch.randn(2, 5, 6, 7), torch.randn(2, 5, 6, 7, 2)
+    model = export(Blend(), *inputs)
+    assert blend.apply(model) == 1
+    assert "Einsum" not in operators(model)
+    assert_same(model, Blend(), *inputs)
+    assert blend.apply(export(Other(), *inputs)) == 0
 
 
 class Residual(nn.Module):
@@ -258,6 +371,9 @@ def test_pipeline_order_and_switches() -> None:
         "simplify",
         "norm",
         "winograd",
+        "siblings",
+        "narrow",
+        "blend",
         "grid-gather",
     ]
     with pytest.raises(OptionError, match="no rewrite 'upsampel'"):

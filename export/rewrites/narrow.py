@@ -1,0 +1,115 @@
+"""A convolution to few channels computes several neighbouring pixels as channels of their own.
+
+The CPU's kernels work on blocks of 8 (AVX2) or 16 (AVX-512) output channels, and only several blocks at once keep the
+arithmetic units busy: a picture's three channels waste five of eight and half the rest. A p x q group of pixels sees
+the same window, (k + p - 1) x (k + q - 1) pixels large, so one convolution with that kernel and strides (p, q) gives
+all of them, with zeros where a pixel's own window does not reach:
+
+    y[p i + a, q j + b] = sum_uv w[u, v] x[p i + a + u, q j + b + v]
+                        = sum_uv w_ab[u, v] x[p i + u, q j + v],   w_ab[u, v] = w[u - a, v - b]
+
+The products with zeros are fewer than those of a block that is filled up. Measured on one core with AVX2, direct and
+rewritten, in ms: 64 to 3 channels, 7x7 at 256x256, 268 and 75; 12 to 3, 3x3 at 256x256, 7.5 and 2.9; 96 to 1, 7x7 at
+64x64, 25 and 2.5; 96 to 11, 7x7, 25 and 15. The sums are the same to the last bit:
+zeros are added, nothing is reordered.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import onnx_ir as ir
+
+from export.rewrites.interleave import interleave
+from export.rewrites.splice import Splice, constant_of, ints, number, static_shape, text, tidy
+
+MOST_OUTPUTS = 12
+"""Output channels up to which a rewrite is looked for."""
+
+LEAST_INPUTS = 8
+"""Input channels from which: fewer run in another kernel."""
+
+_STEPS = (1, 2, 4)
+_BLOCKS = (8, 16)
+_GAIN = 0.85
+"""Part of the direct cost below which the estimate must lie."""
+
+
+def _cost(outputs: int, kernel: int, rows: int, columns: int, inputs: int) -> float:
+    """An estimate for one pixel, in units of multiplications, the mean over both sizes of block."""
+    total = 0.0
+    for block in _BLOCKS:
+        blocks = -(-outputs * rows * columns // block)
+        # One block alone waits for its own sums; four hide that.
+        busy = {1: 2.0, 2: 1.15}.get(blocks, 1.0)
+        window = (kernel + rows - 1) * (kernel + columns - 1)
+        total += inputs * blocks * block * window * busy / (rows * columns)
+    moved = 60 * outputs if rows * columns > 1 else 0  # about 1.4 ns a number, at 85 GFLOP/s
+    return total / len(_BLOCKS) + moved
+
+
+def _choose(conv: ir.Node) -> tuple[int, int] | None:
+    """Rows and columns of the groups of pixels, None where `conv` stays as it is."""
+    weight, shape = constant_of(conv.inputs[1]), static_shape(conv.outputs[0])
+    if weight is None or weight.ndim != 4 or shape is None or len(shape) != 4 or shape[2] is None or shape[3] is None:
+        return None
+    bias_known = len(conv.inputs) < 3 or conv.inputs[2] is None or constant_of(conv.inputs[2]) is not None
+    outputs, inputs, kernel, width = weight.shape
+    plain = (
+        bias_known
+        and kernel == width
+        and kernel > 1
+        and ints(conv, "strides", [1, 1]) == [1, 1]
+        and ints(conv, "dilations", [1, 1]) == [1, 1]
+        and text(conv, "auto_pad", "NOTSET") == "NOTSET"
+        and number(conv, "group", 1) == 1
+    )
+    if not plain or outputs > MOST_OUTPUTS or inputs < LEAST_INPUTS:
+        return None
+    steps = [(p, q) for p, q in product(_STEPS, _STEPS) if shape[2] % p == 0 and shape[3] % q == 0]
+    costs = {step: _cost(outputs, kernel, *step, inputs) for step in steps}
+    best = min(costs, key=lambda step: costs[step])
+    return best if costs[best] < _GAIN * costs[1, 1] else None
+
+
+def group_kernels(weight: np.ndarray, rows: int, columns: int) -> np.ndarray:
+    """(rows columns C_out, C_in, k + rows - 1, k + columns - 1) from (C_out, C_in, k, k): `weight` shifted by each
+    pixel's place in its group.
+    """
+    outputs, inputs, height, width = weight.shape
+    kernels = np.zeros((rows, columns, outputs, inputs, height + rows - 1, width + columns - 1), weight.dtype)
+    for row, column in product(range(rows), range(columns)):
+        kernels[row, column, :, :, row : row + height, column : column + width] = weight
+    return kernels.reshape(-1, *kernels.shape[3:])
+
+
+def _rewrite_site(conv: ir.Node, rows: int, columns: int) -> None:
+    new = Splice(conv)
+    weight, shape = constant_of(conv.inputs[1]), static_shape(conv.outputs[0])
+    assert weight is not None
+    assert shape is not None
+    height, width = shape[2], shape[3]
+    assert height is not None
+    assert width is not None
+    inputs = [conv.inputs[0], new.constant(group_kernels(weight, rows, columns), "groups")]
+    bias = constant_of(conv.inputs[2]) if len(conv.inputs) > 2 else None
+    if bias is not None:
+        inputs.append(new.constant(np.tile(bias, rows * columns), "groups_bias"))
+    kernel = [weight.shape[2] + rows - 1, weight.shape[3] + columns - 1]
+    pads = ints(conv, "pads", [0] * 4)
+    groups = new.op("Conv", inputs, kernel_shape=kernel, strides=[rows, columns], pads=pads)
+    size = (weight.shape[0], height // rows, width // columns)
+    new.replace(conv.outputs[0], interleave(new, groups, (rows, columns), size))
+
+
+def apply(model: ir.Model) -> int:
+    """Rewrite every convolution for which it pays; returns the number of sites."""
+    chosen = [(node, _choose(node)) for node in model.graph if node.op_type == "Conv"]
+    changed = 0
+    for conv, step in chosen:
+        if step is not None:
+            _rewrite_site(conv, *step)
+            changed += 1
+    tidy(model)
+    return changed
