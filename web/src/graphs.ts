@@ -4,10 +4,11 @@ import type * as Ort from "onnxruntime-web";
 export type Backend = "webgpu" | "wasm";
 export type Tensors = Record<string, Ort.Tensor>;
 
-/** Where the runtime's own files lie; Node finds them by itself. */
+/** The runtime's own files; Node finds them by itself. */
 export interface RuntimeFiles {
+  /** Address of the script from which its threads start. */
   mjs: string;
-  wasm: string;
+  wasm: Uint8Array<ArrayBuffer>;
 }
 
 export interface Runtime {
@@ -36,7 +37,10 @@ export async function loadRuntime(backend: Backend, threads: number, files?: Run
     ? import("onnxruntime-web/webgpu")
     : import("onnxruntime-web/wasm"))) as typeof Ort;
   ort.env.wasm.numThreads = threads;
-  if (files) ort.env.wasm.wasmPaths = files;
+  if (files) {
+    ort.env.wasm.wasmPaths = { mjs: files.mjs };
+    ort.env.wasm.wasmBinary = files.wasm.buffer;
+  }
   return { ort, backend, threads };
 }
 

@@ -11,7 +11,7 @@ export interface Places {
   /** The folder with `bundle.json`, ending in a slash. */
   model: string;
   face: Wanted;
-  runtime: Record<Backend, RuntimeFiles>;
+  runtime: Record<Backend, { mjs: string; wasm: Wanted }>;
 }
 
 export interface Opened {
@@ -20,18 +20,22 @@ export interface Opened {
   runtime: Runtime;
 }
 
-/** Fetch and open the model. `prefer`: a backend to take in any case. Throws a `VisitorError`. */
+/** Fetch and open the model. `prefer`: a backend to try in any case. Throws a `VisitorError`. */
 export async function openModel(places: Places, progress: Progress, prefer?: Backend): Promise<Opened> {
   const bundle = await readDescription(places.model);
+  const backend = prefer ?? ((await hasGpu()) ? "webgpu" : "wasm");
   const graphs = Object.entries(bundle.graphs).map(([name, graph]) => [
     name,
     { url: places.model + graph.file, bytes: graph.bytes, sha256: graph.sha256 },
   ]);
-  const wanted = { ...Object.fromEntries(graphs), face: places.face } as Record<GraphName | "face", Wanted>;
-  const { face, ...models } = await download(wanted, progress);
-  const backend = prefer ?? ((await hasGpu()) ? "webgpu" : "wasm");
-  const { engine, runtime } = await openEngine(places, bundle, models, backend);
-  return { engine, runtime, detect: await openDetector(runtime, face) };
+  const { mjs, wasm: binary } = places.runtime[backend];
+  const wanted = { ...Object.fromEntries(graphs), face: places.face, binary };
+  const fetched = await download<GraphName | "face" | "binary">(wanted, progress);
+  const { face, binary: wasm, ...models } = fetched;
+  const opened =
+    (backend === "webgpu" && (await onGpu(bundle, models, { mjs, wasm }))) ||
+    (await onCpu(bundle, models, backend === "wasm" ? { mjs, wasm } : await files(places, "wasm")));
+  return { ...opened, detect: await openDetector(opened.runtime, face) };
 }
 
 async function readDescription(folder: string): Promise<Bundle> {
@@ -40,24 +44,29 @@ async function readDescription(folder: string): Promise<Bundle> {
   return readBundle(await response.text());
 }
 
-/** On a GPU if that works, and else without: drivers fail in ways that only trying shows. */
-async function openEngine(
-  places: Places,
-  bundle: Bundle,
-  models: Models,
-  backend: Backend,
-): Promise<{ engine: Engine; runtime: Runtime }> {
-  if (backend === "webgpu") {
-    try {
-      const runtime = await loadRuntime("webgpu", threadsHere(), places.runtime.webgpu);
-      const engine = await Engine.open(runtime, bundle, models);
-      if (await givesSense(engine)) return { engine, runtime };
-      await engine.close();
-    } catch (error) {
-      console.warn("WebGPU does not run this model; WebAssembly takes its place.", error);
-    }
+async function files(places: Places, backend: Backend): Promise<RuntimeFiles> {
+  const { mjs, wasm } = places.runtime[backend];
+  return { mjs, wasm: (await download({ wasm })).wasm };
+}
+
+type Running = Pick<Opened, "engine" | "runtime">;
+
+/** Nothing where that does not work: drivers fail in ways that only trying shows. */
+async function onGpu(bundle: Bundle, models: Models, files: RuntimeFiles): Promise<Running | undefined> {
+  try {
+    const runtime = await loadRuntime("webgpu", threadsHere(), files);
+    const engine = await Engine.open(runtime, bundle, models);
+    if (await givesSense(engine)) return { engine, runtime };
+    await engine.close();
+    console.warn("WebGPU gives nonsense here; WebAssembly takes its place.");
+  } catch (error) {
+    console.warn("WebGPU does not run this model; WebAssembly takes its place.", error);
   }
-  const runtime = await loadRuntime("wasm", threadsHere(), places.runtime.wasm);
+  return undefined;
+}
+
+async function onCpu(bundle: Bundle, models: Models, files: RuntimeFiles): Promise<Running> {
+  const runtime = await loadRuntime("wasm", threadsHere(), files);
   return { engine: await Engine.open(runtime, bundle, models), runtime };
 }
 

@@ -49,9 +49,9 @@ describe("the description of a model", () => {
 });
 
 describe("a download", () => {
-  afterEach(() => vi.unstubAllGlobals());
+  afterEach(() => void vi.unstubAllGlobals());
   const content = Uint8Array.of(1, 2, 3, 4, 5);
-  const served = (response: () => Response): void => vi.stubGlobal("fetch", async () => response());
+  const served = (response: () => Response): void => void vi.stubGlobal("fetch", async () => response());
 
   it("tells how far it is, and is verified", async () => {
     served(() => new Response(content));

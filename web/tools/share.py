@@ -20,7 +20,7 @@ from runtime.framing import Framer, Framing
 from runtime.label import TEXT
 from runtime.motion import Motion, absolute, hull_area, movement_scale, relative
 from runtime.picture import square
-from runtime.provenance import COMMENT, STATEMENT
+from runtime.provenance import _XMP, COMMENT, STATEMENT
 from runtime.smoothing import OneEuro
 from runtime.window import Window
 
@@ -46,7 +46,7 @@ def shared_words() -> str:
     found["MODES"] = words._MODES
     found["CROPS"] = {value: text for text, value in words.crops() if value != "hand"}
     found["DRIVING_CROPS"] = {value: text for text, value in words.driving_crops() if value != "follow"}
-    found |= {"LABEL_TEXT": TEXT, "STATEMENT": STATEMENT, "COMMENT": COMMENT}
+    found |= {"LABEL_TEXT": TEXT, "STATEMENT": STATEMENT, "COMMENT": COMMENT, "XMP": _XMP.decode()}
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
 
 

@@ -1,0 +1,63 @@
+/** The webcam moves the photo: the newest frame is shown, and what comes meanwhile is dropped. */
+import { VisitorError } from "./errors";
+import type { Puppeteer } from "./puppeteer";
+import type { Screen } from "./screen";
+import type { Settings } from "./animator";
+
+/** Pixels along the side of what is looked at; more would only take time. */
+const SIDE = 480;
+/** Frames a second that the smoothing counts on. */
+const RATE = 15;
+/** Frames over which the speed is measured. */
+const MEASURED = 20;
+
+export type Speed = (rate: number | undefined, seconds: number) => void;
+
+export class Camera {
+  private stream?: MediaStream;
+  private running = false;
+  private mirror = new OffscreenCanvas(SIDE, SIDE);
+
+  constructor(private video: HTMLVideoElement) {}
+
+  /** Ask for the webcam and show it. Throws a `VisitorError` where there is none, or it is refused. */
+  async open(): Promise<void> {
+    const wanted = { video: { width: { ideal: SIDE }, height: { ideal: SIDE }, facingMode: "user" } };
+    this.stream = await navigator.mediaDevices?.getUserMedia(wanted).catch(() => undefined);
+    if (!this.stream) throw new VisitorError("There is no webcam to be had; allow the page to use it, or plug one in.");
+    this.video.srcObject = this.stream;
+    await this.video.play();
+  }
+
+  /** Move the puppeteer's photo until `close` is called. */
+  async run(puppeteer: Puppeteer, screen: Screen, settings: Settings, speed: Speed): Promise<void> {
+    this.running = true;
+    await puppeteer.begin([this.look()], "auto", settings, RATE);
+    const times: number[] = [];
+    while (this.running) {
+      const begun = performance.now();
+      screen.show(await puppeteer.frame(this.look()));
+      times.push(performance.now());
+      if (times.length > MEASURED) times.shift();
+      const rate = times.length > 1 ? (1000 * (times.length - 1)) / (times.at(-1)! - times[0]) : undefined;
+      speed(rate, (performance.now() - begun) / 1000);
+      await new Promise((resolve) => requestAnimationFrame(resolve));
+    }
+  }
+
+  close(): void {
+    this.running = false;
+    this.stream?.getTracks().forEach((track) => track.stop());
+    this.video.srcObject = null;
+  }
+
+  /** The middle of the present frame, mirrored: people expect to see themselves so. */
+  private look(): ImageBitmap {
+    const { videoWidth: width, videoHeight: height } = this.video;
+    const side = Math.min(width, height);
+    const context = this.mirror.getContext("2d")!;
+    context.setTransform(-1, 0, 0, 1, SIDE, 0);
+    context.drawImage(this.video, (width - side) / 2, (height - side) / 2, side, side, 0, 0, SIDE, SIDE);
+    return this.mirror.transferToImageBitmap();
+  }
+}

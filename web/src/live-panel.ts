@@ -1,0 +1,89 @@
+/** The tab in which the webcam moves the photo. */
+import { Camera } from "./camera";
+import { by, offer } from "./dom";
+import { Field } from "./field";
+import { record } from "./film";
+import { radios, settingsOf, slider } from "./form";
+import { filmName } from "./marks";
+import type { Mode } from "./motion";
+import { readPhoto } from "./photo";
+import type { Puppeteer } from "./puppeteer";
+import type { Samples } from "./samples";
+import { Screen } from "./screen";
+import type { About } from "./stage";
+import { tell } from "./trouble";
+import { liveSpeed, words } from "./words";
+
+export class LivePanel {
+  private photo: Field;
+  private camera = new Camera(by("camera").querySelector("video")!);
+  private screen = new Screen(by("live-result").querySelector("canvas")!);
+  private form = by<HTMLFormElement>("live-wishes");
+  private speed = by("speed");
+  private on = false;
+  private stopRecording?: () => Promise<Blob>;
+
+  constructor(
+    private puppeteer: Puppeteer,
+    samples: Samples,
+  ) {
+    this.photo = new Field(by("live-photo"), () => void (this.on && this.choose()));
+    this.photo.take(samples.photos.slice(0, 1));
+    by("camera-on").addEventListener("click", () => void (this.on ? this.stop() : this.go()));
+    by("rest").addEventListener("click", () => void puppeteer.rest());
+    by("record").addEventListener("click", () => void this.record());
+    this.form.addEventListener("submit", (event) => event.preventDefault());
+    this.form.addEventListener("change", () => void (this.on && puppeteer.adjust(settingsOf(this.form))));
+  }
+
+  /** The model is there. */
+  ready({ resolution, modes }: About): void {
+    this.screen.resize(resolution);
+    const offered = Object.entries(words.MODES).filter(([mode]) => modes.includes(mode as Mode));
+    by("live-more").append(
+      radios({ name: "mode", title: words.MODE, hint: words.MODE_HINT, options: Object.fromEntries(offered) }),
+      slider({ name: "strength", title: words.STRENGTH, hint: words.STRENGTH_HINT, most: 2, value: 1 }),
+    );
+    by<HTMLButtonElement>("camera-on").disabled = false;
+  }
+
+  stop(): void {
+    if (this.stopRecording) void this.record();
+    this.camera.close();
+    this.show(false);
+  }
+
+  private async go(): Promise<void> {
+    this.show(true);
+    try {
+      await this.camera.open();
+      await this.choose();
+      const tell = (rate: number | undefined, seconds: number): void => {
+        this.speed.textContent = liveSpeed(rate, seconds);
+      };
+      await this.camera.run(this.puppeteer, this.screen, settingsOf(this.form), tell);
+    } catch (error) {
+      this.stop();
+      this.speed.textContent = tell(error);
+    }
+  }
+
+  private async choose(): Promise<void> {
+    await this.puppeteer.source(await readPhoto(this.photo.files[0]), "auto");
+  }
+
+  private show(on: boolean): void {
+    this.on = on;
+    by("camera-on").textContent = on ? words.CAMERA_OFF : words.CAMERA_ON;
+    by("rest").hidden = by("record").hidden = !on;
+  }
+
+  private async record(): Promise<void> {
+    const stop = this.stopRecording;
+    by("record").textContent = stop ? words.RECORD : words.RECORD_STOP;
+    this.stopRecording = stop ? undefined : record(this.screen.canvas);
+    if (!stop) return;
+    const film = await stop();
+    offer(by("recorded"), film, filmName(this.photo.files[0].name, film));
+  }
+}
