@@ -13,7 +13,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = "Stopped with --report, it goes on where it was when it is run again."
     add = parser.add_argument
     add("model", metavar="MODEL", help="a .safetensors checkpoint, or a bundle: folder, embedded name, owner/name")
-    add("data", metavar="DATA", help="folder of clips; or synth:test:N, to render N people that no training saw")
+    sets = "folder of clips; or synth:test:N, to render N people that no training saw; several make a chapter each"
+    add("data", nargs="+", metavar="DATA", help=sets)
     add("--compare", nargs="+", default=[], metavar="MODEL", help="more models for the same table")
     add("--json", type=Path, metavar="FILE", help="write the numbers there, for machines")
     add("--report", type=Path, metavar="FOLDER", help="write a page there: table, plots, best and worst cases")
@@ -23,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--random-pairs", type=int, default=200, metavar="N", help="without --pairs: draw so many (%(default)s)")
     add("--limit", type=int, metavar="N", help="at most so many cases of each task")
     add("--frames", type=int, metavar="N", help="at most so many frames of each clip")
+    add("--every", type=int, default=1, metavar="N", help="take every Nth frame (%(default)s)")
     add("--size", type=int, metavar="PIXELS", help="compare at this size (default: the first model's resolution)")
     detectors = ("face-mesh", "pose", "face-alignment", "none")
     add("--keypoints", choices=detectors, default="face-mesh", help="what AKD, jitter and motion transfer go by")
@@ -47,22 +49,24 @@ def run(args: argparse.Namespace) -> int:
 
     from training.checkpoint import write_atomically
     from training.evaluation.run import run as run_plan
-    from training.evaluation.setup import make_plan
+    from training.evaluation.setup import make_plans
     from training.evaluation.store import Store
-    from training.evaluation.summary import summarise
+    from training.evaluation.summary import summarise, to_json
     from training.evaluation.table import markdown
 
-    plan = make_plan(args)
+    plans = make_plans(args)
     store = Store(args.report)
-    run_plan(plan, store, progress=not args.quiet)
-    summary = summarise(plan, store)
-    print(markdown(summary))
+    chapters = []
+    for plan in plans:
+        run_plan(plan, store, progress=not args.quiet)
+        chapters.append((plan, summarise(plan, store)))
+        print(markdown(chapters[-1][1]), flush=True)
     if args.json:
-        text = json.dumps(summary.to_json(), indent=2) + "\n"
+        text = json.dumps(to_json([summary for _, summary in chapters]), indent=2) + "\n"
         write_atomically(args.json, lambda path: path.write_text(text, encoding="utf-8"))
         print(args.json)
     if args.report:
         from training.evaluation.report import write_report
 
-        print(write_report(args.report, plan, summary))
+        print(write_report(args.report, chapters))
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -68,12 +69,21 @@ class ClipData:
     Single pictures beside the clips can be sources of pairs.
     """
 
-    def __init__(self, folder: Path, size: int, frames: int | None, pairs: Path | None = None, drawn: int = 0) -> None:
-        """`frames`: at most so many of each clip. `pairs`: a CSV file with columns source and driving (FOMM's lists
-        of pairs). Without one, `drawn` pairs of different identities are drawn, the same every time.
+    def __init__(
+        self,
+        folder: Path,
+        size: int,
+        frames: int | None,
+        pairs: Path | None = None,
+        drawn: int = 0,
+        every: int = 1,
+    ) -> None:
+        """`frames`: at most so many of each clip, taking every `every`th. `pairs`: a CSV file with the columns source
+        and driving (FOMM's lists of pairs). Without one, `drawn` pairs of different identities are drawn, the same
+        every time.
         """
         self.name = str(folder)
-        self.folder, self.size, self.frames = folder, size, frames
+        self.folder, self.size, self.frames, self.every = folder, size, frames, every
         clips, problems = scan(folder)
         if not clips:
             reason = f"; first problem: {problems[0]}" if problems else ""
@@ -89,11 +99,11 @@ class ClipData:
     def load(self, task: str, name: str) -> Case:
         """A clip driven by itself, or the first frame of one by another clip."""
         if task == RECONSTRUCTION:
-            clip = read_clip(self.clips[name], self.size, self.frames)
+            clip = read_clip(self.clips[name], self.size, self.frames, self.every)
             return Case(name, clip[0], clip, clip)
         source, driving = self.pairs[name]
         first = self._first_frame(source)
-        return Case(name, first, read_clip(self.clips[driving], self.size, self.frames), None)
+        return Case(name, first, read_clip(self.clips[driving], self.size, self.frames, self.every), None)
 
     def _find_stills(self) -> dict[str, Path]:
         used = {clip.path for clip in self.clips.values()}
@@ -148,36 +158,43 @@ def _identity(name: str) -> str:
     return Path(name).stem.split("#")[0]
 
 
-def open_data(name: str, size: int, frames: int | None, pairs: Path | None = None, drawn: int = 0) -> Data:
-    """The test set `name`: a folder of clips or of shards, or `synth:test:N`. Raises `InputError` or `OptionError`."""
+def open_data(
+    name: str, size: int, frames: int | None, pairs: Path | None = None, drawn: int = 0, every: int = 1
+) -> Data:
+    """The test set `name`: a folder of clips or of shards, or `synth:test:N` (`synth:body:test:N` and
+    `synth:cartoon:test:N` for other figures than heads). Raises `InputError` or `OptionError`.
+    """
     if name.startswith("synth:"):
-        parts = name.split(":")
-        if len(parts) != 3 or parts[1] not in ("test", "train") or not parts[2].isdigit() or int(parts[2]) < 1:
-            raise OptionError(f"{name}: write synth:test:N, with N the number of identities to render")
+        known = re.fullmatch(r"synth:(?:(head|body|cartoon):)?(test|train):([1-9]\d*)", name)
+        if known is None:
+            raise OptionError(f"{name}: write synth:test:N or synth:body:test:N, with N people to render")
         from training.evaluation.synth_cases import SynthData
 
-        return SynthData(int(parts[2]), size, frames, parts[1])
+        return SynthData(int(known[3]), size, frames, known[2], known[1] or "head", every)
     folder = Path(name)
     if not folder.is_dir():
         raise InputError(f"{name}: no such folder; give one of clips, or synth:test:N to render some")
     if any(folder.glob("clips-*.safetensors")):
         from training.evaluation.synth_cases import ShardData
 
-        return ShardData(folder, size, frames)
-    return ClipData(folder, size, frames, pairs, drawn)
+        return ShardData(folder, size, frames, every)
+    return ClipData(folder, size, frames, pairs, drawn, every)
 
 
-def read_clip(clip: ClipFile, size: int, limit: int | None = None) -> Clip:
-    """The first `limit` frames (all when None) of a clip as (T, size, size, 3): the middle square, scaled."""
-    count = clip.frames if limit is None else min(limit, clip.frames)
+def read_clip(clip: ClipFile, size: int, limit: int | None = None, every: int = 1) -> Clip:
+    """The first `limit` (all when None) of every `every`th frame of a clip as (T, size, size, 3): the middle square,
+    scaled.
+    """
+    count = clip.frames if limit is None else min((limit - 1) * every + 1, clip.frames)
     if not clip.seconds:
-        return np.stack([read_frame(clip, index, size).permute(1, 2, 0).numpy() for index in range(count)])
+        return np.stack([read_frame(clip, index, size).permute(1, 2, 0).numpy() for index in range(0, count, every)])
     crop = r"crop=min(iw\,ih):min(iw\,ih)"
     options = ["-vf", f"{crop},scale={size}:{size}:flags=lanczos", "-frames:v", str(count)]
     reader = imageio_ffmpeg.read_frames(str(clip.path), output_params=options)
     try:
         next(reader)  # the metadata
-        frames = [np.frombuffer(raw, np.uint8).reshape(size, size, 3) for raw in reader]
+        kept = (raw for number, raw in enumerate(reader) if number % every == 0)
+        frames = [np.frombuffer(raw, np.uint8).reshape(size, size, 3) for raw in kept]
     except (StopIteration, RuntimeError, OSError) as error:
         raise InputError(f"{clip.path}: cannot be decoded; remove the clip or encode it again") from error
     finally:

@@ -157,8 +157,7 @@ class BundleMover:
         bundle = self.engine.bundle
         self.batch = batch or self.engine.batch
         self.name = bundle.name
-        # 2: flows and occlusion are measured, too.
-        self.identity = "2-" + _digest([bundle.path(graph) for graph in sorted(bundle.graphs)])
+        self.identity = _digest([bundle.path(graph) for graph in sorted(bundle.graphs)])
         self.facts = {
             "family": bundle.family,
             "run by": f"engine ({self.engine.device})",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -10,13 +11,14 @@ from training.evaluation import plots
 from training.evaluation.cases import RECONSTRUCTION
 from training.evaluation.run import Plan
 from training.evaluation.showcase import Shown, show
-from training.evaluation.summary import METRICS, Row, Summary
+from training.evaluation.summary import METRICS, Metric, Row, Summary
 from training.evaluation.table import best, cell, columns, markdown, title
 
 _STYLE = """
 :root { color-scheme: light; font: 15px/1.5 system-ui, sans-serif; color: #222; }
 body { max-width: 1240px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.2rem; margin-top: 2.2rem }
+h1 { font-size: 1.5rem; margin-bottom: .2rem } h2 { font-size: 1.25rem; margin-top: 2.6rem }
+h3 { font-size: 1.05rem; margin-top: 1.8rem }
 .wide { overflow-x: auto } table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .3rem .45rem; text-align: right; font-size: .87rem; vertical-align: bottom }
 td { white-space: nowrap } thead th { line-height: 1.15 }
@@ -31,36 +33,50 @@ details { margin: 1rem 0 } summary { cursor: pointer } .note { color: #555 }
 """
 
 
-def write_report(folder: Path, plan: Plan, summary: Summary) -> Path:
-    """Write `report.html`, `report.md` and `cases/*.gif` into `folder`; returns the page's path.
+Chapter = tuple[Summary, list[Shown]]
+"""One set of data: what it gave, and its videos."""
 
-    Raises `OutputError` when the folder cannot be written.
+
+def write_report(folder: Path, evaluated: Sequence[tuple[Plan, Summary]]) -> Path:
+    """Write `report.html`, `report.md` and `cases/*.webp` into `folder`; returns the page's path.
+
+    `evaluated`: for each set of data what was to be measured, and what it gave; the same models in all. Raises
+    `OutputError` when the folder cannot be written.
     """
     page = folder / "report.html"
     try:
-        shown = show(folder, plan, summary)
-        page.write_text(_page(summary, shown), encoding="utf-8")
-        (folder / "report.md").write_text(_markdown(summary, shown), encoding="utf-8")
+        several = len(evaluated) > 1
+        chapters = [
+            (summary, show(folder, plan, summary, f"{number}-" if several else ""))
+            for number, (plan, summary) in enumerate(evaluated, 1)
+        ]
+        page.write_text(_page(chapters), encoding="utf-8")
+        (folder / "report.md").write_text(_markdown(chapters), encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{folder}: the report cannot be written ({error.strerror or error}); make room") from error
     return page
 
 
-def _page(summary: Summary, shown: list[Shown]) -> str:
+def _page(chapters: Sequence[Chapter]) -> str:
+    first = chapters[0][0]
+    names = ", ".join(summary.data for summary, _ in chapters)
     parts = [
-        "<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Evaluation</title>",
+        f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Evaluation on {escape(names)}</title>",
         f"<meta name='viewport' content='width=device-width'><style>{_STYLE}</style></head><body>",
-        f"<h1>Evaluation on {escape(summary.data)}</h1>",
-        f"<p class='note'>{escape(summary.setting)}"
-        + (f"; measured by {escape(', '.join(summary.rulers))}" if summary.rulers else "")
-        + ". Bounds in italics: the unmoved source, and the driving frames themselves. Means over cases.</p>",
-        _models(summary),
+        "<h1>Evaluation</h1>",
+        f"<p class='note'>{escape(first.setting)}"
+        + (f"; measured by {escape(', '.join(first.rulers))}" if first.rulers else "")
+        + ". Bounds in italics: the unmoved source, and the driving frames themselves. Means over cases; the best"
+        " model's value in bold. Point at a column's head for what it means.</p>",
+        _models(first),
     ]
-    for task, rows in summary.tasks.items():
-        parts += [f"<h2>{escape(title(summary, task))}</h2>", _table(rows), _plots(rows)]
-        parts += [_figure(item) for item in shown if item.task == task]
-        parts.append(_cases(rows))
-    parts += [_glossary(summary), "</body></html>"]
+    for summary, shown in chapters:
+        parts.append(f"<h2>{escape(summary.data)}</h2>")
+        for task, rows in summary.tasks.items():
+            parts += [f"<h3>{escape(title(summary, task))}</h3>", _table(rows), _plots(rows)]
+            parts += [_figure(item) for item in shown if item.task == task]
+            parts.append(_cases(rows))
+    parts += [_glossary(chapters), "</body></html>"]
     return "\n".join(parts)
 
 
@@ -129,29 +145,29 @@ def _cases(rows: list[Row]) -> str:
     return "".join(blocks)
 
 
-def _glossary(summary: Summary) -> str:
-    used = {metric.name for rows in summary.tasks.values() for metric in columns(rows)}
+def _used(chapters: Sequence[Chapter]) -> list[Metric]:
+    """The metrics that any table shows, in their order."""
+    rows = [row for summary, _ in chapters for rows in summary.tasks.values() for row in rows]
+    return columns(rows)
+
+
+def _glossary(chapters: Sequence[Chapter]) -> str:
     entries = "".join(
-        f"<dt>{escape(metric.label)} {metric.arrow}</dt><dd>{escape(metric.meaning)}</dd>"
-        for metric in METRICS
-        if metric.name in used
+        f"<dt>{escape(metric.label)} {metric.arrow}</dt><dd>{escape(metric.meaning)}</dd>" for metric in _used(chapters)
     )
     return f"<h2>What the columns mean</h2><dl>{entries}</dl>"
 
 
-def _markdown(summary: Summary, shown: list[Shown]) -> str:
-    lines = [f"# Evaluation on {summary.data}", "", *markdown(summary).splitlines()[2:]]
-    for task in summary.tasks:
-        what = "against the true frames" if task == RECONSTRUCTION else "moved by others"
-        lines += [f"**{task.capitalize()}, {what}**", ""]
-        for item in (item for item in shown if item.task == task):
-            lines += [
-                f"{item.rank}: {item.case} ({item.value}): {' | '.join(item.panels)}",
-                "",
-                f"![]({item.file})",
-                "",
-            ]
+def _markdown(chapters: Sequence[Chapter]) -> str:
+    lines = ["# Evaluation", ""]
+    for summary, shown in chapters:
+        lines += [f"## {summary.data}", "", summary.setting, "", *markdown(summary).splitlines()[2:]]
+        for task in summary.tasks:
+            what = "against the true frames" if task == RECONSTRUCTION else "moved by others"
+            lines += [f"**{task.capitalize()}, {what}**", ""]
+            for item in (item for item in shown if item.task == task):
+                caption = f"{item.rank}: {item.case} ({item.value}): {' | '.join(item.panels)}"
+                lines += [caption, "", f"![]({item.file})", ""]
     lines += ["| column | meaning |", "|---|---|"]
-    used = {metric.name for rows in summary.tasks.values() for metric in columns(rows)}
-    lines += [f"| {metric.label} | {metric.meaning} |" for metric in METRICS if metric.name in used]
+    lines += [f"| {metric.label} | {metric.meaning} |" for metric in _used(chapters)]
     return "\n".join(lines) + "\n"

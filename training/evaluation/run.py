@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from checkpoints.errors import InputError
 from training.evaluation.cases import ANIMATION, RECONSTRUCTION, Data
-from training.evaluation.measure import Reference, Rulers, measure
+from training.evaluation.measure import VERSION, Reference, Rulers, measure
 from training.evaluation.movers import Moved, Mover
 from training.evaluation.store import Key, Store
 
@@ -41,7 +41,7 @@ class Plan:
 
     def key(self, model: str, task: str, case: str) -> Key:
         """Where the result of a model for a case is kept."""
-        setting = f"{self.data.name}; {self.setting}; {', '.join(self.rulers.names)}"
+        setting = f"{self.data.name}; {self.setting}; {', '.join(self.rulers.names)}; metrics {VERSION}"
         return Key(model, task, self.mode if task == ANIMATION else "absolute", setting, case)
 
 

@@ -14,25 +14,33 @@ from training.evaluation.run import TASKS, Plan
 DEFAULT_SIZE = 256
 
 
-def make_plan(args: argparse.Namespace) -> Plan:
-    """Opens models, data and measuring networks. Raises a `BunrakuError` for whatever cannot be used."""
-    for name in ("limit", "frames", "size", "batch", "random_pairs"):
+def make_plans(args: argparse.Namespace) -> list[Plan]:
+    """Opens models, data and measuring networks; one plan a set of data. Raises a `BunrakuError` for whatever cannot
+    be used.
+    """
+    for name in ("limit", "frames", "every", "size", "batch", "random_pairs"):
         value = getattr(args, name)
         if value is not None and value < 1:
             raise OptionError(f"--{name.replace('_', '-')} is {value}; it must be 1 or more")
     movers = _named([open_mover(model, args.batch, args.device) for model in (args.model, *args.compare)])
     size = args.size or movers[0].facts.get("resolution") or DEFAULT_SIZE
-    data = open_data(args.data, size, args.frames, args.pairs, args.random_pairs)
+    if args.pairs and len(args.data) > 1:
+        raise OptionError("--pairs belongs to one set of data; evaluate that one alone")
+    sets = [open_data(name, size, args.frames, args.pairs, args.random_pairs, args.every) for name in args.data]
     rulers: Rulers = make_rulers(args.keypoints, args.also, _torch_device(args.device))
-    return Plan(
-        movers=[Still(), *movers, Echo()],
-        data=data,
-        rulers=rulers,
-        mode=args.mode,
-        setting=f"{size} pixels, {f'up to {args.frames}' if args.frames else 'all'} frames",
-        limit=args.limit,
-        tasks=tuple(task for task in TASKS if not args.tasks or task in args.tasks),
-    )
+    frames = f"up to {args.frames} frames" if args.frames else "all frames"
+    return [
+        Plan(
+            movers=[Still(), *movers, Echo()],
+            data=data,
+            rulers=rulers,
+            mode=args.mode,
+            setting=f"{size} pixels, {frames}" + (f", every {args.every}." if args.every > 1 else ""),
+            limit=args.limit,
+            tasks=tuple(task for task in TASKS if not args.tasks or task in args.tasks),
+        )
+        for data in sets
+    ]
 
 
 def _torch_device(device: str) -> str:

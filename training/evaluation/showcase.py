@@ -1,4 +1,4 @@
-"""The report's pictures: the worst and the best cases of the first model, all models side by side, moving."""
+"""The report's videos: the worst and the best cases of the first model, all models side by side, moving."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ PANEL = 160
 FRAMES = 40
 """At most so many frames of a case, evenly chosen."""
 MILLISECONDS = 100
+QUALITY = 90
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,9 @@ class Shown:
     """What the panels show, from left to right."""
 
 
-def show(folder: Path, plan: Plan, summary: Summary, count: int = 2) -> list[Shown]:
-    """Write the `count` worst and best cases of every task as GIFs below `folder`/cases.
+def show(folder: Path, plan: Plan, summary: Summary, prefix: str = "", count: int = 2) -> list[Shown]:
+    """Write the `count` worst and best cases of every task as animated WebP below `folder`/cases, their names starting
+    with `prefix`.
 
     They are computed again (results are numbers only); nothing random is in it, so they are the same.
     """
@@ -46,7 +48,7 @@ def show(folder: Path, plan: Plan, summary: Summary, count: int = 2) -> list[Sho
         row = next(row for row in rows if row.model not in (Still().name, Echo().name))
         for rank, names in _extremes(row, count).items():
             for number, (name, value) in enumerate(names, 1):
-                file = f"cases/{task}-{rank}-{number}.gif"
+                file = f"cases/{prefix}{task}-{rank}-{number}.webp"
                 panels = _write(folder / file, plan, task, plan.data.load(task, name))
                 shown.append(Shown(task, name, rank, value, file, panels))
     return shown
@@ -80,10 +82,10 @@ def _write(path: Path, plan: Plan, task: str, case: Case) -> list[str]:
             # All frames are moved, not only those chosen: relative motion and references depend on the first.
             panels.append((mover.name, move(mover, task, plan.mode, case.source, case.driving).frames))
     frames = [Image.fromarray(np.concatenate([_panel(clip[index]) for _, clip in panels], 1)) for index in chosen]
-    # One palette for all frames: a palette a frame would flicker, which is what one looks for here.
-    palette = frames[len(frames) // 2].quantize(255, Image.Quantize.MEDIANCUT)
-    indexed = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    indexed[0].save(path, save_all=True, append_images=indexed[1:], duration=MILLISECONDS, loop=0)
+    # WebP, which moves in a page as in Markdown, and unlike GIF has all colours: banding would hide what one looks for.
+    # Every frame a whole picture: nothing is smeared over from the one before.
+    first, *others = frames
+    first.save(path, save_all=True, append_images=others, quality=QUALITY, duration=MILLISECONDS, loop=0, kmax=1)
     return [name for name, _ in panels]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,12 @@ class Row:
     values: dict[str, float]
     by_case: dict[str, dict[str, float]]
     """Values of every case, by its name."""
+
+
+def to_json(summaries: Sequence[Summary]) -> dict[str, Any]:
+    """For machines: what one set of data gave (`Summary.to_json`), or of several {"sets": [each of them]}."""
+    sets = [summary.to_json() for summary in summaries]
+    return sets[0] if len(sets) == 1 else {"sets": sets}
 
 
 @dataclass(frozen=True)

@@ -13,18 +13,24 @@ from training.evaluation.cases import RECONSTRUCTION, Case, CaseTruth, Clip
 
 
 class SynthData:
-    """Heads that never existed, rendered on the spot from the seeds of the held-out split, with all truth."""
+    """Figures that never existed, rendered on the spot from the seeds of the held-out split, with all truth."""
 
     FRAMES, RATE, FLOW_SIZE = 32, 12.5, 64
 
-    def __init__(self, count: int, size: int, frames: int | None, split: str = "test") -> None:
-        """`count` identities, each with its own motion and scene; `split` "test" (never trained on) or "train"."""
-        from training.data.synth import TEST_SEEDS, HeadRenderer
+    def __init__(
+        self, count: int, size: int, frames: int | None, split: str = "test", kind: str = "head", every: int = 1
+    ) -> None:
+        """`count` identities, each with its own motion and scene; `split` "test" (never trained on) or "train"; `kind`
+        of `training.data.synth.topology.KINDS`; `every`: frames of the usual rate from one to the next.
+        """
+        from training.data.synth import TEST_SEEDS
+        from training.data.synth.renderers import make_renderer
 
-        self.name = f"synth:{split}:{count}"
+        self.name = ":".join(["synth", *([] if kind == "head" else [kind]), split, str(count)])
         self.count, self.size, self.frames = count, size, min(frames or self.FRAMES, 4 * self.FRAMES)
         self.start = TEST_SEEDS if split == "test" else 0
-        self.renderer = HeadRenderer()
+        self.kind, self.step = kind, every / self.RATE
+        self.renderer = make_renderer(kind)
 
     def names(self, task: str) -> list[str]:
         """Seeds: of the clip, or of source and driving person."""
@@ -42,30 +48,30 @@ class SynthData:
 
         if task == RECONSTRUCTION:
             seed = int(name.split()[-1])
-            clip = self._render(SceneSpec(seed, seed, seed))
+            clip = self._render(SceneSpec(seed, seed, seed, self.kind))
             first = clip[torch.zeros(len(clip), dtype=torch.long)]
             flow, visible = true_flow(first, clip, self.FLOW_SIZE)
             images = clip.image.cpu().numpy()
             return Case(name, images[0], images, images, _truth(clip, flow, visible))
         source, driving = (int(part) for part in name.split(" > "))
-        target = self._render(SceneSpec(source, driving, driving)).image.cpu().numpy()
-        other = self._render(SceneSpec(driving, driving, driving)).image.cpu().numpy()
+        target = self._render(SceneSpec(source, driving, driving, self.kind)).image.cpu().numpy()
+        other = self._render(SceneSpec(driving, driving, driving, self.kind)).image.cpu().numpy()
         return Case(name, target[0], other, target)
 
     def _render(self, spec: Any) -> Any:
-        times = torch.arange(self.frames, dtype=torch.float64) / self.RATE
+        times = torch.arange(self.frames, dtype=torch.float64) * self.step
         return self.renderer.render([spec] * self.frames, times, self.size)
 
 
 class ShardData:
     """Packed synthetic clips (`bunraku synth --format shard`): with truth, and with cross-identity groups."""
 
-    def __init__(self, folder: Path, size: int, frames: int | None) -> None:
+    def __init__(self, folder: Path, size: int, frames: int | None, every: int = 1) -> None:
         """Pictures are scaled to `size`. Raises `InputError` for a folder without a readable shard."""
         from training.data.synth.shards import SynthShards
 
         self.name = str(folder)
-        self.size, self.frames = size, frames
+        self.size, self.frames, self.every = size, frames, every
         self.shards = SynthShards(folder)
 
     def names(self, task: str) -> list[str]:
@@ -80,21 +86,24 @@ class ShardData:
         if task == RECONSTRUCTION:
             clip = int(name.split()[-1])
             images = self._images(clip)
-            return Case(name, images[0], images, images, self._truth(clip, len(images)))
+            return Case(name, images[0], images, images, self._truth(clip))
         clip, other = (int(part) for part in name.split(" > "))
-        target = self._images(clip)
-        return Case(name, target[0], self._images(other)[: len(target)], target)
+        target, driving = self._images(clip), self._images(other)
+        count = min(len(target), len(driving))
+        return Case(name, target[0], driving[:count], target[:count])
 
     def _next(self, clip: int) -> int:
         group = self.shards.group_of(clip)
         return group[(group.index(clip) + 1) % len(group)]
 
     def _images(self, clip: int) -> Clip:
-        count = min(self.frames or self.shards.frames_of(clip), self.shards.frames_of(clip))
-        return np.stack([_scaled(self.shards.image(clip, frame).numpy(), self.size) for frame in range(count)])
+        return np.stack([_scaled(self.shards.image(clip, frame).numpy(), self.size) for frame in self._chosen(clip)])
 
-    def _truth(self, clip: int, count: int) -> CaseTruth:
-        pairs = [self.shards.pair(clip, 0, frame) for frame in range(count)]
+    def _chosen(self, clip: int) -> list[int]:
+        return list(range(0, self.shards.frames_of(clip), self.every))[: self.frames]
+
+    def _truth(self, clip: int) -> CaseTruth:
+        pairs = [self.shards.pair(clip, 0, frame) for frame in self._chosen(clip)]
         columns = [
             [pair.flow for pair in pairs],
             [pair.flow_visible for pair in pairs],

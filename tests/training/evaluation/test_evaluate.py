@@ -18,6 +18,7 @@ from tiny_run import TINY_MODEL, moving_square
 from checkpoints.bundle import Bundle, write_bundle
 from checkpoints.errors import BunrakuError, InputError, OptionError
 from export.convert import Options, convert
+from export.measured import read_metrics
 from training.checkpoint import load_model, save_model
 from training.commands import evaluate
 from training.evaluation.cases import ANIMATION, RECONSTRUCTION, ClipData, open_data
@@ -333,10 +334,54 @@ def test_the_command_writes_table_json_and_report(clips, checkpoint, bundle, tmp
     assert not page.open
     assert len(page.images) == 4  # worst and best of both tasks
     for image in page.images:
-        with Image.open(tmp_path / "r" / image) as gif:
-            assert gif.n_frames >= 4
-            assert gif.width == 4 * gif.height
+        with Image.open(tmp_path / "r" / image) as video:
+            assert video.n_frames >= 4
+            assert video.width == 4 * video.height
     assert all(name in (tmp_path / "r" / "report.md").read_text() for name in names)
+
+
+def test_two_models_on_two_sets_of_data_from_one_command(clips, checkpoint, bundle, tmp_path, capsys):
+    words = (checkpoint, "synth:test:2", clips, "--compare", bundle, "--keypoints", "none", "--size", 64, "--frames", 2)
+    words += ("--random-pairs", 1, "--quiet", "--json", tmp_path / "r.json", "--report", tmp_path / "r")
+    assert command(*words) == 0
+    printed = capsys.readouterr().out
+    assert printed.index("synth:test:2: 64 pixels, up to 2 frames") < printed.index(f"{clips}: 64 pixels")
+    sets = json.loads((tmp_path / "r.json").read_text())["sets"]
+    assert [one["data"] for one in sets] == ["synth:test:2", str(clips)]
+    assert [len(one["models"]) for one in sets] == [4, 4]
+    assert "l1" in sets[0]["models"][1]["animation"]["metrics"]  # the true target is rendered
+    assert "l1" not in sets[1]["models"][1]["animation"]["metrics"]
+    alone = [{**one, "models": [row for row in one["models"] if row["name"] != "toy"]} for one in sets]
+    (tmp_path / "one.json").write_text(json.dumps({"sets": alone}))
+    told = read_metrics(tmp_path / "one.json")  # what a model card takes
+    assert "reconstruction of 2 clips of synth:test:2" in told
+    assert len(told) == 2 * 2 * 2
+    page = Links()
+    page.feed((tmp_path / "r" / "report.html").read_text())
+    assert not page.open
+    assert len(set(page.images)) == 2 + 2 + 2 + 1  # worst and best of each task; of one pair only the worst
+    assert all((tmp_path / "r" / image).is_file() for image in page.images)
+    with pytest.raises(OptionError, match="--pairs belongs to one set"):
+        command(checkpoint, clips, clips, "--pairs", "pairs.csv", "--keypoints", "none")
+
+
+def test_every_third_frame(clips):
+    whole = ClipData(clips, 32, None)
+    some = ClipData(clips, 32, 2, every=3)
+    for name in ("anna#1", "carl#1.mp4"):
+        wanted = whole.load(RECONSTRUCTION, name).driving[::3][:2]
+        np.testing.assert_array_equal(some.load(RECONSTRUCTION, name).driving, wanted)
+    assert len(wanted) == 2
+
+
+def test_bodies_and_cartoons_are_rendered_too():
+    for kind in ("body", "cartoon"):
+        data = open_data(f"synth:{kind}:test:1", 32, 2, every=8)
+        assert data.name == f"synth:{kind}:test:1"
+        case = data.load(RECONSTRUCTION, data.names(RECONSTRUCTION)[0])
+        assert case.driving.shape == (2, 32, 32, 3)
+        assert case.truth is not None
+        assert np.abs(case.driving[1].astype(int) - case.driving[0]).max() > 30
 
 
 def test_the_table_says_what_is_not_known(clips):
@@ -369,6 +414,7 @@ def test_rendered_people_have_truth_and_a_true_target():
         ("nowhere", (), "no such folder"),
         ("synth:test:0", (), "synth:test:N"),
         ("synth:all:3", (), "synth:test:N"),
+        ("synth:horse:test:3", (), "synth:test:N"),
         ("clips", ("--limit", "0"), "--limit is 0"),
     ],
 )
