@@ -2,6 +2,7 @@
 
 import runpy
 import sys
+from importlib.util import find_spec
 
 import accelerate  # noqa: F401  (what it brings along itself, tqdm for one, may be there)
 
@@ -21,17 +22,20 @@ MISSING = (
 )
 
 
-class Absent:
-    """Finds none of the packages that are missing there."""
+class Without:
+    """A finder of modules that does not find `MISSING`."""
 
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name.partition(".")[0] in MISSING:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in MISSING else self.finder.find_spec(name, path, target)
 
 
 if __name__ == "__main__":
     for loaded in [name for name in sys.modules if name.partition(".")[0] in MISSING]:
         del sys.modules[loaded]
-    sys.meta_path.insert(0, Absent())
+    sys.meta_path[:] = map(Without, sys.meta_path)
+    for name in MISSING:
+        assert find_spec(name) is None, name
     runpy.run_module("training.bare", run_name="__main__", alter_sys=True)
