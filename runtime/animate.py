@@ -23,7 +23,7 @@ from runtime.label import Label
 from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import Mode, Motion, check_strength
 from runtime.picture import Bytes, Fit, Picture, check_background, check_file, check_fit
-from runtime.pipeline import Sink
+from runtime.pipeline import Sink, prefetch
 from runtime.sessions import Device
 from runtime.signing import signature_for
 from runtime.smoothing import check_smoothing
@@ -220,7 +220,8 @@ def _render(
 ) -> Generator[Bytes, None, None]:
     """The animated frames one by one, computed in batches while the next ones are being decoded."""
     done = 0
-    with closing(read_motion(clip, animator.engine, animator.framer)) as motions:
+    # Detected in a thread of its own: while the last frames of one batch are rendered, the next batch is looked at.
+    with prefetch(read_motion(clip, animator.engine, animator.framer), depth=1) as motions:
         batches: Iterable[Motion] = motions
         if loop > 1 or (reference != "first" and animator.mode == "relative"):
             batches = list(motions)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import redirect_stdout
+from functools import partial
 from io import StringIO
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 import numpy as np
 import onnxruntime as ort
@@ -17,27 +19,68 @@ import onnxruntime as ort
 from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError, OptionError
 from runtime.cores import available_cores
+from runtime.gpu import PROVIDERS, Bound, Provider, providers
 
-Device = Literal["auto", "cpu", "cuda"]
+Device = Literal["auto", "cpu", "cuda", "cuda-graphs", "tensorrt"]
 DEVICES: tuple[str, ...] = get_args(Device)
 
-_PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _QUIET = 3  # errors only
+
+
+_FRAMEWISE = ("motion", "render")
+"""Graphs that compute every frame by itself ..."""
+_FRAMES = ("frame", "driving_points", "driving_jacobians", "driving_covariances")
+"""... and the inputs of theirs that hold one entry a frame; so do all their outputs."""
+
+LIGHT = 20.0
+"""1e9 operations of a graph up to which each core works on a frame of its own. In larger ones a single operator is work
+enough for all cores, and what several frames at once take of memory is not to be had everywhere.
+"""
+_MOST_AT_ONCE = 4
+"""Frames at once: more take memory and, with their results waiting for each other, time."""
 
 
 class Graph:
     """One graph of a bundle, ready to run: checks what it is fed against what it declares.
 
-    Safe to call from several threads at once; the calls run one after another on the bundle's `worker`.
+    Safe to call from several threads at once. With a `team`, the frames of a call are shared out among its threads,
+    one frame each; else calls run one after another on `worker`.
     """
 
-    def __init__(self, name: str, session: ort.InferenceSession, device: str, worker: Executor) -> None:
+    def __init__(
+        self,
+        name: str,
+        session: ort.InferenceSession,
+        device: str,
+        worker: Executor,
+        team: Executor | None = None,
+        at_once: int = 1,
+        wide: Callable[[], ort.InferenceSession] | None = None,
+    ) -> None:
+        """`at_once`: threads of the team. `wide` opens a session that puts all cores to work on one frame, for
+        `hasten`.
+        """
         self.name = name
         self._worker = worker
         self.device = device
+        self.at_once = at_once
+        """Frames that are computed at the same time."""
         self.inputs = {value.name: value for value in session.get_inputs()}
         self.outputs = tuple(value.name for value in session.get_outputs())
         self._session = session
+        self._team = team
+        self._wide = wide
+        self._hasty: ort.InferenceSession | None = None
+        self._hasten_once = threading.Lock()
+        self._bound = Bound(session, device) if device != "cpu" else None
+
+    def hasten(self) -> None:
+        """From now on a single frame comes as soon as it can, by all cores together. Without this, and in calls with
+        several frames, each core works on a frame of its own, which gives more frames a second but each one later.
+        """
+        with self._hasten_once:
+            if self._hasty is None and self._wide is not None:
+                self._hasty = self._wide()
 
     def __call__(
         self, feeds: Mapping[str, np.ndarray | ort.OrtValue], outputs: Sequence[str] | None = None
@@ -53,13 +96,41 @@ class Graph:
                 "the model does not fit this version of bunraku."
             )
         names = list(outputs or self.outputs)
-        values = {name: self._value(name, feed) for name, feed in feeds.items()}
+        started = self._start(names, {name: self._value(name, feed) for name, feed in feeds.items()}, feeds)
         try:
-            results = self._worker.submit(self._session.run_with_ort_values, names, values).result()
+            results = [future.result() for future in started]
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             reason = str(error).strip().splitlines()[0]
             raise ModelError(f'The graph "{self.name}" failed on {self.device} ({reason}).') from error
-        return {name: value.numpy() for name, value in zip(names, results, strict=True)}
+        finally:
+            for future in started:
+                future.cancel()  # those that have not begun, when another one failed or we were interrupted
+        parts = zip(*results, strict=True)
+        return {name: _joined(frames) for name, frames in zip(names, parts, strict=True)}
+
+    def _start(
+        self, names: list[str], values: dict[str, ort.OrtValue], feeds: Mapping[str, np.ndarray | ort.OrtValue]
+    ) -> list[Future[list[np.ndarray]]]:
+        """The runs that together give the result, in the order of the frames."""
+        if self._bound is not None:
+            placed = {name: feed for name, feed in feeds.items() if isinstance(feed, ort.OrtValue)}
+            arrays = {name: np.ascontiguousarray(feed) for name, feed in feeds.items() if name not in placed}
+            return [self._worker.submit(self._bound, names, arrays, placed)]
+        framewise = [name for name in _FRAMES if name in values]
+        frames = {values[name].shape()[0] for name in framewise}
+        if self._team is None or len(frames) != 1:
+            return [self._worker.submit(_run, self._session, names, values)]
+        count = frames.pop()
+        if count == 1 and self._hasty is not None:
+            return [self._worker.submit(_run, self._hasty, names, values)]
+        if count <= 1:
+            return [self._team.submit(_run, self._session, names, values)]
+        whole = {name: values[name].numpy() for name in framewise}
+        started = []
+        for index in range(count):
+            part = {name: self._on_cpu(array[index : index + 1]) for name, array in whole.items()}
+            started.append(self._team.submit(_run, self._session, names, values | part))
+        return started
 
     def place(self, array: np.ndarray) -> ort.OrtValue:
         """`array` on this graph's device, to be fed many times without being copied again."""
@@ -80,6 +151,14 @@ class Graph:
         return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
 
 
+def _run(session: ort.InferenceSession, names: list[str], values: dict[str, ort.OrtValue]) -> list[np.ndarray]:
+    return [value.numpy() for value in session.run_with_ort_values(names, values)]
+
+
+def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
 def _fits(shape: Sequence[int], declared: Sequence[int | str | None]) -> bool:
     """Whether `shape` has the declared rank and sizes; names and None are free sizes."""
     return len(shape) == len(declared) and all(
@@ -90,63 +169,111 @@ def _fits(shape: Sequence[int], declared: Sequence[int | str | None]) -> bool:
 def open_graphs(bundle: Bundle, device: Device = "auto", threads: int | None = None) -> dict[str, Graph]:
     """A session for every graph of `bundle`, all on the same device.
 
-    "auto" takes CUDA where it works and the CPU else; a device that is named must be granted. `threads`
+    "auto" takes CUDA where it works and the CPU else; a device that is named must be granted. "cuda-graphs" records
+    every shape's kernels, "tensorrt" builds engines of its own (minutes, kept in `gpu.engine_cache`). `threads`
     defaults to the cores that this process may use. Raises `OptionError` for an unknown device,
     `ModelError` when the device is not to be had or a graph cannot be opened.
     """
     if device not in DEVICES:
         raise OptionError(f'There is no device "{device}"; choose one of {", ".join(DEVICES)}.')
-    reason = _cuda_refused() if device != "cpu" else None
-    if device == "cuda" and reason is not None:
-        raise ModelError(f"CUDA was asked for but {reason}; choose --device cpu or auto.")
-    # Flushing denormals is a state of the thread that opens a session, and stays. A thread of our own keeps
-    # it out of the caller's arithmetic, and leaves the caller free to notice ctrl-C during a long run.
-    worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="onnxruntime")
+    reason = _card_refused("cuda" if device == "auto" else device) if device != "cpu" else None
+    if device not in ("auto", "cpu") and reason is not None:
+        raise ModelError(f"{_SPOKEN[device]} was asked for but {reason}; choose --device cpu or auto.")
     if device == "auto" and reason is None:
         try:
-            return worker.submit(_open_on, bundle, "cuda", threads, worker).result()
+            return _opener.submit(_open_on, bundle, "cuda", threads).result()
         except _NotGranted:
             device = "cpu"
     chosen = "cpu" if device == "auto" else device
-    return worker.submit(_open_on, bundle, chosen, threads, worker).result()
+    return _opener.submit(_open_on, bundle, chosen, threads).result()
 
 
 def open_graph(path: Path, name: str, device: str = "cpu", threads: int = 1) -> Graph:
     """The graph in the file `path`, one of our own, on "cpu" or on "cuda" where a model runs there already. Raises
     `ModelError`.
     """
-    worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="onnxruntime")
-    session = worker.submit(_session, path, name, _options(threads), [device, "cpu"]).result()
-    return Graph(name, session, device, worker)
+    session = _opener.submit(_session, path, name, _options(threads), providers(device)).result()
+    return Graph(name, session, device, _opener.submit(_workers, 1).result())
+
+
+def _new_opener() -> Executor:
+    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="bunraku-open")
+
+
+_opener = _new_opener()
+"""The one thread that opens sessions, and starts the threads that run them.
+
+ONNX Runtime flushes denormals to zero in the thread that opens the first session of a process, for good, and in the
+session's own threads. Threads inherit this from the one that starts them (on Linux); the caller's arithmetic, which is
+none of ours, is left as it is.
+"""
+
+
+def _reopen() -> None:
+    global _opener
+    _opener = _new_opener()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reopen)  # threads do not survive a fork
+
+
+def _workers(count: int) -> Executor:
+    """A pool whose threads are all started, by the thread that calls this."""
+    pool = ThreadPoolExecutor(max_workers=count, thread_name_prefix="onnxruntime")
+    together = threading.Barrier(count)
+    for started in [pool.submit(together.wait) for _ in range(count)]:
+        started.result()
+    return pool
 
 
 class _NotGranted(ModelError):
     """ONNX Runtime took another device than the one asked for."""
 
 
-def _open_on(bundle: Bundle, device: str, threads: int | None, worker: Executor) -> dict[str, Graph]:
-    if device == "cuda":
+def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Graph]:
+    if device != "cpu":
         with redirect_stdout(StringIO()):  # it prints what it misses; the providers tell us better
             ort.preload_dlls()  # finds the CUDA libraries that the extra "gpu" installs
-    options = _options(threads or available_cores())
-    graphs = {}
-    for name in bundle.graphs:
-        what = f'{name}" of the model "{bundle.name}'
-        session = _session(bundle.path(name), what, options, [device, "cpu"])
+    cores = threads or available_cores()
+    light = device == "cpu" and all((bundle.graphs[name].gflops or LIGHT) < LIGHT for name in _FRAMEWISE)
+    at_once = min(cores, _MOST_AT_ONCE) if light else 1
+    files = {name: (bundle.path(name), f'{name}" of the model "{bundle.name}') for name in bundle.graphs}
+    sessions = {}
+    for name, file in files.items():
+        options = _options(cores // at_once if name in _FRAMEWISE else cores)
+        sessions[name] = _session(*file, options, _providers(device, bundle.graphs[name].precision))
         # Asked for CUDA without a working driver, ONNX Runtime goes on with the CPU and says nothing.
-        if session.get_providers()[0] != _PROVIDERS[device]:
-            raise _NotGranted(
-                f"{device} was asked for but ONNX Runtime could not start it; install the libraries with "
-                'pip install "bunraku[gpu]", or choose --device cpu.'
-            )
-        graphs[name] = Graph(name, session, device, worker)
+        if sessions[name].get_providers()[0] != PROVIDERS[device]:
+            raise _NotGranted(f"{_SPOKEN[device]} was asked for but {_MISSING[device]}, or choose --device cpu.")
+    place = "cpu" if device == "cpu" else "cuda"
+    # After the sessions, whose first sets what they inherit. Beside the caller, who can thus notice ctrl-C.
+    worker, team = _workers(1), _workers(at_once) if at_once > 1 else None
+    graphs = {}
+    for name, session in sessions.items():
+        if team is None or name not in _FRAMEWISE:
+            graphs[name] = Graph(name, session, place, worker)
+        else:
+            wide = partial(_open_wide, *files[name], cores)
+            graphs[name] = Graph(name, session, place, worker, team, at_once, wide)
     return graphs
 
 
-def _session(path: Path, what: str, options: ort.SessionOptions, devices: Sequence[str]) -> ort.InferenceSession:
-    providers: list[Any] = list(dict.fromkeys(_PROVIDERS[device] for device in devices))
+def _open_wide(path: Path, what: str, threads: int) -> ort.InferenceSession:
+    return _opener.submit(_session, path, what, _options(threads), providers("cpu")).result()
+
+
+def _providers(device: str, precision: str) -> list[Provider]:
     try:
-        return ort.InferenceSession(os.fspath(path), options, providers=providers)
+        return providers(device, half=precision == "fp16")
+    except OSError as error:
+        said = error.strerror or str(error)
+        raise ModelError(f"TensorRT's engines cannot be kept ({said}); set BUNRAKU_CACHE to a folder.") from error
+
+
+def _session(path: Path, what: str, options: ort.SessionOptions, wanted: list[Provider]) -> ort.InferenceSession:
+    try:
+        return ort.InferenceSession(os.fspath(path), options, providers=wanted)
     except Exception as error:  # as above: no common base class
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f'The graph "{what}" cannot be opened ({reason}).') from error
@@ -167,14 +294,23 @@ def _options(threads: int) -> ort.SessionOptions:
     return options
 
 
-def _cuda_refused() -> str | None:
-    """Why CUDA cannot be had on this machine, or None when it looks possible.
+_SPOKEN = {"cuda": "CUDA", "cuda-graphs": "CUDA", "tensorrt": "TensorRT"}
+_LIBRARIES = 'ONNX Runtime could not start it; install the libraries with pip install "bunraku[gpu]"'
+_MISSING = {
+    "cuda": _LIBRARIES,
+    "cuda-graphs": _LIBRARIES,
+    "tensorrt": "ONNX Runtime could not start it; install TensorRT, or choose --device cuda",
+}
 
-    The GPU wheel lists CUDA as available on machines without a GPU, so the driver is looked for first; this
+
+def _card_refused(device: str) -> str | None:
+    """Why `device` cannot be had on this machine, or None when it looks possible.
+
+    The GPU wheel lists its providers as available on machines without a GPU, so the driver is looked for first; this
     also keeps `preload_dlls`, which prints, from running there.
     """
-    if _PROVIDERS["cuda"] not in ort.get_available_providers():
-        return "this build of ONNX Runtime has no CUDA"
+    if PROVIDERS[device] not in ort.get_available_providers():
+        return f"this build of ONNX Runtime has no {_SPOKEN[device]}"
     try:
         ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
     except OSError:

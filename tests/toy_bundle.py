@@ -167,6 +167,7 @@ def build(folder: Path, *, affine: bool = False, tree: bool = False, size: int =
             data[name],
             inputs=[value.name for value in model.graph.input],
             outputs=[value.name for value in model.graph.output],
+            gflops=0.001,
         )
         for name, model in models.items()
     }

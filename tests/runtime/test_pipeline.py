@@ -12,7 +12,7 @@ from runtime.pipeline import Sink, prefetch
 def no_thread_is_left():
     before = threading.active_count()
     yield
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # those of engines that nobody holds any more may end meanwhile
 
 
 def test_items_come_in_order():

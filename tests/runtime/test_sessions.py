@@ -2,7 +2,12 @@
 granted.
 """
 
+import multiprocessing
 import os
+import platform
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
@@ -14,7 +19,7 @@ from runtime import sessions
 from runtime.cores import available_cores
 from runtime.sessions import open_graphs
 
-GPU = sessions._cuda_refused() is None
+GPU = sessions._card_refused("cuda") is None
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +59,77 @@ def test_a_placed_value_gives_what_the_array_gives(graphs):
     np.testing.assert_array_equal(by_array, by_value)
 
 
+def moving(batch: int) -> np.ndarray:
+    return np.random.default_rng(1).uniform(-0.9, 0.9, (batch, 4, 2)).astype(np.float32)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+def test_frames_shared_out_among_cores_come_back_in_order_and_as_they_were(toy, graphs, batch):
+    team = open_graphs(Bundle.load(toy), "cpu", threads=3)
+    assert [team[name].at_once for name in ("source", "motion", "render")] == [1, 3, 3]
+    array = np.random.default_rng(0).uniform(0, 255, (1, 3, 64, 64)).astype(np.float32)
+    feeds = {"feature_0": array, "source_points": points(1), "driving_points": moving(batch)}
+    alone, shared = graphs["render"](feeds), team["render"](feeds)
+    for name, value in alone.items():
+        assert value.shape[0] == batch
+        np.testing.assert_array_equal(value, shared[name])
+    team["render"].hasten()
+    for name, value in team["render"](feeds).items():
+        np.testing.assert_allclose(value, alone[name], atol=1)
+
+
+def test_large_graphs_get_all_cores_for_one_frame(toy, monkeypatch):
+    monkeypatch.setattr(sessions, "LIGHT", 0.0)
+    heavy = open_graphs(Bundle.load(toy), "cpu", threads=3)
+    assert {graph.at_once for graph in heavy.values()} == {1}
+    assert heavy["motion"]({"frame": np.zeros((5, 64, 64, 3), np.uint8)})["points"].shape == (5, 4, 2)
+
+
+def test_a_frame_that_fails_is_an_error_of_the_whole_call(toy, monkeypatch):
+    render = open_graphs(Bundle.load(toy), "cpu", threads=2)["render"]
+    feeds = {"feature_0": feature(), "source_points": points(1), "driving_points": moving(4)}
+    calls = []
+
+    class Failing:
+        def run_with_ort_values(self, names, values):
+            calls.append(None)
+            raise RuntimeError("no memory\nand more")
+
+    monkeypatch.setattr(render, "_session", Failing())
+    with pytest.raises(ModelError, match=r'"render" failed on cpu \(no memory\)'):
+        render(feeds)
+    assert calls
+
+
+def test_denormals_are_flushed_in_every_engines_threads_and_nowhere_else(toy):
+    """ONNX Runtime sets the mode in the first session's thread only."""
+
+    script = f"""
+import numpy as np
+from checkpoints.bundle import Bundle
+from pathlib import Path
+from runtime.sessions import open_graphs
+flushed = lambda: float((np.full(8, 1e-40, np.float32) * np.float32(0.5))[0]) == 0
+for _ in range(2):
+    graph = open_graphs(Bundle.load(Path({str(toy)!r})), "cpu", threads=2)["render"]
+    print(graph._team.submit(flushed).result(), graph._worker.submit(flushed).result(), flushed())
+"""
+    root = Path(sessions.__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=root, check=True)
+    wanted = "True True False" if sys.platform == "linux" and platform.machine() == "x86_64" else "False"
+    assert all(line.endswith(wanted) for line in done.stdout.splitlines()), done.stdout
+    assert len(done.stdout.splitlines()) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_forked_process_opens_models_of_its_own(toy):
+    open_graphs(Bundle.load(toy), "cpu", threads=1)
+    child = multiprocessing.get_context("fork").Process(target=open_graphs, args=(Bundle.load(toy), "cpu", 1))
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
+
+
 @pytest.mark.parametrize(
     ("feeds", "words"),
     [
@@ -84,8 +160,19 @@ def test_cuda_by_name_fails_where_there_is_none_and_auto_goes_on(toy):
 
 
 @pytest.mark.skipif(GPU, reason="this machine has an NVIDIA driver")
+@pytest.mark.parametrize(("device", "spoken"), [("tensorrt", "TensorRT"), ("cuda-graphs", "CUDA")])
+def test_other_ways_to_use_a_card_fail_by_name_too(toy, tmp_path, monkeypatch, device, spoken):
+    monkeypatch.setenv("BUNRAKU_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match=f"{spoken} was asked for but"):
+        open_graphs(Bundle.load(toy), device)
+    monkeypatch.setattr(sessions, "_card_refused", lambda device: None)
+    with pytest.raises(ModelError, match=f"{spoken} was asked for but ONNX Runtime could not start it; install"):
+        open_graphs(Bundle.load(toy), device)
+
+
+@pytest.mark.skipif(GPU, reason="this machine has an NVIDIA driver")
 def test_a_silent_fallback_of_onnx_runtime_is_noticed(toy, monkeypatch):
-    monkeypatch.setattr(sessions, "_cuda_refused", lambda: None)  # as with a driver but without the libraries
+    monkeypatch.setattr(sessions, "_card_refused", lambda device: None)  # as with a driver but without the libraries
     with pytest.raises(ModelError, match="could not start"):
         open_graphs(Bundle.load(toy), "cuda")
     assert open_graphs(Bundle.load(toy), "auto")["render"].device == "cpu"
