@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from checkpoints.errors import ModelError
+
+Opened = TypeVar("Opened")
+
+
+def open_fetched(path: Path, purpose: str, opener: Callable[[Path], Opened]) -> Opened:
+    """What `opener` makes of a fetched file. Raises `ModelError`, naming the file, when it is damaged."""
+    try:
+        return opener(path)
+    except Exception as error:  # ONNX Runtime's and safetensors' exceptions share no base class
+        reason = str(error).strip().splitlines()[0]
+        raise ModelError(
+            f"{path}: cannot be opened for {purpose} ({reason}); delete the file, so that it is fetched again"
+        ) from error
 
 
 def fetch(repository: str, name: str, purpose: str) -> Path:

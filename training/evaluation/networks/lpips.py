@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from checkpoints.errors import ModelError
 from training.evaluation.measure import Clip
-from training.evaluation.networks.hub import fetch
+from training.evaluation.networks.hub import fetch, open_fetched
 from training.losses.backbones import IMAGENET_MEAN, IMAGENET_STD, Backbone
 
 LINEAR = Path(__file__).resolve().parent.parent / "assets" / "lpips_vgg.safetensors"
@@ -55,8 +55,8 @@ class Lpips:
 
 
 def lpips_vgg(device: str = "cpu") -> Lpips:
-    """LPIPS with its published weights. Raises `ModelError` when VGG-16 cannot be fetched."""
-    state = load_file(fetch(REPOSITORY, FILE, "LPIPS"))
+    """LPIPS with its published weights. Raises `ModelError` when VGG-16 cannot be fetched or is damaged."""
+    state = open_fetched(fetch(REPOSITORY, FILE, "LPIPS"), "LPIPS", load_file)
     weights = load_file(LINEAR)
     return Lpips(vgg16(state), [weights[f"lin{stage}"] for stage in range(len(WIDTHS))], device)
 

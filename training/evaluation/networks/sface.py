@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from checkpoints.errors import OptionError
 from training.evaluation.measure import Clip, Floats, Tracks
-from training.evaluation.networks.hub import fetch
+from training.evaluation.networks.hub import fetch, open_fetched
 from training.evaluation.networks.warp import Similarity
 
 REPOSITORY, FILE = "opencv/face_recognition_sface", "face_recognition_sface_2021dec.onnx"
+PURPOSE = "identity (AED, CSIM)"
 SIDE = 112
 
 PLACES = np.array([[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]])
@@ -29,11 +30,9 @@ class SFace:
     name = "SFace"
 
     def __init__(self, path: Path | None = None) -> None:
-        """`path`: the ONNX file; by default from the Hub. Raises `ModelError` when it cannot be fetched."""
-        options = ort.SessionOptions()
-        options.log_severity_level = 3
-        file = path or fetch(REPOSITORY, FILE, "identity (AED, CSIM)")
-        self._session = ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        """`path`: the ONNX file; by default from the Hub. Raises `ModelError` when it cannot be fetched or opened."""
+        file = path or fetch(REPOSITORY, FILE, PURPOSE)
+        self._session = open_fetched(file, PURPOSE, _open)
         self._input = self._session.get_inputs()[0].name
 
     def __call__(self, frames: Clip, tracks: Tracks) -> Floats:
@@ -52,3 +51,9 @@ class SFace:
         # RGB in [0, 255]: OpenCV's own use of the file swaps its BGR first.
         blob = face.astype(np.float32).transpose(2, 0, 1)[None]
         return self._session.run(None, {self._input: blob})[0].ravel()
+
+
+def _open(path: Path) -> ort.InferenceSession:
+    options = ort.SessionOptions()
+    options.log_severity_level = 3
+    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
