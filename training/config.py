@@ -109,6 +109,8 @@ class Stage:
     """Epoch from which the background predictor is used; negative: never."""
     eval_mode: tuple[str, ...] = ()
     """Components whose normalisation statistics stay fixed although the rest trains."""
+    teacher: str = ""
+    """Finished model that the `distil_*` losses learn from, named as `init` of the run; it is never trained."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ WIDEST = {
 READY = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
 
 NOT_PLAIN_TPSMM = {"smoothness", "equivariance_jacobian", "dam", "hdam_root", "hdam", "orthogonality", "completeness"}
-TPSMM_LOSSES = [name for name in LOSSES if name not in NOT_PLAIN_TPSMM | ADVERSARIAL]
+TPSMM_LOSSES = [name for name in LOSSES if name not in NOT_PLAIN_TPSMM | ADVERSARIAL and not name.startswith("distil_")]
 
 
 def batch(size: int, pairs: int = 2, points: int = 50) -> dict[str, torch.Tensor]:

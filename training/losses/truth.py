@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.models.sampling import coordinate_grid
+from training.models.sampling import coordinate_grid, full_precision
 
 HIDDEN_WEIGHT = 0.3
 """A hidden surface point still says where the part is, but no pixel shows it."""
@@ -56,12 +56,14 @@ def flow_loss(flow: Tensor, truth: Tensor, visible: Tensor) -> Tensor:
 
 
 def occlusion_loss(occlusions: list[Tensor], visible: Tensor) -> Tensor:
-    """Binary cross entropy of every occlusion map (B, 1, h_i, w_i) against true visibility (B, h, w) bool."""
+    """Binary cross entropy of every occlusion map (B, 1, h_i, w_i) against visibility (B, h, w), bool or in [0, 1]."""
     truth = visible[:, None].to(occlusions[0].dtype)
     total = occlusions[0].new_zeros(())
     for occlusion in occlusions:
         resized = F.interpolate(truth, occlusion.shape[-2:], mode="area")
-        total = total + F.binary_cross_entropy(occlusion.clamp(1e-4, 1 - 1e-4), resized)
+        with full_precision(occlusion):  # mixed precision refuses this function on a GPU and widens it on a CPU
+            clamped = occlusion.clamp(1e-4, 1 - 1e-4).float()
+            total = total + F.binary_cross_entropy(clamped, resized.float())
     return total / len(occlusions)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from training.models.base import MotionModel
 from training.models.sampling import gaussian_heatmaps
 from training.objectives.anchors import ANCHOR_LOSSES
 from training.objectives.forward import Pass
+from training.objectives.teacher import TEACHER_LOSSES, check_teacher, open_teacher
 
 Loss = Callable[["Objective", Pass], Tensor]
 
@@ -52,12 +54,24 @@ class Objective(nn.Module):
         self.augment: PairAugment | None = None
 
     def start_stage(self, stage: Stage, augment: PairAugment | None) -> None:
-        """Prepare for `stage`. Raises `OptionError` for a loss that does not exist or that the data cannot give."""
+        """Prepare for `stage`; loads its teacher, if any.
+
+        Raises `OptionError` for a loss that does not exist or lacks its teacher, `ModelError` for an unusable teacher.
+        """
         unknown = sorted(set(stage.losses) - set(LOSSES))
         if unknown:
             raise OptionError(f"stage {stage.name!r}: no loss is called {unknown[0]!r}; there are {', '.join(LOSSES)}")
+        check_teacher({name for name, weight in stage.losses.items() if weight > 0}, stage.teacher, stage.name)
         self.stage = stage
         self.augment = augment
+        self._unregistered.pop("teacher", None)
+        if stage.teacher:
+            self._unregistered["teacher"] = open_teacher(stage.teacher, self.model)
+
+    @property
+    def teacher(self) -> MotionModel | None:
+        """The finished model that the stage learns from."""
+        return cast(MotionModel | None, self._unregistered.get("teacher"))
 
     def add_discriminator(self) -> None:
         """Make the discriminator of the adversarial stage; it sees pictures and the heat maps of their motion."""
@@ -115,6 +129,7 @@ class Objective(nn.Module):
             true_background=self.stage.true_background,
             true_flow=self.stage.true_flow,
             coarse=self.stage.coarse,
+            teacher=self.teacher,
         )
         result: dict[str, Tensor] = {}
         for name, weight in self.stage.losses.items():
@@ -254,6 +269,7 @@ LOSSES: dict[str, Loss] = {
     "adversarial": _adversarial,
     "feature_matching": _feature_matching,
     **ANCHOR_LOSSES,
+    **TEACHER_LOSSES,
     "truth_points": _points,
     "truth_shape": _shape,
     "truth_displacement": _displacement,

@@ -40,6 +40,7 @@ class Pass:
         true_background: bool = False,
         true_flow: bool = False,
         coarse: int = 1,
+        teacher: MotionModel | None = None,
     ) -> None:
         self.model = model
         self.batch = batch
@@ -50,6 +51,7 @@ class Pass:
         self.true_background = true_background
         self.true_flow = true_flow
         self.coarse = coarse
+        self.teacher = teacher
 
     def truth(self, key: str) -> Tensor:
         """An entry of the batch that only synthetic data have. Raises `OptionError` where it is missing."""
@@ -180,6 +182,30 @@ class Pass:
     def image(self) -> Tensor:
         """The result (B, 3, H, W)."""
         return self.model.generate(self.features, self.motion)
+
+    @cached_property
+    def _taught(self) -> tuple[MotionModel, tuple[Tensor, ...], DenseMotion]:
+        """The teacher, what it keeps of the source, and how it moves it, with the points that it finds itself."""
+        if self.teacher is None:
+            raise OptionError("a distillation loss is weighted but the stage has no teacher")
+        with torch.no_grad():
+            features = self.teacher.encode(self.source)
+            source, driving = _split(self.teacher.detect(torch.cat([self.source, self.target])), 2)
+            known = self.true_background
+            background = self.truth("background") if known else self.teacher.background(self.source, self.target)
+            return self.teacher, features, self.teacher.move(features, source, driving, background)
+
+    @property
+    def taught_motion(self) -> DenseMotion:
+        """The teacher's dense motion for the pair; no gradient flows into it."""
+        return self._taught[2]
+
+    @cached_property
+    def taught_image(self) -> Tensor:
+        """The teacher's picture of the pair (B, 3, H, W); no gradient flows into it."""
+        teacher, features, motion = self._taught
+        with torch.no_grad():
+            return teacher.generate(features, motion)
 
     @cached_property
     def augmented(self) -> Tensor:
