@@ -25,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--limit", type=int, metavar="N", help="at most so many cases of each task")
     add("--frames", type=int, metavar="N", help="at most so many frames of each clip")
     add("--every", type=int, default=1, metavar="N", help="take every Nth frame (%(default)s)")
+    crops = "squares of clips and pictures: their middle, or around the face as `bunraku animate` does (%(default)s)"
+    add("--crop", choices=("middle", "face"), default="middle", help=crops)
     add("--size", type=int, metavar="PIXELS", help="compare at this size (default: the first model's resolution)")
     detectors = ("face-mesh", "pose", "face-alignment", "none")
     add("--keypoints", choices=detectors, default="face-mesh", help="what AKD, jitter and motion transfer go by")

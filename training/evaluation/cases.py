@@ -6,16 +6,23 @@ import csv
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from checkpoints.errors import InputError, OptionError
 from training.data.clips import PICTURES, ClipFile, read_frame, scan
 
+if TYPE_CHECKING:
+    from runtime.framing import Framer
+    from runtime.window import Window
+
 Clip = NDArray[np.uint8]
+_LOOKS = 8
+"""Frames of a clip in which its face is looked for, about."""
 RECONSTRUCTION, ANIMATION = "reconstruction", "animation"
 
 
@@ -63,6 +70,18 @@ class Data(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """How real clips become cases."""
+
+    pairs: Path | None = None
+    """A CSV file with the columns source and driving (FOMM's lists of pairs)."""
+    count: int = 0
+    """Without one, so many pairs of different identities are drawn, the same every time."""
+    to_face: bool = False
+    """Squares around the face, found once a clip, as the engine cuts them; else the middle square."""
+
+
 class ClipData:
     """Clips below a folder, in any layout of `training.data.clips`; pairs from a file, or drawn at random.
 
@@ -74,14 +93,10 @@ class ClipData:
         folder: Path,
         size: int,
         frames: int | None,
-        pairs: Path | None = None,
-        drawn: int = 0,
         every: int = 1,
+        drawn: Drawn | None = None,
     ) -> None:
-        """`frames`: at most so many of each clip, taking every `every`th. `pairs`: a CSV file with the columns source
-        and driving (FOMM's lists of pairs). Without one, `drawn` pairs of different identities are drawn, the same
-        every time.
-        """
+        """`frames`: at most so many of each clip, taking every `every`th. Raises `InputError`."""
         self.name = str(folder)
         self.folder, self.size, self.frames, self.every = folder, size, frames, every
         clips, problems = scan(folder)
@@ -90,7 +105,8 @@ class ClipData:
             raise InputError(f"{folder}: no usable clip was found{reason}; give a folder of videos or frames")
         self.clips = {clip.path.relative_to(folder).as_posix(): clip for clip in clips}
         self.stills = self._find_stills()
-        self.pairs = self._read_pairs(pairs) if pairs else self._draw_pairs(drawn)
+        self.drawn = drawn or Drawn()
+        self.pairs = self._read_pairs(self.drawn.pairs) if self.drawn.pairs else self._draw_pairs(self.drawn.count)
 
     def names(self, task: str) -> list[str]:
         """Clips, or pairs as "source > driving"."""
@@ -99,11 +115,18 @@ class ClipData:
     def load(self, task: str, name: str) -> Case:
         """A clip driven by itself, or the first frame of one by another clip."""
         if task == RECONSTRUCTION:
-            clip = read_clip(self.clips[name], self.size, self.frames, self.every)
+            clip = self._clip(name)
             return Case(name, clip[0], clip, clip)
         source, driving = self.pairs[name]
-        first = self._first_frame(source)
-        return Case(name, first, read_clip(self.clips[driving], self.size, self.frames, self.every), None)
+        return Case(name, self._first_frame(source), self._clip(driving), None)
+
+    def _clip(self, name: str) -> Clip:
+        if not self.drawn.to_face:
+            return read_clip(self.clips[name], self.size, self.frames, self.every)
+        # Twice as large, so that a cut of half the side loses nothing.
+        clip = read_clip(self.clips[name], 2 * self.size, self.frames, self.every)
+        images = [Image.fromarray(frame) for frame in clip]
+        return _cut(images, _framer().driving(images[:: max(1, len(images) // _LOOKS)]), self.size)
 
     def _find_stills(self) -> dict[str, Path]:
         used = {clip.path for clip in self.clips.values()}
@@ -115,11 +138,17 @@ class ClipData:
         }
 
     def _first_frame(self, name: str) -> Clip:
-        if name in self.clips:
-            return read_frame(self.clips[name], 0, self.size).permute(1, 2, 0).numpy()
-        from runtime.picture import read_square
+        from runtime.picture import read_image, read_square
 
-        return read_square(self.stills[name], self.size)
+        if not self.drawn.to_face:
+            if name in self.clips:
+                return read_frame(self.clips[name], 0, self.size).permute(1, 2, 0).numpy()
+            return read_square(self.stills[name], self.size)
+        if name in self.clips:
+            image = Image.fromarray(read_frame(self.clips[name], 0, 2 * self.size).permute(1, 2, 0).numpy())
+        else:
+            image = read_image(self.stills[name])
+        return _cut([image], _framer().source(image), self.size)[0]
 
     def _read_pairs(self, path: Path) -> dict[str, tuple[str, str]]:
         if not path.is_file():
@@ -153,14 +182,26 @@ class ClipData:
         return drawn
 
 
+def _framer() -> Framer:
+    from runtime.framing import Framer, Framing
+
+    return Framer(Framing(), "crop", "auto", "auto", None)
+
+
+def _cut(images: list[Image.Image], window: Window | None, size: int) -> Clip:
+    """The square `window` of all, or their middle where there is none, as (T, size, size, 3)."""
+    from runtime.window import Window
+
+    window = window or Window.centered(images[0].size)
+    return np.stack([window.cut(image, size) for image in images])
+
+
 def _identity(name: str) -> str:
     """Who is shown, by the convention of `ClipFile.identity`."""
     return Path(name).stem.split("#")[0]
 
 
-def open_data(
-    name: str, size: int, frames: int | None, pairs: Path | None = None, drawn: int = 0, every: int = 1
-) -> Data:
+def open_data(name: str, size: int, frames: int | None, every: int = 1, drawn: Drawn | None = None) -> Data:
     """The test set `name`: a folder of clips or of shards, or `synth:test:N` (`synth:body:test:N` and
     `synth:cartoon:test:N` for other figures than heads). Raises `InputError` or `OptionError`.
     """
@@ -178,7 +219,7 @@ def open_data(
         from training.evaluation.synth_cases import ShardData
 
         return ShardData(folder, size, frames, every)
-    return ClipData(folder, size, frames, pairs, drawn, every)
+    return ClipData(folder, size, frames, every, drawn)
 
 
 def read_clip(clip: ClipFile, size: int, limit: int | None = None, every: int = 1) -> Clip:

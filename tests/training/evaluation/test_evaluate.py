@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import shutil
 from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -13,15 +14,17 @@ import torch
 import toy_bundle
 from clips import moving
 from PIL import Image
+from skimage.data import astronaut
 from tiny_run import TINY_MODEL, moving_square
 
 from checkpoints.bundle import Bundle, write_bundle
 from checkpoints.errors import BunrakuError, InputError, OptionError
 from export.convert import Options, convert
 from export.measured import read_metrics
+from runtime.faces import find_faces
 from training.checkpoint import load_model, save_model
 from training.commands import evaluate
-from training.evaluation.cases import ANIMATION, RECONSTRUCTION, ClipData, open_data
+from training.evaluation.cases import ANIMATION, RECONSTRUCTION, ClipData, Drawn, open_data
 from training.evaluation.measure import Reference, Rulers, Tracks
 from training.evaluation.movers import BundleMover, Echo, Still, TorchMover
 from training.evaluation.run import Plan, run
@@ -82,7 +85,7 @@ def command(*words):
 
 
 def test_every_layout_is_read(clips):
-    data = ClipData(clips, 32, 3, drawn=4)
+    data = ClipData(clips, 32, 3, drawn=Drawn(count=4))
     assert data.names(RECONSTRUCTION) == ["anna#1", "bert#1.png", "carl#1.mp4"]
     for name in data.names(RECONSTRUCTION):
         case = data.load(RECONSTRUCTION, name)
@@ -91,7 +94,7 @@ def test_every_layout_is_read(clips):
         assert np.abs(case.driving[2].astype(int) - case.driving[0]).max() > 50  # it moves
     pairs = data.names(ANIMATION)
     assert len(pairs) == 4
-    assert pairs == ClipData(clips, 32, 3, drawn=4).names(ANIMATION)
+    assert pairs == ClipData(clips, 32, 3, drawn=Drawn(count=4)).names(ANIMATION)
     case = data.load(ANIMATION, pairs[0])
     assert case.target is None
     assert all(a.split("#")[0] != b.split("#")[0] for a, b in (pair.split(" > ") for pair in pairs))
@@ -101,21 +104,21 @@ def test_a_list_of_pairs_as_published(clips, tmp_path):
     (tmp_path / "pairs.csv").write_text(
         "distance,source,driving,frame\n0.1,anna#1,carl#1.mp4,0\n0.2,bert#1.mp4,anna#1,0\n"
     )
-    data = ClipData(clips, 32, None, tmp_path / "pairs.csv")
+    data = ClipData(clips, 32, None, drawn=Drawn(tmp_path / "pairs.csv"))
     assert data.names(ANIMATION) == ["anna#1 > carl#1.mp4", "bert#1.png > anna#1"]
     (tmp_path / "bad.csv").write_text("source,driving\nanna#1,nobody\n")
     with pytest.raises(InputError, match="nobody"):
-        ClipData(clips, 32, None, tmp_path / "bad.csv")
+        ClipData(clips, 32, None, drawn=Drawn(tmp_path / "bad.csv"))
     (tmp_path / "none.csv").write_text("a,b\n1,2\n")
     with pytest.raises(InputError, match="columns source and driving"):
-        ClipData(clips, 32, None, tmp_path / "none.csv")
+        ClipData(clips, 32, None, drawn=Drawn(tmp_path / "none.csv"))
 
 
 def test_a_picture_beside_the_clips_is_a_source(tmp_path):
     moving(tmp_path / "carl.mp4", 4)
     picture = np.random.default_rng(0).integers(0, 256, (80, 64, 3), np.uint8)
     Image.fromarray(picture).save(tmp_path / "photo.png")
-    data = ClipData(tmp_path, 64, None, drawn=9)
+    data = ClipData(tmp_path, 64, None, drawn=Drawn(count=9))
     assert data.names(RECONSTRUCTION) == ["carl.mp4"]
     assert data.names(ANIMATION) == ["photo.png > carl.mp4"]
     case = data.load(ANIMATION, "photo.png > carl.mp4")
@@ -209,7 +212,7 @@ def test_a_bundle_without_maps_is_measured_by_its_pictures(clips, bundle, tmp_pa
 
 
 def plan(clips, movers, detector=None, **changes):
-    return Plan(movers, ClipData(clips, 64, None, drawn=2), Rulers(detector), **changes)
+    return Plan(movers, ClipData(clips, 64, None, drawn=Drawn(count=2)), Rulers(detector), **changes)
 
 
 def test_the_bounds_are_bounds(clips, bundle):
@@ -372,6 +375,30 @@ def test_every_third_frame(clips):
         wanted = whole.load(RECONSTRUCTION, name).driving[::3][:2]
         np.testing.assert_array_equal(some.load(RECONSTRUCTION, name).driving, wanted)
     assert len(wanted) == 2
+
+
+def test_cut_to_the_face_a_clip_keeps_its_square(tmp_path):
+    person = astronaut()[::2, ::2]
+    strip = np.concatenate([np.roll(person, 4 * step, 1) for step in range(3)], 1)
+    Image.fromarray(strip).save(tmp_path / "eileen.png")
+    Image.fromarray(astronaut()).save(tmp_path / "photo.jpg")
+    data = ClipData(tmp_path, 128, None, drawn=Drawn(count=1, to_face=True))
+    case = data.load(ANIMATION, "photo.jpg > eileen.png")
+    heights = []
+    for picture in (case.source, case.driving[0], case.driving[-1]):
+        (face,) = find_faces(picture)
+        heights.append((face.bottom - face.top) / 128)
+    assert all(0.3 < height < 0.5 for height in heights)  # in the whole picture it is 0.2
+    shift = find_faces(case.driving[-1])[0].center[0] - find_faces(case.driving[0])[0].center[0]
+    assert shift > 6  # the face moves in the square, not the square with the face
+
+
+def test_models_of_one_name_are_told_apart(clips, bundle, tmp_path, capsys):
+    other = shutil.copytree(bundle, tmp_path / "older")
+    words = (bundle, clips, "--compare", other, other, "--keypoints", "none", "--limit", 1, "--quiet")
+    assert command(*words, "--tasks", "reconstruction") == 0
+    rows = [line.split(" | ")[0].lstrip("| ") for line in capsys.readouterr().out.splitlines() if line.startswith("| ")]
+    assert rows == ["Method", "unmoved source", "toy", "older", "toy (3)", "driving itself"]
 
 
 def test_bodies_and_cartoons_are_rendered_too():
