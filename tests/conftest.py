@@ -5,8 +5,10 @@ import os
 # One thread a process: two workers with two OpenMP threads each on two cores run many times slower, not twice.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import toy_bundle
@@ -41,3 +43,29 @@ def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty current folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+@pytest.fixture(scope="session")
+def launch() -> Iterator[Callable[..., Any]]:
+    """Starts Chromium as the system has it, else as playwright has fetched it, with a webcam that draws:
+    `launch(*more options)`.
+    """
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    system = next((found for name in names if (found := shutil.which(name))), None)
+    options = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--disable-dev-shm-usage"]
+    options += ["--disable-quic", "--no-first-run", "--disable-component-update", "--disable-sync"]
+    options += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with playwright.sync_playwright() as driver:
+        fetched = driver.chromium.executable_path
+        if system is None and not os.path.exists(fetched):
+            pytest.skip("there is no Chromium on this machine (apt-get install chromium)")
+        yield lambda *more: driver.chromium.launch(executable_path=system or fetched, args=[*options, *more])
+
+
+@pytest.fixture(scope="session")
+def browser(launch: Callable[..., Any]) -> Iterator[Any]:
+    """A real browser."""
+    chromium = launch()
+    yield chromium
+    chromium.close()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import clips
 import pytest
@@ -51,21 +48,3 @@ def served(toy: Path, files: Path, cache: Path) -> Iterator[Served]:
     page = serve(studio, host="127.0.0.1", port=port, wait=False)
     yield Served(f"http://127.0.0.1:{port}", cache, studio)
     page.close()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
-    """Chromium as the system has it, else as playwright has fetched it."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    names = ("chromium", "chromium-browser", "google-chrome")
-    system = next((found for name in names if (found := shutil.which(name))), None)
-    options = ["--no-sandbox", "--disable-background-networking", "--disable-gpu", "--disable-dev-shm-usage"]
-    options += ["--disable-quic", "--no-first-run", "--disable-component-update", "--disable-sync"]
-    options += ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]  # a webcam that draws
-    with playwright.sync_playwright() as driver:
-        fetched = driver.chromium.executable_path
-        if system is None and not os.path.exists(fetched):
-            pytest.skip("there is no Chromium on this machine (apt-get install chromium)")
-        chromium = driver.chromium.launch(executable_path=system or fetched, args=options)
-        yield chromium
-        chromium.close()

@@ -5,10 +5,14 @@ declare const self: ServiceWorkerGlobalScope;
 declare const __VERSION__: string;
 declare const __SHELL__: string[];
 
-const ISOLATION = {
+const WALLS = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",
   "Cross-Origin-Resource-Policy": "same-origin",
+  // The page's own policy does not bind its workers, which see the photo too.
+  "Content-Security-Policy":
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; " +
+    "connect-src 'self' blob:; img-src 'self' blob: data:; media-src 'self' blob:",
 };
 
 self.addEventListener("install", (event) => {
@@ -34,15 +38,15 @@ async function forgetOlder(): Promise<void> {
 async function kept(request: Request): Promise<Response> {
   const cache = await caches.open(__VERSION__);
   const found = await cache.match(request, { ignoreSearch: request.mode === "navigate" });
-  if (found) return isolated(found);
+  if (found) return walled(found);
   const response = await fetch(request);
-  if (response.status === 200) await cache.put(request, isolated(response.clone()));
-  return isolated(response);
+  if (response.status === 200) await cache.put(request, walled(response.clone()));
+  return walled(response);
 }
 
-function isolated(response: Response): Response {
+function walled(response: Response): Response {
   const headers = new Headers(response.headers);
-  for (const [name, value] of Object.entries(ISOLATION)) headers.set(name, value);
+  for (const [name, value] of Object.entries(WALLS)) headers.set(name, value);
   const { status, statusText } = response;
   return new Response(response.body, { status, statusText, headers });
 }

@@ -1,0 +1,118 @@
+"""The default model in Node and in Chromium, on WebAssembly: the engine's pictures within 3/255."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from site_with_model import serving
+from visiting import Bytes, go, opened, put, shown
+
+from checkpoints.bundle import Bundle
+from runtime import Animator
+from runtime.commands.animate import SAMPLE
+from runtime.framing import Framer, Framing
+from runtime.picture import read_image
+from runtime.video import probe, read_frames
+
+pytestmark = pytest.mark.slow
+
+LIMIT = 3
+"""Largest difference of a byte."""
+LARGEST_DOWNLOAD = 12_000_000
+WEB = Path(__file__).resolve().parents[2] / "web"
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundled photo, decoded: what decoders make of a JPEG is not what is compared here."""
+    path = tmp_path_factory.mktemp("photo") / "photo.png"
+    read_image(SAMPLE[0]).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def clip() -> list[Bytes]:
+    """The frames of the bundled clip, as the engine's decoder gives them."""
+    return list(read_frames(probe(SAMPLE[1])))
+
+
+def test_the_default_model_is_a_small_download(faces_lite: Path) -> None:
+    bundle = Bundle.load(faces_lite)
+    face = WEB.parent / "runtime" / "assets" / "face.onnx"
+    assert sum(graph.bytes for graph in bundle.graphs.values()) + face.stat().st_size < LARGEST_DOWNLOAD
+    assert bundle.parity["max_abs_difference"] <= LIMIT
+
+
+def test_node_gives_the_engines_pictures(faces_lite: Path, photo: Path, clip: list[Bytes], tmp_path: Path) -> None:
+    framer = Framer(Framing(), "crop", "auto", "auto", None)
+    first, frames = Image.fromarray(clip[0]), clip[::7]
+    windows = framer.source(read_image(photo)), framer.driving([first])
+    assert windows[0] is not None
+    assert windows[1] is not None
+    side = Bundle.load(faces_lite).resolution
+    driving = np.stack([windows[1].cut(Image.fromarray(frame), side) for frame in frames])
+    source = windows[0].cut(read_image(photo), side)
+    (tmp_path / "squares.bin").write_bytes(np.concatenate([source[None], driving]).tobytes())
+    modes = ("relative", "absolute", "disentangled")
+    for mode in modes:
+        animator = Animator("faces-lite", mode=mode)
+        animator.set_source(photo)
+        (tmp_path / f"{mode}.bin").write_bytes(animator.frames(driving).tobytes())
+    facts = {"model": str(faces_lite), "side": side, "frames": len(frames), "modes": modes}
+    (tmp_path / "reference.json").write_text(json.dumps(facts))
+    environment = os.environ | {"BUNRAKU_REFERENCE": str(tmp_path)}
+    command = ["npx", "vitest", "run", "tests/parity.test.ts"]
+    done = subprocess.run(command, cwd=WEB, env=environment, capture_output=True, text=True)
+    print(done.stdout)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    assert "1 passed" in done.stdout
+
+
+def test_chromium_gives_the_engines_pictures(
+    dist: Path, faces_lite: Path, photo: Path, clip: list[Bytes], browser: Any, tmp_path: Path
+) -> None:
+    names = [tmp_path / f"{index}.png" for index in range(len(clip))]
+    for path, frame in zip(names, clip, strict=True):
+        Image.fromarray(frame).save(path)
+    context = browser.new_context()
+    with serving(dist, faces_lite) as site:
+        page = opened(context, site.url)
+        put(page, photo, names)
+        said = go(page)
+        found = shown(page)
+        note = page.locator("#engine").inner_text()
+    context.close()
+    animator = Animator("faces-lite")
+    animator.set_source(photo)
+    difference = [
+        np.abs(frame.astype(int) - animator.frame(driving)) for frame, driving in zip(found, clip, strict=True)
+    ]
+    print(f"{said} {note} At most {np.max(difference)}/255, on average {np.mean(difference):.4f}/255.")
+    assert np.max(difference) <= LIMIT
+
+
+def test_the_browsers_own_decoders_change_little(dist: Path, faces_lite: Path, clip: list[Bytes], browser: Any) -> None:
+    """The files themselves, as a visitor gives them: JPEG and H.264, decoded by the browser."""
+    context = browser.new_context()
+    with serving(dist, faces_lite) as site:
+        page = opened(context, site.url)
+        page.locator("#photos button").first.click()
+        page.locator("#clips button").first.click()
+        said = go(page)
+        found = shown(page)
+    context.close()
+    animator = Animator("faces-lite")
+    animator.set_source(SAMPLE[0])
+    expected = [animator.frame(frame) for frame in islice(clip, 0, None, 10)]
+    difference = np.abs(found[::10].astype(int) - np.stack(expected))
+    print(f"{said} On average {difference.mean():.3f}/255.")
+    assert len(found) == len(clip)
+    assert difference.mean() < 2
