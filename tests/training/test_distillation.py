@@ -1,6 +1,8 @@
 """A student learns from a finished model, which stays as it is and goes nowhere."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 import torch
@@ -8,7 +10,7 @@ from tiny_run import TINY_FIRST_ORDER, TINY_MODEL, run_config
 
 from checkpoints.errors import ModelError, OptionError
 from training.checkpoint import load_model, save_model
-from training.config import RunConfig, Stage
+from training.config import RunConfig, Stage, load_config, parse_config
 from training.data.augment import PairAugment
 from training.models.registry import build
 from training.objectives import Objective, Schedule
@@ -123,3 +125,14 @@ def test_wrong_teachers_are_named(tmp_path, teacher):
     save_model(other, build("fomm", TINY_FIRST_ORDER))
     with pytest.raises(ModelError, match="align_corners = false"):
         start({"distil_flow": 1.0}, str(other))
+
+
+def test_the_documented_stage_follows_those_of_faces_lite():
+    root = Path(__file__).parents[2]
+    text = (root / "docs" / "training.md").read_text(encoding="utf-8")
+    (stage,) = [block for block in re.findall(r"```toml\n(.*?)```", text, re.DOTALL) if "teacher" in block]
+    recipe = (root / "training" / "configs" / "faces-lite.toml").read_text(encoding="utf-8")
+    config = parse_config(f"{recipe}\n{stage}", "both.toml")
+    assert config.stages[:-1] == load_config("faces-lite").stages
+    assert set(config.stages[-1].losses) > set(LOSSES)
+    assert config.stages[-1].teacher
