@@ -129,7 +129,8 @@ class Graph:
         started = []
         for index in range(count):
             part = {name: self._on_cpu(array[index : index + 1]) for name, array in whole.items()}
-            started.append(self._team.submit(_run, self._session, names, values | part))
+            # The parts look into the memory of `values`, which must therefore live until all have run.
+            started.append(self._team.submit(_run, self._session, names, values | part, values))
         return started
 
     def place(self, array: np.ndarray) -> ort.OrtValue:
@@ -151,7 +152,10 @@ class Graph:
         return ort.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(array))
 
 
-def _run(session: ort.InferenceSession, names: list[str], values: dict[str, ort.OrtValue]) -> list[np.ndarray]:
+def _run(
+    session: ort.InferenceSession, names: list[str], values: dict[str, ort.OrtValue], kept: object = None
+) -> list[np.ndarray]:
+    """`kept` is not used, only kept from being freed meanwhile."""
     return [value.numpy() for value in session.run_with_ort_values(names, values)]
 
 

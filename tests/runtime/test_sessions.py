@@ -78,6 +78,16 @@ def test_frames_shared_out_among_cores_come_back_in_order_and_as_they_were(toy, 
         np.testing.assert_allclose(value, alone[name], atol=1)
 
 
+def test_frames_in_another_memory_order_live_until_they_are_computed(toy):
+    """They are copied in order first; the copy was once freed while the cores still read it."""
+    graphs = open_graphs(Bundle.load(toy), "cpu", threads=3)
+    channels_first = np.random.default_rng(0).integers(0, 256, (8, 3, 64, 64), np.uint8)
+    frames = channels_first.transpose(0, 2, 3, 1)
+    wanted = graphs["motion"]({"frame": frames.copy()})["points"]
+    for _ in range(20):
+        np.testing.assert_array_equal(graphs["motion"]({"frame": frames})["points"], wanted)
+
+
 def test_large_graphs_get_all_cores_for_one_frame(toy, monkeypatch):
     monkeypatch.setattr(sessions, "LIGHT", 0.0)
     heavy = open_graphs(Bundle.load(toy), "cpu", threads=3)
