@@ -40,6 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure, print a table, write what was asked for; the last line is the report's or JSON file's path."""
     import json
+    import logging
 
     from checkpoints.errors import OptionError
 
@@ -56,6 +57,8 @@ def run(args: argparse.Namespace) -> int:
     from training.evaluation.summary import summarise, to_json
     from training.evaluation.table import markdown
 
+    # It warns whenever frames are scaled while they are read, which is what we ask it for.
+    logging.getLogger("imageio_ffmpeg").setLevel(logging.ERROR)
     plans = make_plans(args)
     store = Store(args.report)
     chapters = []

@@ -13,6 +13,9 @@ from training.evaluation.summary import Metric, Row
 _BOUNDS = (Still().name, Echo().name)
 _MARKS = {Still().name: "s", Echo().name: "*"}
 _LINES = {Still().name: "--", Echo().name: ":"}
+_INCHES = (4.1, 3.3)
+"""Three beside one another fill the page."""
+_LEAST_CASES = 3
 _INK, _GRID = "#333333", "#dddddd"
 COLOURS = ("#0b6fb8", "#c4501b", "#2c8a4b", "#7b4fa3", "#a8860b", "#b03060")
 """Of the models, in order; told apart by people who see no red or green, and dark enough on white."""
@@ -37,14 +40,14 @@ def trade_off(rows: list[Row]) -> str | None:
     identity = all("csim" in row.values for row in shown)
     if not shown or not (identity or all("l1" in row.values for row in shown)):
         return None
-    figure, axes = _axes(5.2, 3.8)
+    figure, axes = _axes()
     palette = colours(rows)
     for row in shown:
         y = row.values["csim"] if identity else row.values["l1"]
         marker = _MARKS.get(row.model, "o")
         axes.scatter(row.values[motion], y, s=60, marker=marker, color=palette[row.model], zorder=3, label=row.model)
     axes.set_xlabel("motion transfer score (1 = all of it)")
-    axes.set_ylabel("CSIM (identity kept)" if identity else "L1 (downwards is better: axis reversed)")
+    axes.set_ylabel("CSIM (identity kept)" if identity else "L1 (axis reversed: up is better)")
     if not identity:
         axes.invert_yaxis()
     axes.margins(0.15)
@@ -54,17 +57,19 @@ def trade_off(rows: list[Row]) -> str | None:
 
 
 def spread(metric: Metric, rows: list[Row]) -> str | None:
-    """Every case's value, sorted, one line a model: whether a mean hides failures. None when nobody has it."""
+    """Every case's value, sorted, one line a model: whether a mean hides failures. None when nobody has it, or
+    so few cases that the table of all of them says more.
+    """
     shown = [
         (row, sorted(values[metric.name] for values in row.by_case.values() if metric.name in values)) for row in rows
     ]
-    shown = [(row, values) for row, values in shown if values]
+    shown = [(row, values) for row, values in shown if len(values) >= _LEAST_CASES]
     if not shown:
         return None
-    figure, axes = _axes(5.2, 3.0)
+    figure, axes = _axes()
     palette = colours(rows)
     for row, values in shown:
-        share = np.linspace(0, 100, len(values)) if len(values) > 1 else np.array([50.0])
+        share = np.linspace(0, 100, len(values))
         style = _LINES.get(row.model, "-")
         axes.plot(
             share, values, style, marker="." if len(values) < 40 else "", color=palette[row.model], label=row.model
@@ -75,11 +80,11 @@ def spread(metric: Metric, rows: list[Row]) -> str | None:
     return _svg(figure)
 
 
-def _axes(width: float, height: float) -> tuple[Any, Any]:
+def _axes() -> tuple[Any, Any]:
     from matplotlib.figure import Figure
 
     # Not through pyplot: no window system, no global state.
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=_INCHES, layout="constrained")
     axes = figure.add_subplot()
     axes.grid(color=_GRID, linewidth=0.7)
     axes.set_axisbelow(True)

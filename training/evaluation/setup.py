@@ -32,7 +32,7 @@ def make_plans(args: argparse.Namespace) -> list[Plan]:
     sets = [open_data(name, size, args.frames, args.every, drawn) for name in args.data]
     rulers: Rulers = make_rulers(args.keypoints, args.also, _torch_device(args.device))
     frames = f"up to {args.frames} frames" if args.frames else "all frames"
-    frames += f", every {args.every}." if args.every > 1 else ""
+    frames += f", one in {args.every}" if args.every > 1 else ""
     frames += ", cut to the face" if args.crop == "face" else ""
     return [
         Plan(

@@ -14,7 +14,7 @@ from training.evaluation.movers import Echo, Still
 from training.evaluation.run import Plan, move
 from training.evaluation.summary import METRICS, Row, Summary
 
-PANEL = 160
+PANEL = 208
 """Side of one panel in pixels."""
 FRAMES = 40
 """At most so many frames of a case, evenly chosen."""
