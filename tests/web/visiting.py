@@ -22,7 +22,7 @@ _KEEP = """
 def opened(context: Any, url: str) -> Any:
     """The page, when its model is ready; it keeps what its canvases show."""
     page = context.new_page()
-    page.set_default_timeout(90_000)
+    page.set_default_timeout(240_000)
     page.add_init_script(_KEEP)
     page.goto(url)
     page.get_by_text("Ready.", exact=True).wait_for()
