@@ -22,8 +22,10 @@ export class Camera {
 
   /** Ask for the webcam and show it. Throws a `VisitorError` where there is none, or it is refused. */
   async open(): Promise<void> {
+    this.running = true;
     const wanted = { video: { width: { ideal: SIDE }, height: { ideal: SIDE }, facingMode: "user" } };
     this.stream = await navigator.mediaDevices?.getUserMedia(wanted).catch(() => undefined);
+    if (!this.running) return this.close(); // switched off before it was there
     if (!this.stream) throw new VisitorError("There is no webcam to be had; allow the page to use it, or plug one in.");
     this.video.srcObject = this.stream;
     await this.video.play();
@@ -31,7 +33,7 @@ export class Camera {
 
   /** Move the puppeteer's photo until `close` is called. */
   async run(puppeteer: Puppeteer, screen: Screen, settings: Settings, speed: Speed): Promise<void> {
-    this.running = true;
+    if (!this.running) return;
     await puppeteer.begin([this.look()], "auto", settings, RATE);
     const times: number[] = [];
     while (this.running) {
