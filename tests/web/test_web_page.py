@@ -171,7 +171,7 @@ def test_a_changed_model_is_refused(dist, toy, browser, tmp_path) -> None:
     context = browser.new_context()
     with serving(dist, tmp_path) as site:
         page = context.new_page()
-        page.set_default_timeout(90_000)
+        page.set_default_timeout(240_000)
         page.goto(site.url)
         page.get_by_text("render.onnx arrived damaged; reload the page.").wait_for()
         assert page.get_by_role("button", name="Make it move").is_disabled()

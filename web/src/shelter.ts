@@ -5,7 +5,7 @@
 
 const TRIED = "bunraku-isolated";
 /** Milliseconds that are waited for a worker; without one the page does as well, but slower, or not offline. */
-const PATIENCE = 5000;
+const PATIENCE = 15_000;
 
 /** Returns when the page may load the rest; may load the page anew once, and then never returns. */
 export async function takeShelter(): Promise<void> {
