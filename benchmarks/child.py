@@ -14,16 +14,22 @@ import runtime
 def main(bundle: str, source: str, driving: str, output: str) -> None:
     """Prints a line when the first frames are rendered, and one with the result (JSON) at the end."""
     marks: list[tuple[float, int]] = []
+    begun: list[float] = []
 
     def watch(done: int, _: int | None) -> None:
         if not marks:
             print("first", flush=True)
+            begun.append(time.process_time())
         marks.append((time.perf_counter(), done))
 
     animation = runtime.animate(source, driving, model=bundle, output=output, device="cpu", progress=watch)
     first, end = marks[0], time.perf_counter()
     fps = (len(animation) - first[1]) / (end - first[0])
-    print(json.dumps({"frames": len(animation), "fps": fps, "rss_mb": peak_memory() / 1e6}), flush=True)
+    codec = resource.getrusage(resource.RUSAGE_CHILDREN)  # ffmpeg's processes, all ended by now
+    used = time.process_time() - begun[0] + codec.ru_utime + codec.ru_stime
+    cpu = used / (len(animation) - first[1])
+    result = {"frames": len(animation), "fps": fps, "cpu": cpu, "rss_mb": peak_memory() / 1e6}
+    print(json.dumps(result), flush=True)
 
 
 def peak_memory() -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
+import onnxruntime
 import torch
 from PIL import Image
 
@@ -28,28 +29,75 @@ class Timing:
     """The least disturbed call: what ratios are made of, as other work on the machine only ever adds."""
     median: float
     calls: int
+    cpu: float
+    """The least processor time of a call, of all threads together: what other work disturbs far less."""
 
 
 def repeat(call: Callable[[], object], budget: float, least: int = 3) -> Timing:
     """Time `call`, after one unmeasured call, at least `least` times and until `budget` seconds are spent."""
     call()
     seconds: list[float] = []
+    cpu: list[float] = []
     while len(seconds) < least or sum(seconds) < budget:
-        start = time.perf_counter()
+        start, used = time.perf_counter(), time.process_time()
         call()
         seconds.append(time.perf_counter() - start)
-    return Timing(min(seconds), float(np.median(seconds)), len(seconds))
+        cpu.append(time.process_time() - used)
+    return Timing(min(seconds), float(np.median(seconds)), len(seconds), min(cpu))
 
 
 def torch_pass(subject: Subject, threads: int, budget: float) -> Timing:
     """One frame as the published demos compute it: source, driving frame, everything, in eager mode."""
     torch.set_num_threads(threads)
-    size = subject.bundle.resolution
-    source, driving = (
-        torch.from_numpy(picture(size, turn)).permute(2, 0, 1)[None].float() / 255 for turn in (0.0, 0.5)
-    )
+    source, driving = _pair(subject.bundle.resolution)
     with torch.inference_mode():
         return repeat(lambda: subject.model(source, driving), budget)
+
+
+def _pair(size: int) -> list[torch.Tensor]:
+    """A source and a driving picture (1, 3, size, size) in [0, 1]."""
+    pictures = [torch.from_numpy(picture(size, turn)) for turn in (0.0, 0.5)]
+    return [each.permute(2, 0, 1)[None].float() / 255 for each in pictures]
+
+
+def compiled_pass(subject: Subject, threads: int, budget: float) -> Timing | None:
+    """The same by `torch.compile`; None where it does not work here (it needs a C++ compiler)."""
+    torch.set_num_threads(threads)
+    source, driving = _pair(subject.bundle.resolution)
+    compiled = torch.compile(subject.model)
+    with torch.inference_mode():
+        try:
+            compiled(source, driving)
+        except Exception as error:  # whatever the compiler raises
+            print(f"  torch.compile fails: {str(error).splitlines()[0]}", file=sys.stderr)
+            return None
+        return repeat(lambda: compiled(source, driving), budget)
+
+
+def plain_pass(subject: Subject, threads: int, budget: float) -> Timing:
+    """The same by the graphs as the exporter writes them, in ONNX Runtime with its default options."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = threads, 3
+    source, motion, render = (
+        onnxruntime.InferenceSession(subject.traced / f"{name}.onnx", options, providers=["CPUExecutionProvider"])
+        for name in ("source", "motion", "render")
+    )
+    size = subject.bundle.resolution
+    image, frame = picture(size)[None], picture(size, 0.5)[None]
+
+    def one() -> None:
+        encoded = _named(source, source.run(None, {"image": image}))
+        moved = _named(motion, motion.run(None, {"frame": frame}))
+        known = {name: value for name, value in encoded.items() if name.startswith("feature_")}
+        known |= {f"source_{name}": value for name, value in encoded.items()}
+        known |= {f"driving_{name}": value for name, value in moved.items()}
+        render.run(["image"], {value.name: known[value.name] for value in render.get_inputs()})
+
+    return repeat(one, budget)
+
+
+def _named(session: onnxruntime.InferenceSession, values: list[np.ndarray]) -> dict[str, np.ndarray]:
+    return {value.name: array for value, array in zip(session.get_outputs(), values, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -75,7 +123,8 @@ def engine_pass(subject: Subject, threads: int, budget: float) -> EngineTimes:
     animator.set_source(source[0])
     squares = np.stack([picture(size, turn) for turn in np.linspace(-1, 1, engine.batch)])
     frames = repeat(lambda: animator.frames(squares), budget)
-    each = Timing(frames.best / engine.batch, frames.median / engine.batch, frames.calls)
+    batch = engine.batch
+    each = Timing(frames.best / batch, frames.median / batch, frames.calls, frames.cpu / batch)
     graphs = subject.bundle.graphs
     gflops = sum(graphs[name].gflops or 0.0 for name in ("motion", "render"))
     return EngineTimes(repeat(lambda: engine.encode(source), budget / 4), each, engine.batch, gflops)
@@ -92,6 +141,12 @@ class EndToEnd:
     rss_mb: float
     """Largest resident memory of the process, in 1e6 bytes; ffmpeg's processes are not in it."""
     frames: int
+    cpu: float
+    """Seconds of processor time a frame, ffmpeg's processes included, of the whole run but its first batch."""
+
+
+_TURN = 25
+"""Frames after which the head of the driving video is back."""
 
 
 def make_inputs(folder: Path, frames: int, size: int = 512) -> tuple[Path, Path]:
@@ -100,15 +155,16 @@ def make_inputs(folder: Path, frames: int, size: int = 512) -> tuple[Path, Path]
     Image.fromarray(picture(size)).save(source)
     writer = imageio_ffmpeg.write_frames(str(driving), (size, size), fps=25, macro_block_size=1)
     writer.send(None)
+    once = [picture(size, float(np.sin(2 * np.pi * index / _TURN))) for index in range(min(_TURN, frames))]
     for index in range(frames):
-        writer.send(np.ascontiguousarray(picture(size, float(np.sin(index / 8)))))
+        writer.send(once[index % _TURN])
     writer.close()
     return source, driving
 
 
-def end_to_end(subject: Subject, folder: Path, frames: int) -> EndToEnd:
-    """Run `benchmarks.child` on files in `folder`."""
-    source, driving = make_inputs(folder, frames)
+def end_to_end(subject: Subject, folder: Path, frames: int, size: int = 512) -> EndToEnd:
+    """Run `benchmarks.child` on files in `folder`, a driving video of so many `frames` of `size` x `size` pixels."""
+    source, driving = make_inputs(folder, frames, size)
     command = [sys.executable, "-m", "benchmarks.child", str(subject.bundle.folder), str(source), str(driving)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     start = time.perf_counter()
@@ -122,4 +178,4 @@ def end_to_end(subject: Subject, folder: Path, frames: int) -> EndToEnd:
         result = json.loads(child.stdout.readline() or "null")
     if child.returncode or result is None:
         raise RuntimeError(f"animate failed in the child process, with status {child.returncode}")
-    return EndToEnd(first_frame, result["fps"], result["rss_mb"], result["frames"])
+    return EndToEnd(first_frame, result["fps"], result["rss_mb"], result["frames"], result["cpu"])

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import onnx
+import onnx_ir as ir
 import torch
 
-from checkpoints.bundle import Bundle
+from checkpoints.bundle import Bundle, write_bundle
 from checkpoints.errors import ModelError
-from export.convert import Options, build_graphs, convert
+from export.convert import Options, describe, finish
+from export.graphs import export_graphs
+from export.parity import measure
+from export.rewrites.pipeline import rewrite
 from export.wrappers import example
 from training.config import load_config
 from training.models.base import MotionModel
@@ -22,8 +28,14 @@ from training.models.registry import build
 
 ROOT = Path(__file__).resolve().parents[1]
 
-CONFIGURATIONS = {"tpsmm-full": "", "faces-lite": "faces-lite"}
-"""Name of a subject and of its training configuration; empty: the published VoxCeleb TPSMM, the family's defaults."""
+CONFIGURATIONS = {
+    "faces-lite": "faces-lite",
+    "tpsmm-full": "tpsmm-vox",
+    "fomm-full": "fomm-vox",
+    "mraa-full": "mraa-vox",
+    "dam-full": "dam-vox",
+}
+"""Names of the subjects and of their training configurations; "full" are the sizes published for VoxCeleb."""
 
 
 @dataclass(frozen=True)
@@ -34,14 +46,15 @@ class Subject:
     model: MotionModel
     """In eval mode, random weights: speed does not depend on them."""
     bundle: Bundle
+    traced: Path
+    """Folder of the graphs as the exporter writes them, without any rewrite."""
 
 
 def random_model(name: str) -> MotionModel:
     """The network of a subject with random weights, and norm statistics as a trained one would have them."""
-    configuration = CONFIGURATIONS[name]
-    run = load_config(configuration) if configuration else None
+    run = load_config(CONFIGURATIONS[name])
     torch.manual_seed(0)
-    model = build(run.family, run.model) if run else build("tpsmm", {})
+    model = build(run.family, run.model)
     for key, value in model.named_buffers():
         if key.endswith("running_mean"):
             value.normal_(0, 0.1)
@@ -62,11 +75,11 @@ def picture(size: int, turn: float = 0.0) -> np.ndarray:
     return (np.clip(grey[..., None] * tint, 0, 1) * 255).astype(np.uint8)
 
 
-def _fingerprint(name: str) -> str:
-    """Changes when the configuration, the models or the exporter change."""
+def _fingerprint(name: str, *folders: str) -> str:
+    """Changes when the configuration, or any module in `folders`, changes."""
     digest = hashlib.sha256(f"{name} {torch.__version__} {onnx.__version__}".encode())
-    configs = [ROOT / "training" / "configs" / f"{CONFIGURATIONS[name]}.toml"] if CONFIGURATIONS[name] else []
-    for path in sorted([*(ROOT / "export").rglob("*.py"), *(ROOT / "training" / "models").rglob("*.py"), *configs]):
+    found = [path for folder in folders for path in (ROOT / folder).rglob("*.py") if path.name != "registry.py"]
+    for path in sorted([*found, ROOT / "training" / "configs" / f"{CONFIGURATIONS[name]}.toml"]):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -76,22 +89,56 @@ def default_cache() -> Path:
     return Path(tempfile.gettempdir()) / "bunraku-benchmarks"
 
 
+def _store(graphs: Mapping[str, ir.Model], folder: Path) -> None:
+    """Under its name all at once, so that what was interrupted is not taken for complete."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(dir=folder.parent))
+    try:
+        for name, graph in graphs.items():
+            (partial / f"{name}.onnx").write_bytes(ir.to_proto(graph).SerializeToString())
+        os.replace(partial, folder)
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+
+
+def traced(name: str, cache: Path) -> Path:
+    """The folder of a subject's graphs as the exporter writes them, from the cache, traced when absent (minutes)."""
+    # Tracing depends on the models, the exporter's wrappers and torch; it takes far longer than rewriting.
+    folder = cache / "-".join(("traced", name, _fingerprint(name, "training/models")))
+    if not folder.is_dir():
+        model = random_model(name)
+        _store(export_graphs(model, example(model, model.config.resolution)), folder)
+    return folder
+
+
+def load_traced(folder: Path, graph: str) -> ir.Model:
+    """One graph of such a folder, to be edited."""
+    return ir.from_proto(onnx.load(folder / f"{graph}.onnx"))
+
+
 def subject(name: str, cache: Path, bundle: Path | None = None) -> Subject:
     """The subject `name`, with the given bundle or one of random weights from the cache, exported when absent."""
-    model = random_model(name)
+    model, plain = random_model(name), traced(name, cache)
     if bundle is not None:
-        return Subject(name, model, Bundle.load(bundle.resolve()))  # the child works in another folder
-    folder = cache.resolve() / f"{name}-{_fingerprint(name)}"
+        return Subject(name, model, Bundle.load(bundle.resolve()), plain)  # the child works in another folder
+    folder = cache.resolve() / "-".join((name, _fingerprint(name, "export/rewrites", "training/models")))
     try:
-        return Subject(name, model, Bundle.load(folder))
+        return Subject(name, model, Bundle.load(folder), plain)
     except ModelError:
-        size = model.config.resolution
-        frames = [picture(size), picture(size, 0.5), picture(size, -0.5)]
-        return Subject(name, model, convert(model, folder, frames, name=name, options=Options(resolution=size)))
+        return Subject(name, model, _rewritten(name, model, plain, folder), plain)
 
 
-def render_variant(model: MotionModel, without: Collection[str]) -> bytes:
-    """The render graph of `model` without some of the rewrites, serialised."""
+def _rewritten(name: str, model: MotionModel, plain: Path, folder: Path) -> Bundle:
+    """What `export.convert.convert` makes with weights in 32 bits, from graphs that were traced before."""
     size = model.config.resolution
-    options = Options(resolution=size, without=tuple(without))
-    return build_graphs(model, example(model, size), options)["render"].SerializeToString()
+    options = Options(resolution=size, weights="fp32")
+    protos = {}
+    for path in sorted(plain.glob("*.onnx")):
+        graph = load_traced(plain, path.stem)
+        rewrite(graph, options.rewrites())
+        protos[path.stem] = finish(path.stem, graph)
+    data = {graph: proto.SerializeToString() for graph, proto in protos.items()}
+    parity = measure(model, data, [picture(size), picture(size, 0.5)])
+    bundle = describe(name, model, example(model, size), protos, data, {}, parity, options)
+    return write_bundle(folder, bundle, data)

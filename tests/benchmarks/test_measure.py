@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from benchmarks import operators
+from benchmarks import growth, operators, plots
 from benchmarks.__main__ import summary
 from benchmarks.measure import end_to_end, engine_pass, repeat
+from benchmarks.peak import measure_peak
 from benchmarks.subjects import Subject, picture
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -22,7 +24,8 @@ from toy_bundle import build
 @pytest.fixture(scope="module")
 def toy(tmp_path_factory) -> Subject:
     """No PyTorch side: only the engine is measured here."""
-    return Subject("toy", None, build(tmp_path_factory.mktemp("toy") / "toy"))  # type: ignore[arg-type]
+    folder = tmp_path_factory.mktemp("toy")
+    return Subject("toy", None, build(folder / "toy"), folder / "toy")  # type: ignore[arg-type]
 
 
 def test_repeat_keeps_to_its_budget_and_leaves_out_the_first_call() -> None:
@@ -35,6 +38,7 @@ def test_repeat_keeps_to_its_budget_and_leaves_out_the_first_call() -> None:
     timing = repeat(call, budget=0.1)
     assert timing.calls == len(calls) - 1
     assert 0.01 <= timing.best <= timing.median < 0.2
+    assert 0 <= timing.cpu < timing.best  # it sleeps
 
 
 def test_pictures_differ_as_they_turn() -> None:
@@ -59,6 +63,7 @@ def test_end_to_end_in_a_process_of_its_own(toy, tmp_path) -> None:
     assert ballast[-1] == 1
     assert result.frames == 12
     assert result.fps > 0
+    assert 0 < result.cpu < 60
     assert result.first_frame > 0
     assert 20 < result.rss_mb < 400
     assert (tmp_path / "out.mp4").stat().st_size > 0
@@ -71,3 +76,30 @@ def test_summary_names_the_figures_that_are_followed() -> None:
     assert flat["tpsmm_full_speedup"] == 3.0
     assert (flat["faces_lite_fps"], flat["first_frame_s"], flat["rss_mb"]) == (30.0, 0.7, 250.0)
     assert flat["details"] == results
+
+
+def test_the_peak_is_above_what_any_model_reaches() -> None:
+    peak = measure_peak(threads=1, budget=0.1)
+    assert 1 < peak.gflops < 1000
+    assert 0.1 < peak.gbytes < 1000
+
+
+def test_growth_has_a_row_for_every_value_and_a_picture(toy, tmp_path, monkeypatch) -> None:
+    for name, values in {
+        "LENGTHS": (5,),
+        "SIZES": (64,),
+        "LENGTH": 5,
+        "PAIRS": (1, 2),
+        "SHORT": 5,
+        "THREADS": (1,),
+    }.items():
+        monkeypatch.setattr(growth, name, values)
+    tables = growth.growth(toy, threads=1, budget=0.01)
+    assert {what: len(rows) for what, rows in tables.items()} == {"length": 1, "size": 1, "pairs": 2, "threads": 1}
+    assert tables["length"][0]["frames"] == 5
+    assert tables["pairs"][1]["seconds"] > 0
+    plots.plot_growth(tables, tmp_path / "growth.png")
+    plots.plot_rewrites({"toy": [("as exported", 2.0), ("+ norm", 1.0)]}, tmp_path / "rewrites.png")
+    for name in ("growth.png", "rewrites.png"):
+        with Image.open(tmp_path / name) as image:
+            assert np.asarray(image.convert("L")).std() > 5
