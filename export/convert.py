@@ -15,7 +15,9 @@ from onnx_ir.passes import common
 
 from checkpoints.bundle import Bundle, describe_graph, write_bundle
 from checkpoints.errors import ModelError, OptionError
+from export import fp16
 from export.flops import count_gflops
+from export.fp16 import is_lowered
 from export.graphs import DEFAULT_OPSET, export_graphs
 from export.half import CHOICES, choose, halve, is_halved
 from export.half import LIMIT as HALF_LIMIT
@@ -25,8 +27,9 @@ from export.targets import check_graphs, find_target
 from export.wrappers import Example, example
 from training.models.base import MotionModel
 
-PRECISIONS = ("fp32",)
-"""What graphs can be written in."""
+PRECISIONS = ("fp32", "fp16")
+"""What graphs can be written in; `fp16` is for graphics cards, and falls back to `fp32` graph by graph where it would
+show (`export.fp16`)."""
 
 UNKNOWN_LICENCE = "NOASSERTION"
 """SPDX's word for weights whose licence nobody recorded."""
@@ -97,11 +100,18 @@ def build_graphs(model: MotionModel, given: Example, options: Options) -> dict[s
 
 
 def store_weights(
-    model: MotionModel, protos: Mapping[str, onnx.ModelProto], frames: Sequence[NDArray[np.uint8]], weights: str
+    model: MotionModel,
+    protos: Mapping[str, onnx.ModelProto],
+    frames: Sequence[NDArray[np.uint8]],
+    weights: str,
+    precision: str = "fp32",
 ) -> tuple[dict[str, onnx.ModelProto], float]:
-    """The graphs with their weights stored as `weights` says (`Options.weights`), and the largest change that it made
+    """The graphs with their weights stored as `weights` says (`Options.weights`), or, with the `precision` "fp16",
+    computing in 16 bits where pictures do not change by more than `fp16.LIMIT`; and the largest change that it made
     to a picture, in 1/255 before rounding to bytes.
     """
+    if precision == "fp16":
+        return choose(protos, Spread(model, protos, frames), fp16.LIMIT, fp16.lower)
     if weights == "fp32":
         return dict(protos), 0.0
     spread = Spread(model, protos, frames)
@@ -128,8 +138,8 @@ def describe(
             data[graph],
             inputs=[value.name for value in proto.graph.input],
             outputs=[value.name for value in proto.graph.output],
-            precision=options.precision,
-            weights="int16" if is_halved(proto) else "fp32",
+            precision="fp16" if is_lowered(proto) else "fp32",
+            weights="int16" if is_halved(proto) else "fp16" if is_lowered(proto) else "fp32",
             gflops=round(count_gflops(proto), 4),
         )
         for graph, proto in protos.items()
@@ -181,12 +191,12 @@ def convert(
     data = {graph: proto.SerializeToString(deterministic=True) for graph, proto in protos.items()}
     if options.weights == "int16":  # then the limit is one for the graphs, not for what was asked for
         require(measure(model, data, frames), name, limit)
-    protos, change = store_weights(model, protos, frames, options.weights)
+    protos, change = store_weights(model, protos, frames, options.weights, options.precision)
     data = {graph: proto.SerializeToString(deterministic=True) for graph, proto in protos.items()}
     too_large = [graph for graph, content in data.items() if len(content) >= 2**31]
     if too_large:
         raise ModelError(f"The graph {too_large[0]} of {name} exceeds 2 GB, ONNX's limit; export a smaller model.")
     parity = replace(measure(model, data, frames), stored_weights=round(change, 4))
     if options.weights != "int16":
-        require(parity, name, limit)
+        require(parity, name, limit if options.precision == "fp32" else limit + fp16.LIMIT)
     return write_bundle(folder, describe(name, model, given, protos, data, training or {}, parity, options), data)

@@ -85,14 +85,17 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def choose(
-    models: Mapping[str, onnx.ModelProto], measure: Callable[[Mapping[str, onnx.ModelProto]], float], limit: float
+    models: Mapping[str, onnx.ModelProto],
+    measure: Callable[[Mapping[str, onnx.ModelProto]], float],
+    limit: float,
+    change_of: Callable[[onnx.ModelProto], onnx.ModelProto] = halve,
 ) -> tuple[dict[str, onnx.ModelProto], float]:
-    """`models` with the weights of as many graphs halved as `measure` (the change in 1/255) keeps below `limit`, and
-    what it says of them.
+    """`models` with as many graphs changed (their weights halved, by default) as `measure` (the change of pictures in
+    1/255) keeps below `limit`, and what it says of them.
 
     All are tried together first; where that is too much, one after another, the largest first.
     """
-    candidates = {name: halve(model) for name, model in models.items()}
+    candidates = {name: change_of(model) for name, model in models.items()}
     change = measure(candidates)
     if change < limit:
         return candidates, change

@@ -17,6 +17,7 @@ from onnx import helper, numpy_helper
 from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError, OptionError
 from export.convert import Options, build_graphs, convert
+from export.fp16 import is_lowered, lower
 from export.half import LEAST_SIZE, choose, halve, is_halved, quantise
 from export.parity import Spread, unrounded
 from export.wrappers import example
@@ -218,3 +219,36 @@ def test_forced_sixteen_bits_do_not_hide_wrong_graphs(model, pictures, tmp_path)
 def test_an_unknown_way_to_store_weights_is_refused() -> None:
     with pytest.raises(OptionError, match="'int4'"):
         Options(weights="int4").rewrites()
+
+
+@pytest.mark.usefixtures("traced")
+def test_sixteen_bits_are_computed_with_where_they_do_not_show(model, pictures, tmp_path, monkeypatch) -> None:
+    def exported_fp16(folder: Path) -> Bundle:
+        options = Options(resolution=SIZE, precision="fp16")
+        return convert(model, folder, pictures(SIZE, 3), name="small", options=options)
+
+    monkeypatch.setattr("export.fp16.LIMIT", 0.0)
+    never = exported_fp16(tmp_path / "never")
+    assert {graph.precision for graph in never.graphs.values()} == {"fp32"}
+    monkeypatch.setattr("export.fp16.LIMIT", 255.0)
+    bundle = exported_fp16(tmp_path / "always")
+    assert {(graph.precision, graph.weights) for graph in bundle.graphs.values()} == {("fp16", "fp16")}
+    assert bundle.parity["stored_weights"] > 0
+    for name, graph in bundle.graphs.items():
+        assert graph.bytes < never.graphs[name].bytes
+
+
+def test_coordinates_stay_in_single_precision(protos) -> None:
+    lowered = lower(protos["render"])
+    assert is_lowered(lowered)
+    assert not is_lowered(protos["render"])
+    kinds = {value.name: value.type.tensor_type.elem_type for value in [*lowered.graph.input, *lowered.graph.output]}
+    assert onnx.TensorProto.FLOAT16 not in kinds.values()
+    halves = {tensor.name for tensor in lowered.graph.initializer if tensor.data_type == onnx.TensorProto.FLOAT16}
+    convolutions = [node for node in lowered.graph.node if node.op_type == "Conv"]
+    assert convolutions
+    assert all(node.input[1] in halves for node in convolutions)
+    typed = onnx.shape_inference.infer_shapes(lowered)
+    types_of = {value.name: value.type.tensor_type.elem_type for value in typed.graph.value_info} | kinds
+    grids = [node.input[1] for node in lowered.graph.node if node.op_type == "GridSample"]
+    assert {types_of[grid] for grid in grids} == {onnx.TensorProto.FLOAT}
