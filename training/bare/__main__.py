@@ -115,7 +115,7 @@ def run_slice(args: argparse.Namespace) -> None:
 def main() -> int:
     """Exit status: 0, or 2 with one line on stderr when the input is at fault."""
     try:
-        run_slice(arguments().parse_args())
+        run_slice(arguments().parse_intermixed_args())
     except BunrakuError as error:
         print(f"bunraku: error: {error}", file=sys.stderr)
         return 2

@@ -26,6 +26,7 @@ from training.data.synth.writers import Job, jobs, write_clips
 
 CLIPS_A_SHARD = 16
 TEST_CLIPS = 64
+"""Held-out clips; fewer where there are less than sixteen times as many to train on."""
 SPLITS = ("train", "test")
 
 
@@ -56,13 +57,12 @@ def render_all(
         if only is not None:
             todo = [job for job in todo if job.path.name in only[split]]
         left = len(todo)
-        if not todo:
-            continue
-        with closing(write_clips(todo, min(workers, left))) as done:
-            for count in done:
-                frames, left = frames + count, left - 1
-                if time_is_up():
-                    break
+        if todo and not time_is_up():
+            with closing(write_clips(todo, min(workers, left))) as done:
+                for count in done:
+                    frames, left = frames + count, left - 1
+                    if time_is_up():
+                        break
         if left:
             return frames, False
     return frames, True
@@ -72,7 +72,7 @@ def _jobs(folder: Path, wanted: Wanted, split: str) -> list[Job]:
     folder.mkdir(parents=True, exist_ok=True)
     for unfinished in folder.glob(".clips-*.part"):  # of processes that were stopped in the middle
         unfinished.unlink()
-    clips = wanted.clips if split == "train" else min(TEST_CLIPS, wanted.clips)
+    clips = wanted.clips if split == "train" else max(2, min(TEST_CLIPS, wanted.clips // 16))
     plan = SetPlan(clips, wanted.frames, wanted.seed, split, step=0.7, jitter=0.6, kind=wanted.kind)
     todo = jobs(plan, folder, wanted.size, "shard", CLIPS_A_SHARD)
     if not torch.cuda.is_available():
