@@ -51,10 +51,10 @@ def align(source: Tensor, driving: Tensor, weight: Tensor) -> Tensor:
     identity = torch.eye(3, dtype=source.dtype, device=source.device).repeat(len(source), 1, 1)
     affine = identity
     for level in LEVELS:
-        shrunk = [F.avg_pool2d(values, level) for values in (source, driving, weight)]
-        slopes = _slopes(shrunk[0])
+        still, other, seen = (F.avg_pool2d(values, level) for values in (source, driving, weight))
+        slopes = _slopes(still)
         for _ in range(STEPS):
-            affine = _step(affine, identity, *shrunk, *slopes)
+            affine = _step(affine, identity, still, other, seen, slopes)
     before, after = (_left(source, driving, weight, each) for each in (identity, affine))
     return torch.where((after < GAIN * before)[:, None, None], affine, identity)
 
@@ -77,13 +77,13 @@ def _places(affine: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _step(
-    affine: Tensor, identity: Tensor, source: Tensor, driving: Tensor, weight: Tensor, across: Tensor, down: Tensor
+    affine: Tensor, identity: Tensor, source: Tensor, driving: Tensor, weight: Tensor, slopes: tuple[Tensor, Tensor]
 ) -> Tensor:
     """One Gauss-Newton step of the six numbers of `affine`."""
     cells, places = _places(affine, source)
     difference = (driving - warp(source, places, True, "border")).flatten(2)
-    slopes = (warp(each, places, True, "border").flatten(2) for each in (across, down))
-    by_number = torch.cat([slope[..., None] * cells for slope in slopes], -1)
+    moved = [warp(each, places, True, "border").flatten(2) for each in slopes]
+    by_number = torch.cat([slope[..., None] * cells for slope in moved], -1)
     inside = (places.abs().amax(-1) <= 1).flatten(1)
     belief = weight.flatten(1) * inside / (1 + difference.square().mean(1) / NOISE**2).square()
     cost = difference.new_tensor([LINEAR, LINEAR, 1, LINEAR, LINEAR, 1]) * RIDGE * len(cells)
