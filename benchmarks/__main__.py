@@ -183,6 +183,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _draw(results: dict[str, dict[str, Any]], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
     rewritten = {name: found["rewrites"] for name, found in results.items() if "rewrites" in found}
     if rewritten:
         plot_rewrites(rewritten, folder / "rewrites.png")

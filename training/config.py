@@ -129,8 +129,6 @@ class RunConfig:
     perceptual_weights: str = ""
     """Safetensors file with its weights; empty: from its package or the Hub, which a bare machine cannot reach."""
     precision: Literal["no", "fp16", "bf16"] = "no"
-    compile: bool = False
-    """`torch.compile` the networks."""
     ema: float = limited(0.0, ge=0, lt=1)
     """Decay of the moving average of the weights; 0: none. The average is what is exported."""
     save_every: int = limited(500, ge=1)
