@@ -21,12 +21,6 @@ def front(card: str) -> dict:
     return yaml.safe_load(matter)
 
 
-def uncounted(bundle: Bundle) -> Bundle:
-    """`bundle` as one of which nobody counted the operations."""
-    graphs = {name: replace(graph, gflops=None) for name, graph in bundle.graphs.items()}
-    return replace(bundle, graphs=graphs)
-
-
 def with_gflops(bundle: Bundle, **counts: float) -> Bundle:
     graphs = {name: replace(graph, gflops=counts.get(name)) for name, graph in bundle.graphs.items()}
     return replace(bundle, graphs=graphs)
@@ -55,7 +49,7 @@ def test_a_card_tells_everything_that_the_bundle_records(toy) -> None:
 
 
 def test_what_nobody_recorded_is_said_to_be_so(toy) -> None:
-    bundle = replace(uncounted(Bundle.load(toy)), training={}, parity={}, licence="NOASSERTION")
+    bundle = replace(with_gflops(Bundle.load(toy)), training={}, parity={}, licence="NOASSERTION")
     card = model_card(bundle)
     for told in ("data: not recorded", "how it was trained: not recorded", "PyTorch model: not recorded",
                  "held-out data: not recorded", "find out before you use", "unknown (not counted"):  # fmt: skip
@@ -70,7 +64,7 @@ def test_imported_weights_are_called_so(toy) -> None:
 
 
 def test_speed_classes(toy) -> None:
-    bundle = uncounted(Bundle.load(toy))
+    bundle = with_gflops(Bundle.load(toy))
     assert gflops(bundle) is None
     assert speed(bundle) == "unknown"
     for count, name in ((0, "fast"), (4, "fast"), (40, "moderate"), (280, "heavy")):
