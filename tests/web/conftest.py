@@ -40,7 +40,7 @@ def _is_older(made: Path, sources: list[Path]) -> bool:
 def npm() -> None:
     """The tools that build the page."""
     if shutil.which("npm") is None or not (WEB / "node_modules" / "vite").is_dir():
-        pytest.skip("the page in the browser needs Node.js and `npm ci` in web/")
+        pytest.skip("the page in the browser needs Node.js and `npm install` in web/")
 
 
 @pytest.fixture(scope="session")
