@@ -127,6 +127,7 @@ def describe(
     given: Example,
     protos: Mapping[str, onnx.ModelProto],
     data: Mapping[str, bytes],
+    gflops: Mapping[str, float],
     training: Mapping[str, Any],
     parity: Parity,
     options: Options,
@@ -140,7 +141,7 @@ def describe(
             outputs=[value.name for value in proto.graph.output],
             precision="fp16" if is_lowered(proto) else "fp32",
             weights="int16" if is_halved(proto) else "fp16" if is_lowered(proto) else "fp32",
-            gflops=round(count_gflops(proto), 4),
+            gflops=gflops[graph],
         )
         for graph, proto in protos.items()
     }
@@ -188,6 +189,8 @@ def convert(
     options.rewrites()  # before the long work
     given = example(model, options.resolution)
     protos = build_graphs(model, given, options)
+    # Of the graphs as they are now: casts to 16 bits hide shapes from the inference, and change no count.
+    gflops = {graph: round(count_gflops(proto), 4) for graph, proto in protos.items()}
     data = {graph: proto.SerializeToString(deterministic=True) for graph, proto in protos.items()}
     if options.weights == "int16":  # then the limit is one for the graphs, not for what was asked for
         require(measure(model, data, frames), name, limit)
@@ -199,4 +202,5 @@ def convert(
     parity = replace(measure(model, data, frames), stored_weights=round(change, 4))
     if options.weights != "int16":
         require(parity, name, limit if options.precision == "fp32" else limit + fp16.LIMIT)
-    return write_bundle(folder, describe(name, model, given, protos, data, training or {}, parity, options), data)
+    bundle = describe(name, model, given, protos, data, gflops, training or {}, parity, options)
+    return write_bundle(folder, bundle, data)

@@ -9,12 +9,13 @@ from tiny_run import TINY_FIRST_ORDER, run_config
 from checkpoints.errors import InputError, ModelError
 from training.checkpoint import load_model, save_model
 from training.commands import anchors
-from training.config import _ADAPTER
+from training.config import RunConfig
 from training.dead_anchors import anchor_losses, dead
 from training.initial import initial_model
 from training.models.base import Motion
 from training.models.registry import build
 from training.models.sampling import coordinate_grid
+from training.schema import read
 
 
 class _Follower(torch.nn.Module):
@@ -102,7 +103,7 @@ def test_hdam_starts_from_dam_and_leaves_its_dead_anchors_out(tmp_path, single):
             parameter.add_(0.1 * torch.randn_like(parameter))
     save_model(tmp_path / "dam.safetensors", first)
     changes = {"family": "dam", "model": {**settings, "num_intermediate": 3}, "init": str(tmp_path / "dam.safetensors")}
-    model = initial_model(_ADAPTER.validate_python(run_config(tmp_path, **changes))).eval()
+    model = initial_model(read(RunConfig, run_config(tmp_path, **changes))).eval()
     assert model.config.dead_anchors == (2,)
     image = torch.rand(2, 3, 64, 64)
     with torch.no_grad():
