@@ -26,6 +26,23 @@ TINY_MODEL = {
     "disentangle": False,
 }
 
+EXPORTED_TPSMM = {
+    "resolution": 64,
+    "num_tps": 2,
+    "detector_width": 4,
+    "dense_block_expansion": 4,
+    "dense_max_features": 8,
+    "dense_num_blocks": 2,
+    "motion_size": 32,
+    "block_expansion": 4,
+    "max_features": 8,
+    "num_down_blocks": 2,
+    "res_blocks": (1, 1),
+    "background": False,
+    "disentangle": False,
+}
+"""For tests of the export command."""
+
 TINY_FIRST_ORDER = {
     "resolution": 64,
     "num_points": 4,

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_run import EXPORTED_TPSMM
 
 from checkpoints.bundle import Bundle
 from checkpoints.card import model_card
@@ -18,27 +19,11 @@ from export.commands import export as command
 from training.checkpoint import save_model
 from training.models.registry import build
 
-CONFIG = {
-    "resolution": 64,
-    "num_tps": 2,
-    "detector_width": 4,
-    "dense_block_expansion": 4,
-    "dense_max_features": 8,
-    "dense_num_blocks": 2,
-    "motion_size": 32,
-    "block_expansion": 4,
-    "max_features": 8,
-    "num_down_blocks": 2,
-    "res_blocks": (1, 1),
-    "background": False,
-    "disentangle": False,
-}
-
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "model.safetensors"
-    save_model(path, build("tpsmm", CONFIG).eval(), {"licence": "Apache-2.0", "steps": 7, "data": "drawn"})
+    save_model(path, build("tpsmm", EXPORTED_TPSMM).eval(), {"licence": "Apache-2.0", "steps": 7, "data": "drawn"})
     return path
 
 

@@ -9,6 +9,7 @@ import onnx
 import pytest
 from onnx import helper
 from PIL import Image, ImageDraw
+from tiny_run import EXPORTED_TPSMM
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError, OptionError
@@ -18,28 +19,12 @@ from export.targets import TARGETS, check_graphs
 from training.checkpoint import save_model
 from training.models.registry import build
 
-TPSMM = {
-    "resolution": 64,
-    "num_tps": 2,
-    "detector_width": 4,
-    "dense_block_expansion": 4,
-    "dense_max_features": 8,
-    "dense_num_blocks": 2,
-    "motion_size": 32,
-    "block_expansion": 4,
-    "max_features": 8,
-    "num_down_blocks": 2,
-    "res_blocks": (1, 1),
-    "background": False,
-    "disentangle": False,
-}
-
 
 @pytest.fixture(scope="module")
 def arguments(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """A tiny checkpoint and pictures to compare on, for the command."""
     folder = tmp_path_factory.mktemp("checkpoint")
-    save_model(folder / "model.safetensors", build("tpsmm", TPSMM).eval(), {"licence": "Apache-2.0"})
+    save_model(folder / "model.safetensors", build("tpsmm", EXPORTED_TPSMM).eval(), {"licence": "Apache-2.0"})
     pictures = []
     for index in range(3):
         picture = Image.new("RGB", (64, 64), (40, 90, 160))
