@@ -18,7 +18,8 @@ from export.convert import finish
 from export.rewrites.pipeline import REWRITES
 
 
-def _options(threads: int) -> onnxruntime.SessionOptions:
+def session_options(threads: int) -> onnxruntime.SessionOptions:
+    """As the engine sets them, so far as they change the time of one call."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3
@@ -30,7 +31,7 @@ def _open(model: bytes, options: onnxruntime.SessionOptions) -> onnxruntime.Infe
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _feeds(session: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
+def random_feeds(session: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
     """Random inputs of one frame; identity matrices for linear parts."""
     random = np.random.default_rng(0)
     feeds = {}
@@ -47,19 +48,19 @@ def _feeds(session: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
 
 def time_graph(model: bytes, threads: int, budget: float) -> Timing:
     """Seconds a frame of one serialised graph."""
-    session = _open(model, _options(threads))
-    feeds = _feeds(session)
+    session = _open(model, session_options(threads))
+    feeds = random_feeds(session)
     return repeat(lambda: session.run(None, feeds), budget)
 
 
 def profile(model: bytes, threads: int, runs: int = 5) -> list[tuple[str, int, float]]:
     """Operator, number of nodes and milliseconds a frame, the most expensive first."""
-    options = _options(threads)
+    options = session_options(threads)
     options.enable_profiling = True
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = os.path.join(folder, "profile")
         session = _open(model, options)
-        feeds = _feeds(session)
+        feeds = random_feeds(session)
         for _ in range(runs + 1):
             session.run(None, feeds)
         with open(session.end_profiling(), encoding="utf-8") as file:

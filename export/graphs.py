@@ -81,7 +81,8 @@ def _both(example: Example, names: tuple[str, ...]) -> dict[str, Tensor]:
     return source | {f"driving_{name}": example.driving[name] for name in names}
 
 
-def _render(model: MotionModel, example: Example, opset: int) -> ir.Model:
+def export_render(model: MotionModel, example: Example, opset: int = DEFAULT_OPSET) -> ir.Model:
+    """The `render` graph alone, as in `export_graphs`."""
     names = tuple(example.driving)
     inputs = {f"feature_{index}": feature for index, feature in enumerate(example.features)}
     inputs |= _both(example, names)
@@ -127,7 +128,7 @@ def export_graphs(model: MotionModel, example: Example, opset: int = DEFAULT_OPS
     """
     size = example.resolution
     frames = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    render = _render(model, example, opset)
+    render = export_render(model, example, opset)
     motions = [*example.driving, *example.structure]
     graphs = {
         "source": _source(model, example, render, opset),

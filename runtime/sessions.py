@@ -32,12 +32,11 @@ _FRAMEWISE = ("motion", "render")
 _FRAMES = ("frame", "driving_points", "driving_jacobians", "driving_covariances")
 """... and the inputs of theirs that hold one entry a frame; so do all their outputs."""
 
-LIGHT = 20.0
-"""1e9 operations of a graph up to which each core works on a frame of its own. In larger ones a single operator is work
-enough for all cores, and what several frames at once take of memory is not to be had everywhere.
+AT_ONCE = ((20.0, 4), (150.0, 2))
+"""How many frames are computed at the same time, at most one a core: of the first row whose 1e9 operations a graph
+stays below. A core to itself gets more done than its share of a frame (a fifth more in the published sizes, see
+benchmarks/RESULTS.md); but every frame at work takes memory, and what larger models would take is not had everywhere.
 """
-_MOST_AT_ONCE = 4
-"""Frames at once: more take memory and, with their results waiting for each other, time."""
 
 
 class Graph:
@@ -240,8 +239,7 @@ def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Grap
         with redirect_stdout(StringIO()):  # it prints what it misses; the providers tell us better
             ort.preload_dlls()  # finds the CUDA libraries that the extra "gpu" installs
     cores = threads or available_cores()
-    light = device == "cpu" and all((bundle.graphs[name].gflops or LIGHT) < LIGHT for name in _FRAMEWISE)
-    at_once = min(cores, _MOST_AT_ONCE) if light else 1
+    at_once = min(cores, _frames_at_once(bundle)) if device == "cpu" else 1
     files = {name: (bundle.path(name), f'{name}" of the model "{bundle.name}') for name in bundle.graphs}
     sessions = {}
     for name, file in files.items():
@@ -261,6 +259,12 @@ def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Grap
             wide = partial(_open_wide, *files[name], cores)
             graphs[name] = Graph(name, session, place, worker, team, at_once, wide)
     return graphs
+
+
+def _frames_at_once(bundle: Bundle) -> int:
+    """Of a bundle that does not tell its operations: one."""
+    gflops = [bundle.graphs[name].gflops for name in _FRAMEWISE]
+    return next((count for limit, count in AT_ONCE if all(each is not None and each < limit for each in gflops)), 1)
 
 
 def _open_wide(path: Path, what: str, threads: int) -> ort.InferenceSession:

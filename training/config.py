@@ -138,6 +138,8 @@ class RunConfig:
     evaluate_every: int = limited(1000, ge=1)
     init: str = ""
     """Checkpoint whose weights the run starts from: a file, a run's folder, or `owner/name[@revision]` on the Hub."""
+    init_parts: tuple[str, ...] = ()
+    """Networks taken from it, by the names that `stages.train` uses; empty: all that fit."""
     licence: str = ""
     """Licence of the resulting weights, as it goes into the checkpoint and the model card."""
     data_note: str = ""

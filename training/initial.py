@@ -47,7 +47,15 @@ def initial_model(config: RunConfig) -> MotionModel:
     mine, theirs = model.state_dict(), other.state_dict()
     if config.family == "dam":
         _regrow_anchors(mine, theirs, model.config, other.config)
-    shared = {name: value for name, value in theirs.items() if name in mine and mine[name].shape == value.shape}
+    missing = sorted(set(config.init_parts) - {name for name, _ in other.named_children()})
+    if missing:
+        raise OptionError(f"init_parts: {path} has no network {missing[0]!r}")
+    shared = {
+        name: value
+        for name, value in theirs.items()
+        if name in mine and mine[name].shape == value.shape
+        if not config.init_parts or name.split(".")[0] in config.init_parts
+    }
     if not shared:
         raise ModelError(f"{path}: no tensor fits the configuration of this run")
     model.load_state_dict(shared, strict=False)

@@ -88,10 +88,11 @@ def test_frames_in_another_memory_order_live_until_they_are_computed(toy):
         np.testing.assert_array_equal(graphs["motion"]({"frame": frames})["points"], wanted)
 
 
-def test_large_graphs_get_all_cores_for_one_frame(toy, monkeypatch):
-    monkeypatch.setattr(sessions, "LIGHT", 0.0)
+@pytest.mark.parametrize(("limits", "expected"), [(((0.0, 4),), 1), (((0.0, 4), (20.0, 2)), 2), (((20.0, 4),), 3)])
+def test_larger_graphs_compute_fewer_frames_at_once(toy, monkeypatch, limits, expected):
+    monkeypatch.setattr(sessions, "AT_ONCE", limits)
     heavy = open_graphs(Bundle.load(toy), "cpu", threads=3)
-    assert {graph.at_once for graph in heavy.values()} == {1}
+    assert {name: heavy[name].at_once for name in ("motion", "render")} == {"motion": expected, "render": expected}
     assert heavy["motion"]({"frame": np.zeros((5, 64, 64, 3), np.uint8)})["points"].shape == (5, 4, 2)
 
 

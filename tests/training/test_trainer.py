@@ -139,6 +139,19 @@ def test_a_killed_run_goes_on_from_its_last_state(tmp_path, frame_folders):
     assert same(weights(tmp_path / "run"), weights(tmp_path / "whole"))
 
 
+def test_a_run_takes_the_named_networks_alone_from_where_it_starts(tmp_path, frame_folders):
+    values = run_config(frame_folders)
+    checkpoint = trainer(tmp_path / "first", values).run().checkpoint
+    theirs = dict(load_model(checkpoint)[0].named_parameters())
+    values |= {"init": str(checkpoint), "init_parts": ["kp_detector"], "seed": 5}
+    mine = dict(trainer(tmp_path / "second", values).model.named_parameters())
+    filters = {name: value for name, value in theirs.items() if value.dim() == 4}  # scales and shifts start alike
+    equal = {name.split(".")[0] for name, value in filters.items() if torch.equal(value, mine[name])}
+    assert equal == {"kp_detector"}
+    with pytest.raises(OptionError, match=r"init_parts: .* has no network 'head'"):
+        trainer(tmp_path / "third", values | {"init_parts": ["head"]})
+
+
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_good_state(tmp_path, frame_folders):
     values = run_config(frame_folders)
     trainer(tmp_path, values).run(stop_after=2)

@@ -9,11 +9,31 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 Norm = Literal["batch", "instance"]
+Blocks = Literal["plain", "separable", "inverted"]
+"""How 3x3 convolutions are made: as published; depthwise and pointwise (Howard et al. 2017, MobileNets); the same, and
+residual blocks as inverted bottlenecks (Sandler et al. 2018, MobileNetV2)."""
+
+EXPANSION = 2
+"""Channels inside an inverted bottleneck, as a multiple of those outside: few, as all of its maps are large here."""
 
 
 def make_norm(kind: Norm, channels: int) -> nn.Module:
     """BatchNorm2d, or InstanceNorm2d with learned scale and shift and no running statistics."""
     return nn.BatchNorm2d(channels) if kind == "batch" else nn.InstanceNorm2d(channels, affine=True)
+
+
+class SeparableConv(nn.Sequential):
+    """A 3x3 convolution of every channel by itself, then one that mixes channels at every place."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.depth = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False)
+        self.point = nn.Conv2d(inputs, outputs, 1)
+
+
+def make_conv(blocks: Blocks, inputs: int, outputs: int) -> nn.Module:
+    """A 3x3 convolution that keeps the size."""
+    return nn.Conv2d(inputs, outputs, 3, padding=1) if blocks == "plain" else SeparableConv(inputs, outputs)
 
 
 class SameBlock(nn.Module):
@@ -31,9 +51,9 @@ class SameBlock(nn.Module):
 class DownBlock(nn.Module):
     """Convolution, norm, ReLU, average pooling to half the size."""
 
-    def __init__(self, inputs: int, outputs: int, norm: Norm) -> None:
+    def __init__(self, inputs: int, outputs: int, norm: Norm, blocks: Blocks = "plain") -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.conv = make_conv(blocks, inputs, outputs)
         self.norm = make_norm(norm, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -43,22 +63,30 @@ class DownBlock(nn.Module):
 class UpBlock(nn.Module):
     """Nearest up-sampling to twice the size, convolution, norm, ReLU."""
 
-    def __init__(self, inputs: int, outputs: int, norm: Norm) -> None:
+    def __init__(self, inputs: int, outputs: int, norm: Norm, blocks: Blocks = "plain") -> None:
         super().__init__()
-        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+        if blocks == "plain":
+            self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+        else:
+            # Channels are mixed before the up-sampling, at a quarter of the cost.
+            self.point = nn.Conv2d(inputs, outputs, 1)
+            self.conv = nn.Conv2d(outputs, outputs, 3, padding=1, groups=outputs)
+        self.separable = blocks != "plain"
         self.norm = make_norm(norm, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.separable:
+            x = self.point(x)
         return F.relu(self.norm(self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))))
 
 
 class ResBlock(nn.Module):
     """Pre-activation residual block: x + conv(relu(norm(conv(relu(norm(x))))))."""
 
-    def __init__(self, channels: int, norm: Norm) -> None:
+    def __init__(self, channels: int, norm: Norm, blocks: Blocks = "plain") -> None:
         super().__init__()
-        self.conv1 = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv1 = make_conv(blocks, channels, channels)
+        self.conv2 = make_conv(blocks, channels, channels)
         self.norm1 = make_norm(norm, channels)
         self.norm2 = make_norm(norm, channels)
 
@@ -67,13 +95,34 @@ class ResBlock(nn.Module):
         return x + self.conv2(F.relu(self.norm2(y)))
 
 
+class InvertedBlock(nn.Module):
+    """Inverted bottleneck: x + norm(narrow(relu(norm(depthwise(relu(norm(widen(x)))))))."""
+
+    def __init__(self, channels: int, norm: Norm) -> None:
+        super().__init__()
+        inner = EXPANSION * channels
+        self.widen = nn.Conv2d(channels, inner, 1)
+        self.depth = nn.Conv2d(inner, inner, 3, padding=1, groups=inner)
+        self.narrow = nn.Conv2d(inner, channels, 1)
+        self.norm1, self.norm2, self.norm3 = make_norm(norm, inner), make_norm(norm, inner), make_norm(norm, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = F.relu(self.norm2(self.depth(F.relu(self.norm1(self.widen(x))))))
+        return x + self.norm3(self.narrow(y))
+
+
+def make_residual(blocks: Blocks, channels: int, norm: Norm) -> nn.Module:
+    """A residual block of the wanted kind."""
+    return InvertedBlock(channels, norm) if blocks == "inverted" else ResBlock(channels, norm, blocks)
+
+
 class Encoder(nn.Module):
     """DownBlocks of the given widths; gives the input and every map, fine to coarse."""
 
-    def __init__(self, inputs: int, widths: list[int], norm: Norm) -> None:
+    def __init__(self, inputs: int, widths: list[int], norm: Norm, blocks: Blocks = "plain") -> None:
         super().__init__()
         pairs = zip([inputs, *widths[:-1]], widths, strict=True)
-        self.down_blocks = nn.ModuleList(DownBlock(before, after, norm) for before, after in pairs)
+        self.down_blocks = nn.ModuleList(DownBlock(before, after, norm, blocks) for before, after in pairs)
 
     def forward(self, x: Tensor) -> list[Tensor]:
         maps = [x]
@@ -83,15 +132,15 @@ class Encoder(nn.Module):
 
 
 class _Decoder(nn.Module):
-    def __init__(self, inputs: int, widths: list[int], expansion: int, norm: Norm) -> None:
+    def __init__(self, inputs: int, widths: list[int], expansion: int, norm: Norm, blocks: Blocks) -> None:
         super().__init__()
         outputs = [*reversed(widths[:-1]), expansion]
         self.channels = [widths[-1]]
-        blocks = []
+        up = []
         for width, skip in zip(outputs, [*reversed(widths[:-1]), inputs], strict=True):
-            blocks.append(UpBlock(self.channels[-1], width, norm))
+            up.append(UpBlock(self.channels[-1], width, norm, blocks))
             self.channels.append(width + skip)
-        self.up_blocks = nn.ModuleList(blocks)
+        self.up_blocks = nn.ModuleList(up)
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         x = maps[-1]
@@ -108,11 +157,19 @@ class Hourglass(nn.Module):
     Level i has min(max_features, block_expansion 2^(i+1)) channels (models.md 1).
     """
 
-    def __init__(self, inputs: int, block_expansion: int, num_blocks: int, max_features: int, norm: Norm) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        block_expansion: int,
+        num_blocks: int,
+        max_features: int,
+        norm: Norm,
+        blocks: Blocks = "plain",
+    ) -> None:
         super().__init__()
         widths = [min(max_features, block_expansion * 2 ** (level + 1)) for level in range(num_blocks)]
-        self.encoder = Encoder(inputs, widths, norm)
-        self.decoder = _Decoder(inputs, widths, block_expansion, norm)
+        self.encoder = Encoder(inputs, widths, norm, blocks)
+        self.decoder = _Decoder(inputs, widths, block_expansion, norm, blocks)
 
     @property
     def channels(self) -> list[int]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from checkpoints.errors import OptionError
 from training.models.alignment import aligned_background
 from training.models.base import DenseMotion, Motion, MotionModel
-from training.models.blocks import DownBlock, Hourglass, Norm, ResBlock, SameBlock, UpBlock
+from training.models.blocks import Blocks, DownBlock, Hourglass, Norm, SameBlock, UpBlock, make_residual
 from training.models.candidates import background_motion, blend, warp_by_each
 from training.models.disentangle import DisentangleNetwork, disentangle_motion
 from training.models.refinement import Refinement, RefinementConfig, make_refinement
@@ -51,6 +51,8 @@ class TPSMMConfig(RefinementConfig):
     dense_block_expansion: int = 64
     dense_max_features: int = 1024
     dense_num_blocks: int = 5
+    dense_blocks: Blocks = "plain"
+    """How the hourglass makes its convolutions."""
     mask_kernel: int = 7
     """Kernel of the convolution that gives the contribution maps."""
     occlusion_kernel: int = 7
@@ -64,6 +66,8 @@ class TPSMMConfig(RefinementConfig):
     num_down_blocks: int = 3
     res_blocks: tuple[int, ...] = (2, 2, 2)
     """Residual blocks of every level of the inpainting decoder, coarse to fine."""
+    inpainting_blocks: Blocks = "plain"
+    """How the inpainting network makes its convolutions."""
     final_kernel: int = 7
     norm: Literal["instance", "batch"] = "instance"
     """Of the hourglass and the inpainting network."""
@@ -142,7 +146,12 @@ class DenseMotionNetwork(nn.Module):
         count = config.num_tps * config.points_per_tps
         inputs = 3 * (config.num_tps + 1) + count + 1
         self.hourglass = Hourglass(
-            inputs, config.dense_block_expansion, config.dense_num_blocks, config.dense_max_features, norm
+            inputs,
+            config.dense_block_expansion,
+            config.dense_num_blocks,
+            config.dense_max_features,
+            norm,
+            config.dense_blocks,
         )
         self.down = AntialiasReduction(config.motion_size / config.resolution)
         channels = self.hourglass.channels
@@ -225,12 +234,13 @@ class InpaintingNetwork(nn.Module):
             min(config.max_features, config.block_expansion * 2**level) for level in range(config.num_down_blocks + 1)
         ]
         self.first = SameBlock(3, widths[0], norm, kernel=7)
-        self.down_blocks = nn.ModuleList(DownBlock(before, after, norm) for before, after in pairwise(widths))
+        kind = config.inpainting_blocks
+        self.down_blocks = nn.ModuleList(DownBlock(before, after, norm, kind) for before, after in pairwise(widths))
         up, residual = [], []
         channels = widths[-1]
         for level, (width, blocks) in enumerate(zip(reversed(widths[:-1]), config.res_blocks, strict=True)):
-            residual += [ResBlock(channels, norm) for _ in range(blocks)]
-            up.append(UpBlock(channels, width, norm))
+            residual += [make_residual(kind, channels, norm) for _ in range(blocks)]
+            up.append(UpBlock(channels, width, norm, kind))
             channels = width if level == config.num_down_blocks - 1 else 2 * width
         self.up_blocks = nn.ModuleList(up)
         self.resblock = nn.ModuleList(residual)

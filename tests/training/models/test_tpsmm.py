@@ -155,12 +155,28 @@ def test_points_per_spline_can_be_chosen(points):
     assert motion.points.shape == (1, 10 * points, 2)
 
 
+@pytest.mark.parametrize("kind", ["separable", "inverted"])
+def test_kinds_of_block_learn_with_fewer_parameters(kind):
+    settings = {**load_config("faces-lite").model, "inpainting_blocks": kind, "dense_blocks": kind}
+    torch.manual_seed(0)
+    model = build("tpsmm", settings).train()
+    plain = build("tpsmm", load_config("faces-lite").model)
+    source, driving = torch.rand(2, 3, 128, 128), torch.rand(2, 3, 128, 128)
+    model(source, driving).image.mean().backward()
+    for name in ("dense_motion_network", "inpainting_network"):
+        network = model.get_submodule(name)
+        assert all(parameter.grad is not None for parameter in network.parameters())
+        count = sum(parameter.numel() for parameter in network.parameters())
+        assert count < 0.7 * sum(parameter.numel() for parameter in plain.get_submodule(name).parameters())
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
         ({"num_tp": 3}, "model.num_tp: there is no such setting"),
         ({"num_tps": "many"}, "model.num_tps: .*integer"),
         ({"norm": "layer"}, "model.norm: .*'instance' or 'batch'"),
+        ({"dense_blocks": "round"}, "model.dense_blocks: .*'plain', 'separable' or 'inverted'"),
         ({"points_per_tps": 2}, "at least 3 points"),
         ({"res_blocks": [1]}, "res_blocks needs 3 numbers"),
         ({"occlusion_widths": [4, 4, 4]}, "occlusion_widths takes at most 2 numbers"),
