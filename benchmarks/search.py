@@ -32,14 +32,13 @@ from training.config import load_config
 from training.models.registry import build
 
 CONFIG = "faces-lite"
+TRAINED = "checkpoints/trained/faces-lite.safetensors"
 CANDIDATES: dict[str, dict[str, list[str]]] = {
     "inpainting_network": {
         "as it is: 12 to 96 channels, 1 + 1 + 0 blocks": [],
         "8 to 64 channels": ["model.block_expansion=8", "model.max_features=64"],
         "16 to 128 channels": ["model.block_expansion=16", "model.max_features=128"],
-        "8 to 128 channels": ["model.block_expansion=8", "model.max_features=128"],
         "no residual blocks": ["model.res_blocks=[0, 0, 0]"],
-        "2 + 2 + 1 blocks": ["model.res_blocks=[2, 2, 1]"],
         "depthwise, 16 to 128 channels": [
             'model.inpainting_blocks="separable"',
             "model.block_expansion=16",
@@ -178,9 +177,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.search", description=__doc__.splitlines()[0])
     parser.add_argument("--data", required=True, help="folder of shards to train on")
     parser.add_argument("--test", required=True, help="folder of held-out shards")
-    parser.add_argument(
-        "--init", default="faces-lite", help="model whose other networks are kept (default: %(default)s)"
-    )
+    parser.add_argument("--init", default=TRAINED, help="whose other networks are kept (default: %(default)s)")
     parser.add_argument("--steps", type=int, default=300, help="of each candidate (default: %(default)s)")
     parser.add_argument("--pairs", type=int, default=128, help="held-out pairs (default: %(default)s)")
     parser.add_argument("--rounds", type=int, default=5, help="of the timing (default: %(default)s)")
