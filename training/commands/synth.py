@@ -28,6 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--backdrops", type=Path, metavar="FOLDER", help="folder of photos to put behind them (default: drawn ones)"
     )
+    parser.add_argument("--no-props", action="store_true", help="heads before which nothing passes")
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--clips-per-shard", type=int, default=32, help="clips in one shard file (default: 32)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -46,7 +47,9 @@ def run(args: argparse.Namespace) -> int:
     step = args.step if args.step is not None else (0.7 if packed else 1 / FPS)
     photos = open_photos(args.backdrops) if args.backdrops else None
     jitter = 0.6 if packed else 0.0
-    plan = SetPlan(args.clips, args.frames, args.seed, args.split, args.group, step, jitter, args.kind, photos)
+    plan = SetPlan(
+        args.clips, args.frames, args.seed, args.split, args.group, step, jitter, args.kind, photos, not args.no_props
+    )
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

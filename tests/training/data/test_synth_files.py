@@ -10,7 +10,9 @@ import torch
 from checkpoints.errors import InputError, OptionError, OutputError
 from training.commands import synth
 from training.data.synth import HeadRenderer, SceneSpec, true_flow
+from training.data.synth.frames import TEST_SEEDS
 from training.data.synth.plan import SetPlan
+from training.data.synth.scene import sample_scene
 from training.data.synth.shards import SynthShards
 from training.data.synth.writers import jobs, make_set
 
@@ -59,6 +61,18 @@ def test_groups_share_motion_and_times_but_not_people(folder):
     assert torch.equal(points, shards[1, 0, 2].points_b)
     with pytest.raises(ValueError, match="share"):
         shards.cross(0, 2, 0, 1)
+
+
+def test_without_props_only_scenes_that_had_one_are_others():
+    usual, clear = SetPlan(60, 2, split="test"), SetPlan(60, 2, split="test", props=False)
+    scenes = [(usual.clip(index).spec.scene, clear.clip(index).spec.scene) for index in range(60)]
+    assert all(sample_scene(after).prop is None for _, after in scenes)
+    assert all((before == after) == (sample_scene(before).prop is None) for before, after in scenes)
+    assert 3 < sum(before != after for before, after in scenes) < 20
+    assert all(TEST_SEEDS <= after < 2 * TEST_SEEDS for _, after in scenes)
+    assert usual.clip(7).times == clear.clip(7).times
+    with pytest.raises(OptionError, match="only heads have things that pass"):
+        SetPlan(1, 1, kind="cartoon", props=False)
 
 
 def test_repeating_adds_only_what_is_missing(folder):

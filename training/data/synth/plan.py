@@ -10,9 +10,12 @@ from checkpoints.errors import OptionError
 
 from .frames import TEST_SEEDS, SceneSpec
 from .photos import Photos
+from .scene import has_prop
 from .topology import KINDS
 
 FPS = 25.0
+_AWAY = 50_021
+"""From a scene's seed to the one tried instead, far from those of the clips beside it."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,8 @@ class SetPlan:
     kind: str = "head"
     photos: Photos | None = None
     """What the backdrops are made of; None: procedural."""
+    props: bool = True
+    """Whether something passes before some faces; else other scenes take the place of those."""
 
     def __post_init__(self) -> None:
         if self.split not in ("train", "test"):
@@ -52,6 +57,10 @@ class SetPlan:
         for name in ("clips", "frames", "group"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 1, not {getattr(self, name)}.")
+        if not self.props and self.kind != "head":
+            raise OptionError(
+                f"only heads have things that pass before them; leave props as it is for kind {self.kind}."
+            )
         if not 0 < self.step <= 60:
             raise OptionError(f"step must be more than 0 and at most 60 seconds, not {self.step}.")
 
@@ -63,8 +72,11 @@ class SetPlan:
         def place(number: int) -> int:
             return first + (self.seed * 100_003 + number) % TEST_SEEDS
 
+        scene = place(index)
+        while not self.props and has_prop(scene):
+            scene = first + (scene + _AWAY) % TEST_SEEDS
         random = np.random.default_rng([0xC11, self.seed, group])
         start = random.uniform(0, 60)
         shift = random.uniform(-0.5, 0.5, self.frames) * self.jitter
         times = tuple(float(start + (i + shift[i]) * self.step) for i in range(self.frames))
-        return ClipPlan(index, group, SceneSpec(place(index), place(group), place(index), self.kind), times)
+        return ClipPlan(index, group, SceneSpec(place(index), place(group), scene, self.kind), times)

@@ -11,6 +11,9 @@ from .draws import Array, Draw, linear
 from .lens import Lens, sample_lens
 from .prop import Prop, sample_prop
 
+_PROPS = 0x9809
+"""Of the stream of draws that props have to themselves."""
+
 
 @dataclass(frozen=True)
 class Camera:
@@ -145,11 +148,16 @@ def _clothes(draw: Draw) -> Clothes:
     )  # fmt: skip
 
 
+def has_prop(seed: int) -> bool:
+    """Whether something passes before the face in the scene of a seed."""
+    return sample_prop(Draw(_PROPS, seed), 1.0) is not None
+
+
 def sample_scene(seed: int) -> Scene:
     """The scene of a seed."""
     draw = Draw(0x5CE9E, seed)
     camera, light = _camera(draw, Draw(0xF4A3E, seed)), _light(draw)
     clothes, backdrop = _clothes(draw), sample_backdrop(draw)
     # A stream of their own: without them a scene is what it was before there were any.
-    prop = sample_prop(Draw(0x9809, seed), camera.distance)
+    prop = sample_prop(Draw(_PROPS, seed), camera.distance)
     return Scene(camera, light, clothes, backdrop, prop, sample_lens(Draw(0x1E25, seed)))
