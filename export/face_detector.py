@@ -61,23 +61,9 @@ def convert(data: bytes) -> onnx.ModelProto:
     node("Add", ["offsets", constant("anchors_of_six", anchors()[:, None])], "landmarks")
     node("Sigmoid", [work.output(1)], "probability")
     node("Squeeze", ["probability", constant("last", np.array([2], np.int64))], "scores")
-    return _assemble(work)
-
-
-def _assemble(work: Converter) -> onnx.ModelProto:
     count = len(anchors())
     outputs = {"boxes": [count, 4], "landmarks": [count, 6, 2], "scores": [count]}
-    graph = helper.make_graph(
-        work.nodes,
-        "blazeface_short_range",
-        [helper.make_tensor_value_info("frame", TensorProto.UINT8, ["batch", SIDE, SIDE, 3])],
-        [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", *shape]) for name, shape in outputs.items()],
-        work.weights,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
-    model.doc_string = "BlazeFace short range from MediaPipe 0.10.21, Apache-2.0, Copyright The MediaPipe Authors"
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    return work.assemble("blazeface_short_range", "BlazeFace short range", SIDE, outputs)
 
 
 if __name__ == "__main__":

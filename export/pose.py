@@ -72,9 +72,8 @@ def convert_finder(data: bytes, bits: int | None = FINDER_BITS) -> onnx.ModelPro
     node("Sigmoid", [work.output(1)], "probability")
     node("Squeeze", ["probability", constant("last", np.array([2], np.int64))], "scores")
     count = len(anchors())
-    return _assemble(
-        work, "pose_finder", FINDER_SIDE, {"boxes": [count, 4], "places": [count, PLACES, 2], "scores": [count]}
-    )
+    outputs = {"boxes": [count, 4], "places": [count, PLACES, 2], "scores": [count]}
+    return work.assemble("pose_finder", "BlazePose", FINDER_SIDE, outputs)
 
 
 def convert_points(data: bytes, bits: int | None = POINTS_BITS) -> onnx.ModelProto:
@@ -96,24 +95,8 @@ def convert_points(data: bytes, bits: int | None = POINTS_BITS) -> onnx.ModelPro
     node("Mul", ["numbers", constant("units", units)], "points")
     node("Identity", [work.output(3)], "heat")
     node("Reshape", [work.output(1), constant("line", np.array([-1], np.int64))], "scores")
-    return _assemble(
-        work, "pose_points", POINTS_SIDE, {"points": [POINTS, NUMBERS], "heat": [POINTS, 64, 64], "scores": []}
-    )
-
-
-def _assemble(work: Converter, name: str, side: int, outputs: dict[str, list[int]]) -> onnx.ModelProto:
-    work.keep(list(outputs))
-    graph = helper.make_graph(
-        work.nodes,
-        name,
-        [helper.make_tensor_value_info("frame", TensorProto.UINT8, ["batch", side, side, 3])],
-        [helper.make_tensor_value_info(key, TensorProto.FLOAT, ["batch", *shape]) for key, shape in outputs.items()],
-        work.weights,
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
-    model.doc_string = "BlazePose from MediaPipe 0.10.21, Apache-2.0, Copyright The MediaPipe Authors"
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    outputs = {"points": [POINTS, NUMBERS], "heat": [POINTS, 64, 64], "scores": []}
+    return work.assemble("pose_points", "BlazePose", POINTS_SIDE, outputs)
 
 
 def _compressed(model: onnx.ModelProto) -> bytes:

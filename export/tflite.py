@@ -61,6 +61,26 @@ class Converter:
         self.nodes = kept[::-1]
         self.weights = [weight for weight in self.weights if weight.name in wanted]
 
+    def assemble(self, name: str, source: str, side: int, outputs: dict[str, list[int]]) -> onnx.ModelProto:
+        """The checked model: `frame` uint8 (B, side, side, 3) to the float `outputs`, given with their shapes but the
+        first dimension. `source` says whose network it is.
+        """
+        self.keep(list(outputs))
+        graph = helper.make_graph(
+            self.nodes,
+            name,
+            [helper.make_tensor_value_info("frame", TensorProto.UINT8, ["batch", side, side, 3])],
+            [
+                helper.make_tensor_value_info(key, TensorProto.FLOAT, ["batch", *shape])
+                for key, shape in outputs.items()
+            ],
+            self.weights,
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
+        model.doc_string = f"{source} from MediaPipe 0.10.21, Apache-2.0, Copyright The MediaPipe Authors"
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
     def output(self, index: int) -> str:
         """Name of the graph's output number `index`."""
         return f"t{int(self.graph.Outputs(index))}"
