@@ -22,7 +22,7 @@ import numpy as np
 import onnx_ir as ir
 
 from export.rewrites.interleave import interleave
-from export.rewrites.splice import Splice, constant_of, ints, number, static_shape, text, tidy
+from export.rewrites.splice import Splice, constant_of, ints, number, rewrite_convolutions, static_shape, text
 
 MOST_OUTPUTS = 12
 """Output channels up to which a rewrite is looked for."""
@@ -105,11 +105,4 @@ def _rewrite_site(conv: ir.Node, rows: int, columns: int) -> None:
 
 def apply(model: ir.Model) -> int:
     """Rewrite every convolution for which it pays; returns the number of sites."""
-    chosen = [(node, _choose(node)) for node in model.graph if node.op_type == "Conv"]
-    changed = 0
-    for conv, step in chosen:
-        if step is not None:
-            _rewrite_site(conv, *step)
-            changed += 1
-    tidy(model)
-    return changed
+    return rewrite_convolutions(model, _choose, _rewrite_site)

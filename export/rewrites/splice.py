@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,24 @@ class Splice:
         name, old.name = old.name, None
         new.name = name
         ir.convenience.replace_all_uses_with(old, new, replace_graph_outputs=True)
+
+
+def rewrite_convolutions(
+    model: ir.Model,
+    choose: Callable[[ir.Node], tuple[int, int] | None],
+    rewrite: Callable[[ir.Node, int, int], None],
+) -> int:
+    """Have `rewrite` replace every convolution for which `choose` gives two numbers, which it is given too; all are
+    chosen before any is replaced. Returns how many there were.
+    """
+    chosen = [(node, choose(node)) for node in model.graph if node.op_type == "Conv"]
+    changed = 0
+    for conv, choice in chosen:
+        if choice is not None:
+            rewrite(conv, *choice)
+            changed += 1
+    tidy(model)
+    return changed
 
 
 def tidy(model: ir.Model) -> None:

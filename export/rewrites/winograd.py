@@ -20,7 +20,7 @@ import numpy as np
 import onnx_ir as ir
 
 from export.rewrites.interleave import interleave
-from export.rewrites.splice import Splice, constant_of, is_plain_conv3, sole_user, static_shape, tidy
+from export.rewrites.splice import Splice, constant_of, is_plain_conv3, rewrite_convolutions, sole_user, static_shape
 
 LEAST_CHANNELS = 96
 """Input and output channels from which the rewrite pays on a CPU."""
@@ -111,11 +111,4 @@ def _rewrite_site(conv: ir.Node, height: int, width: int) -> None:
 
 def apply(model: ir.Model, least_channels: int = LEAST_CHANNELS, least_tiles: int = LEAST_TILES) -> int:
     """Rewrite every plain 3x3 convolution that is large enough, and whose sides are multiples of 4."""
-    sites = [(node, _fits(node, least_channels, least_tiles)) for node in model.graph if node.op_type == "Conv"]
-    changed = 0
-    for conv, size in sites:
-        if size is not None:
-            _rewrite_site(conv, *size)
-            changed += 1
-    tidy(model)
-    return changed
+    return rewrite_convolutions(model, lambda conv: _fits(conv, least_channels, least_tiles), _rewrite_site)
