@@ -30,8 +30,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--size", type=int, metavar="PIXELS", help="compare at this size (default: the first model's resolution)")
     detectors = ("face-mesh", "pose", "face-alignment", "none")
     add("--keypoints", choices=detectors, default="face-mesh", help="what AKD, jitter and motion transfer go by")
-    extra = "lpips, fid, identity (AED, CSIM): need a download once; fd-lite0 does not"
-    add("--also", nargs="+", default=[], choices=("lpips", "fid", "identity", "fd-lite0"), help=extra)
+    extra = "lpips, fid, identity (AED, CSIM): need a download once; identity-dlib and fd-lite0 do not"
+    networks = ("lpips", "fid", "identity", "identity-dlib", "fd-lite0")
+    add("--also", nargs="+", default=[], choices=networks, help=extra)
     add("--batch", type=int, default=8, metavar="N", help="driving frames at a time in PyTorch (%(default)s)")
     add("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where to compute (%(default)s)")
     add("--quiet", action="store_true", help="no progress bar")

@@ -122,13 +122,21 @@ class Reference:
         return None if self.rulers.embedder is None or tracks is None else self.rulers.embedder(frames, tracks)
 
     @cached_property
+    def own_embeddings(self) -> Floats | None:
+        """Identity of the driving frames (T, D)."""
+        tracks = self.driving_tracks
+        return (
+            None if self.rulers.embedder is None or tracks is None else self.rulers.embedder(self.case.driving, tracks)
+        )
+
+    @cached_property
     def features(self) -> dict[str, Floats]:
         """Of the true frames in reconstruction, of the source in animation (as DiME, section 4)."""
         frames = self.case.driving if self.task == RECONSTRUCTION else self.case.source[None]
         return {network.name: network(frames) for network in self.rulers.features}
 
 
-VERSION = 2
+VERSION = 3
 """Changes when a metric is added or comes to mean something else: older results are then measured again."""
 
 PIXEL_METRICS: dict[str, Callable[[Clip, Clip], Floats]] = {
@@ -164,6 +172,10 @@ def measure(reference: Reference, moved: Moved) -> dict[str, float]:
         embeddings = rulers.embedder(moved.frames, tracks)
         values["aed"] = identity.aed(embeddings, reference.embeddings)
         values["csim"] = identity.csim(embeddings, reference.embeddings)
+        own = reference.own_embeddings
+        if reference.task == ANIMATION and own is not None:
+            values["own_aed"] = identity.aed(own[1:], own[:1])
+            values["identity_kept"] = values["csim"] / identity.csim(own[1:], own[:1])
     values |= _against_truth(case, moved)
     return {name: value for name, value in values.items() if np.isfinite(value)}
 

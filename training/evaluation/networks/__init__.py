@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from checkpoints.errors import OptionError
 from training.evaluation.measure import Detector, Embedder, Features, Perceptual, Rulers
 
 
 def make_rulers(keypoints: str, also: Sequence[str], device: str = "cpu") -> Rulers:
-    """The wanted networks: `keypoints` is a name in `DETECTORS` or "none"; `also` of "lpips", "fid", "fd-lite0" and
-    "identity". Raises `ModelError` for one that cannot be had here, saying what to do.
+    """The wanted networks: `keypoints` is a name in `DETECTORS` or "none"; `also` of those in the other tables, of the
+    identity networks at most one. Raises `ModelError` for one that cannot be had here, saying what to do, and
+    `OptionError` for two identity networks.
     """
+    if set(IDENTITY) <= set(also):
+        raise OptionError(f"one identity network at a time measures AED and CSIM; choose one of {', '.join(IDENTITY)}")
     detector = DETECTORS[keypoints](device) if keypoints != "none" else None
     perceptual = tuple(PERCEPTUAL[name](device) for name in PERCEPTUAL if name in also)
     features = tuple(FEATURES[name](device) for name in FEATURES if name in also)
-    return Rulers(detector, _sface() if "identity" in also else None, perceptual, features)
+    embedder = next((make() for name, make in IDENTITY.items() if name in also), None)
+    return Rulers(detector, embedder, perceptual, features)
 
 
 def _face_mesh(device: str) -> Detector:
@@ -41,6 +46,12 @@ def _sface() -> Embedder:
     return SFace()
 
 
+def _dlib_face() -> Embedder:
+    from training.evaluation.networks.dlib_face import DlibFace
+
+    return DlibFace()
+
+
 def _lpips(device: str) -> Perceptual:
     from training.evaluation.networks.lpips import lpips_vgg
 
@@ -64,5 +75,6 @@ DETECTORS: dict[str, Callable[[str], Detector]] = {
     "pose": _pose,
     "face-alignment": _face_alignment,
 }
+IDENTITY: dict[str, Callable[[], Embedder]] = {"identity": _sface, "identity-dlib": _dlib_face}
 PERCEPTUAL: dict[str, Callable[[str], Perceptual]] = {"lpips": _lpips}
 FEATURES: dict[str, Callable[[str], Features]] = {"fid": _inception, "fd-lite0": _lite0}
