@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -13,7 +14,7 @@ import numpy as np
 
 from checkpoints.errors import OptionError, OutputError
 from runtime.compare import Comparison, check_compare
-from runtime.driving import Clip, Reference, check_reference, check_span, open_clip, read_motion, reference_of
+from runtime.driving import Clip, Reference, check_reference, check_span, look, open_clip, read_motion, reference_of
 from runtime.engine import DEFAULT_MODEL, Animator, Engine, check_mode, source_views
 from runtime.fetch import local
 from runtime.finish import check_size
@@ -194,6 +195,8 @@ def animate(
             fps=float(clip.rate),
             limits=limits,
         )
+        # Meanwhile: both take about as long. What it raises, the reader of the frames will raise again.
+        stack.enter_context(ThreadPoolExecutor(1, "bunraku-look")).submit(look, clip, animator.framer)
         animator.set_source(views)
         total = None if clip.total is None else clip.total * loop
         report = stack.enter_context(progress_bar(progress, total))

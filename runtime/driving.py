@@ -165,9 +165,19 @@ def read_squares(clip: Clip, size: int, framer: Framer) -> Iterator[Bytes]:
     elif framer.driving_crop == "follow":
         yield from map(cutter, read_whole(clip.video, _LONGEST, clip.rate))
     else:
+        look(clip, framer)
+        yield from read_frames(clip.video, size, framer.fit, clip.rate, framer.windows[clip.video])
+
+
+def look(clip: Clip, framer: Framer) -> None:
+    """Choose the square of a whole video, once: what `read_squares` does first, or waits for where another thread is at
+    it already. Raises `InputError` where the video cannot be read.
+    """
+    if clip.video is None or clip.motion is not None or framer.driving_crop in ("off", "follow"):
+        return
+    with framer.looking:
         if clip.video not in framer.windows:  # it may be read again
             framer.windows[clip.video] = framer.video(_samples(clip.video), clip.video.size)
-        yield from read_frames(clip.video, size, framer.fit, clip.rate, framer.windows[clip.video])
 
 
 def _samples(video: VideoInfo) -> list[Image.Image]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -167,6 +168,8 @@ class Framer:
         self.driving_crop = self._meant(check_crop(driving_crop, "driving_crop", follow=True))
         self.windows: dict[Hashable, Window | None] = {}
         """The squares of whole videos, once they are found."""
+        self.looking = threading.Lock()
+        """Held while one is looked for."""
 
     def _meant(self, crop: str | Window) -> str | Window:
         if crop not in ("auto", "follow") or self.framing.subject == "face":

@@ -1,16 +1,18 @@
 """Framing: heads come out as large, and where, as the model is used to; what is set by hand is obeyed."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import toy_bundle
-from clips import extent, spot
+from clips import encode, extent, spot
 from drawn_face import face_picture
 from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
-from runtime import Engine, animate
+from runtime import Engine, animate, driving
+from runtime.driving import open_clip
 from runtime.faces import find_faces
 from runtime.framing import Cutter, Framer, Framing, check_crop
 from runtime.picture import square
@@ -137,6 +139,31 @@ def test_following_keeps_the_face_in_the_middle_and_a_fixed_square_does_not():
     assert there.center[0] == pytest.approx(64, abs=20)
     assert not np.array_equal(followed, stayed)
     assert not [found for found in find_faces(stayed) if abs(found.center[0] - 64) < 20]
+
+
+def test_a_video_is_looked_through_once_however_many_wait_for_it(tmp_path, monkeypatch):
+    path = encode(tmp_path / "clip.mp4", [face_picture((320, 240), (160, 120, 90))] * 8)
+    clip, chooser, looked = open_clip(path), framer(), []
+    samples = driving._samples
+    monkeypatch.setattr(driving, "_samples", lambda video: looked.append(video) or samples(video))
+    with ThreadPoolExecutor(3) as pool:
+        list(pool.map(lambda _: driving.look(clip, chooser), range(3)))
+        frames = list(driving.read_squares(clip, 64, chooser))
+    assert looked == [clip.video]
+    (window,) = chooser.windows.values()
+    assert window == chooser.video(samples(clip.video), clip.video.size)
+    assert len(frames) == 8
+
+
+def test_what_goes_wrong_while_looking_ahead_is_told_by_the_reader(toy, tmp_path, monkeypatch):
+    path = encode(tmp_path / "clip.mp4", [face_picture((320, 240), (160, 120, 90))] * 3)
+
+    def broken(video):
+        raise InputError("the disk is gone")
+
+    monkeypatch.setattr(driving, "_samples", broken)
+    with pytest.raises(InputError, match="the disk is gone"):
+        animate(face_picture((200, 200), (100, 100, 80)), path, model=toy, driving_crop="points", progress=False)
 
 
 def test_a_models_own_points_frame_what_is_no_face(toy, tmp_path):
