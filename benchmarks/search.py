@@ -33,29 +33,28 @@ from training.models.registry import build
 
 CONFIG = "faces-lite"
 TRAINED = "checkpoints/trained/faces-lite.safetensors"
+_PLAIN = ['model.inpainting_blocks="plain"']
+_INVERTED = ['model.inpainting_blocks="inverted"', "model.res_blocks=[2, 2, 0]"]
+
+
+def _widths(least: int, most: int) -> list[str]:
+    return [f"model.block_expansion={least}", f"model.max_features={most}"]
+
+
 CANDIDATES: dict[str, dict[str, list[str]]] = {
     "inpainting_network": {
-        "as it is: 12 to 96 channels, 1 + 1 + 0 blocks": [],
-        "8 to 64 channels": ["model.block_expansion=8", "model.max_features=64"],
-        "16 to 128 channels": ["model.block_expansion=16", "model.max_features=128"],
-        "no residual blocks": ["model.res_blocks=[0, 0, 0]"],
-        "depthwise, 16 to 128 channels": [
-            'model.inpainting_blocks="separable"',
-            "model.block_expansion=16",
-            "model.max_features=128",
-        ],
-        "inverted bottlenecks, 16 to 128 channels": [
-            'model.inpainting_blocks="inverted"',
-            "model.block_expansion=16",
-            "model.max_features=128",
-            "model.res_blocks=[2, 2, 0]",
-        ],
+        "plain, 12 to 96 channels": [*_PLAIN, *_widths(12, 96)],
+        "plain, 8 to 64 channels": [*_PLAIN, *_widths(8, 64)],
+        "plain, 16 to 128 channels": _PLAIN,
+        "plain, 12 to 96 channels, no residual blocks": [*_PLAIN, *_widths(12, 96), "model.res_blocks=[0, 0, 0]"],
+        "depthwise, 16 to 128 channels (as it is)": [],
+        "inverted bottlenecks, 16 to 128 channels": _INVERTED,
     },
     "dense_motion_network": {
-        "as it is: 16 to 128 channels, maps of 64": [],
-        "8 to 64 channels": ["model.dense_block_expansion=8", "model.dense_max_features=64"],
-        "24 to 192 channels": ["model.dense_block_expansion=24", "model.dense_max_features=192"],
-        "maps of 32": ["model.motion_size=32"],
+        "plain, 16 to 128 channels, maps of 64 (as it is)": [],
+        "plain, 8 to 64 channels": ["model.dense_block_expansion=8", "model.dense_max_features=64"],
+        "plain, 24 to 192 channels": ["model.dense_block_expansion=24", "model.dense_max_features=192"],
+        "plain, 16 to 128 channels, maps of 32": ["model.motion_size=32"],
         "depthwise, 24 to 192 channels": [
             'model.dense_blocks="separable"',
             "model.dense_block_expansion=24",

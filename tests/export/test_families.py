@@ -61,6 +61,8 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
             "detector_pool": 2,
             "occlusion_widths": (8,),
             "res_blocks": (1, 1, 0),
+            "inpainting_blocks": "inverted",
+            "dense_blocks": "separable",
             "mask_kernel": 3,
             "occlusion_kernel": 3,
         },
