@@ -144,7 +144,7 @@ def measure(
                 _l1(result.image, driving),
                 _l1(source, driving),
                 float(flow_loss(result.flow, truth, visible)),
-                float(flow_loss(coordinate_grid(*truth.shape[1:3], truth)[None], truth, visible)),
+                float(flow_loss(coordinate_grid(truth.shape[1], truth.shape[2], truth)[None], truth, visible)),
                 (bytes_[0], image, bytes_[1]),
             )
         )

@@ -43,7 +43,7 @@ CALIBRATED, JUDGED = 12, 8
 """Frames that the ranges are measured on, and later ones that the pictures are compared on."""
 
 
-class _Feeds(CalibrationDataReader):  # type: ignore[misc]
+class _Feeds(CalibrationDataReader):
     """Inputs of `render` for a number of frames."""
 
     def __init__(self, feeds: Sequence[dict[str, NDArray[Any]]]) -> None:

@@ -18,6 +18,7 @@ import torch
 from checkpoints.bundle import Bundle, write_bundle
 from checkpoints.errors import ModelError
 from export.convert import Options, describe, finish
+from export.flops import count_gflops
 from export.graphs import export_graphs
 from export.parity import measure
 from export.rewrites.pipeline import rewrite
@@ -140,5 +141,6 @@ def _rewritten(name: str, model: MotionModel, plain: Path, folder: Path) -> Bund
         protos[path.stem] = finish(path.stem, graph)
     data = {graph: proto.SerializeToString() for graph, proto in protos.items()}
     parity = measure(model, data, [picture(size), picture(size, 0.5)])
-    bundle = describe(name, model, example(model, size), protos, data, {}, parity, options)
+    gflops = {graph: round(count_gflops(proto), 4) for graph, proto in protos.items()}
+    bundle = describe(name, model, example(model, size), protos, data, gflops, {}, parity, options)
     return write_bundle(folder, bundle, data)

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks import growth, operators, plots
+from benchmarks import growth, operators, plots, subjects
 from benchmarks.__main__ import summary
 from benchmarks.measure import end_to_end, engine_pass, repeat
 from benchmarks.peak import measure_peak
 from benchmarks.subjects import Subject, picture
+from export.rewrites.pipeline import REWRITES
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
@@ -26,6 +27,21 @@ def toy(tmp_path_factory) -> Subject:
     """No PyTorch side: only the engine is measured here."""
     folder = tmp_path_factory.mktemp("toy")
     return Subject("toy", None, build(folder / "toy"), folder / "toy")  # type: ignore[arg-type]
+
+
+def test_a_model_is_traced_and_rewritten_once(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(subjects.CONFIGURATIONS, "small", "fomm-toy")
+    first = subjects.subject("small", tmp_path)
+    assert first.bundle.parity["max_abs_difference"] <= 1
+    assert all(graph.gflops is not None and graph.gflops > 0 for graph in first.bundle.graphs.values())
+    monkeypatch.setattr(subjects, "export_graphs", None)
+    monkeypatch.setattr(subjects, "rewrite", None)
+    again = subjects.subject("small", tmp_path)
+    assert (again.bundle.folder, again.traced) == (first.bundle.folder, first.traced)
+    rows = operators.rewrite_gains(first.traced, budget=0.0)
+    assert rows[0][0] == "as exported"
+    assert {name for name, _ in rows[1:]} <= {f"+ {step.name}" for step in REWRITES}
+    assert len(rows) > 3
 
 
 def test_repeat_keeps_to_its_budget_and_leaves_out_the_first_call() -> None:
