@@ -20,9 +20,16 @@ export async function download<K extends string>(
   const entries = Object.entries(files) as [K, Wanted][];
   const total = entries.reduce((sum, [, file]) => sum + file.bytes, 0);
   let done = 0;
-  const report = (more: number): void => progress((done += more), total);
+  let failed = false;
+  // Files still on their way when another one fails would report over its error.
+  const report = (more: number): void => void (failed || progress((done += more), total));
   const loaded = entries.map(async ([key, file]) => [key, await one(file, report)] as const);
-  return Object.fromEntries(await Promise.all(loaded)) as Record<K, Uint8Array<ArrayBuffer>>;
+  try {
+    return Object.fromEntries(await Promise.all(loaded)) as Record<K, Uint8Array<ArrayBuffer>>;
+  } catch (error) {
+    failed = true;
+    throw error;
+  }
 }
 
 async function one(file: Wanted, report: (more: number) => void): Promise<Uint8Array<ArrayBuffer>> {
