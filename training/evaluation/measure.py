@@ -172,8 +172,7 @@ def measure(reference: Reference, moved: Moved) -> dict[str, float]:
         embeddings = rulers.embedder(moved.frames, tracks)
         values["aed"] = identity.aed(embeddings, reference.embeddings)
         values["csim"] = identity.csim(embeddings, reference.embeddings)
-        own = reference.own_embeddings
-        if reference.task == ANIMATION and own is not None:
+        if reference.task == ANIMATION and (own := reference.own_embeddings) is not None:
             values["own_aed"] = identity.aed(own[1:], own[:1])
             values["identity_kept"] = values["csim"] / identity.csim(own[1:], own[:1])
     values |= _against_truth(case, moved)

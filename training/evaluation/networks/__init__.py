@@ -13,7 +13,7 @@ def make_rulers(keypoints: str, also: Sequence[str], device: str = "cpu") -> Rul
     identity networks at most one. Raises `ModelError` for one that cannot be had here, saying what to do, and
     `OptionError` for two identity networks.
     """
-    if set(IDENTITY) <= set(also):
+    if len(set(IDENTITY) & set(also)) > 1:
         raise OptionError(f"one identity network at a time measures AED and CSIM; choose one of {', '.join(IDENTITY)}")
     detector = DETECTORS[keypoints](device) if keypoints != "none" else None
     perceptual = tuple(PERCEPTUAL[name](device) for name in PERCEPTUAL if name in also)
