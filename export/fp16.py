@@ -12,6 +12,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from export.half import EXACT
+
 IN_HALF = (
     "Add",
     "AveragePool",
@@ -140,5 +142,6 @@ def lower(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def is_lowered(model: onnx.ModelProto) -> bool:
-    """Whether any weight of `model` is a half-precision number, which is what it then computes in."""
-    return any(tensor.data_type == TensorProto.FLOAT16 for tensor in model.graph.initializer)
+    """Whether `model` computes in half precision: it then has weights of that kind that are not merely stored so."""
+    weights = model.graph.initializer
+    return any(t.data_type == TensorProto.FLOAT16 and not t.name.endswith(EXACT) for t in weights)

@@ -19,7 +19,7 @@ from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError, OptionError
 from export.convert import Options, build_graphs, convert
 from export.fp16 import is_lowered, lower
-from export.half import LEAST_SIZE, choose, halve, is_halved, quantise
+from export.half import EXACT, LEAST_SIZE, choose, halve, is_halved, quantise
 from export.parity import Spread, unrounded
 from export.wrappers import example
 from training.models.registry import build
@@ -73,6 +73,36 @@ def test_what_multiplies_is_halved_and_what_is_added_is_not() -> None:
     x = np.random.default_rng(1).normal(size=(2, 16, 64, 64)).astype(np.float32)
     expected, found = run(model, x), run(halved, x)
     assert 0 < np.abs(found - expected).max() < 1e-4 * np.abs(expected).max()
+
+
+def test_what_half_precision_holds_exactly_loses_nothing() -> None:
+    model = network()
+    for tensor in model.graph.initializer:
+        if tensor.name == "matrix":
+            exact = numpy_helper.to_array(tensor).astype(np.float16).astype(np.float32)
+            tensor.CopyFrom(numpy_helper.from_array(exact, "matrix"))
+    halved = halve(model)
+    kinds = {tensor.name: tensor.data_type for tensor in halved.graph.initializer}
+    assert kinds["matrix" + EXACT] == onnx.TensorProto.FLOAT16
+    assert "matrix.scale" not in kinds
+    only = copy.deepcopy(halved)
+    for tensor in model.graph.initializer:  # the convolution as it was: then nothing at all has changed
+        if tensor.name == "kernel":
+            kept = [
+                node for node in only.graph.node if "kernel" not in node.output and "kernel.cast" not in node.output
+            ]
+            del only.graph.node[:]
+            only.graph.node.extend(kept)
+            only.graph.initializer.append(tensor)
+    x = np.random.default_rng(1).normal(size=(1, 16, 64, 64)).astype(np.float32)
+    assert np.array_equal(run(only, x), run(model, x))
+    assert is_halved(only)
+    assert not is_halved(model)
+    assert not is_lowered(only)
+
+
+def test_weights_beyond_the_range_of_half_precision_are_integers() -> None:
+    assert types(halve(network(scale=2.0**40)))["kernel"] == onnx.TensorProto.INT16
 
 
 @given(
