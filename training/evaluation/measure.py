@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ class Detector(Protocol):
     """A keypoint detector."""
 
     name: str
+    openings: ClassVar[Mapping[str, Sequence[tuple[int, int]]]]
+    """What opens and closes ("mouth", "lids"), if it sees such: pairs of keypoints above and below."""
 
     def __call__(self, frames: Clip) -> Tracks: ...
 
@@ -136,7 +138,7 @@ class Reference:
         return {network.name: network(frames) for network in self.rulers.features}
 
 
-VERSION = 3
+VERSION = 4
 """Changes when a metric is added or comes to mean something else: older results are then measured again."""
 
 PIXEL_METRICS: dict[str, Callable[[Clip, Clip], Floats]] = {
@@ -168,6 +170,11 @@ def measure(reference: Reference, moved: Moved) -> dict[str, float]:
             values["motion_error"] = keypoints.motion_error(tracks.points, driving.points, tracks.found, driving.found)
         if reference.tracks is not None:
             values["akd"] = keypoints.akd(tracks.points, wanted.points, tracks.found, wanted.found)
+        assert rulers.detector is not None
+        for part, gaps in rulers.detector.openings.items():
+            values[f"{part}_error"] = keypoints.opening_error(
+                tracks.points, wanted.points, tracks.found, wanted.found, gaps
+            )
     if tracks is not None and rulers.embedder is not None and reference.embeddings is not None:
         embeddings = rulers.embedder(moved.frames, tracks)
         values["aed"] = identity.aed(embeddings, reference.embeddings)

@@ -63,6 +63,10 @@ METRICS = (
         3,
         "1 - motion error / motion error of the unmoved source: the motion transfer score where no true frame is known",
     ),
+    Metric("mouth_error", "mouth error", False, 4, "how far lips parted otherwise than wanted, as a share of the face"),
+    Metric("mouth_followed", "mouth followed", True, 3, "1 - mouth error / mouth error of the unmoved source"),
+    Metric("lids_error", "lids error", False, 4, "how far lids closed otherwise than wanted, as a share of the face"),
+    Metric("lids_followed", "lids followed", True, 3, "1 - lids error / lids error of the unmoved source"),
     Metric("mkr", "MKR", False, 3, "keypoints of the true frame (the driving frame where there is none) not found"),
     Metric("aed", "AED", False, 3, "distance of identity embeddings"),
     Metric("csim", "CSIM", True, 3, "cosine similarity of identity embeddings"),
@@ -161,6 +165,8 @@ RATIOS: dict[str, tuple[str, Callable[[float, float], float]]] = {
     "l1_ratio": ("l1", lambda value, still: value / still),
     "transfer": ("akd", transfer_score),
     "followed": ("motion_error", transfer_score),
+    "mouth_followed": ("mouth_error", transfer_score),
+    "lids_followed": ("lids_error", transfer_score),
 }
 """What relates a row to that of the unmoved source: the name, of which metric, and how."""
 

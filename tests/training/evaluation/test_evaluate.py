@@ -6,6 +6,7 @@ import shutil
 from dataclasses import replace
 from hashlib import sha256
 from html.parser import HTMLParser
+from typing import ClassVar
 
 import numpy as np
 import onnx
@@ -66,6 +67,7 @@ class Corner:
     """A detector that finds the brightest and the darkest pixel: enough to count and to see motion."""
 
     name = "corner"
+    openings: ClassVar = {"mouth": ((0, 1),)}
 
     def __init__(self):
         self.calls = 0

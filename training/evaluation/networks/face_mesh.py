@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import onnxruntime as ort
@@ -28,6 +29,7 @@ class FaceMesh:
     """Detector of the largest face of every frame; no frame depends on another, so nothing is smoothed away."""
 
     name = "face mesh"
+    openings: ClassVar = {"mouth": ((13, 14),), "lids": ((159, 145), (386, 374))}
 
     def __init__(self) -> None:
         options = ort.SessionOptions()

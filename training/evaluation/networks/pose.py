@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import lzma
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import onnxruntime as ort
@@ -34,6 +35,7 @@ class Pose:
     """Detector of the surest person of every frame; no frame depends on another, so nothing is smoothed away."""
 
     name = "pose"
+    openings: ClassVar = {}
 
     def __init__(self) -> None:
         self._finder, self._network = _open(FINDER), _open(POINTS_MODEL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ class FaceAlignment:
     """68 points by face-alignment (Bulat and Tzimiropoulos 2017), the detector of the papers' AKD on faces."""
 
     name = "face-alignment"
+    openings: ClassVar = {"mouth": ((62, 66),), "lids": ((37, 41), (38, 40), (43, 47), (44, 46))}
 
     def __init__(self, device: str = "cpu") -> None:
         """Raises `ModelError` when the package or its weights cannot be had."""
