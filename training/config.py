@@ -103,6 +103,10 @@ class Stage:
     """Strength of random turns (radians), scalings and shifts, the same for both frames of a pair and their truth."""
     coarse: int = limited(1, ge=1)
     """Dense motion on maps that many times smaller than the model's: a quick first pass; renders nothing finer."""
+    focus: tuple[int, ...] = ()
+    """Splines whose surface points, and the pixels and flow about them, count more in losses of truth and of pixels."""
+    focus_weight: float = limited(8.0, ge=1)
+    """How many times as much."""
     spline_dropout: tuple[float, float] | None = None
     """TPSMM: probability of dropping a spline, at the start and after ten epochs; off from epoch 35."""
     background_from: float = -1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import TINY_MODEL
+from tiny_run import TINY_FIRST_ORDER, TINY_MODEL
 
 from checkpoints.errors import OptionError
 from training.config import Stage, load_config
@@ -72,6 +72,67 @@ def test_hidden_points_count_less_than_visible_ones():
     seen = truth.points_loss(points, wrong, torch.tensor([[True, True]]))
     hidden = truth.points_loss(points, wrong, torch.tensor([[False, True]]))
     assert hidden == pytest.approx(float(seen) * truth.HIDDEN_WEIGHT)
+
+
+def focused(*splines: int, weight: float = 5.0) -> Pass:
+    return Pass(build("tpsmm", TINY_MODEL), batch(64), focus=splines, focus_weight=weight)
+
+
+def test_focus_weighs_points_of_its_splines_and_leaves_the_mean():
+    weight = focused(1).point_weight(6)
+    assert weight.mean() == pytest.approx(1)
+    assert weight.tolist() == pytest.approx([1 / 3] * 3 + [5 / 3] * 3)
+    error = torch.zeros(1, 6, 2)
+    error[0, 5, 0] = 0.5
+    seen = torch.ones(1, 6, dtype=torch.bool)
+    plain = truth.points_loss(error, torch.zeros(1, 6, 2), seen)
+    assert truth.points_loss(error, torch.zeros(1, 6, 2), seen, weight=weight) == pytest.approx(float(plain) * 5 / 3)
+    assert focused().point_weight(6) is None
+
+
+def test_focus_weighs_the_places_about_its_points():
+    run = focused(0)
+    points, _ = run.surface_points("driving", 6)
+    weight = run.place_weight((64, 64))
+    assert weight.shape == (2, 1, 64, 64)
+    assert 1 <= weight.min() < 1.1
+    at_points = torch.nn.functional.grid_sample(weight, points[:, None, :3], align_corners=True)
+    assert at_points.min() > 4
+    assert focused().place_weight((64, 64)) is None
+
+
+def test_focus_asks_for_what_lies_there():
+    """The same error costs more inside the focus than outside, in every loss of pictures and flow."""
+    weight = torch.ones(1, 1, 16, 16)
+    weight[..., :8] = 4
+    left, right, none = torch.zeros(3, 1, 3, 16, 16)
+    left[..., 2:6, 2:6], right[..., 2:6, 10:14] = 1, 1
+    for loss in (pixels.pixel_loss, pixels.gradient_loss):
+        assert loss(left, none, weight) == pytest.approx(4 * float(loss(right, none, weight)))
+        assert loss(left, none) == pytest.approx(float(loss(right, none)))
+    grid = coordinate_grid(16, 16, torch.zeros(1))[None]
+    seen = torch.ones(1, 16, 16, dtype=torch.bool)
+    inside, outside = grid.clone(), grid.clone()
+    inside[:, :, :8] += 1
+    outside[:, :, 8:] += 1
+    costs = [float(truth.flow_loss(flow, grid, seen, weight)) for flow in (inside, outside)]
+    assert costs[0] == pytest.approx(4 * costs[1], rel=0.01)
+
+
+@pytest.mark.parametrize("family", ["tpsmm", "fomm"])
+def test_focus_on_splines_that_are_not_there(family):
+    model = build("tpsmm", TINY_MODEL) if family == "tpsmm" else build("fomm", TINY_FIRST_ORDER)
+    with pytest.raises(OptionError, match=r"splines \[4\]"):
+        Pass(model, batch(64), focus=(4,)).point_weight(6)
+
+
+def test_deformation_loss_sees_only_what_changes():
+    """Points that are wrong alike in both frames, or move as one, cost nothing; a part that opens less does."""
+    true_source, true_driving = torch.rand(2, 1, 6, 2)
+    offset, move = torch.rand(1, 6, 2), torch.tensor([0.3, -0.1])
+    moved = (true_driving + offset + move) - (true_source + offset)
+    assert truth.shape_loss(moved, true_driving - true_source, 2) < 1e-6
+    assert truth.shape_loss(0.5 * moved, true_driving - true_source, 2) > 0.01
 
 
 def test_shape_loss_ignores_where_a_group_is():

@@ -16,6 +16,7 @@ from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.blocks import Blocks, DownBlock, Hourglass, Norm, SameBlock, UpBlock, make_residual
 from training.models.candidates import background_motion, blend, warp_by_each
 from training.models.disentangle import DisentangleNetwork, disentangle_motion
+from training.models.glance import GlanceNetwork
 from training.models.refinement import Refinement, RefinementConfig, make_refinement
 from training.models.resnet import ResNet18
 from training.models.sampling import (
@@ -46,6 +47,12 @@ class TPSMMConfig(RefinementConfig):
     """Side to which pictures are averaged down before the detector; 0: none."""
     detector_pool: int = 1
     """Side of the map that the detector's last layer reads (see `ResNet18`)."""
+    glances: tuple[int, ...] = ()
+    """Splines whose points a network each finds again in a cut around them (`glance.py`); (): none."""
+    glance_size: int = 32
+    """Side of these cuts in pixels: a multiple of 8."""
+    glance_width: int = 16
+    """Channels of the first convolution on a cut."""
     motion_size: int = 64
     """Side of the maps on which the dense motion is computed."""
     dense_block_expansion: int = 64
@@ -101,6 +108,10 @@ class TPSMMConfig(RefinementConfig):
             raise OptionError("background and background_alignment both give the backdrop's motion; choose one")
         if self.detector_size and self.resolution % self.detector_size:
             raise OptionError(f"resolution {self.resolution} is no multiple of detector_size {self.detector_size}")
+        if self.glances and (len(set(self.glances)) < len(self.glances) or max(self.glances) >= self.num_tps):
+            raise OptionError(f"glances is {list(self.glances)}; name splines, each once, from 0 to {self.num_tps - 1}")
+        if self.glances and (self.glance_size < 8 or self.glance_size % 8):
+            raise OptionError(f"glance_size is {self.glance_size}; it must be a multiple of 8")
 
 
 class KeypointDetector(nn.Module):
@@ -112,10 +123,14 @@ class KeypointDetector(nn.Module):
         self.fg_encoder = ResNet18(2 * count, width=config.detector_width, pool=config.detector_pool)
         self.size = config.detector_size
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(B, K N, 2) of `image` (B, 3, H, W)."""
+    def reduce(self, image: Tensor) -> Tensor:
+        """What the detector sees of `image` (B, 3, H, W)."""
         if self.size and image.shape[-1] > self.size:
-            image = F.avg_pool2d(image, image.shape[-1] // self.size)
+            return F.avg_pool2d(image, image.shape[-1] // self.size)
+        return image
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(B, K N, 2) of a reduced `image`."""
         return (torch.sigmoid(self.fg_encoder(image)) * 2 - 1).unflatten(1, (-1, 2))
 
 
@@ -297,6 +312,10 @@ class TPSMM(MotionModel):
         self.config: Any = config
         self.align_corners = config.align_corners
         self.kp_detector = KeypointDetector(config)
+        self.glance_network: GlanceNetwork | None = None
+        if config.glances:
+            sizes = (config.num_tps, config.points_per_tps)
+            self.glance_network = GlanceNetwork(*sizes, tuple(config.glances), config.glance_size, config.glance_width)
         self.dense_motion_network = DenseMotionNetwork(config)
         self.inpainting_network = InpaintingNetwork(config)
         points = config.num_tps * config.points_per_tps
@@ -311,7 +330,9 @@ class TPSMM(MotionModel):
 
     def detect(self, image: Tensor) -> Motion:
         """K N points, spline by spline; no jacobians."""
-        return Motion(self.kp_detector(image))
+        small = self.kp_detector.reduce(image)
+        points = self.kp_detector(small)
+        return Motion(points if self.glance_network is None else self.glance_network(small, points))
 
     def reduce(self, image: Tensor) -> Tensor:
         """See `MotionModel.reduce`."""

@@ -130,6 +130,8 @@ class Objective(nn.Module):
             true_flow=self.stage.true_flow,
             coarse=self.stage.coarse,
             teacher=self.teacher,
+            focus=self.stage.focus,
+            focus_weight=self.stage.focus_weight,
         )
         result: dict[str, Tensor] = {}
         for name, weight in self.stage.losses.items():
@@ -148,23 +150,34 @@ def _surface(run: Pass) -> list[tuple[Tensor, Tensor, Tensor]]:
 
 def _points(objective: Objective, run: Pass) -> Tensor:
     """Keypoints tied to surface points."""
-    return torch.stack([truth.points_loss(*each) for each in _surface(run)]).mean()
+    weight = run.point_weight(run.driving_motion.points.shape[1])
+    return torch.stack([truth.points_loss(*each, weight=weight) for each in _surface(run)]).mean()
 
 
 def _shape(objective: Objective, run: Pass) -> Tensor:
     """Shape of each group of surface points, whatever its place."""
     groups = getattr(run.model.config, "num_tps", 1)
-    return torch.stack([truth.shape_loss(points, true, groups) for points, true, _ in _surface(run)]).mean()
+    weight = run.point_weight(run.driving_motion.points.shape[1])
+    return torch.stack([truth.shape_loss(points, true, groups, weight) for points, true, _ in _surface(run)]).mean()
 
 
 def _displacement(objective: Objective, run: Pass) -> Tensor:
     """Keypoints move as surface points do."""
     (source, true_source, seen), (driving, true_driving, seen_too) = _surface(run)
-    return truth.displacement_loss(driving - source, true_driving - true_source, seen & seen_too)
+    weight = run.point_weight(driving.shape[1])
+    return truth.displacement_loss(driving - source, true_driving - true_source, seen & seen_too, weight=weight)
+
+
+def _deformation(objective: Objective, run: Pass) -> Tensor:
+    """Groups of keypoints change their shape as those of surface points do, wherever they move."""
+    (source, true_source, _), (driving, true_driving, _) = _surface(run)
+    groups = getattr(run.model.config, "num_tps", 1)
+    return truth.shape_loss(driving - source, true_driving - true_source, groups, run.point_weight(driving.shape[1]))
 
 
 def _flow(objective: Objective, run: Pass) -> Tensor:
-    return truth.flow_loss(run.motion.flow, run.truth("flow"), run.truth("flow_visible"))
+    flow = run.motion.flow
+    return truth.flow_loss(flow, run.truth("flow"), run.truth("flow_visible"), run.place_weight(flow.shape[1:3]))
 
 
 def _occlusion(objective: Objective, run: Pass) -> Tensor:
@@ -176,15 +189,15 @@ def _perceptual(objective: Objective, run: Pass) -> Tensor:
 
 
 def _pixel(objective: Objective, run: Pass) -> Tensor:
-    return pixels.pixel_loss(run.image, run.target)
+    return pixels.pixel_loss(run.image, run.target, run.place_weight(run.target.shape[-2:]))
 
 
 def _gradient(objective: Objective, run: Pass) -> Tensor:
-    return pixels.gradient_loss(run.image, run.target)
+    return pixels.gradient_loss(run.image, run.target, run.place_weight(run.target.shape[-2:]))
 
 
 def _warped(objective: Objective, run: Pass) -> Tensor:
-    return pixels.pixel_loss(run.warped_source, run.target)
+    return pixels.pixel_loss(run.warped_source, run.target, run.place_weight(run.target.shape[-2:]))
 
 
 def _equivariance(objective: Objective, run: Pass) -> Tensor:
@@ -273,6 +286,7 @@ LOSSES: dict[str, Loss] = {
     "truth_points": _points,
     "truth_shape": _shape,
     "truth_displacement": _displacement,
+    "truth_deformation": _deformation,
     "truth_flow": _flow,
     "truth_occlusion": _occlusion,
     "truth_background": _true_background,

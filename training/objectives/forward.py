@@ -11,6 +11,7 @@ from torch import Tensor
 
 from checkpoints.errors import OptionError
 from training.data.pairs import Sample, source_views
+from training.losses.focus import focus_map
 from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.random_warp import Distance, RandomWarp
 from training.models.sampling import resize_flow, warp
@@ -41,6 +42,8 @@ class Pass:
         true_flow: bool = False,
         coarse: int = 1,
         teacher: MotionModel | None = None,
+        focus: tuple[int, ...] = (),
+        focus_weight: float = 1.0,
     ) -> None:
         self.model = model
         self.batch = batch
@@ -52,6 +55,8 @@ class Pass:
         self.true_flow = true_flow
         self.coarse = coarse
         self.teacher = teacher
+        self.focus = focus
+        self.focus_weight = focus_weight
 
     def truth(self, key: str) -> Tensor:
         """An entry of the batch that only synthetic data have. Raises `OptionError` where it is missing."""
@@ -71,6 +76,37 @@ class Pass:
             raise OptionError(f"the data have {known} surface points and cannot teach {count}; weigh truth_points 0")
         chosen = torch.arange(count, device=points.device) * known // count
         return points[:, chosen], visible[:, chosen]
+
+    def point_weight(self, count: int) -> Tensor | None:
+        """(count,) how much each surface point counts, 1 on average; None: all alike.
+
+        Raises `OptionError` where the focus names splines that the model does not have.
+        """
+        if not self.focus:
+            return None
+        splines = self._splines()
+        weight = torch.ones(splines, count // splines)
+        weight[list(self.focus)] = self.focus_weight
+        return (weight / weight.mean()).flatten().to(self.source)
+
+    def place_weight(self, size: torch.Size | tuple[int, ...]) -> Tensor | None:
+        """(B, 1, h, w) how much each place of the driving pose counts, from 1 up; None: all alike.
+
+        Raises `OptionError` where the focus names splines that the model does not have.
+        """
+        if not self.focus:
+            return None
+        splines = self._splines()
+        points, _ = self.surface_points("driving", splines * self.model.config.points_per_tps)
+        parts = points.unflatten(1, (splines, -1))[:, list(self.focus)]
+        return 1 + (self.focus_weight - 1) * focus_map(parts, int(size[0]), int(size[1]))[:, None]
+
+    def _splines(self) -> int:
+        """Number of the model's splines, if all those in focus are among them."""
+        count = getattr(self.model.config, "num_tps", 0)
+        if not count or max(self.focus) >= count or min(self.focus) < 0:
+            raise OptionError(f"stage.focus names splines {list(self.focus)}; {self.model.family} has {count} here")
+        return int(count)
 
     @property
     def source(self) -> Tensor:
