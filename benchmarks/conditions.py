@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFilter, ImageOps
 from torch import Tensor
 
+from benchmarks.subjects import TRAINED
 from checkpoints.errors import BunrakuError
 from checkpoints.registry import find_checkpoint
 from training.checkpoint import load_model
@@ -34,7 +35,6 @@ from training.losses.truth import flow_loss
 from training.models.base import MotionModel
 from training.models.sampling import coordinate_grid
 
-TRAINED = "checkpoints/trained/faces-lite.safetensors"
 LATER = (1, 3, 5)
 """Driving frames of a clip."""
 GROWN = 0.5

@@ -25,8 +25,9 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from PIL import Image
 
-from benchmarks.measure import repeat
-from benchmarks.operators import session_options
+from benchmarks.measure import outputs, render_inputs, repeat
+from benchmarks.operators import open_graph, session_options
+from benchmarks.subjects import TRAINED
 from checkpoints.errors import BunrakuError
 from checkpoints.registry import find_checkpoint
 from export.convert import Options, build_graphs
@@ -38,7 +39,6 @@ from runtime.video import probe, read_frames
 from training.checkpoint import load_model
 from training.models.base import MotionModel
 
-TRAINED = "checkpoints/trained/faces-lite.safetensors"
 CALIBRATED, JUDGED = 12, 8
 """Frames that the ranges are measured on, and later ones that the pictures are compared on."""
 
@@ -58,26 +58,14 @@ def render_feeds(
 ) -> list[dict[str, NDArray[Any]]]:
     """What `render` is fed for each driving frame in absolute mode."""
     opened = {name: _open(graphs[name]) for name in ("source", "motion", "render")}
-    encoded = _run(opened["source"], {"image": source[None]})
-    still = {f"source_{name}": value for name, value in encoded.items() if not name.startswith("feature_")}
-    known = still | {name: value for name, value in encoded.items() if name.startswith("feature_")}
-    wanted = {value.name for value in opened["render"].get_inputs()}
-    feeds = []
-    for frame in driving:
-        moved = {f"driving_{name}": value for name, value in _run(opened["motion"], {"frame": frame[None]}).items()}
-        feeds.append({name: value for name, value in (known | moved).items() if name in wanted})
-    return feeds
+    encoded = outputs(opened["source"], {"image": source[None]})
+    return [
+        render_inputs(opened["render"], encoded, outputs(opened["motion"], {"frame": frame[None]})) for frame in driving
+    ]
 
 
 def _open(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(
-        proto.SerializeToString(), session_options(1), providers=["CPUExecutionProvider"]
-    )
-
-
-def _run(session: onnxruntime.InferenceSession, feeds: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    names = [value.name for value in session.get_outputs()]
-    return dict(zip(names, session.run(names, feeds), strict=True))
+    return open_graph(proto.SerializeToString(), session_options(1))
 
 
 def deciding(render: onnx.ModelProto) -> list[str]:

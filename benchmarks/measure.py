@@ -86,18 +86,25 @@ def plain_pass(subject: Subject, threads: int, budget: float) -> Timing:
     image, frame = picture(size)[None], picture(size, 0.5)[None]
 
     def one() -> None:
-        encoded = _named(source, source.run(None, {"image": image}))
-        moved = _named(motion, motion.run(None, {"frame": frame}))
-        known = {name: value for name, value in encoded.items() if name.startswith("feature_")}
-        known |= {f"source_{name}": value for name, value in encoded.items()}
-        known |= {f"driving_{name}": value for name, value in moved.items()}
-        render.run(["image"], {value.name: known[value.name] for value in render.get_inputs()})
+        encoded, moved = outputs(source, {"image": image}), outputs(motion, {"frame": frame})
+        render.run(["image"], render_inputs(render, encoded, moved))
 
     return repeat(one, budget)
 
 
-def _named(session: onnxruntime.InferenceSession, values: list[np.ndarray]) -> dict[str, np.ndarray]:
-    return {value.name: array for value, array in zip(session.get_outputs(), values, strict=True)}
+def outputs(session: onnxruntime.InferenceSession, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """All that `session` makes of `feeds`, by name."""
+    return {value.name: array for value, array in zip(session.get_outputs(), session.run(None, feeds), strict=True)}
+
+
+def render_inputs(
+    render: onnxruntime.InferenceSession, encoded: dict[str, np.ndarray], moved: dict[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """What `render` is fed in absolute mode: of what the graphs `source` and `motion` have made, what it takes."""
+    known = {name: value for name, value in encoded.items() if name.startswith("feature_")}
+    known |= {f"source_{name}": value for name, value in encoded.items()}
+    known |= {f"driving_{name}": value for name, value in moved.items()}
+    return {value.name: known[value.name] for value in render.get_inputs()}
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,8 @@ def session_options(threads: int) -> onnxruntime.SessionOptions:
     return options
 
 
-def _open(model: bytes, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+def open_graph(model: bytes, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
+    """On the CPU."""
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
@@ -54,7 +55,7 @@ def profile(model: bytes, threads: int, runs: int = 5) -> list[tuple[str, int, f
     options.enable_profiling = True
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = os.path.join(folder, "profile")
-        session = _open(model, options)
+        session = open_graph(model, options)
         feeds = random_feeds(session)
         for _ in range(runs + 1):
             session.run(None, feeds)
@@ -93,4 +94,4 @@ def rewrite_gains(plain: Path, budget: float) -> list[tuple[str, float]]:
 
 
 def _finished(graph: ir.Model) -> onnxruntime.InferenceSession:
-    return _open(finish("render", graph.clone()).SerializeToString(), session_options(1))
+    return open_graph(finish("render", graph.clone()).SerializeToString(), session_options(1))

@@ -21,6 +21,7 @@ import torch
 
 from benchmarks.measure import repeat
 from benchmarks.operators import random_feeds, session_options
+from benchmarks.subjects import TRAINED
 from checkpoints.errors import BunrakuError, OptionError
 from export.convert import finish
 from export.flops import count_gflops
@@ -32,7 +33,6 @@ from training.config import load_config
 from training.models.registry import build
 
 CONFIG = "faces-lite"
-TRAINED = "checkpoints/trained/faces-lite.safetensors"
 _PLAIN = ['model.inpainting_blocks="plain"']
 _INVERTED = ['model.inpainting_blocks="inverted"', "model.res_blocks=[2, 2, 0]"]
 

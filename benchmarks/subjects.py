@@ -29,6 +29,9 @@ from training.models.registry import build
 
 ROOT = Path(__file__).resolve().parents[1]
 
+TRAINED = "checkpoints/trained/faces-lite.safetensors"
+"""The checkpoint that lies in the repository: what looks at a trained model looks at this one if nothing is said."""
+
 CONFIGURATIONS = {
     "faces-lite": "faces-lite",
     "tpsmm-full": "tpsmm-vox",

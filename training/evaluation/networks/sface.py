@@ -8,8 +8,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from checkpoints.errors import OptionError
 from training.evaluation.measure import Clip, Floats, Tracks
+from training.evaluation.networks.aligned import embed_faces
 from training.evaluation.networks.hub import fetch, open_fetched
 from training.evaluation.networks.warp import Similarity
 
@@ -37,13 +37,7 @@ class SFace:
 
     def __call__(self, frames: Clip, tracks: Tracks) -> Floats:
         """(T, 128); NaN where no face was found. Raises `OptionError` for keypoints that it cannot align by."""
-        if tracks.points.shape[1] not in FIVE:
-            raise OptionError("identity is measured on aligned faces; choose --keypoints face-mesh or face-alignment")
-        rows = []
-        for frame, points, found in zip(frames, tracks.points, tracks.found, strict=True):
-            rows.append(self._embed(frame, points) if found else None)
-        width = next((len(row) for row in rows if row is not None), 1)
-        return np.stack([np.full(width, np.nan) if row is None else row for row in rows])
+        return embed_faces(frames, tracks, FIVE, self._embed)
 
     def _embed(self, frame: NDArray[np.uint8], points: Floats) -> Floats:
         five = np.stack([points[list(which)].mean(0) for which in FIVE[len(points)]])
