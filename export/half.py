@@ -47,14 +47,24 @@ _WEIGHT_OF = {"Conv": 1, "ConvTranspose": 1, "Gemm": 1, "MatMul": 1}
 """Operators whose input of that index is a weight where it is constant."""
 
 
-def quantise(weight: NDArray[np.float32]) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
+def _outputs_axis(node: onnx.NodeProto) -> int | None:
+    """The axis of the weight of `node` along which its results lie; None where that is no single one."""
+    if node.op_type == "Conv":
+        return 0
+    if node.op_type == "Gemm":
+        return 0 if any(attribute.name == "transB" and attribute.i for attribute in node.attribute) else 1
+    return None
+
+
+def quantise(weight: NDArray[np.float32], outputs: int | None = None) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
     """Integers of the shape of `weight`, and scales that broadcast over it: their product is `weight`, to within half
     a scale.
 
-    The scales run along one axis: the one with most slices of at least `LEAST_SLICE` elements.
+    The scales run along one axis whose slices have at least `LEAST_SLICE` elements: `outputs`, that of the weights of
+    one result (a third of the error in pictures, with faces-lite), or else the one with most slices.
     """
     axes = [axis for axis, size in enumerate(weight.shape) if weight.size >= size * LEAST_SLICE]
-    along = max(axes, key=lambda axis: weight.shape[axis], default=None)
+    along = outputs if outputs in axes else max(axes, key=lambda axis: weight.shape[axis], default=None)
     others = tuple(axis for axis in range(weight.ndim) if axis != along)
     largest = np.abs(weight).max(axis=others, keepdims=True)
     scale = np.where(largest > 0, largest / _LARGEST, 1).astype(np.float32)
@@ -81,7 +91,9 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
     halved = onnx.ModelProto()
     halved.CopyFrom(model)
     graph = halved.graph
-    weights = {node.input[_WEIGHT_OF[node.op_type]] for node in graph.node if node.op_type in _WEIGHT_OF}
+    weights = {
+        node.input[_WEIGHT_OF[node.op_type]]: _outputs_axis(node) for node in graph.node if node.op_type in _WEIGHT_OF
+    }
     nodes: list[onnx.NodeProto] = []
     for tensor in [tensor for tensor in graph.initializer if tensor.name in weights and _is_worth_it(tensor)]:
         name, weight = tensor.name, numpy_helper.to_array(tensor)
@@ -89,7 +101,7 @@ def halve(model: onnx.ModelProto) -> onnx.ModelProto:
             tensor.CopyFrom(numpy_helper.from_array(weight.astype(np.float16), f"{name}{EXACT}"))
             nodes.append(helper.make_node("Cast", [f"{name}{EXACT}"], [name], to=TensorProto.FLOAT))
             continue
-        integers, scale = quantise(weight)
+        integers, scale = quantise(weight, weights[name])
         tensor.CopyFrom(numpy_helper.from_array(integers, f"{name}.int16"))
         graph.initializer.append(numpy_helper.from_array(scale, f"{name}.scale"))
         nodes.append(helper.make_node("Cast", [f"{name}.int16"], [f"{name}.cast"], to=TensorProto.FLOAT))

@@ -62,6 +62,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
             "glances": (1, 0),
             "glance_size": 16,
             "glance_width": 4,
+            "least_squeeze": 0.15,
             "occlusion_widths": (8,),
             "res_blocks": (1, 1, 0),
             "inpainting_blocks": "inverted",

@@ -16,6 +16,7 @@ from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.blocks import Blocks, DownBlock, Hourglass, Norm, SameBlock, UpBlock, make_residual
 from training.models.candidates import background_motion, blend, warp_by_each
 from training.models.disentangle import DisentangleNetwork, disentangle_motion
+from training.models.folding import unfolded
 from training.models.glance import GlanceNetwork
 from training.models.refinement import Refinement, RefinementConfig, make_refinement
 from training.models.resnet import ResNet18
@@ -53,6 +54,8 @@ class TPSMMConfig(RefinementConfig):
     """Side of these cuts in pixels: a multiple of 8."""
     glance_width: int = 16
     """Channels of the first convolution on a cut."""
+    least_squeeze: float = 0.0
+    """Share of its distance in the source to which two points of such a spline come at least (`folding.py`); 0: any."""
     motion_size: int = 64
     """Side of the maps on which the dense motion is computed."""
     dense_block_expansion: int = 64
@@ -112,6 +115,8 @@ class TPSMMConfig(RefinementConfig):
             raise OptionError(f"glances is {list(self.glances)}; name splines, each once, from 0 to {self.num_tps - 1}")
         if self.glances and (self.glance_size < 8 or self.glance_size % 8):
             raise OptionError(f"glance_size is {self.glance_size}; it must be a multiple of 8")
+        if not 0 <= self.least_squeeze < 1:
+            raise OptionError(f"least_squeeze is {self.least_squeeze}; it is a share from 0 to below 1")
 
 
 class KeypointDetector(nn.Module):
@@ -194,9 +199,20 @@ class DenseMotionNetwork(nn.Module):
         points = grid.reshape(-1, 2)
         control = driving.unflatten(1, (config.num_tps, -1))
         target = source.expand(batch, -1, -1).unflatten(1, (config.num_tps, -1))
+        if config.glances and config.least_squeeze > 0:
+            control = self._unfolded(control, target)
         ridges = (config.tps_ridge, config.tps_ridge if config.tps_ridge_on == "all" else 0.0)
         splines = spline_motions(points, control, target, ridges, config.tps_residual)
         return torch.cat([background_motion(points, background, batch), splines], 1).unflatten(2, (size, size))
+
+    def _unfolded(self, control: Tensor, target: Tensor) -> Tensor:
+        """`control` (B, K, N, 2) with the splines that are looked at twice kept from folding."""
+        chosen = list(self.config.glances)
+        kept = unfolded(control[:, chosen], target[:, chosen], self.config.least_squeeze).unbind(1)
+        parts = list(control.unbind(1))
+        for index, part in zip(chosen, kept, strict=True):
+            parts[index] = part
+        return torch.stack(parts, 1)
 
     def forward(
         self,
