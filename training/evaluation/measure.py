@@ -17,6 +17,8 @@ from training.evaluation.movers import Moved
 
 Clip = NDArray[np.uint8]
 Floats = NDArray[np.floating]
+Openings = Mapping[str, Sequence[tuple[int, int]]]
+"""What opens and closes ("mouth", "lids"): pairs of keypoints above and below."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,8 @@ class Detector(Protocol):
     """A keypoint detector."""
 
     name: str
-    openings: ClassVar[Mapping[str, Sequence[tuple[int, int]]]]
-    """What opens and closes ("mouth", "lids"), if it sees such: pairs of keypoints above and below."""
+    openings: ClassVar[Openings]
+    """Empty for one that sees nothing such."""
 
     def __call__(self, frames: Clip) -> Tracks: ...
 

@@ -9,7 +9,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from training.evaluation.measure import Clip, Tracks
+from training.evaluation.measure import Clip, Openings, Tracks
 from training.evaluation.networks.warp import Similarity
 
 MODEL = Path(__file__).resolve().parent.parent / "assets" / "face_mesh.onnx"
@@ -29,7 +29,7 @@ class FaceMesh:
     """Detector of the largest face of every frame; no frame depends on another, so nothing is smoothed away."""
 
     name = "face mesh"
-    openings: ClassVar = {"mouth": ((13, 14),), "lids": ((159, 145), (386, 374))}
+    openings: ClassVar[Openings] = {"mouth": ((13, 14),), "lids": ((159, 145), (386, 374))}
 
     def __init__(self) -> None:
         options = ort.SessionOptions()
