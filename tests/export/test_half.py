@@ -101,6 +101,23 @@ def test_what_half_precision_holds_exactly_loses_nothing() -> None:
     assert not is_lowered(only)
 
 
+def test_scales_run_along_results() -> None:
+    """One result's small weights are not rounded by the scale of another's large ones."""
+    model = network()
+    kernel = next(tensor for tensor in model.graph.initializer if tensor.name == "kernel")
+    weight = numpy_helper.to_array(kernel).copy()
+    weight[0] *= 1000
+    kernel.CopyFrom(numpy_helper.from_array(weight, "kernel"))
+    scale = next(t for t in halve(model).graph.initializer if t.name == "kernel.scale")
+    assert list(scale.dims) == [16, 1, 1, 1]
+    x = np.random.default_rng(2).normal(size=(1, 16, 64, 64)).astype(np.float32)
+    for each in (model, halved := halve(model)):
+        each.graph.output[0].CopyFrom(helper.make_tensor_value_info("a", onnx.TensorProto.FLOAT, None))
+        del each.graph.node[[node.op_type for node in each.graph.node].index("MatMul") :]
+    expected, found = run(model, x), run(halved, x)
+    assert np.abs(found - expected)[:, 1:].max() < 1e-4 * np.abs(expected[:, 1:]).max()
+
+
 def test_weights_beyond_the_range_of_half_precision_are_integers() -> None:
     assert types(halve(network(scale=2.0**40)))["kernel"] == onnx.TensorProto.INT16
 
