@@ -111,7 +111,7 @@ class TPSMMConfig(RefinementConfig):
             raise OptionError("background and background_alignment both give the backdrop's motion; choose one")
         if self.detector_size and self.resolution % self.detector_size:
             raise OptionError(f"resolution {self.resolution} is no multiple of detector_size {self.detector_size}")
-        if self.glances and (len(set(self.glances)) < len(self.glances) or max(self.glances) >= self.num_tps):
+        if len(set(self.glances)) < len(self.glances) or not set(self.glances) <= set(range(self.num_tps)):
             raise OptionError(f"glances is {list(self.glances)}; name splines, each once, from 0 to {self.num_tps - 1}")
         if self.glances and (self.glance_size < 8 or self.glance_size % 8):
             raise OptionError(f"glance_size is {self.glance_size}; it must be a multiple of 8")

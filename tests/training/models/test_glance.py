@@ -89,7 +89,12 @@ def test_it_learns_an_opening_of_a_pixel_or_two():
 
 @pytest.mark.parametrize(
     ("settings", "message"),
-    [({"glances": [0, 10]}, "from 0 to 9"), ({"glances": [1, 1]}, "once"), ({"glances": [0], "glance_size": 20}, "8")],
+    [
+        ({"glances": [0, 10]}, "from 0 to 9"),
+        ({"glances": [-1]}, "from 0 to 9"),
+        ({"glances": [1, 1]}, "once"),
+        ({"glances": [0], "glance_size": 20}, "8"),
+    ],
 )
 def test_settings_that_do_not_go_together(settings, message):
     with pytest.raises(OptionError, match=message):
