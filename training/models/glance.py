@@ -23,15 +23,15 @@ SMALLEST = 0.02
 class _Glance(nn.Module):
     """Where the points of one part are, in units of the part's size."""
 
-    def __init__(self, points: int, size: int, width: int) -> None:
+    def __init__(self, points: int, size: int, width: int, hidden: int) -> None:
         super().__init__()
         widths = (3, width, 2 * width, 3 * width, 4 * width)
         self.convs = nn.ModuleList(
             nn.Conv2d(before, after, 3, 1 if before == 3 else 2, 1, bias=False) for before, after in pairwise(widths)
         )
         self.norms = nn.ModuleList(nn.BatchNorm2d(after) for after in widths[1:])
-        self.hidden = nn.Linear(widths[-1] * (size // 8) ** 2, 8 * width)
-        self.fc = nn.Linear(8 * width, 2 * points)
+        self.hidden = nn.Linear(widths[-1] * (size // 8) ** 2, hidden)
+        self.fc = nn.Linear(hidden, 2 * points)
 
     def forward(self, cut: Tensor) -> Tensor:
         """(B, N, 2), 0 at the middle of `cut` (B, 3, s, s) and 1 at its right or lower border."""
@@ -50,13 +50,18 @@ class GlanceNetwork(nn.Module):
     learned slower by far.
     """
 
-    def __init__(self, splines: int, points: int, chosen: tuple[int, ...], size: int, width: int) -> None:
-        """Of `splines` splines of `points` points the `chosen` ones are looked at, on cuts of `size` pixels."""
+    def __init__(
+        self, splines: int, points: int, chosen: tuple[int, ...], size: int = 32, width: int = 16, hidden: int = 64
+    ) -> None:
+        """Of `splines` splines of `points` points the `chosen` ones are looked at, on cuts of `size` pixels.
+
+        `width`: channels of the first convolution; `hidden`: units between the last one and the points.
+        """
         super().__init__()
         self.splines = splines
         self.chosen = chosen
         self.size = size
-        self.glances = nn.ModuleList(_Glance(points, size, width) for _ in chosen)
+        self.glances = nn.ModuleList(_Glance(points, size, width, hidden) for _ in chosen)
 
     def forward(self, image: Tensor, points: Tensor) -> Tensor:
         """The points (B, K N, 2), those of the chosen splines found anew, of pictures `image` (B, 3, H, W)."""

@@ -54,6 +54,8 @@ class TPSMMConfig(RefinementConfig):
     """Side of these cuts in pixels: a multiple of 8."""
     glance_width: int = 16
     """Channels of the first convolution on a cut."""
+    glance_hidden: int = 64
+    """Units between the last one and the points: most of the weights."""
     least_squeeze: float = 0.0
     """Share of its distance in the source to which two points of such a spline come at least (`folding.py`); 0: any."""
     motion_size: int = 64
@@ -330,8 +332,14 @@ class TPSMM(MotionModel):
         self.kp_detector = KeypointDetector(config)
         self.glance_network: GlanceNetwork | None = None
         if config.glances:
-            sizes = (config.num_tps, config.points_per_tps)
-            self.glance_network = GlanceNetwork(*sizes, tuple(config.glances), config.glance_size, config.glance_width)
+            self.glance_network = GlanceNetwork(
+                config.num_tps,
+                config.points_per_tps,
+                tuple(config.glances),
+                config.glance_size,
+                config.glance_width,
+                config.glance_hidden,
+            )
         self.dense_motion_network = DenseMotionNetwork(config)
         self.inpainting_network = InpaintingNetwork(config)
         points = config.num_tps * config.points_per_tps
