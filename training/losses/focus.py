@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.models.sampling import coordinate_grid
+from training.models.sampling import coordinate_grid, part_size
 
 
 def focus_map(parts: Tensor, height: int, width: int) -> Tensor:
@@ -13,7 +13,7 @@ def focus_map(parts: Tensor, height: int, width: int) -> Tensor:
 
     Around each point stands a Gaussian with half the root mean square distance of the part's points from their centre.
     """
-    spread = (parts - parts.mean(2, keepdim=True)).square().sum(-1).mean(2).sqrt().clamp(min=0.02)
+    spread = part_size(parts)
     grid = coordinate_grid(height, width, parts)
     distance = (grid[None, None, None] - parts[:, :, :, None, None]).square().sum(-1)
     return torch.exp(-distance / (0.5 * spread.square()[:, :, None, None, None])).amax((1, 2))

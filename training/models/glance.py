@@ -12,12 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.models.sampling import coordinate_grid, full_precision, warp
+from training.models.sampling import coordinate_grid, full_precision, part_size, warp
 
 REACH = 2.0
 """Half the side of a cut, in root mean square distances of the part's points from their centre."""
-SMALLEST = 0.02
-"""Least such distance, in [-1, 1] units: points that fall together still have surroundings."""
 
 
 class _Glance(nn.Module):
@@ -70,8 +68,7 @@ class GlanceNetwork(nn.Module):
             # Where a cut lies does not learn: its place and size follow the detector.
             part = torch.stack([parts[index] for index in self.chosen], 1).detach()
             centre = part.mean(2, keepdim=True)
-            radius = (part - centre).square().sum(-1, keepdim=True).mean(2, keepdim=True).sqrt().clamp(min=SMALLEST)
-            reach = REACH * radius
+            reach = REACH * part_size(part)[..., None, None]
             unit = coordinate_grid(self.size, self.size, points).reshape(1, 1, -1, 2)
             places = (centre + reach * unit).unflatten(2, (self.size, self.size)).flatten(1, 2)
         cuts = warp(image, places, align_corners=True).split(self.size, 2)

@@ -53,6 +53,14 @@ def gaussian_heatmaps(points: Tensor, height: int, width: int, variance: float =
     return down[..., :, None] * across[..., None, :]
 
 
+def part_size(parts: Tensor) -> Tensor:
+    """(B, G): root mean square distance of the points of `parts` (B, G, N, 2) from their centre; 0.02 at least.
+
+    Points that fall together still have surroundings.
+    """
+    return (parts - parts.mean(2, keepdim=True)).square().sum(-1).mean(2).sqrt().clamp(min=0.02)
+
+
 def expected_points(probabilities: Tensor) -> Tensor:
     """(B, K, 2): the mean coordinate under each of `probabilities` (B, K, h, w), which sum to 1 over space."""
     height, width = probabilities.shape[-2:]

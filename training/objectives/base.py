@@ -189,15 +189,15 @@ def _perceptual(objective: Objective, run: Pass) -> Tensor:
 
 
 def _pixel(objective: Objective, run: Pass) -> Tensor:
-    return pixels.pixel_loss(run.image, run.target, run.place_weight(run.target.shape[-2:]))
+    return pixels.pixel_loss(run.image, run.target, run.picture_weight)
 
 
 def _gradient(objective: Objective, run: Pass) -> Tensor:
-    return pixels.gradient_loss(run.image, run.target, run.place_weight(run.target.shape[-2:]))
+    return pixels.gradient_loss(run.image, run.target, run.picture_weight)
 
 
 def _warped(objective: Objective, run: Pass) -> Tensor:
-    return pixels.pixel_loss(run.warped_source, run.target, run.place_weight(run.target.shape[-2:]))
+    return pixels.pixel_loss(run.warped_source, run.target, run.picture_weight)
 
 
 def _equivariance(objective: Objective, run: Pass) -> Tensor:

@@ -101,6 +101,11 @@ class Pass:
         parts = points.unflatten(1, (splines, -1))[:, list(self.focus)]
         return 1 + (self.focus_weight - 1) * focus_map(parts, int(size[0]), int(size[1]))[:, None]
 
+    @cached_property
+    def picture_weight(self) -> Tensor | None:
+        """`place_weight` of the target's pixels, which several losses ask for."""
+        return self.place_weight(self.target.shape[-2:])
+
     def _splines(self) -> int:
         """Number of the model's splines, if all those in focus are among them."""
         count = getattr(self.model.config, "num_tps", 0)

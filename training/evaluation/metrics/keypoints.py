@@ -64,8 +64,7 @@ def motion_error(result: Points, driving: Points, result_found: Found, driving_f
     for points, _ in pair:
         first = points[0].astype(np.float64)
         known = first[both[0]]
-        size = np.sqrt(np.square(known - known.mean(0)).sum(-1).mean())
-        moved.append((points - first) / max(size, 1e-9))
+        moved.append((points - first) / _size(known))
     return float(np.linalg.norm(moved[0] - moved[1], axis=-1)[1:][both[1:]].mean())
 
 
@@ -85,9 +84,7 @@ def opening_error(
     for points, found in ((result, result_found), (driving, driving_found)):
         both &= _each(found, points)[:, ends].all(1)
         points = points.astype(np.float64)
-        size = np.sqrt(np.square(points - points.mean(1, keepdims=True)).sum(-1).mean(1))
-        opening = np.mean([np.linalg.norm(points[:, a] - points[:, b], axis=-1) for a, b in gaps], 0)
-        opening = opening / np.maximum(size, 1e-9)
+        opening = np.mean([np.linalg.norm(points[:, a] - points[:, b], axis=-1) for a, b in gaps], 0) / _size(points)
         changes.append(opening - opening[0])
     if not both[0] or not both[1:].any():
         return float("nan")
@@ -102,6 +99,11 @@ def transfer_score(result_akd: float, unmoved_akd: float) -> float:
     not known, `motion_error` takes the place of AKD.
     """
     return 1 - result_akd / unmoved_akd if unmoved_akd > 0 else float("nan")
+
+
+def _size(points: Points) -> Points:
+    """(...): root mean square distance of keypoints (..., K, 2) from their middle, never quite 0."""
+    return np.maximum(np.sqrt(np.square(points - points.mean(-2, keepdims=True)).sum(-1).mean(-1)), 1e-9)
 
 
 def _each(found: Found, points: Points) -> Found:
