@@ -44,7 +44,10 @@ class Converter:
         """
         for index in range(self.graph.OperatorsLength()):
             operator = self.graph.Operators(index)
-            kind = self._kinds[self.model.OperatorCodes(operator.OpcodeIndex()).BuiltinCode()]
+            code = self.model.OperatorCodes(operator.OpcodeIndex())
+            kind = self._kinds[code.BuiltinCode()]
+            if kind == "CUSTOM":
+                kind = code.CustomCode().decode()
             inputs, outputs = (list(map(int, each())) for each in (operator.InputsAsNumpy, operator.OutputsAsNumpy))
             if kind in ("DEQUANTIZE", "DENSIFY"):
                 self._stored_as[outputs[0]] = inputs[0]
@@ -183,6 +186,25 @@ class Converter:
         factors = (self._stored(inputs[1]) / before).astype(np.float32)
         scales = self.constant(f"{output}_scales", np.concatenate([np.ones(2, np.float32), factors]))
         self.node("Resize", [f"t{inputs[0]}", "", scales], output, mode="linear")
+
+    def _hard_swish(self, operator: Any, inputs: list[int], output: str) -> None:
+        self.node("HardSwish", [f"t{inputs[0]}"], output)
+
+    def _average_pool_2d(self, operator: Any, inputs: list[int], output: str) -> None:
+        options = self._options(operator, "Pool2DOptions")
+        before = self.graph.Tensors(inputs[0]).ShapeAsNumpy()[1:3].tolist()
+        if [options.FilterHeight(), options.FilterWidth()] != before or options.FusedActivationFunction():
+            raise ValueError("AVERAGE_POOL_2D of a part of the map, or with an activation, which is not expected here")
+        self.node("GlobalAveragePool", [f"t{inputs[0]}"], output)
+
+    def _mul(self, operator: Any, inputs: list[int], output: str) -> None:
+        self._activated("Mul", self._options(operator, "MulOptions"), [f"t{each}" for each in inputs], output)
+
+    def _convolution2dtransposebias(self, operator: Any, inputs: list[int], output: str) -> None:
+        """MediaPipe's own operator: a transposed convolution whose steps are as long as its kernel, and a bias."""
+        weight = self._stored(inputs[1]).transpose(3, 0, 1, 2)  # (O, h, w, I) -> (I, O, h, w)
+        names = [self.constant(f"{output}_w", weight), self.constant(f"{output}_b", self._stored(inputs[2]))]
+        self.node("ConvTranspose", [f"t{inputs[0]}", *names], output, strides=list(weight.shape[2:]))
 
     def _depth_to_space(self, operator: Any, inputs: list[int], output: str) -> None:
         size = self._options(operator, "DepthToSpaceOptions").BlockSize()

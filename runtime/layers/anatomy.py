@@ -1,0 +1,211 @@
+"""Where a face is in a source picture: by a model's named points, or, for models without names, by the face detector."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from runtime.faces import Face
+from runtime.layers.expression import SIDES, Expression
+from runtime.layers.eyes import Eye, find_eyes
+from runtime.layers.frames import Affine, Array, head_frame
+from runtime.layers.matte import box_blur
+from runtime.layers.mesh import find_lips
+from runtime.layers.mouth import Lips, MouthShutter
+from runtime.layers.person import Anatomy
+from runtime.layers.shutters import EyeShutter, Floats, smooth
+from runtime.picture import Bytes
+
+Pairs = tuple[Array, Array]
+"""Points (K, 2) in the result and in the source."""
+Place = tuple[slice, slice]
+
+_FACE = ("mouth", "eye_left", "eye_right", "nose", "cheek_left", "cheek_right", "jaw")
+"""Groups of points that lie on the face itself."""
+_STIFF = ("nose.", "forehead.", "skull.")
+_STIFF_TOO = (".inner", ".outer", ".below_eye", ".bone", ".side", ".beside_nose")
+"""Points that expressions move little."""
+NEEDED = frozenset(
+    [f"eye_{side}.{name}" for side in SIDES for name in ("inner", "outer", "upper_lid", "lower_lid", "brow")]
+    + [f"mouth.{name}" for name in ("corner_left", "corner_right", "upper_lip", "lower_lip", "chin")]
+    + ["nose.bridge", "nose.base", "neck.pit"]
+)
+"""Names without which points tell too little of a face."""
+_EYES, _BRIDGE, _MOUTH = 0.333, 0.425, 0.78
+"""Where the detector's landmarks lie in the head's own frame."""
+
+
+class Subject(Protocol):
+    """A face in a canvas of c pixels a side."""
+
+    anatomy: Anatomy
+    face: Floats
+    """(c, c) in [0, 1]: where the model's own flow and picture count."""
+
+    def pairs(self, driven: Array, cells: Array, moved: Array) -> tuple[Pairs, Pairs]:
+        """Of the head and of the neck. `driven` (K, 2): the model's points in the result; `moved` (f, f, 2): how much
+        further the model looks from its `cells` (f, f, 2); all in pixels of the canvas.
+        """
+        ...
+
+    def shutters(self, picture: Floats) -> Shutters:
+        """What changes the expression in `picture` (c, c, 4), colours and alpha."""
+        ...
+
+
+class Shutters:
+    """The parts of a face that open and shut."""
+
+    def __init__(self, eyes: list[tuple[EyeShutter, float]], mouth: MouthShutter | None) -> None:
+        """`eyes`: left and right, each with its width in the head's own frame."""
+        self._eyes, self._mouth = eyes, mouth
+        self._moved = False
+
+    def __call__(self, picture: Floats, face: Expression | None) -> Iterator[tuple[Place, Floats]]:
+        """Patches (h, w, 4), and the rows and columns of `picture` (c, c, 4) where they belong; none where nothing changed
+        since the last time.
+        """
+        if face is None or (face.at_rest and not self._moved):
+            return
+        self._moved = not face.at_rest
+        parts = [shutter.patch.place for shutter, _ in self._eyes]
+        if self._mouth is not None:
+            parts.append(self._mouth.patch.place)
+        if face.at_rest:
+            yield from ((place, picture[place]) for place in parts)
+            return
+        for index, (shutter, width) in enumerate(self._eyes):
+            lids, brow = float(face.lids[index]), float(face.brows[index]) / width
+            yield shutter.patch.place, shutter(picture, lids, brow, face.gaze[index])
+        if self._mouth is not None:
+            yield self._mouth.patch.place, self._mouth(picture, face)
+
+
+class NamedFace:
+    """By a model's named points."""
+
+    def __init__(self, canvas: Bytes, names: Mapping[str, int], points: Array) -> None:
+        """`names`: of the `points` (K, 2), pixels of `canvas`, uint8 (c, c, 3)."""
+        self._canvas, self._points = canvas, points
+        named = {name: points[index] for name, index in names.items()}
+        self._named = named
+        self._stiff = [i for name, i in names.items() if name.startswith(_STIFF) or name.endswith(_STIFF_TOO)]
+        self._neck = [i for name, i in names.items() if name.startswith("neck.")]
+        self._on_face = [i for name, i in names.items() if name.split(".")[0] in _FACE]
+        frame = head_frame(named, rigid=True)
+        own = frame.inverse()
+        self._unit = float(np.sqrt(np.linalg.det(frame.linear)))
+        self._chin = float(own(named["mouth.chin"])[1])
+        self.anatomy = Anatomy(frame, self._chin, float(own(named["neck.pit"])[1]))
+        self.middle = named["nose.bridge"]
+        corners = np.array([[named[f"eye_{side}.{end}"] for end in ("inner", "outer")] for side in SIDES])
+        self.eyes = [_plausible(*pair) for pair in zip(find_eyes(canvas, corners), corners, strict=True)]
+        self.eyes = [eye or _plain_eye(named, side) for eye, side in zip(self.eyes, SIDES, strict=True)]
+        hull = box_blur(_hull(points[self._on_face], len(canvas)), round(0.1 * self._unit))
+        self.face = hull * (1 - self._parts())
+
+    def _parts(self) -> Floats:
+        """(c, c): where mouth and eyes are, which the model's flow would stretch."""
+        size, own = len(self._canvas), self.anatomy.frame.inverse()
+        x, y = np.moveaxis(own(np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1).astype(float)), -1, 0)
+        mouth = (own(self._named["mouth.corner_left"]) + own(self._named["mouth.corner_right"])) / 2
+        length = self._chin - float(mouth[1])
+        away = np.hypot((x - mouth[0]) / 0.48, (y - mouth[1] - length / 2 + 0.02) / (0.62 * length + 0.18))
+        for eye in self.eyes:
+            middle = own((eye.upper[0] + eye.upper[-1]) / 2)
+            away = np.minimum(away, np.hypot((x - middle[0]) / 0.26, (y - middle[1] + 0.04) / 0.2))
+        return smooth((1.25 - away) / 0.25)
+
+    def pairs(self, driven: Array, cells: Array, moved: Array) -> tuple[Pairs, Pairs]:
+        """See `Subject`."""
+        return (driven[self._stiff], self._points[self._stiff]), (driven[self._neck], self._points[self._neck])
+
+    def shutters(self, picture: Floats) -> Shutters:
+        """See `Subject`."""
+        named, frame, size = self._named, self.anatomy.frame, len(picture)
+        eyes = [
+            (EyeShutter(eye, named[f"eye_{side}.brow"], size), eye.width / self._unit)
+            for side, eye in zip(SIDES, self.eyes, strict=True)
+        ]
+        return Shutters(eyes, self._mouth(frame, picture))
+
+    def _mouth(self, frame: Affine, picture: Floats) -> MouthShutter:
+        own, named = frame.inverse(), self._named
+        ends = np.array([named["eye_right.outer"], named["eye_left.outer"]])
+        found = find_lips(self._canvas, ends, self._points[self._on_face])
+        corners = [own(named[f"mouth.corner_{side}"]) for side in ("right", "left")]
+        if found is not None:
+            lips = Lips(*(own(line) for line in found.lips))
+            ends = np.stack([lips.inner_upper[0], lips.inner_upper[-1]])
+            if np.hypot(*(ends - corners).T).max() < 0.3:
+                return MouthShutter(frame, lips, float(own(found.nose)[1]), float(own(found.chin)[1]), picture)
+        middles = [own(named[f"mouth.{name}"]) for name in ("upper_lip", "lower_lip")]
+        return MouthShutter(frame, Lips.between(*corners, *middles), float(own(named["nose.base"])[1]), self._chin, picture)
+
+
+class SeenFace:
+    """By the face detector and the model's flow, for models whose points have no names. Nothing opens or shuts."""
+
+    def __init__(self, face: Face, size: int) -> None:
+        """`face` in pixels of a canvas of `size` a side."""
+        right, left, _, mouth, *_ = (np.array(mark) for mark in face.landmarks)
+        template = np.array([[-_EYES, 0.01], [_EYES, 0.01], [0, _MOUTH]])
+        frame = Affine.similarity(template, np.array([right, left, mouth]))
+        self.anatomy = Anatomy(frame, 1.15, 1.75)
+        self.middle = frame(np.array([0.0, 0.3]))
+        x, y = self._own(np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1).astype(float))
+        self.face = smooth((1.15 - np.hypot(x / 0.68, (y - 0.42) / 0.82)) / 0.3)
+
+    def _own(self, places: Array) -> tuple[Array, Array]:
+        x, y = np.moveaxis(self.anatomy.frame.inverse()(places), -1, 0)
+        return x, y
+
+    def pairs(self, driven: Array, cells: Array, moved: Array) -> tuple[Pairs, Pairs]:
+        """See `Subject`."""
+        places = cells + moved
+        x, y = self._own(places)
+        head = np.hypot(x / 0.65, (y - 0.2) / 0.55) < 1
+        neck = (np.abs(x) < 0.9) & (y > self.anatomy.chin + 0.3) & (y < self.anatomy.neck + 0.4)
+        still = (cells.reshape(-1, 2), cells.reshape(-1, 2))
+        first, second = ((cells[part], places[part]) if part.sum() > 5 else still for part in (head, neck))
+        return first, second
+
+    def shutters(self, picture: Floats) -> Shutters:
+        """See `Subject`."""
+        return Shutters([], None)
+
+
+def _plausible(eye: Eye, corners: Array) -> Eye | None:
+    """`eye`, unless its corners lie elsewhere than the known ones (inner, outer)."""
+    ends = np.stack([eye.upper[-1], eye.upper[0]])
+    width = np.hypot(*(corners[0] - corners[1]))
+    return eye if np.hypot(*(ends - corners).T).max() < 0.4 * width and eye.width > 0.5 * width else None
+
+
+def _plain_eye(named: Mapping[str, Array], side: str) -> Eye:
+    """An eye by its four points alone, lids as bows between the corners."""
+    inner, outer, upper, lower = (named[f"eye_{side}.{name}"] for name in ("inner", "outer", "upper_lid", "lower_lid"))
+    x = np.linspace(0, 1, 9)[:, None]
+    line, bow, middle = outer + x * (inner - outer), (4 * x * (1 - x)) ** 0.6, (inner + outer) / 2
+    return Eye(
+        line + bow * (upper - middle),
+        line + bow * (lower - middle),
+        (upper + lower) / 2,
+        0.2 * float(np.hypot(*(inner - outer))),
+    )
+
+
+def _hull(points: Array, size: int) -> Floats:
+    """(size, size): 1 in the convex hull of `points` (K, 2), a little widened."""
+    middle = points.mean(0)
+    around = middle + (points - middle) * 1.04
+    angle = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    outward = np.stack([np.cos(angle), np.sin(angle)], 1)
+    edge = around[(around @ outward.T).argmax(0)]  # the farthest point in every direction: the hull's corners in order
+    picture = Image.new("L", (size, size))
+    ImageDraw.Draw(picture).polygon([tuple(map(float, place)) for place in edge], fill=1)
+    return np.asarray(picture, np.float32)

@@ -1,0 +1,153 @@
+"""The result out of layers: the person, moved whole, over a backdrop that stays; the painter where the source shows nothing.
+
+At rest the layers give the source back to the byte: the person's colours are what the picture holds beyond the backdrop's
+share, and everything that a model adds is counted from what it gives for the source's own pose. The arithmetic of a frame
+is a graph of its own (`export/layers.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from runtime.detail import blurring, enlarging, spreading
+from runtime.layers.anatomy import Subject
+from runtime.layers.expression import Expression
+from runtime.layers.frames import Array
+from runtime.layers.matte import backdrop, matte
+from runtime.layers.person import Person
+from runtime.layers.shutters import Floats
+from runtime.picture import Bytes
+from runtime.sessions import Graph, open_graph
+from runtime.window import Window
+
+MODEL = Path(__file__).parents[1] / "assets" / "layers.onnx"
+
+_AGREE, _DISAGREE = 8.0, 32.0
+"""Differences, in 1/255, between the model's picture and the moved source up to which the source counts, and from which
+on the model's picture.
+"""
+
+
+def open_layers(device: str, threads: int) -> Graph:
+    """The graph on "cpu" or "cuda". Raises `ModelError` when that is not to be had."""
+    return open_graph(MODEL, "layers", device, threads)
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """The square that is moved with what the picture shows around it, so that nothing ends at the square's edge."""
+
+    picture: Bytes
+    """uint8 (c, c, 3)."""
+    margin: int
+    """Pixels around the square."""
+
+    @staticmethod
+    def around(square: Bytes, image: Image.Image, window: Window | None) -> Canvas:
+        """`square`, uint8 (n, n, 3), is the `window` of `image`; without one its border is repeated."""
+        size = len(square)
+        margin = size // 4 if size <= 1024 else size // 8
+        if window is None:
+            return Canvas(np.pad(square, ((margin, margin), (margin, margin), (0, 0)), mode="edge"), margin)
+        more = window.side * margin / size
+        wide = Window(window.left - more, window.top - more, window.side + 2 * more)
+        picture = wide.cut(image, size + 2 * margin).copy()
+        picture[margin : margin + size, margin : margin + size] = square  # as it is, not as it is resampled
+        return Canvas(picture, margin)
+
+    @property
+    def inner(self) -> slice:
+        """Rows, and columns, of the square."""
+        return slice(self.margin, len(self.picture) - self.margin)
+
+    def places(self, points: NDArray[np.floating], resolution: int) -> Array:
+        """Pixels (..., 2) of `points` in [-1, 1] of a model of that `resolution`."""
+        inside = ((points.astype(np.float64) + 1) / 2 * (resolution - 1) + 0.5) / resolution
+        return inside * (len(self.picture) - 2 * self.margin) + self.margin - 0.5
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What a model makes of the source's own pose."""
+
+    image: Bytes
+    """uint8 (R, R, 3)."""
+    flow: NDArray[np.float32]
+    """(f, f, 2)."""
+
+
+class Layers:
+    """Moves one source in layers."""
+
+    def __init__(
+        self, graph: Graph, canvas: Canvas, subject: Subject, person: Floats, rest: Rest, border: NDArray[np.bool_] | None
+    ) -> None:
+        """`subject`: the face in the `canvas`; `person` f32 (256, 256): the probability that parts of it show the person;
+        `border`: see `Person`.
+        """
+        self._graph, self._canvas, self._rest, self._subject = graph, canvas, rest, subject
+        colours = canvas.picture.astype(np.float32)
+        alpha = matte(colours, person)
+        self._plate = backdrop(colours, alpha)
+        own = colours - (1 - alpha[..., None]) * self._plate
+        self._own = np.concatenate([own, alpha[..., None]], -1)
+        """(c, c, 4): the person's colours times alpha, and alpha."""
+        painted = subject.face
+        self._texture = np.concatenate([self._own.transpose(2, 0, 1), painted[None]])[None].astype(np.float32)
+        resolution, cells = len(rest.image), len(rest.flow)
+        corners = np.linspace(-1, 1, cells)
+        self._cells = canvas.places(np.stack(np.meshgrid(corners, corners), -1), resolution)
+        self._person = Person(subject.anatomy, painted, self._cells, border)
+        self._shutters = subject.shutters(self._own)
+        self._fixed = {name: graph.place(value) for name, value in self._constants(resolution, cells).items()}
+
+    def _constants(self, resolution: int, cells: int) -> dict[str, NDArray]:
+        inner, size = self._canvas.inner, len(self._canvas.picture)
+        side = size - 2 * self._canvas.margin
+        at = (2 * np.arange(size, dtype=np.float32) + 1) / size - 1
+        small = (2 * np.arange(resolution, dtype=np.float32) + 1) / resolution - 1
+        return {
+            "plate": self._plate[inner, inner].transpose(2, 0, 1)[None],
+            "rest": self._rest.image.transpose(2, 0, 1)[None].astype(np.float32),
+            "grid": np.stack(np.meshgrid(at[inner], at[inner]))[None],
+            "small_grid": np.stack(np.meshgrid(small, small))[None],
+            "up": enlarging(resolution, side),
+            "flow_up": spreading(cells, resolution, side),
+            "flow_small": spreading(cells, resolution, resolution),
+            "blur": blurring(resolution, 1.0),
+            "reach": np.array([(size - 1) / size, (resolution - 1) / resolution], np.float32),
+            "limits": np.array([_AGREE, _DISAGREE], np.float32),
+        }
+
+    def __call__(self, image: Bytes, flow: NDArray[np.float32], points: Array, face: Expression | None) -> Bytes:
+        """One picture uint8 (R, R, 3) of the model with its `flow` (f, f, 2), for driving `points` (K, 2) in [-1, 1] and
+        the expression `face`, in layers: uint8 (n, n, 3).
+        """
+        resolution, size = len(image), len(self._canvas.picture)
+        side = size - 2 * self._canvas.margin
+        moved = (flow - self._rest.flow).astype(np.float64) * (resolution - 1) / 2 * side / resolution
+        driven = self._canvas.places(points, resolution)
+        person = self._person(*self._subject.pairs(driven, self._cells, moved), moved)
+        self._open_and_shut(face)
+        feeds = {
+            "image": image[None],
+            "moved": _first(moved * 2 / side),
+            "person": _first(person * 2 / size),
+            "texture": self._texture,
+        }
+        return self._graph(self._fixed | feeds, ["result"])["result"][0]
+
+    def _open_and_shut(self, face: Expression | None) -> None:
+        """The person's texture with another expression."""
+        for place, patch in self._shutters(self._own, face):
+            self._texture[(0, slice(0, 4), *place)] = patch.transpose(2, 0, 1)
+
+
+def _first(vectors: Array) -> NDArray[np.float32]:
+    """(h, w, 2) as (1, 2, h, w)."""
+    return np.ascontiguousarray(vectors.transpose(2, 0, 1)[None], np.float32)

@@ -1,0 +1,79 @@
+"""Frames of reference: of a head, from its named points, and least-squares maps between point sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from runtime.picture import Bytes
+
+Array = NDArray[np.float64]
+
+TEMPLATE = {
+    "eye_left.inner": (0.165, 0.02),
+    "eye_left.outer": (0.5, 0.0),
+    "eye_right.inner": (-0.165, 0.02),
+    "eye_right.outer": (-0.5, 0.0),
+    "nose.bridge": (0.0, 0.035),
+    "nose.base": (0.0, 0.579),
+}
+"""Points of a head that expressions do not move, in the head's own frame: the distance of the outer corners of the eyes
+is 1, x points to the person's left, y down.
+"""
+
+
+@dataclass(frozen=True)
+class Affine:
+    """x -> linear x + offset, for points (..., 2)."""
+
+    linear: Array
+    """(2, 2)."""
+    offset: Array
+    """(2,)."""
+
+    def __call__(self, points: Array) -> Array:
+        return points @ self.linear.T + self.offset
+
+    def inverse(self) -> Affine:
+        """The map back. Raises `numpy.linalg.LinAlgError` where there is none."""
+        back = np.linalg.inv(self.linear)
+        return Affine(back, -back @ self.offset)
+
+    def cut(self, image: Image.Image, side: int) -> Bytes:
+        """uint8 (side, side, 3): what `image` shows where this map takes the pixels of a square."""
+        rows = np.concatenate([self.linear, self.offset[:, None]], 1).reshape(-1)
+        places = tuple(float(value) for value in rows)
+        return np.asarray(image.transform((side, side), Image.Transform.AFFINE, places, Image.Resampling.BILINEAR))
+
+    @staticmethod
+    def fit(before: Array, after: Array, stiffness: float = 0.0) -> Affine:
+        """The least-squares map from points (K, 2) to points (K, 2). `stiffness` pulls its linear part towards that of
+        the best similarity, as if so many times more points said so.
+        """
+        similar = Affine.similarity(before, after)
+        x, y = before - before.mean(0), after - after.mean(0)
+        spread = x.T @ x
+        pull = stiffness * np.trace(spread) / 2 * np.eye(2)
+        linear = np.linalg.solve(spread + pull + 1e-9 * np.eye(2), x.T @ y + pull @ similar.linear.T).T
+        return Affine(linear, after.mean(0) - linear @ before.mean(0))
+
+    @staticmethod
+    def similarity(before: Array, after: Array) -> Affine:
+        """The least-squares turn, scale and shift from points (K, 2) to points (K, 2)."""
+        x, y = ((each - each.mean(0)) @ np.array([1, 1j]) for each in (before, after))
+        turn = np.vdot(x, y) / max(np.vdot(x, x).real, 1e-12)
+        linear = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
+        return Affine(linear, after.mean(0) - linear @ before.mean(0))
+
+
+def head_frame(points: Mapping[str, Array], *, rigid: bool = False) -> Affine:
+    """From the head's own frame (see `TEMPLATE`) to where named `points` (2,) lie. With `rigid` a similarity; else turned
+    heads are seen foreshortened, which the frame follows.
+    """
+    aim = np.array([points[name] for name in TEMPLATE])
+    template = np.array(list(TEMPLATE.values()))
+    return Affine.similarity(template, aim) if rigid else Affine.fit(template, aim, 0.05)

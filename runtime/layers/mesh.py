@@ -1,0 +1,65 @@
+"""The outline of lips, found by MediaPipe's face mesh (Kartynnik et al. 2019, arXiv:1907.06724; see NOTICE)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from runtime.layers.frames import Affine, Array
+from runtime.picture import Bytes
+from runtime.sessions import Graph, open_graph
+
+MODEL = Path(__file__).parents[1] / "assets" / "face_mesh.onnx"
+SIDE = 192
+"""Pixels along a side of what the network looks at."""
+_MARGIN = 1.5
+"""Side of that as a multiple of the face's longer side."""
+MIN_SCORE = 0.5
+"""Least probability of a face."""
+_RIGHT_EYE, _LEFT_EYE, _NOSE, _CHIN = 33, 263, 2, 152
+
+_INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
+_INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
+_OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+_OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+
+
+@cache
+def _network() -> Graph:
+    return open_graph(MODEL, "face mesh")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Lips in a picture, and what is above and below them; points (x, y) in pixels."""
+
+    lips: tuple[Array, Array, Array, Array]
+    """(11, 2) each: inner edges of the upper and the lower lip, then the outer ones, from the person's right to the left."""
+    nose: Array
+    """(2,): its base."""
+    chin: Array
+    """(2,): its tip."""
+
+
+def find_lips(picture: Bytes, eyes: Array, points: Array) -> Found | None:
+    """The lips of a face in `picture`, uint8 (H, W, 3); None where the network sees no face. `eyes` (2, 2): outer corners
+    of the right and the left eye; `points` (K, 2): about where the face is; both in pixels.
+    """
+    image, mesh = Image.fromarray(picture), None
+    box = np.stack([points.min(0), points.max(0)])
+    for _ in range(2):  # first at what is known, then at what is found there
+        across = (eyes[1] - eyes[0]) / max(float(np.hypot(*(eyes[1] - eyes[0]))), 1e-6)
+        scale = _MARGIN * float((box[1] - box[0]).max()) / SIDE
+        linear = scale * np.array([[across[0], -across[1]], [across[1], across[0]]])
+        view = Affine(linear, box.mean(0) - linear @ np.full(2, SIDE / 2))
+        found = _network()({"frame": view.cut(image, SIDE)[None]})
+        if found["scores"][0] < MIN_SCORE:
+            return None
+        mesh = view(found["points"][0].astype(np.float64) * SIDE)
+        eyes, box = mesh[[_RIGHT_EYE, _LEFT_EYE]], np.stack([mesh.min(0), mesh.max(0)])
+    lines = (mesh[list(line)] for line in (_INNER_UPPER, _INNER_LOWER, _OUTER_UPPER, _OUTER_LOWER))
+    return Found(tuple(lines), mesh[_NOSE], mesh[_CHIN])  # type: ignore[arg-type]

@@ -1,0 +1,165 @@
+"""The mouth as a shutter: lips that part and meet, a chin that goes with them, and what is seen between the lips."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from runtime.layers.expression import Expression
+from runtime.layers.frames import Affine, Array
+from runtime.layers.shutters import _EDGE, Floats, Patch, height, smooth, stretch
+
+_REACH = 0.95
+"""Half the width of what moves with a mouth."""
+_BELOW = 0.55
+"""Over which length the chin's motion ends below it."""
+_ROUND = 0.8
+"""How an opening mouth is shaped: exponent of a parabola between its corners."""
+_TOOTH = 0.075
+"""Width of a tooth."""
+
+
+@dataclass(frozen=True)
+class Lips:
+    """Edges of lips in the head's own frame: points (K, 2), from the corner on the person's right to the other one."""
+
+    inner_upper: Array
+    inner_lower: Array
+    outer_upper: Array
+    outer_lower: Array
+
+    @staticmethod
+    def between(right: Array, left: Array, upper: Array, lower: Array) -> Lips:
+        """Closed lips by the corners of a mouth and the middles of its lips, each (2,)."""
+        x = np.linspace(0, 1, 11)[:, None]
+        bow = (4 * x * (1 - x)) ** 0.7
+        line = right + x * (left - right)
+
+        def through(middle: Array) -> Array:
+            return line + bow * (np.asarray(middle) - (right + left) / 2) * (0, 1)
+
+        seam = through((upper + lower) / 2)
+        thick = np.array([0, max(float(lower[1] - upper[1]) / 2, 0.03)])
+        return Lips(seam, seam, seam - bow * thick, seam + bow * thick)
+
+
+class MouthShutter:
+    """Lips, the cheeks' lower part and the chin. Its frame is the head's own, whose unit is the eyes' distance."""
+
+    def __init__(self, frame: Affine, lips: Lips, nose: float, chin: float, picture: Floats) -> None:
+        """`frame`: from the head's own frame to pixels of `picture` (size, size, C), RGB first; `nose` and `chin`: heights
+        of the base of one and the tip of the other in that frame.
+        """
+        self._right, self._left = lips.inner_upper[0], lips.inner_upper[-1]
+        middle = float(self._right[0] + self._left[0]) / 2
+        self._nose, self._chin, self._middle, self._lips = nose, chin, middle, lips
+        low, high = (middle - _REACH, nose - 0.08), (middle + _REACH, chin + _BELOW)
+        self.patch = Patch(frame, low, high, len(picture))
+        self._paint = _Paint(self.patch, lips, picture)
+
+    def __call__(self, picture: Floats, face: Expression) -> Floats:
+        """The patch of `picture` with the mouth of `face`."""
+        patch = self.patch
+        x, u, line = self._columns(face)
+        bow = (4 * u * (1 - u)) ** np.float32(_ROUND)
+        upper, lower = height(self._lips.inner_upper, x), height(self._lips.inner_lower, x)
+        lower = np.maximum(upper, lower)
+        edge_up = upper + line + bow * (face.upper_lip - line)
+        edge_low = lower + line + bow * (face.lower_lip - line)
+        meet = np.maximum(edge_up - edge_low, 0) / 2  # lips that would cross meet in the middle
+        edge_up, edge_low = edge_up - meet, edge_low + meet
+        y = self._rows(face, x, (upper, lower), (edge_up, edge_low))
+        skin = patch.look(picture, patch.x + (x - patch.x) * patch.inside, patch.y + (y - patch.y) * patch.inside)
+        gap = edge_low - edge_up
+        hole = np.clip(np.minimum(patch.y - edge_up, edge_low - patch.y) * patch.unit + 0.5, 0, 1)
+        hole = hole * np.clip(gap * patch.unit, 0, 1) * (bow > 0)
+        seen = np.nonzero(hole)
+        if len(seen[0]):
+            at = [part[seen] for part in (x, u, patch.y, edge_up, gap, upper, lower)]
+            skin[seen] += hole[seen][:, None] * (self._paint(picture, float(gap.max()), self._middle, *at) - skin[seen])
+        return skin
+
+    def _columns(self, face: Expression) -> tuple[Floats, Floats, Floats]:
+        """For every pixel: where its column is in the source, where that lies between the corners (0 to 1), and how far
+        the line between the corners moved down there.
+        """
+        moved_left, moved_right = np.clip(face.corners, -0.2, 0.2)
+        (right, _), (left, _), middle = self._right, self._left, self._middle
+        ends = (middle - _REACH, middle + _REACH)
+        after = [ends[0], right + moved_right[0], left + moved_left[0], ends[1]]
+        x = np.interp(self.patch.x, after, [ends[0], right, left, ends[1]]).astype(np.float32)
+        u = np.clip((x - right) / max(left - right, 1e-3), 0, 1).astype(np.float32)
+        beside = smooth(1 - np.maximum(right - x, x - left) / (_REACH - (left - right) / 2))
+        return x, u, ((moved_right[1] * (1 - u) + moved_left[1] * u) * beside).astype(np.float32)
+
+    def _rows(
+        self, face: Expression, x: Floats, before: tuple[Floats, Floats], after: tuple[Floats, Floats]
+    ) -> Floats:
+        """Where every pixel's height is in the source: lips move as they are, the skin beside them is stretched."""
+        patch, lips = self.patch, self._lips
+        (upper, lower), (edge_up, edge_low) = before, after
+        nose, chin = np.full_like(x, self._nose), np.full_like(x, self._chin)
+        rim_up = np.maximum(np.minimum(height(lips.outer_upper, x), upper - 0.01), nose + 1e-3)
+        rim_low = np.minimum(np.maximum(height(lips.outer_lower, x), lower + 0.01), chin - 1e-3)
+        top = np.maximum(edge_up - upper + rim_up, nose + 1e-3)
+        above = stretch(patch.y, [(nose, nose), (top, rim_up), (np.maximum(edge_up, top), upper)])
+        jaw = face.chin * smooth(1.15 - np.abs(x - self._middle) / 0.9)
+        bottom = np.minimum(edge_low - lower + rim_low, chin + jaw - 1e-3)
+        below = stretch(patch.y, [(edge_low, lower), (bottom, rim_low), (chin + jaw, chin)])
+        under = patch.y - jaw * smooth(1 - (patch.y - chin - jaw) / _BELOW)
+        below = np.where(patch.y > chin + jaw, under, below)
+        half = np.float32(_EDGE / patch.unit)  # where the hole covers skin by halves, the skin goes on for that half pixel
+        upside = patch.y < (edge_up + edge_low) / 2
+        return np.where(upside, np.minimum(above, upper + half), np.maximum(below, lower - half))
+
+
+class _Paint:
+    """What is seen between parted lips, in the picture's own light: the hue of the lips, the brightness of the skin."""
+
+    def __init__(self, patch: Patch, lips: Lips, picture: Floats) -> None:
+        self._patch = patch
+        rim = np.concatenate([(lips.outer_upper + lips.inner_upper)[2:-2], (lips.outer_lower + lips.inner_lower)[2:-2]]) / 2
+        around = np.concatenate([lips.outer_upper - (0, 0.07), lips.outer_lower + (0, 0.09)])
+        lip, skin = (
+            np.median(patch.look(picture, *places.T.astype(np.float32)), axis=0)[:3] for places in (rim, around)
+        )
+        self._dark, self._tongue = 0.36 * lip, 0.62 * lip
+        self._teeth = np.minimum(0.6 * skin + 0.3 * float(skin @ (0.3, 0.59, 0.11)), 225)
+
+    def __call__(
+        self,
+        picture: Floats,
+        widest: float,
+        middle: float,
+        x: Floats,
+        u: Floats,
+        y: Floats,
+        top: Floats,
+        gap: Floats,
+        upper: Floats,
+        lower: Floats,
+    ) -> Floats:
+        """(n, C) for n pixels between lips that are `widest` apart at most: at (x, y), `u` from corner to corner, below
+        the upper lip's edge `top` by less than `gap`. What the source shows between its own lips, from `upper` to
+        `lower`, is kept; below it it is dark, with a row of teeth above and a tongue below.
+        """
+        depth, gap = y - top, np.maximum(gap, 1e-3)
+        arch = np.clip(4 * u * (1 - u), 0, 1)
+        row = min(0.45 * widest, 0.085) * np.sqrt(arch)
+        white = smooth((row - depth) / (1.2 / self._patch.unit + 0.008) + 0.5) * smooth(depth / 0.05 + 0.15)
+        white = 0.8 * white * smooth((widest - 0.05) / 0.08) * smooth((arch - 0.2) / 0.5)
+        across = (x - middle) / _TOOTH
+        seam = (0.45 + 0.55 * arch) * (1 - 0.1 * np.exp(-(((across - np.round(across)) / 0.12) ** 2)))
+        flesh = 0.75 * smooth((depth / gap - 0.55) / 0.5) * smooth((widest - 0.12) / 0.15)
+        filled = self._dark * (0.75 + 0.5 * np.clip(depth / gap, 0, 1))[:, None]
+        filled += flesh[:, None] * (self._tongue - filled)
+        filled += white[:, None] * (self._teeth * seam[:, None] - filled)
+        result = np.ones((len(x), picture.shape[-1]), np.float32)
+        result[:, :3] = filled
+        own = lower - upper
+        more = np.clip((gap - own) / 0.05, 0, 1)  # nothing is filled in where the mouth is as open as in the picture
+        shown = smooth((own - 0.02) / 0.03) * smooth((own - depth) / ((0.15 * own + 0.01) * more + 1e-6))
+        shown = 1 - (1 - shown) * more
+        places = np.minimum(upper + depth, np.maximum(lower + (_EDGE - 1.3 * more) / self._patch.unit, upper))
+        return result + shown[:, None] * (self._patch.look(picture, x, places.astype(np.float32)) - result)

@@ -1,0 +1,90 @@
+"""How a whole person moves: the face as the model's flow says, hair and hat with the head, shoulders with the neck.
+
+A model's flow is right where the face is, and falls back to the backdrop's somewhere in the hair. So it is taken inside
+the face alone; all else follows the one affine map that its points tell for the head, and eases below the chin into that
+of the neck. What the face's flow adds to the head's map runs out smoothly beyond the face's outline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from runtime.detail import blurring
+from runtime.layers.frames import Affine, Array
+from runtime.layers.shutters import Floats, smooth
+
+_STIFF = 0.1
+"""How much the head's map is pulled towards a similarity."""
+_LIMP = 0.2
+"""How much of the turn and scale of the neck's points shoulders follow: five points do not tell much."""
+_SLOW = 0.7
+"""How much of their way shoulders go: points on clothes are found less well, and a body that shifts is seen at once."""
+_NEAR, _FAR, _LITTLE = 1.5, 7.0, 0.05
+"""Blurs, in cells of the flow, that carry the face's own flow beyond it, and the weight of the second one."""
+_SEAM = 0.15
+"""Width of the border, as a part of the square's side, in which a square that is pasted back moves less and less."""
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """Where things are in a source picture, in pixels of its canvas."""
+
+    frame: Affine
+    """From the head's own frame."""
+    chin: float
+    """Height of its tip in that frame."""
+    neck: float
+    """Height of the pit of the neck in it."""
+
+
+class Person:
+    """Finds for every cell of a model's flow where in the source the person is that it shows."""
+
+    def __init__(self, anatomy: Anatomy, face: Floats, cells: Array, border: NDArray[np.bool_] | None) -> None:
+        """`face` (c, c): how much every pixel of the canvas belongs to the face, and not to a mouth or an eye. `cells`
+        (f, f, 2): places of the flow's cells on the canvas. `border` (4,): which edges of the square (left, top, right,
+        bottom) must not move; None: all may.
+        """
+        self._anatomy, self._face, self._cells = anatomy, face, cells
+        self._near, self._far = (blurring(len(cells), width) for width in (_NEAR, _FAR))
+        self._still = np.ones(cells.shape[:2])
+        at = np.linspace(0, 1, len(cells)) / _SEAM
+        for index, stays in enumerate(border if border is not None else ()):
+            ramp = smooth(at if index < 2 else at[::-1])
+            if stays:
+                self._still = np.minimum(self._still, ramp[None] if index % 2 == 0 else ramp[:, None])
+
+    def __call__(self, head: tuple[Array, Array], neck: tuple[Array, Array], flow: Array) -> Array:
+        """(f, f, 2): by how many pixels to look further. `head` and `neck`: points (K, 2) of these in the result, and in
+        the source. `flow` (f, f, 2): the same as the model says.
+        """
+        base = self._rigid(head, neck) - self._cells
+        places = self._cells + base
+        weight = self._weight(places)[..., None]
+        own = np.concatenate([weight * (flow - base), weight], -1).transpose(2, 0, 1)
+        spread = self._near @ own @ self._near.T + _LITTLE * (self._far @ own @ self._far.T)
+        more = spread[:2] / (spread[2] + 0.01)
+        return (base + more.transpose(1, 2, 0)) * self._still[..., None]
+
+    def _rigid(self, head: tuple[Array, Array], neck: tuple[Array, Array]) -> Array:
+        """(f, f, 2): where the cells lie in the source if everything moves with the head or the neck."""
+        skull = Affine.fit(*head, _STIFF)
+        turned = Affine.similarity(*neck)
+        linear = np.eye(2) + _LIMP * (turned.linear - np.eye(2))
+        before, after = (points.mean(0) for points in neck)
+        trunk = Affine(linear, before + _SLOW * (after - before) - linear @ before)
+        above = skull(self._cells)
+        anatomy = self._anatomy
+        x, y = np.moveaxis(anatomy.frame.inverse()(above), -1, 0)
+        # Below the chin, and beside the face below the eyes: what hangs or stands there belongs to the shoulders.
+        down = (y - anatomy.chin) / max(anatomy.neck - anatomy.chin, 0.35)
+        aside = (np.abs(x) - 0.75) / 0.45 * smooth((y - 0.5) / 0.5)
+        weight = smooth(np.maximum(down, aside))[..., None]
+        return (1 - weight) * above + weight * trunk(self._cells)
+
+    def _weight(self, places: Array) -> Floats:
+        at = np.clip(np.rint(places), 0, len(self._face) - 1).astype(np.intp)
+        return self._face[at[..., 1], at[..., 0]]
