@@ -36,7 +36,7 @@ def test_animating_reports_nothing_and_leaves_nothing(in_tmp, toy):
     Image.fromarray(spot(20, 40)).save("source.png")
     moving(in_tmp / "driving.mp4", 10)
     (in_tmp / "temporary").mkdir()
-    words = ("animate", "source.png", "driving.mp4", "-o", "out.mp4", "--model", toy, "--no-progress", "--device", "cpu")
+    words = ("animate", "source.png", "driving.mp4", "-o", "out.mp4", "--model", toy, "--no-progress")
     found = quietly(WATCHED, "10.5", *words, folder=in_tmp / "temporary")
     assert found.returncode == 0, found.stderr
     assert found.stdout.endswith("watched\nout.mp4\n")
