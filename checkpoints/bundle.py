@@ -19,7 +19,7 @@ from typing import Any
 
 from checkpoints.card import CARD, model_card
 from checkpoints.errors import ModelError
-from checkpoints.onnx_file import has_external_data
+from checkpoints.graph_file import check_graph, read_graph
 
 FORMAT = "1.2"
 """Format written by this version. Another major number is refused; a higher minor one only adds keys."""
@@ -119,12 +119,13 @@ class Bundle:
         """Read and verify the bundle in `folder`.
 
         Raises `ModelError` when the folder or a file is missing, the format is unknown, a key is missing or
-        has the wrong type, a file's size or hash differs, or a graph refers to data outside its file.
+        has the wrong type, a file's size or hash differs, or a graph refers to data outside its file or is not as
+        described.
         """
         folder = Path(folder)
         bundle = read_description(folder)
-        for graph in bundle.graphs.values():
-            _check_file(folder / graph.file, graph)
+        for name, graph in bundle.graphs.items():
+            check_graph(bundle, name, folder / graph.file)
         return bundle
 
     def path(self, graph: str) -> Path:
@@ -136,6 +137,12 @@ class Bundle:
         if self.folder is None:
             raise ModelError(f'The model "{self.name}" is not stored in a folder yet; write it, then load it.')
         return self.folder / self.graphs[graph].file
+
+    def read(self, graph: str) -> bytes:
+        """The content of the file of `graph`, verified: what is opened is never read a second time. Raises `ModelError`
+        as `path` does, and when the file is no longer what it was when the bundle was loaded.
+        """
+        return read_graph(self.path(graph), self.graphs[graph])
 
     def to_json(self) -> str:
         """The text of `bundle.json`, sealed."""
@@ -337,19 +344,3 @@ def _names(values: Mapping[str, Any], key: str, where: Path, what: str = "") -> 
     if not all(isinstance(name, str) for name in names):
         raise ModelError(f'{where} has a wrong type for {what}"{key}"; fetch or export the model again.')
     return tuple(names)
-
-
-def _check_file(path: Path, graph: Graph) -> None:
-    try:
-        fits = not path.exists() or (path.is_file() and path.stat().st_size == graph.bytes)
-        model = path.read_bytes() if fits else b""  # the size is right before any memory is taken
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read ({error.strerror}); fetch or export the model again.") from error
-    if len(model) != graph.bytes or hashlib.sha256(model).hexdigest() != graph.sha256:
-        raise ModelError(f"{path} is damaged or incomplete (size or hash differ); fetch or export the model again.")
-    try:
-        external = has_external_data(model)
-    except ValueError as error:
-        raise ModelError(f"{path} is not an ONNX graph ({error}); export the model again.") from error
-    if external:
-        raise ModelError(f"{path} refers to data outside its file; export the model into single files.")

@@ -195,7 +195,7 @@ def open_graph(path: Path, name: str, device: str = "cpu", threads: int = 1) -> 
     """The graph in the file `path`, one of our own, on "cpu" or on "cuda" where a model runs there already. Raises
     `ModelError`.
     """
-    session = _opener.submit(_session, path, name, _options(threads), providers(device)).result()
+    session = _opener.submit(_session, partial(os.fspath, path), name, _options(threads), providers(device)).result()
     return Graph(name, session, device, _opener.submit(_workers, 1).result())
 
 
@@ -240,7 +240,8 @@ def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Grap
             ort.preload_dlls()  # finds the CUDA libraries that the extra "gpu" installs
     cores = threads or available_cores()
     at_once = min(cores, _frames_at_once(bundle)) if device == "cpu" else 1
-    files = {name: (bundle.path(name), f'{name}" of the model "{bundle.name}') for name in bundle.graphs}
+    # Read and verified when they are opened, one after another: what is on the disk may have changed since loading.
+    files = {name: (partial(bundle.read, name), f'{name}" of the model "{bundle.name}') for name in bundle.graphs}
     sessions = {}
     for name, file in files.items():
         options = _options(cores // at_once if name in _FRAMEWISE else cores)
@@ -267,8 +268,8 @@ def _frames_at_once(bundle: Bundle) -> int:
     return next((count for limit, count in AT_ONCE if all(each is not None and each < limit for each in gflops)), 1)
 
 
-def _open_wide(path: Path, what: str, threads: int) -> ort.InferenceSession:
-    return _opener.submit(_session, path, what, _options(threads), providers("cpu")).result()
+def _open_wide(read: Callable[[], bytes], what: str, threads: int) -> ort.InferenceSession:
+    return _opener.submit(_session, read, what, _options(threads), providers("cpu")).result()
 
 
 def _providers(device: str, precision: str) -> list[Provider]:
@@ -279,12 +280,20 @@ def _providers(device: str, precision: str) -> list[Provider]:
         raise ModelError(f"TensorRT's engines cannot be kept ({said}); set BUNRAKU_CACHE to a folder.") from error
 
 
-def _session(path: Path, what: str, options: ort.SessionOptions, wanted: list[Provider]) -> ort.InferenceSession:
+def _session(
+    read: Callable[[], bytes | str], what: str, options: ort.SessionOptions, wanted: list[Provider]
+) -> ort.InferenceSession:
+    """Of the bytes that `read` gives, or of the file that it names."""
+    model = read()
     try:
-        return ort.InferenceSession(os.fspath(path), options, providers=wanted)
+        session = ort.InferenceSession(model, options, providers=wanted)
     except Exception as error:  # as above: no common base class
         reason = str(error).strip().splitlines()[0]
         raise ModelError(f'The graph "{what}" cannot be opened ({reason}).') from error
+    # It keeps the bytes, to start again with other providers when a run fails; we would rather hear of it.
+    session.disable_fallback()
+    session._model_bytes = None
+    return session
 
 
 def _options(threads: int) -> ort.SessionOptions:
@@ -299,6 +308,8 @@ def _options(threads: int) -> ort.SessionOptions:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Denormals are a hundred times slower than zero and look the same.
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    # Bytes in its other format, which nobody has looked into, are none of ours.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     return options
 
 

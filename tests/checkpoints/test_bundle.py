@@ -12,6 +12,7 @@ from pathlib import Path
 import jsonschema
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import toy_bundle
 from hypothesis import given, settings
@@ -21,7 +22,7 @@ from onnx import helper, numpy_helper
 from checkpoints.bundle import FORMAT, Bundle, describe_graph, seal, write_bundle
 from checkpoints.card import model_card
 from checkpoints.errors import BunrakuError, ModelError
-from checkpoints.onnx_file import has_external_data
+from checkpoints.onnx_file import has_external_data, signature
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "bundle.schema.json").read_text())
 
@@ -335,3 +336,67 @@ def test_a_bundle_with_external_data_is_refused(toy, tmp_path):
 def test_any_bytes_are_either_read_or_refused(data):
     with suppress(ValueError):
         assert has_external_data(data) in (True, False)
+
+
+def field(number: int, payload: bytes) -> bytes:
+    """A field of a protocol buffer that holds a message or bytes."""
+    return bytes([number << 3 | 2, len(payload)]) + payload
+
+
+def hidden(tag: bytes, value: bytes) -> bytes:
+    """A graph with one more constant, which ends with `tag` and `value`."""
+    tensor = numpy_helper.from_array(np.arange(1, dtype=np.float32), "more").SerializeToString()
+    return small_model().SerializeToString() + field(7, field(5, tensor + tag + value))
+
+
+LOCATION = field(1, b"location") + field(2, b"weights.bin")
+ENTRY = bytes([len(LOCATION)]) + LOCATION
+
+
+@pytest.mark.parametrize(
+    ("tag", "value"),
+    [
+        (b"\xea\x80\x80\x80\x10", ENTRY),  # 13, and a bit that protobuf drops
+        (b"\xf0\x80\x80\x80\x10", b"\x01"),  # 14
+        (b"\xea\x80\x80\x80\x20", ENTRY),
+        (b"\xea\x00", ENTRY),  # 13 in two bytes, and in ten
+        (b"\xf0\x80\x00", b"\x01"),
+        (b"\xea" + 8 * b"\x80" + b"\x00", ENTRY),
+        (b"\x6a", bytes([len(LOCATION) | 0x80, 0]) + LOCATION),  # the length
+        (b"\x70", b"\x81\x00"),  # the value
+        (b"\x70", b"\x80\x80\x80\x80\x80\x80\x80\x80\x80\x02"),  # a 65th bit
+    ],
+)
+def test_external_data_is_not_hidden_by_odd_numbers(tag, value):
+    with pytest.raises(ValueError, match="a number that is"):
+        has_external_data(hidden(tag, value))
+
+
+def test_onnx_runtime_takes_odd_numbers_for_external_data(tmp_path):
+    """Else the test above were about nothing."""
+    model = small_model()
+    model.ir_version, model.opset_import[0].version = 10, 20
+    tensor = model.graph.initializer.pop()
+    tensor.ClearField("raw_data")
+    odd = b"\xf0\x80\x80\x80\x10\x01" + b"\xea\x80\x80\x80\x10" + ENTRY
+    data = model.SerializeToString() + field(7, field(5, tensor.SerializeToString() + odd))
+    (tmp_path / "model.onnx").write_bytes(data)
+    (tmp_path / "weights.bin").write_bytes(np.arange(4, 8, dtype=np.float32).tobytes())
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"), providers=["CPUExecutionProvider"])
+    np.testing.assert_array_equal(session.run(None, {})[0], [4, 5, 6, 7])
+    with pytest.raises(ValueError, match="a number that is"):
+        has_external_data(data)
+
+
+def test_usual_numbers_are_read():
+    assert has_external_data(hidden(b"\x6a", ENTRY))
+    assert has_external_data(hidden(b"\x70", b"\x01"))
+    assert not has_external_data(hidden(b"\x08", b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"))  # -1 is ten bytes
+
+
+def test_what_a_graph_takes_and_gives_is_read_from_its_file(toy_tree):
+    bundle = Bundle.load(toy_tree)
+    takes, gives = signature(bundle.read("motion"))
+    assert takes == {"frame": (None, 64, 64, 3)}
+    assert gives == {"points": (None, 4, 2), "anchors": (None, 7, 2), "attention": (None, 2, 4)}
+    assert signature(small_model().SerializeToString()) == ({}, {"out": (4,)})

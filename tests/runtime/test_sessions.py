@@ -5,18 +5,21 @@ granted.
 import multiprocessing
 import os
 import platform
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
 import pytest
 
-from checkpoints.bundle import Bundle
+from checkpoints.bundle import Bundle, describe_graph, write_bundle
 from checkpoints.errors import ModelError, OptionError
 from runtime import sessions
 from runtime.cores import available_cores
+from runtime.gpu import providers
 from runtime.sessions import open_graphs
 
 GPU = sessions._card_refused("cuda") is None
@@ -199,10 +202,45 @@ def test_cuda_gives_what_the_cpu_gives(toy):
 
 def test_a_graph_that_cannot_be_opened_is_a_model_error(toy, tmp_path, monkeypatch):
     bundle = Bundle.load(toy)
-    (tmp_path / "broken.onnx").write_bytes(b"not a graph")
-    monkeypatch.setattr(Bundle, "path", lambda self, name: tmp_path / "broken.onnx")
+    monkeypatch.setattr(Bundle, "read", lambda self, name: b"not a graph")
     with pytest.raises(ModelError, match="cannot be opened"):
         open_graphs(bundle, "cpu")
+
+
+def test_what_was_changed_since_it_was_verified_is_not_opened(toy, tmp_path):
+    folder = Path(shutil.copytree(toy, tmp_path / "toy"))
+    bundle = Bundle.load(folder)
+    graphs = open_graphs(bundle, "cpu", threads=2)
+    data = (folder / "render.onnx").read_bytes()
+    (folder / "render.onnx").write_bytes(bytes(data).replace(b"moved", b"mover"))  # still a graph, of the same size
+    with pytest.raises(ModelError, match=r"render\.onnx is damaged"):
+        graphs["render"].hasten()
+    with pytest.raises(ModelError, match=r"render\.onnx is damaged"):
+        open_graphs(bundle, "cpu", threads=1)
+
+
+def test_what_is_opened_is_what_was_verified_though_the_file_changes_meanwhile(toy, tmp_path, monkeypatch):
+    bundle = Bundle.load(shutil.copytree(toy, tmp_path / "toy"))
+    usual = ort.InferenceSession
+
+    def swapped(model, *rest, **more):
+        for path in (tmp_path / "toy").glob("*.onnx"):
+            path.write_bytes(b"something else")
+        return usual(model, *rest, **more)
+
+    monkeypatch.setattr(sessions.ort, "InferenceSession", swapped)
+    assert sessions._session(lambda: bundle.read("motion"), "motion", sessions._options(1), providers("cpu"))
+
+
+def test_only_the_format_that_was_looked_into_is_read(toy, tmp_path):
+    """Four letters make ONNX Runtime take a protocol buffer for a file of its other format."""
+    models = {name: Bundle.load(toy).read(name) for name in Bundle.load(toy).graphs}
+    models["motion"] = b"\x12\x06\0\0ORTM" + models["motion"]  # the producer's name
+    bundle = Bundle.load(toy)
+    entry = bundle.graphs["motion"]
+    entry = describe_graph(entry.file, models["motion"], inputs=entry.inputs, outputs=entry.outputs)
+    written = write_bundle(tmp_path / "toy", replace(bundle, graphs={**bundle.graphs, "motion": entry}), models)
+    assert open_graphs(written, "cpu", threads=1)["motion"].outputs == ("points",)
 
 
 def test_the_options_suit_shared_cores():

