@@ -108,8 +108,9 @@ class Bundle:
     is taken.
     """
     structure: Mapping[str, Any] = field(default_factory=dict)
-    """For drawings: `parts`, how many parts the points belong to, equally many each and in order; `dead`, the numbers
-    of those that follow nothing. Without the keys every point is a part, and none is dead.
+    """`parts`, how many parts the points belong to, equally many each and in order; `dead`, the numbers of those that
+    follow nothing; `names`, what each point marks ("eye_left.inner"). Without the keys every point is a part, none is
+    dead, and none has a name.
     """
     format: str = FORMAT
     folder: Path | None = field(default=None, compare=False)
@@ -320,7 +321,11 @@ def _check_sense(bundle: Bundle, where: Path) -> None:
 
 def _is_structure(values: Mapping[str, Any], points: int) -> bool:
     """Whether `values` may stand under `structure` for that many points."""
-    parts, dead = values.get("parts", points), values.get("dead", [])
+    parts, dead, names = values.get("parts", points), values.get("dead", []), values.get("names", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return False
+    if len(set(names)) != len(names) or len(names) not in (0, points):
+        return False
     if not _is_count(parts) or not isinstance(dead, list) or not all(_is_count(point, 0) for point in dead):
         return False
     return bool(points % parts == 0 and all(point < points for point in dead))

@@ -158,10 +158,14 @@ def describe(
         graphs=graphs,
         licence=str(training.get("licence") or UNKNOWN_LICENCE),
         parity=parity.to_json(),
-        training={key: value for key, value in training.items() if key != "framing"},
+        training={key: value for key, value in training.items() if key not in ("framing", "point_names")},
         views=model.views,
         framing=dict(training.get("framing") or {}),
-        structure={"parts": parts, "dead": list(getattr(model.config, "dead_anchors", ()))},
+        structure={
+            "parts": parts,
+            "dead": list(getattr(model.config, "dead_anchors", ())),
+            **({"names": list(training["point_names"])} if training.get("point_names") else {}),
+        },
     )
 
 

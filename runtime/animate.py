@@ -15,7 +15,7 @@ import numpy as np
 from checkpoints.errors import OptionError, OutputError
 from runtime.compare import Comparison, check_compare
 from runtime.driving import Clip, Reference, check_reference, check_span, look, open_clip, read_motion, reference_of
-from runtime.engine import DEFAULT_MODEL, Animator, Engine, check_mode, source_views
+from runtime.engine import DEFAULT_MODEL, Animator, Engine, LayersMode, check_layers, check_mode, source_views
 from runtime.fetch import local
 from runtime.finish import check_size
 from runtime.frames_folder import FolderWriter, check_frames_folder, is_folder, read_folder
@@ -101,6 +101,7 @@ def animate(
     paste_back: bool = False,
     size: int | None = None,
     detail: bool = True,
+    layers: LayersMode = "auto",
     fps: float | None = None,
     start: float = 0.0,
     end: float | None = None,
@@ -132,7 +133,7 @@ def animate(
 
     `crop`, `driving_crop`, `face`, `paste_back`, `size`, `detail`, `fit`: what of the pictures is used, and
     whether the result is that square, how large and how sharp, or the whole picture: see `Animator`; a driving
-    video's square is found in its first seconds.
+    video's square is found in its first seconds. `layers`: whether people are moved as a whole, likewise.
 
     With `compare` each result stands beside source and driving frame; `show` "structure" does the same and draws on all
     three what the model finds in them, its points or the tree of anchors that binds them (see `runtime.structure`).
@@ -157,6 +158,7 @@ def animate(
     check_face(face)
     check_size(size, paste_back)
     check_show(show, paste_back)
+    check_layers(layers)
     check_reference(reference)
     check_span(start, end)
     check_loop(loop)
@@ -192,6 +194,7 @@ def animate(
             background=background,
             size=size,
             detail=detail,
+            layers=layers,
             fps=float(clip.rate),
             limits=limits,
         )
@@ -224,7 +227,7 @@ def _render(
     """The animated frames one by one, computed in batches while the next ones are being decoded."""
     done = 0
     # Detected in a thread of its own: while the last frames of one batch are rendered, the next batch is looked at.
-    with prefetch(read_motion(clip, animator.engine, animator.framer), depth=1) as motions:
+    with prefetch(read_motion(clip, animator.engine, animator.framer, eyes=animator.layered), depth=1) as motions:
         batches: Iterable[Motion] = motions
         if loop > 1 or (reference != "first" and animator.mode == "relative"):
             batches = list(motions)

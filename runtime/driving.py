@@ -135,8 +135,11 @@ def _nothing_left(path: Path, start: float) -> OptionError:
     return OptionError(f"{path} ends before second {start:g}; start earlier.")
 
 
-def read_motion(clip: Clip, engine: Engine, framer: Framer) -> Generator[Motion, None, None]:
-    """The motion of `clip` in batches of the engine's size, framed by `framer`, decoded ahead in another thread.
+def read_motion(
+    clip: Clip, engine: Engine, framer: Framer, *, eyes: bool = False
+) -> Generator[Motion, None, None]:
+    """The motion of `clip` in batches of the engine's size, framed by `framer`, decoded ahead in another thread; with
+    `eyes` also what these do (`Engine.detect`).
 
     Raises `InputError` when there is no frame, and when recorded motion is of another model.
     """
@@ -150,7 +153,7 @@ def read_motion(clip: Clip, engine: Engine, framer: Framer) -> Generator[Motion,
     with prefetch(read_squares(clip, engine.resolution, framer), depth=2 * batch) as ready:
         while squares := list(islice(ready, batch)):
             found = True
-            yield engine.detect(np.stack(squares))
+            yield engine.detect(np.stack(squares), eyes=eyes)
     if not found:
         raise InputError("The driving frames are empty; give at least one.")
 

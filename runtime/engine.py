@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from typing import Literal, get_args
 
 import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 from PIL import Image
 
 from checkpoints.bundle import Bundle
@@ -24,6 +26,10 @@ from runtime.cores import available_cores
 from runtime.detail import Detail, open_detail
 from runtime.finish import Finish, Rendered, check_size, warn_without_flow
 from runtime.framing import Crop, Cutter, Framer, Framing, Subject
+from runtime.layers.anatomy import NEEDED, named, see_eyes, see_subject
+from runtime.layers.compose import Canvas, Layers, Rest, open_layers
+from runtime.layers.expression import Expression, expression
+from runtime.layers.matte import find_person
 from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import MODES, Mode, Motion, absolute, check_strength, relative
 from runtime.picture import Bytes, Fit, Picture, check_background, check_fit, read_image, square
@@ -34,6 +40,8 @@ from runtime.structure import Structure
 DEFAULT_MODEL = "faces-lite"
 _PARTS = ("points", "jacobians", "covariances")
 """Outputs of the graph `motion` that make a `Motion`; it may have others."""
+LayersMode = Literal["auto", "off"]
+LAYERS: tuple[str, ...] = get_args(LayersMode)
 MANY_VIEWS = ("dime",)
 """Families whose models fuse several pictures of one source."""
 
@@ -77,6 +85,12 @@ class Engine:
         """Height and width of the frames that go in and come out, in pixels."""
         return self.bundle.resolution
 
+    @cached_property
+    def names(self) -> Mapping[str, int]:
+        """Numbers of the points by their names; empty where the bundle does not say what its points mark."""
+        names = self.bundle.structure.get("names", ())
+        return {name: index for index, name in enumerate(names)} if NEEDED.issubset(names) else {}
+
     @property
     def batch(self) -> int:
         """Frames a call that this device is kept busy with; more would only take memory.
@@ -105,10 +119,11 @@ class Engine:
         features = {name: render.place(value) for name, value in found.items() if name.startswith("feature_")}
         return Source(_motion(found), features)
 
-    def detect(self, frames: Bytes) -> Motion:
-        """The motion of `frames`, uint8 (B, R, R, 3)."""
+    def detect(self, frames: Bytes, *, eyes: bool = False) -> Motion:
+        """The motion of `frames`, uint8 (B, R, R, 3); with `eyes` also lids and gaze, where the points have names."""
         graph = self._graphs["motion"]
-        return _motion(graph({"frame": frames}, [name for name in _PARTS if name in graph.outputs]))
+        motion = _motion(graph({"frame": frames}, [name for name in _PARTS if name in graph.outputs]))
+        return replace(motion, eyes=see_eyes(frames, self.names, motion.points)) if eyes and self.names else motion
 
     def structure(self, frames: Bytes) -> Structure:
         """The same with what binds the points of `frames`, where the bundle gives it."""
@@ -124,7 +139,8 @@ class Engine:
         """`driving`'s pose in the shape of `source` (one frame). Only with a model that offers the mode."""
         graph = self._graphs["disentangle"]
         found = graph(_wanted(graph, _parts("source", source) | _parts("driving", driving)))
-        return Motion(found["points"], found.get("jacobians"), found.get("covariances", driving.covariances))
+        covariances = found.get("covariances", driving.covariances)
+        return Motion(found["points"], found.get("jacobians"), covariances, driving.eyes)
 
     def render(self, source: Source, driving: Motion) -> Bytes:
         """The source in the poses of `driving`: uint8 (B, R, R, 3)."""
@@ -144,6 +160,23 @@ class Engine:
         (R, R, 3) show the same square of it.
         """
         return Detail(self._detail_graph, large, small)
+
+    def layers(self, source: Source, canvas: Canvas, border: NDArray[np.bool_] | None = None) -> Layers | None:
+        """What moves `source`, of which `canvas` shows more, as a person before a backdrop (see `Layers`); None where no
+        person is seen.
+        """
+        subject = see_subject(canvas, self.names, source.motion.points[0], self.resolution)
+        person = None if subject is None else find_person(canvas.picture, canvas.inner, subject.middle)
+        if subject is None or person is None:
+            return None
+        still = self.render_dense(source, source.motion[:1], ("image", "flow"))
+        if still.flow is None:
+            return None
+        return Layers(self._layers_graph, canvas, subject, person, Rest(still.image[0], still.flow[0]), border)
+
+    @cached_property
+    def _layers_graph(self) -> Graph:
+        return open_layers(self.device, self._threads)
 
     @cached_property
     def _detail_graph(self) -> Graph:
@@ -187,6 +220,7 @@ class Animator:
         paste_back: bool = False,
         size: int | None = None,
         detail: bool = True,
+        layers: LayersMode = "auto",
         background: str = "white",
         fps: float = 25.0,
         limits: Limits = DEFAULT_LIMITS,
@@ -205,7 +239,9 @@ class Animator:
         results are the whole source picture with the square moving in it; else squares of `size` pixels (even,
         at most 2048; by default the model's). Where results are larger than the model's pictures, the source's
         own fine `detail` is lent to them. `background`: the colour behind transparent parts of the source.
-        `limits`: what pictures are refused as too large.
+        `limits`: what pictures are refused as too large. `layers`: "auto" moves a person whom the source shows as a
+        whole before a backdrop that stays, and, with models whose points have names, opens and shuts mouth and eyes;
+        "off" leaves all of it to the model.
 
         Raises `OptionError` and `ModelError`.
         """
@@ -214,6 +250,7 @@ class Animator:
         check_fit(fit)
         check_size(size, paste_back)
         check_background(background)
+        check_layers(layers)
         self._smooth = OneEuro(smoothing, fps)
         self.engine = engine if isinstance(engine, Engine) else Engine(engine, device=device)
         self.engine.check_mode(mode)
@@ -226,6 +263,8 @@ class Animator:
         if detail and not self._lends and (paste_back or self._size > self.engine.resolution):
             warn_without_flow(self.engine.bundle.name)
         self.framer = Framer(Framing.of(self.engine.bundle.framing), fit, crop, driving_crop, face, self.engine.subject)
+        self.layered = layers == "auto" and "flow" in self.engine.bundle.outputs and self.framer.framing.subject == "face"
+        """Whether sources are moved in layers where they show a person."""
         self._cut = Cutter(self.framer, self.engine.resolution, fps, limits)
         self._limits = limits
         self._background = background
@@ -255,6 +294,7 @@ class Animator:
             size=self._size,
             paste_back=self.paste_back,
             lend=self.engine.detail if self._lends else None,
+            layer=partial(self.engine.layers, self._source) if self.layered else None,
         )
         self.reset()
 
@@ -298,13 +338,32 @@ class Animator:
 
     def frames(self, squares: Bytes) -> Bytes:
         """The same for the next frames of the stream at once, all uint8 (B, R, R, 3): cut to the model's size."""
-        return self.poses(self.engine.detect(squares))
+        return self.poses(self.engine.detect(squares, eyes=self.layered))
 
     def poses(self, motion: Motion) -> Bytes:
         """The same for the next frames of the stream whose motion was detected before: uint8 (B, height, width, 3)."""
-        source = self.source
-        rendered = self.engine.render_dense(source, self._drive(source.motion[:1], self._smooth(motion)))
-        return rendered.image if self._finish is None else self._finish(rendered)
+        source, motion = self.source, self._smooth(motion)
+        driven = self._drive(source.motion[:1], motion)
+        rendered = self.engine.render_dense(source, driven)
+        if self._finish is None:
+            return rendered.image
+        return self._finish(rendered, driven.points, self._faces(motion, driven))
+
+    def _faces(self, driving: Motion, driven: Motion) -> list[Expression | None]:
+        """What the face does in every frame: since the reference frame in the relative mode, else since the source."""
+        names, rest = self.engine.names, self.source.motion[:1]
+        layers = None if self._finish is None else self._finish.layers
+        if driving.eyes is None or layers is None or layers.eyes is None or not names:
+            return [None] * len(driving)
+        rest = replace(rest, eyes=layers.eyes[None])
+        if self.mode == "relative" and self._reference is not None and self._reference.eyes is not None:
+            rest, driven = self._reference, driving
+        faces = [
+            (named(points, names), eyes) for points, eyes in zip(driven.points, driving.eyes, strict=True)
+        ]
+        first = (named(rest.points[0], names), rest.eyes[0])
+        # In the other modes `driven` has the strength already; lids and gaze have it not.
+        return [expression(face, first, self.strength, self.mode == "relative") for face in faces]
 
     def _drive(self, source: Motion, driving: Motion) -> Motion:
         """The motion to render, by the driving mode."""
@@ -325,6 +384,12 @@ def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:
     if not views:
         raise InputError("The list of source pictures is empty; give at least one.")
     return list(views)
+
+
+def check_layers(layers: str) -> None:
+    """Raises `OptionError` unless `layers` is a choice."""
+    if layers not in LAYERS:
+        raise OptionError(f'layers is "{layers}"; choose {" or ".join(LAYERS)}.')
 
 
 def check_mode(mode: str) -> None:

@@ -45,7 +45,7 @@ def extract_motion(
     framer = Framer(Framing.of(engine.bundle.framing), fit, "off", driving_crop, None, engine.subject)
     batches: list[Motion] = []
     done = 0
-    with progress_bar(progress, clip.total) as report, closing(read_motion(clip, engine, framer)) as motions:
+    with progress_bar(progress, clip.total) as report, closing(read_motion(clip, engine, framer, eyes=True)) as motions:
         for motion in motions:
             batches.append(motion)
             done += len(motion)

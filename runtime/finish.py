@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, OptionError
 from runtime.detail import Detail, Floats
+from runtime.layers.canvas import Canvas
+from runtime.layers.compose import Layers
+from runtime.layers.expression import Expression
 from runtime.paste import Paste
 from runtime.picture import Bytes, Fit, square
 from runtime.window import Window
@@ -36,6 +40,9 @@ class Rendered:
     """(B, 1, h, w) in [0, 1]: 1 where the source shows what the result shows; None likewise."""
 
 
+Layer = Callable[[Canvas, NDArray[np.bool_] | None], "Layers | None"]
+"""Makes the `Layers` of a source, of which edges of the square may have to stay where they are."""
+
 Lend = Callable[[Bytes, Bytes], Detail]
 """Makes the `Detail` of a source: of the square at the results' size, and at the model's."""
 
@@ -53,18 +60,23 @@ class Finish:
         size: int | None = None,
         paste_back: bool = False,
         lend: Lend | None = None,
+        layer: Layer | None = None,
     ) -> None:
         """`image` (RGB) is the source, `window` the square of it that is moved (None: the one that `fit` means),
         `small` uint8 (R, R, 3) the same as the model is shown it. `size`: side of the results, by default R. `lend`
-        None: nothing is sharpened.
+        None: nothing is sharpened. `layer`: None, or what makes layers of the source, where it can.
         """
         self._paste = Paste(image, window, fit) if paste_back else None
         self._side = size or len(small)
         if self._paste is not None:
             self._side = max(len(small), min(self._paste.side, MAX_DETAIL))
         self._unmoved = (image, window, fit, small)
+        self.layers: Layers | None = None
+        """What moves the source as a person before a backdrop; None where it is not moved so."""
+        if layer is not None:
+            self.layers = self._layered(layer, image, window, fit)
         self._detail: Detail | None = None
-        if lend is not None and self._side > len(small):
+        if self.layers is None and lend is not None and self._side > len(small):
             self._detail = lend(self._large(image, window, fit), small)
 
     def _large(self, image: Image.Image, window: Window | None, fit: Fit) -> Bytes:
@@ -72,6 +84,12 @@ class Finish:
         if self._paste is not None:
             return self._paste.cut(self._side)
         return square(image, self._side, fit) if window is None else window.cut(image, self._side)
+
+    def _layered(self, layer: Layer, image: Image.Image, window: Window | None, fit: Fit) -> Layers | None:
+        large = self._large(image, window, fit)
+        if self._paste is None:
+            return layer(Canvas.around(large, image, window), None)
+        return layer(Canvas.around(large, self._paste.base, self._paste.window), self._paste.seams)
 
     @property
     def still(self) -> Bytes:
@@ -86,8 +104,15 @@ class Finish:
         """(width, height) of the results."""
         return (self._side, self._side) if self._paste is None else self._paste.size
 
-    def __call__(self, rendered: Rendered) -> Bytes:
-        """The results: uint8 (B, height, width, 3)."""
+    def __call__(
+        self, rendered: Rendered, points: Floats | None = None, faces: Sequence[Expression | None] = ()
+    ) -> Bytes:
+        """The results: uint8 (B, height, width, 3). For layers: the driving `points` (B, K, 2) of what was rendered, and
+        what its faces do.
+        """
+        if self.layers is not None and points is not None and rendered.flow is not None:
+            layered = map(self.layers, rendered.image, rendered.flow, points, faces)
+            return np.stack([image if self._paste is None else self._paste(image) for image in layered])
         if self._paste is None and self._side == len(rendered.image[0]):
             return rendered.image
         return np.stack([self._one(rendered, index) for index in range(len(rendered.image))])

@@ -7,7 +7,7 @@ them, a 2x2 linear part and a covariance a point.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -30,6 +30,10 @@ class Motion:
     """(T, K, 2, 2), row = output coordinate; None in families without a linear part."""
     covariances: Floats | None = None
     """(T, K, 2, 2); handed through untouched by every mode."""
+    eyes: Floats | None = None
+    """(T, 2, 3), the person's left and right eye: opening, and where the iris is seen from the middle of the corners
+    (towards the inner corner, and down), all in widths of the eye; None where nobody looked. Handed through likewise.
+    """
 
     def __len__(self) -> int:
         return len(self.points)
@@ -39,7 +43,7 @@ class Motion:
         return Motion(*(None if part is None else part[frames] for part in self._parts()))  # type: ignore[arg-type]
 
     def _parts(self) -> tuple[Floats | None, ...]:
-        return self.points, self.jacobians, self.covariances
+        return self.points, self.jacobians, self.covariances, self.eyes
 
     @staticmethod
     def concatenate(motions: Sequence[Motion]) -> Motion:
@@ -60,7 +64,7 @@ def absolute(source: Motion, driving: Motion, *, strength: float = 1.0) -> Motio
     jacobians = driving.jacobians
     if jacobians is not None and source.jacobians is not None:
         jacobians = source.jacobians + np.float32(strength) * (jacobians - source.jacobians)
-    return Motion(_float32(points), jacobians, driving.covariances)
+    return replace(driving, points=_float32(points), jacobians=jacobians)
 
 
 def relative(
@@ -80,7 +84,7 @@ def relative(
         moved = jacobians.astype(np.float64) @ _inverse(reference.jacobians)
         unit = np.eye(2)
         jacobians = _float32((unit + strength * (moved - unit)) @ source.jacobians)
-    return Motion(_float32(points), jacobians, driving.covariances)
+    return replace(driving, points=_float32(points), jacobians=jacobians)
 
 
 def best_frame(source: Motion, driving: Motion) -> int:

@@ -17,7 +17,7 @@ from runtime.motion import Motion
 SUFFIX = ".motion"
 FORMAT = "1"
 
-_PARTS = ("points", "jacobians", "covariances")
+_PARTS = ("points", "jacobians", "covariances", "eyes")
 _MOST_BYTES = 2 << 30
 _MAX_RATE = 1000
 
@@ -116,7 +116,8 @@ def _sound(parts: dict[str, np.ndarray]) -> bool:
     if "points" not in parts or parts["points"].ndim != 3:
         return False
     frames, points = parts["points"].shape[:2]
-    shapes = {"points": (frames, points, 2)} | dict.fromkeys(_PARTS[1:], (frames, points, 2, 2))
+    shapes = {"points": (frames, points, 2), "eyes": (frames, 2, 3)}
+    shapes |= dict.fromkeys(("jacobians", "covariances"), (frames, points, 2, 2))
     return bool(frames and points) and all(
         part.shape == shapes[name] and part.dtype == np.float32 and np.isfinite(part).all()
         for name, part in parts.items()

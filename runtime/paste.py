@@ -37,8 +37,10 @@ class Paste:
             image = image.resize(smaller, Image.Resampling.LANCZOS, reducing_gap=3.0)
         self.size = (image.width - image.width % 2, image.height - image.height % 2)
         """(width, height) of the results."""
-        self._base = image.crop((0, 0, *self.size))
-        self._window = window = window.scaled(factor).snapped()
+        self.base = image.crop((0, 0, *self.size))
+        """The whole picture as it is before it is animated."""
+        self.window = window = window.scaled(factor).snapped()
+        """The square of it that is animated."""
         left, top, right, bottom = (int(value) for value in window.place(self.size, self.side).box)
         self._corner, self._extent = (left, top), (right - left, bottom - top)
         across = _ramp(window.left, window.side, left, right, self.size[0])
@@ -46,24 +48,31 @@ class Paste:
         self._mask = Image.fromarray(np.rint(255 * np.outer(down, across)).astype(np.uint8))
 
     @property
+    def seams(self) -> NDArray[np.bool_]:
+        """(4,): which edges of the square (left, top, right, bottom) have more of the picture beyond them."""
+        (width, height), window = self.size, self.window
+        low, high = (window.left > 0, window.top > 0), (window.left + window.side < width, window.top + window.side < height)
+        return np.array([*low, *high])
+
+    @property
     def side(self) -> int:
         """Pixels of the result along a side of the animated square."""
-        return int(self._window.side)
+        return int(self.window.side)
 
     @property
     def whole(self) -> Bytes:
         """The whole picture as it is before it is animated: uint8 (height, width, 3)."""
-        return np.array(self._base)
+        return np.array(self.base)
 
     def cut(self, target: int) -> Bytes:
         """The square as it is before it is animated: uint8 (target, target, 3)."""
-        return self._window.cut(self._base, target, replicate=not self._bars)
+        return self.window.cut(self.base, target, replicate=not self._bars)
 
     def __call__(self, frame: Bytes) -> Bytes:
         """The whole picture, uint8 (height, width, 3), with `frame`, uint8 (R, R, 3) of any R, in its place."""
-        place = self._window.place(self.size, len(frame))
+        place = self.window.place(self.size, len(frame))
         part = frame[place.row : place.row + place.height, place.column : place.column + place.width]
-        whole = self._base.copy()
+        whole = self.base.copy()
         whole.paste(Image.fromarray(part).resize(self._extent, Image.Resampling.BICUBIC), self._corner, self._mask)
         return np.array(whole)
 

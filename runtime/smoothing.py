@@ -45,7 +45,8 @@ class OneEuro:
         jacobians = motion.jacobians
         if jacobians is not None:
             jacobians = self._filter("jacobians", jacobians, axes=(-2, -1))
-        return Motion(self._filter("points", motion.points, axes=(-1,)), jacobians, motion.covariances)
+        eyes = None if motion.eyes is None else self._filter("eyes", motion.eyes, axes=(-1,))
+        return Motion(self._filter("points", motion.points, axes=(-1,)), jacobians, motion.covariances, eyes)
 
     def _filter(self, name: str, values: Floats, axes: tuple[int, ...]) -> Floats:
         smoothed = []

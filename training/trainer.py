@@ -28,6 +28,7 @@ from training.config import RunConfig, Stage
 from training.data.augment import PairAugment
 from training.data.pairs import PairDataset, Sample, batches
 from training.data.sources import open_source
+from training.data.synth.points import POINT_NAMES
 from training.ema import Average
 from training.initial import initial_model
 from training.losses.backbones import open_backbone
@@ -376,4 +377,5 @@ class Trainer:
             "perceptual": self.config.perceptual,
             "seed": self.config.seed,
             "torch": torch.__version__,
+            **({"point_names": list(POINT_NAMES)} if self.config.point_names else {}),
         }

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from checkpoints.errors import OptionError
 from runtime.animate import animate
-from runtime.engine import DEFAULT_MODEL
+from runtime.engine import DEFAULT_MODEL, LAYERS
 from runtime.fetch import spooled
 from runtime.label import TEXT
 from runtime.limits import DEFAULT_LIMITS, Limits
@@ -29,6 +29,7 @@ REFERENCE = (
     "relative mode: the driving frame to count the motion from: first, best (most like the picture) or a number "
     "(%(default)s)"
 )
+LAYERED = "move a person as a whole before a backdrop that stays, where one is seen, or leave all to the model (%(default)s)"
 CROP = (
     "square of the picture: auto (around the face), points (around the model's own), center, off (see --fit), or "
     "x,y,w,h in pixels (%(default)s)"
@@ -80,6 +81,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--paste-back", action=switch, default=False, help="put the moving square back into the whole picture (off)")
     add("--size", type=int, metavar="PIXELS", help="side of the moving square; by default the model's")
     add("--detail", action=switch, default=True, help="larger than the model's: with the picture's own detail (on)")
+    add("--layers", choices=LAYERS, default="auto", help=LAYERED)
     add("--fit", choices=FITS, default="crop", help="squares without framing: by cropping or with bars (%(default)s)")
     add("--fps", type=float, help="frames a second; by default the video's own")
     add("--start", type=float, default=0.0, metavar="SECONDS", help="where in the video to begin (%(default)s)")

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from runtime.faces import Face
+from runtime.faces import Face, find_faces
+from runtime.layers.canvas import Canvas
 from runtime.layers.expression import SIDES, Expression
 from runtime.layers.eyes import Eye, find_eyes
 from runtime.layers.frames import Affine, Array, head_frame
@@ -43,6 +44,10 @@ class Subject(Protocol):
     """A face in a canvas of c pixels a side."""
 
     anatomy: Anatomy
+    middle: Array
+    """(2,): a place well inside the face."""
+    expression: Array | None
+    """(2, 3): what its eyes do, as `Motion.eyes`; None where nobody looked."""
     face: Floats
     """(c, c) in [0, 1]: where the model's own flow and picture count."""
 
@@ -91,20 +96,19 @@ class NamedFace:
     def __init__(self, canvas: Bytes, names: Mapping[str, int], points: Array) -> None:
         """`names`: of the `points` (K, 2), pixels of `canvas`, uint8 (c, c, 3)."""
         self._canvas, self._points = canvas, points
-        named = {name: points[index] for name, index in names.items()}
-        self._named = named
+        face = named(points, names)
+        self._named = face
         self._stiff = [i for name, i in names.items() if name.startswith(_STIFF) or name.endswith(_STIFF_TOO)]
         self._neck = [i for name, i in names.items() if name.startswith("neck.")]
         self._on_face = [i for name, i in names.items() if name.split(".")[0] in _FACE]
-        frame = head_frame(named, rigid=True)
+        frame = head_frame(face, rigid=True)
         own = frame.inverse()
         self._unit = float(np.sqrt(np.linalg.det(frame.linear)))
-        self._chin = float(own(named["mouth.chin"])[1])
-        self.anatomy = Anatomy(frame, self._chin, float(own(named["neck.pit"])[1]))
-        self.middle = named["nose.bridge"]
-        corners = np.array([[named[f"eye_{side}.{end}"] for end in ("inner", "outer")] for side in SIDES])
-        self.eyes = [_plausible(*pair) for pair in zip(find_eyes(canvas, corners), corners, strict=True)]
-        self.eyes = [eye or _plain_eye(named, side) for eye, side in zip(self.eyes, SIDES, strict=True)]
+        self._chin = float(own(face["mouth.chin"])[1])
+        self.anatomy = Anatomy(frame, self._chin, float(own(face["neck.pit"])[1]))
+        self.middle = face["nose.bridge"]
+        self.eyes = _eyes(canvas, face)
+        self.expression = np.array([[eye.opening, *eye.gaze] for eye in self.eyes])
         hull = box_blur(_hull(points[self._on_face], len(canvas)), round(0.1 * self._unit))
         self.face = hull * (1 - self._parts())
 
@@ -126,25 +130,25 @@ class NamedFace:
 
     def shutters(self, picture: Floats) -> Shutters:
         """See `Subject`."""
-        named, frame, size = self._named, self.anatomy.frame, len(picture)
+        face, frame, size = self._named, self.anatomy.frame, len(picture)
         eyes = [
-            (EyeShutter(eye, named[f"eye_{side}.brow"], size), eye.width / self._unit)
+            (EyeShutter(eye, face[f"eye_{side}.brow"], size), eye.width / self._unit)
             for side, eye in zip(SIDES, self.eyes, strict=True)
         ]
         return Shutters(eyes, self._mouth(frame, picture))
 
     def _mouth(self, frame: Affine, picture: Floats) -> MouthShutter:
-        own, named = frame.inverse(), self._named
-        ends = np.array([named["eye_right.outer"], named["eye_left.outer"]])
+        own, face = frame.inverse(), self._named
+        ends = np.array([face["eye_right.outer"], face["eye_left.outer"]])
         found = find_lips(self._canvas, ends, self._points[self._on_face])
-        corners = [own(named[f"mouth.corner_{side}"]) for side in ("right", "left")]
+        corners = [own(face[f"mouth.corner_{side}"]) for side in ("right", "left")]
         if found is not None:
             lips = Lips(*(own(line) for line in found.lips))
             ends = np.stack([lips.inner_upper[0], lips.inner_upper[-1]])
             if np.hypot(*(ends - corners).T).max() < 0.3:
                 return MouthShutter(frame, lips, float(own(found.nose)[1]), float(own(found.chin)[1]), picture)
-        middles = [own(named[f"mouth.{name}"]) for name in ("upper_lip", "lower_lip")]
-        return MouthShutter(frame, Lips.between(*corners, *middles), float(own(named["nose.base"])[1]), self._chin, picture)
+        middles = [own(face[f"mouth.{name}"]) for name in ("upper_lip", "lower_lip")]
+        return MouthShutter(frame, Lips.between(*corners, *middles), float(own(face["nose.base"])[1]), self._chin, picture)
 
 
 class SeenFace:
@@ -152,6 +156,7 @@ class SeenFace:
 
     def __init__(self, face: Face, size: int) -> None:
         """`face` in pixels of a canvas of `size` a side."""
+        self.expression = None
         right, left, _, mouth, *_ = (np.array(mark) for mark in face.landmarks)
         template = np.array([[-_EYES, 0.01], [_EYES, 0.01], [0, _MOUTH]])
         frame = Affine.similarity(template, np.array([right, left, mouth]))
@@ -177,6 +182,37 @@ class SeenFace:
     def shutters(self, picture: Floats) -> Shutters:
         """See `Subject`."""
         return Shutters([], None)
+
+
+def see_subject(canvas: Canvas, names: Mapping[str, int], points: NDArray[np.float32], resolution: int) -> Subject | None:
+    """The face that a model of that `resolution` has found in `canvas`, where its `points` (K, 2) in [-1, 1] have `names`;
+    else the largest one that the face detector finds; None where there is none.
+    """
+    if names:
+        return NamedFace(canvas.picture, names, canvas.places(points, resolution))
+    faces = find_faces(canvas.picture, levels=2)
+    return SeenFace(faces[0], len(canvas.picture)) if faces else None
+
+
+def see_eyes(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the eyes do in `frames`, uint8 (B, R, R, 3), whose points (B, K, 2) have `names`: (B, 2, 3), as `Motion.eyes`."""
+    side = frames.shape[1]
+    seen = []
+    for frame, places in zip(frames, ((points.astype(np.float64) + 1) / 2 * (side - 1)), strict=True):
+        seen.append([[eye.opening, *eye.gaze] for eye in _eyes(frame, named(places, names))])
+    return np.array(seen, np.float32)
+
+
+def named(points: NDArray[np.floating], names: Mapping[str, int]) -> dict[str, Array]:
+    """The `points` (K, 2) by their names."""
+    return {name: points[index].astype(np.float64) for name, index in names.items()}
+
+
+def _eyes(picture: Bytes, face: Mapping[str, Array]) -> list[Eye]:
+    """Left and right eye of the `face` in `picture`."""
+    corners = np.array([[face[f"eye_{side}.{end}"] for end in ("inner", "outer")] for side in SIDES])
+    found = [_plausible(*pair) for pair in zip(find_eyes(picture, corners), corners, strict=True)]
+    return [eye or _plain_eye(face, side) for eye, side in zip(found, SIDES, strict=True)]
 
 
 def _plausible(eye: Eye, corners: Array) -> Eye | None:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from runtime.detail import blurring, enlarging, spreading
 from runtime.layers.anatomy import Subject
+from runtime.layers.canvas import Canvas
 from runtime.layers.expression import Expression
 from runtime.layers.frames import Array
 from runtime.layers.matte import backdrop, matte
@@ -23,7 +23,6 @@ from runtime.layers.person import Person
 from runtime.layers.shutters import Floats
 from runtime.picture import Bytes
 from runtime.sessions import Graph, open_graph
-from runtime.window import Window
 
 MODEL = Path(__file__).parents[1] / "assets" / "layers.onnx"
 
@@ -36,39 +35,6 @@ on the model's picture.
 def open_layers(device: str, threads: int) -> Graph:
     """The graph on "cpu" or "cuda". Raises `ModelError` when that is not to be had."""
     return open_graph(MODEL, "layers", device, threads)
-
-
-@dataclass(frozen=True)
-class Canvas:
-    """The square that is moved with what the picture shows around it, so that nothing ends at the square's edge."""
-
-    picture: Bytes
-    """uint8 (c, c, 3)."""
-    margin: int
-    """Pixels around the square."""
-
-    @staticmethod
-    def around(square: Bytes, image: Image.Image, window: Window | None) -> Canvas:
-        """`square`, uint8 (n, n, 3), is the `window` of `image`; without one its border is repeated."""
-        size = len(square)
-        margin = size // 4 if size <= 1024 else size // 8
-        if window is None:
-            return Canvas(np.pad(square, ((margin, margin), (margin, margin), (0, 0)), mode="edge"), margin)
-        more = window.side * margin / size
-        wide = Window(window.left - more, window.top - more, window.side + 2 * more)
-        picture = wide.cut(image, size + 2 * margin).copy()
-        picture[margin : margin + size, margin : margin + size] = square  # as it is, not as it is resampled
-        return Canvas(picture, margin)
-
-    @property
-    def inner(self) -> slice:
-        """Rows, and columns, of the square."""
-        return slice(self.margin, len(self.picture) - self.margin)
-
-    def places(self, points: NDArray[np.floating], resolution: int) -> Array:
-        """Pixels (..., 2) of `points` in [-1, 1] of a model of that `resolution`."""
-        inside = ((points.astype(np.float64) + 1) / 2 * (resolution - 1) + 0.5) / resolution
-        return inside * (len(self.picture) - 2 * self.margin) + self.margin - 0.5
 
 
 @dataclass(frozen=True)
@@ -105,6 +71,11 @@ class Layers:
         self._person = Person(subject.anatomy, painted, self._cells, border)
         self._shutters = subject.shutters(self._own)
         self._fixed = {name: graph.place(value) for name, value in self._constants(resolution, cells).items()}
+
+    @property
+    def eyes(self) -> Array | None:
+        """(2, 3): what the eyes of the source do, as `Motion.eyes`; None where nothing opens and shuts."""
+        return self._subject.expression
 
     def _constants(self, resolution: int, cells: int) -> dict[str, NDArray]:
         inner, size = self._canvas.inner, len(self._canvas.picture)

@@ -47,15 +47,17 @@ class Expression:
         return not any(moved) and bool((self.lids == 1).all())
 
 
-def expression(now: tuple[Named, Array], rest: tuple[Named, Array], strength: float = 1.0) -> Expression:
+def expression(
+    now: tuple[Named, Array], rest: tuple[Named, Array], strength: float = 1.0, weak_points: bool = True
+) -> Expression:
     """What a face does that it does not at `rest`: each its named points, and `eyes` (2, 3) as `runtime.motion` has them.
-    `strength` 0 gives the face at rest.
+    `strength` 0 gives the face at rest; without `weak_points` the points have it already.
     """
     (points, eyes), (points_rest, eyes_rest) = now, rest
     a, b = _own(points), _own(points_rest)
 
     def moved(name: str) -> Array:
-        return strength * (a[name] - b[name])
+        return (strength if weak_points else 1.0) * (a[name] - b[name])
 
     share = eyes[:, 0] / np.maximum(eyes_rest[:, 0], _LEAST_OPEN)
     lids = np.clip((share - _SHUT) / (1 - _SHUT), 0, _WIDEST)

@@ -26,9 +26,9 @@ def _network() -> Graph:
     return open_graph(MODEL, "person")
 
 
-def find_person(canvas: Bytes, inner: slice, face: tuple[float, float]) -> Floats | None:
-    """The probability f32 (256, 256) that the parts of `canvas`, uint8 (c, c, 3), show the person whose face is about
-    `face` (x, y), in parts of its side; None where there is none. `inner`: rows and columns of the square that is moved,
+def find_person(canvas: Bytes, inner: slice, face: NDArray[np.floating]) -> Floats | None:
+    """The probability f32 (256, 256) that the parts of `canvas`, uint8 (c, c, 3), show the person whose face is at
+    the pixel `face` (x, y); None where there is none. `inner`: rows and columns of the square that is moved,
     which is looked at a second time by itself.
     """
     image = Image.fromarray(canvas)
@@ -41,10 +41,10 @@ def find_person(canvas: Bytes, inner: slice, face: tuple[float, float]) -> Float
     weight = np.minimum.outer(np.clip(at, 0, 1), np.clip(at, 0, 1))
     person = found[0].copy()
     person[low:high, low:high] += weight * (near - person[low:high, low:high])
-    return _connected(person, face)
+    return _connected(person, face / len(canvas))
 
 
-def _connected(person: Floats, face: tuple[float, float]) -> Floats | None:
+def _connected(person: Floats, face: NDArray[np.floating]) -> Floats | None:
     """Only what hangs together with the face."""
     sure = Image.fromarray((person > 0.35).astype(np.uint8)).copy()  # a picture of an array is read-only
     at = tuple(int(np.clip(round(value * SIDE), 0, SIDE - 1)) for value in face)
