@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, OptionError
+from runtime.cores import available_cores
 from runtime.detail import Detail, Floats
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Layers
@@ -73,6 +75,7 @@ class Finish:
         self._unmoved = (image, window, fit, small)
         self.layers: Layers | None = None
         """What moves the source as a person before a backdrop; None where it is not moved so."""
+        self._team = ThreadPoolExecutor(available_cores(), "bunraku-finish")
         if layer is not None:
             self.layers = self._layered(layer, image, window, fit)
         self._detail: Detail | None = None
@@ -111,11 +114,18 @@ class Finish:
         what its faces do.
         """
         if self.layers is not None and points is not None and rendered.flow is not None:
-            layered = map(self.layers, rendered.image, rendered.flow, points, faces)
-            return np.stack([image if self._paste is None else self._paste(image) for image in layered])
+            frames = zip(rendered.image, rendered.flow, points, faces, strict=True)
+            started = [self._team.submit(self._layer_one, self.layers, *frame) for frame in frames]
+            return np.stack([future.result() for future in started])
         if self._paste is None and self._side == len(rendered.image[0]):
             return rendered.image
         return np.stack([self._one(rendered, index) for index in range(len(rendered.image))])
+
+    def _layer_one(
+        self, layers: Layers, image: Bytes, flow: Floats, points: Floats, face: Expression | None
+    ) -> Bytes:
+        layered = layers(image, flow, points.astype(np.float64), face)
+        return layered if self._paste is None else self._paste(layered)
 
     def _one(self, rendered: Rendered, index: int) -> Bytes:
         image = rendered.image[index]

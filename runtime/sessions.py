@@ -55,6 +55,7 @@ class Graph:
         team: Executor | None = None,
         at_once: int = 1,
         wide: Callable[[], ort.InferenceSession] | None = None,
+        calls: int = 1,
     ) -> None:
         """`at_once`: threads of the team. `wide` opens a session that puts all cores to work on one frame, for
         `hasten`.
@@ -62,6 +63,8 @@ class Graph:
         self.name = name
         self._worker = worker
         self.device = device
+        self.calls = calls
+        """Calls that `worker` runs side by side."""
         self.at_once = at_once
         """Frames that are computed at the same time."""
         self.inputs = {value.name: value for value in session.get_inputs()}
@@ -191,12 +194,12 @@ def open_graphs(bundle: Bundle, device: Device = "auto", threads: int | None = N
     return _opener.submit(_open_on, bundle, chosen, threads).result()
 
 
-def open_graph(path: Path, name: str, device: str = "cpu", threads: int = 1) -> Graph:
-    """The graph in the file `path`, one of our own, on "cpu" or on "cuda" where a model runs there already. Raises
-    `ModelError`.
+def open_graph(path: Path, name: str, device: str = "cpu", threads: int = 1, calls: int = 1) -> Graph:
+    """The graph in the file `path`, one of our own, on "cpu" or on "cuda" where a model runs there already; as many
+    `calls` at once run side by side. Raises `ModelError`.
     """
     session = _opener.submit(_session, partial(os.fspath, path), name, _options(threads), providers(device)).result()
-    return Graph(name, session, device, _opener.submit(_workers, 1).result())
+    return Graph(name, session, device, _opener.submit(_workers, calls).result(), calls=calls)
 
 
 def _new_opener() -> Executor:

@@ -68,20 +68,12 @@ class Shutters:
     def __init__(self, eyes: list[tuple[EyeShutter, float]], mouth: MouthShutter | None) -> None:
         """`eyes`: left and right, each with its width in the head's own frame."""
         self._eyes, self._mouth = eyes, mouth
-        self._moved = False
 
     def __call__(self, picture: Floats, face: Expression | None) -> Iterator[tuple[Place, Floats]]:
-        """Patches (h, w, 4), and the rows and columns of `picture` (c, c, 4) where they belong; none where nothing changed
-        since the last time.
-        """
-        if face is None or (face.at_rest and not self._moved):
-            return
-        self._moved = not face.at_rest
-        parts = [shutter.patch.place for shutter, _ in self._eyes]
-        if self._mouth is not None:
-            parts.append(self._mouth.patch.place)
-        if face.at_rest:
-            yield from ((place, picture[place]) for place in parts)
+        """Patches (h, w, 4), and the rows and columns of `picture` (c, c, 4) where they belong."""
+        if face is None or face.at_rest:
+            parts = [shutter.patch for shutter, _ in self._eyes] + ([self._mouth.patch] if self._mouth else [])
+            yield from ((part.place, picture[part.place]) for part in parts)
             return
         for index, (shutter, width) in enumerate(self._eyes):
             lids, brow = float(face.lids[index]), float(face.brows[index]) / width

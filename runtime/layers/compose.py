@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,9 +33,9 @@ on the model's picture.
 """
 
 
-def open_layers(device: str, threads: int) -> Graph:
-    """The graph on "cpu" or "cuda". Raises `ModelError` when that is not to be had."""
-    return open_graph(MODEL, "layers", device, threads)
+def open_layers(device: str, cores: int) -> Graph:
+    """The graph on "cpu", a frame a core, or "cuda". Raises `ModelError` when that is not to be had."""
+    return open_graph(MODEL, "layers", device, 1, calls=cores)
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ class Rest:
 
 
 class Layers:
-    """Moves one source in layers."""
+    """Moves one source in layers. Safe to share between threads."""
 
     def __init__(
         self, graph: Graph, canvas: Canvas, subject: Subject, person: Floats, rest: Rest, border: NDArray[np.bool_] | None
@@ -64,7 +65,11 @@ class Layers:
         self._own = np.concatenate([own, alpha[..., None]], -1)
         """(c, c, 4): the person's colours times alpha, and alpha."""
         painted = subject.face
-        self._texture = np.concatenate([self._own.transpose(2, 0, 1), painted[None]])[None].astype(np.float32)
+        texture = np.concatenate([self._own.transpose(2, 0, 1), painted[None]])[None].astype(np.float32)
+        self._textures: SimpleQueue[Floats] = SimpleQueue()
+        """The person's texture with an expression, one for each frame that may be made at the same time."""
+        for _ in range(graph.calls):
+            self._textures.put(texture.copy())
         resolution, cells = len(rest.image), len(rest.flow)
         corners = np.linspace(-1, 1, cells)
         self._cells = canvas.places(np.stack(np.meshgrid(corners, corners), -1), resolution)
@@ -81,17 +86,20 @@ class Layers:
         inner, size = self._canvas.inner, len(self._canvas.picture)
         side = size - 2 * self._canvas.margin
         at = (2 * np.arange(size, dtype=np.float32) + 1) / size - 1
-        small = (2 * np.arange(resolution, dtype=np.float32) + 1) / resolution - 1
+        half = resolution // 2
+        small = (2 * np.arange(half, dtype=np.float32) + 1) / half - 1
+        rest = self._rest.image.astype(np.float32).reshape(half, 2, half, 2, 3).mean((1, 3))
         return {
             "plate": self._plate[inner, inner].transpose(2, 0, 1)[None],
-            "rest": self._rest.image.transpose(2, 0, 1)[None].astype(np.float32),
+            "rest": rest.transpose(2, 0, 1)[None],
             "grid": np.stack(np.meshgrid(at[inner], at[inner]))[None],
-            "small_grid": np.stack(np.meshgrid(small, small))[None],
-            "up": enlarging(resolution, side),
+            "half_grid": np.stack(np.meshgrid(small, small))[None],
             "flow_up": spreading(cells, resolution, side),
-            "flow_small": spreading(cells, resolution, resolution),
-            "blur": blurring(resolution, 1.0),
-            "reach": np.array([(size - 1) / size, (resolution - 1) / resolution], np.float32),
+            "flow_half": spreading(cells, resolution, half),
+            "missing_up": enlarging(half // 2, side),
+            "blur": blurring(half // 2, 0.7),
+            "size": np.array([1, 3, side, side]),
+            "reach": np.array([(size - 1) / size, (half - 1) / half], np.float32),
             "limits": np.array([_AGREE, _DISAGREE], np.float32),
         }
 
@@ -104,19 +112,14 @@ class Layers:
         moved = (flow - self._rest.flow).astype(np.float64) * (resolution - 1) / 2 * side / resolution
         driven = self._canvas.places(points, resolution)
         person = self._person(*self._subject.pairs(driven, self._cells, moved), moved)
-        self._open_and_shut(face)
-        feeds = {
-            "image": image[None],
-            "moved": _first(moved * 2 / side),
-            "person": _first(person * 2 / size),
-            "texture": self._texture,
-        }
-        return self._graph(self._fixed | feeds, ["result"])["result"][0]
-
-    def _open_and_shut(self, face: Expression | None) -> None:
-        """The person's texture with another expression."""
-        for place, patch in self._shutters(self._own, face):
-            self._texture[(0, slice(0, 4), *place)] = patch.transpose(2, 0, 1)
+        feeds = {"image": image[None], "moved": _first(moved * 2 / side), "person": _first(person * 2 / size)}
+        texture = self._textures.get()
+        try:
+            for place, patch in self._shutters(self._own, face):
+                texture[(0, slice(0, 4), *place)] = patch.transpose(2, 0, 1)
+            return self._graph(self._fixed | feeds | {"texture": texture}, ["result"])["result"][0]
+        finally:
+            self._textures.put(texture)
 
 
 def _first(vectors: Array) -> NDArray[np.float32]:

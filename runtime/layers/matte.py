@@ -17,7 +17,9 @@ Floats = NDArray[np.float32]
 MODEL = Path(__file__).parents[1] / "assets" / "person.onnx"
 SIDE = 256
 """Pixels along a side of what the network looks at."""
-_WORK = 512
+_COARSE = 64
+"""Cells along a side in which what hangs together is looked for."""
+_WORK = 256
 """Side in pixels up to which mattes and backdrops are computed; larger ones are enlarged from there."""
 
 
@@ -45,14 +47,15 @@ def find_person(canvas: Bytes, inner: slice, face: NDArray[np.floating]) -> Floa
 
 
 def _connected(person: Floats, face: NDArray[np.floating]) -> Floats | None:
-    """Only what hangs together with the face."""
-    sure = Image.fromarray((person > 0.35).astype(np.uint8)).copy()  # a picture of an array is read-only
-    at = tuple(int(np.clip(round(value * SIDE), 0, SIDE - 1)) for value in face)
+    """Only what hangs together with the face, whose place (x, y) is given in parts of the side."""
+    coarse = person.reshape(_COARSE, SIDE // _COARSE, _COARSE, SIDE // _COARSE).max((1, 3)) > 0.35
+    sure = Image.fromarray(coarse.astype(np.uint8)).copy()  # a picture of an array is read-only
+    at = tuple(int(value) for value in np.clip(face * _COARSE, 0, _COARSE - 1))
     if not sure.getpixel(at):
         return None
     ImageDraw.floodfill(sure, at, 2)
-    kept = box_blur((np.asarray(sure) == 2).astype(np.float32), 3) > 0
-    return np.where(kept, person, 0).astype(np.float32)
+    kept = np.kron(np.asarray(sure) == 2, np.ones((SIDE // _COARSE, SIDE // _COARSE), bool))
+    return np.where(box_blur(kept.astype(np.float32), 2) > 0, person, 0).astype(np.float32)
 
 
 def matte(canvas: Floats, person: Floats) -> Floats:
@@ -82,10 +85,16 @@ def _guided(guide: Floats, mask: Floats, radius: int, ease: float) -> tuple[Floa
     mean = box_blur(guide, radius)
     level = box_blur(mask, radius)
     together = box_blur(guide * mask[..., None], radius) - mean * level[..., None]
-    pairs = guide[..., :, None] * guide[..., None, :]
-    spread = box_blur(pairs.reshape(*mask.shape, 9), radius).reshape(*mask.shape, 3, 3)
-    spread = spread - mean[..., :, None] * mean[..., None, :] + ease * np.eye(3, dtype=np.float32)
-    a = np.linalg.solve(spread, together[..., None])[..., 0]
+    pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
+    products = np.stack([guide[..., i] * guide[..., j] for i, j in pairs], -1)
+    spread = box_blur(products, radius) - np.stack([mean[..., i] * mean[..., j] for i, j in pairs], -1)
+    xx, xy, xz, yy, yz, zz = np.moveaxis(spread.astype(np.float64), -1, 0)
+    xx, yy, zz = xx + ease, yy + ease, zz + ease
+    adjugate = [yy * zz - yz**2, xz * yz - xy * zz, xy * yz - xz * yy, xx * zz - xz**2, xy * xz - xx * yz, xx * yy - xy**2]
+    whole = xx * adjugate[0] + xy * adjugate[1] + xz * adjugate[2]
+    rows = ((0, 1, 2), (1, 3, 4), (2, 4, 5))
+    a = np.stack([sum(adjugate[k] * together[..., j] for j, k in enumerate(row)) / whole for row in rows], -1)
+    a = a.astype(np.float32)
     b = level - (a * mean).sum(-1)
     return box_blur(a, radius), box_blur(b, radius)
 
