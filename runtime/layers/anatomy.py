@@ -33,10 +33,13 @@ _STIFF_TOO = (".inner", ".outer", ".below_eye", ".bone", ".side", ".beside_nose"
 NEEDED = frozenset(
     [f"eye_{side}.{name}" for side in SIDES for name in ("inner", "outer", "upper_lid", "lower_lid", "brow")]
     + [f"mouth.{name}" for name in ("corner_left", "corner_right", "upper_lip", "lower_lip", "chin")]
-    + ["nose.bridge", "nose.base", "neck.pit"]
+    + ["nose.bridge", "nose.base"]
+    + [f"neck.{name}" for name in ("pit", "side_left", "side_right", "shoulder_left", "shoulder_right")]
 )
 """Names without which points tell too little of a face."""
-_EYES, _BRIDGE, _MOUTH = 0.333, 0.425, 0.78
+_COLLAR = ("shoulder_right", "side_right", "pit", "side_left", "shoulder_left")
+_USUAL_SHOULDERS = ((-1.3, 1.85), (-0.55, 1.4), (0.0, 1.75), (0.55, 1.4), (1.3, 1.85))
+_EYES, _MOUTH = 0.333, 0.78
 """Where the detector's landmarks lie in the head's own frame."""
 
 
@@ -97,7 +100,8 @@ class NamedFace:
         own = frame.inverse()
         self._unit = float(np.sqrt(np.linalg.det(frame.linear)))
         self._chin = float(own(face["mouth.chin"])[1])
-        self.anatomy = Anatomy(frame, self._chin, float(own(face["neck.pit"])[1]))
+        collar = np.array([own(face[f"neck.{name}"]) for name in _COLLAR])
+        self.anatomy = Anatomy(frame, self._chin, collar[np.argsort(collar[:, 0])])
         self.middle = face["nose.bridge"]
         self.eyes = _eyes(canvas, face)
         self.expression = np.array([[eye.opening, *eye.gaze] for eye in self.eyes])
@@ -152,7 +156,7 @@ class SeenFace:
         right, left, _, mouth, *_ = (np.array(mark) for mark in face.landmarks)
         template = np.array([[-_EYES, 0.01], [_EYES, 0.01], [0, _MOUTH]])
         frame = Affine.similarity(template, np.array([right, left, mouth]))
-        self.anatomy = Anatomy(frame, 1.15, 1.75)
+        self.anatomy = Anatomy(frame, 1.15, np.array(_USUAL_SHOULDERS))
         self.middle = frame(np.array([0.0, 0.3]))
         x, y = self._own(np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1).astype(float))
         self.face = smooth((1.15 - np.hypot(x / 0.68, (y - 0.42) / 0.82)) / 0.3)
@@ -166,7 +170,7 @@ class SeenFace:
         places = cells + moved
         x, y = self._own(places)
         head = np.hypot(x / 0.65, (y - 0.2) / 0.55) < 1
-        neck = (np.abs(x) < 0.9) & (y > self.anatomy.chin + 0.3) & (y < self.anatomy.neck + 0.4)
+        neck = (np.abs(x) < 0.9) & (y > self.anatomy.chin + 0.3) & (y < self.anatomy.shoulders[2, 1] + 0.4)
         still = (cells.reshape(-1, 2), cells.reshape(-1, 2))
         first, second = ((cells[part], places[part]) if part.sum() > 5 else still for part in (head, neck))
         return first, second

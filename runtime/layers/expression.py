@@ -13,10 +13,12 @@ Named = Mapping[str, Array]
 
 SIDES = ("left", "right")
 """Of the person."""
-_SHUT, _WIDEST = 0.3, 1.25
+_SHUT, _WIDEST = 0.3, 1.15
 """Of its opening at rest: an eye is shut below the first, and opens up to the second."""
 _LEAST_OPEN = 0.12
 """Opening in widths of the eye that an eye at rest has at least: who begins in the middle of a blink is not asleep."""
+_CALM = 0.6
+"""How much of their motion the corners of a mouth take over: they are found least well."""
 _WIDE_MOUTH = 0.75
 """Farthest that lips part."""
 
@@ -66,7 +68,7 @@ def expression(
         upper_lip=float(moved("mouth.upper_lip")[1]),
         lower_lip=min(lower, _WIDE_MOUTH),
         chin=min(float(moved("mouth.chin")[1]), _WIDE_MOUTH),
-        corners=np.stack([moved(f"mouth.corner_{side}") for side in SIDES]),
+        corners=_CALM * np.stack([moved(f"mouth.corner_{side}") for side in SIDES]),
         lids=np.clip(1 + strength * (lids - 1), 0, _WIDEST),
         brows=np.array([moved(f"eye_{side}.brow")[1] for side in SIDES]),
         gaze=strength * (eyes[:, 1:] - eyes_rest[:, 1:]),

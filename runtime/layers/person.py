@@ -20,8 +20,12 @@ _STIFF = 0.1
 """How much the head's map is pulled towards a similarity."""
 _LIMP = 0.2
 """How much of the turn and scale of the neck's points shoulders follow: five points do not tell much."""
-_SLOW = 0.7
+_SLOW = 0.5
 """How much of their way shoulders go: points on clothes are found less well, and a body that shifts is seen at once."""
+_COVER = 0.5
+"""How far below the chin, as a part of the way to the pit of the neck, a head still covers shoulders."""
+_COLLAR = 0.5
+"""How far above the line of the shoulders they begin to be moved by."""
 _NEAR, _FAR, _LITTLE = 1.5, 7.0, 0.05
 """Blurs, in cells of the flow, that carry the face's own flow beyond it, and the weight of the second one."""
 _SEAM = 0.15
@@ -36,8 +40,8 @@ class Anatomy:
     """From the head's own frame."""
     chin: float
     """Height of its tip in that frame."""
-    neck: float
-    """Height of the pit of the neck in it."""
+    shoulders: Array
+    """(5, 2): the right shoulder, the right side of the neck, its pit, and the same of the left, in that frame."""
 
 
 class Person:
@@ -76,14 +80,20 @@ class Person:
         linear = np.eye(2) + _LIMP * (turned.linear - np.eye(2))
         before, after = (points.mean(0) for points in neck)
         trunk = Affine(linear, before + _SLOW * (after - before) - linear @ before)
-        above = skull(self._cells)
-        anatomy = self._anatomy
-        x, y = np.moveaxis(anatomy.frame.inverse()(above), -1, 0)
-        # Below the chin, and beside the face below the eyes: what hangs or stands there belongs to the shoulders.
-        down = (y - anatomy.chin) / max(anatomy.neck - anatomy.chin, 0.35)
-        aside = (np.abs(x) - 0.75) / 0.45 * smooth((y - 0.5) / 0.5)
-        weight = smooth(np.maximum(down, aside))[..., None]
-        return (1 - weight) * above + weight * trunk(self._cells)
+        above, below = skull(self._cells), trunk(self._cells)
+        low, near = self._depth(above), self._depth(below)
+        # What is no head by the head's motion and a shoulder by the trunk's stays with the trunk.
+        weight = np.maximum(smooth(low), smooth(near) * smooth(low / _COVER))[..., None]
+        return (1 - weight) * above + weight * below
+
+    def _depth(self, places: Array) -> Floats:
+        """(f, f): of `places` in the source: up to 0 where the head is, from 1 on where the shoulders are."""
+        x, y = np.moveaxis(self._anatomy.frame.inverse()(places), -1, 0)
+        line, chin = self._anatomy.shoulders, self._anatomy.chin
+        # Below the chin a head ends somewhere on the neck; beside it, where the shoulders begin.
+        start, length = line[:, 1] - _COLLAR, np.full(len(line), _COLLAR)
+        start[len(line) // 2], length[len(line) // 2] = chin, max(line[len(line) // 2, 1] - chin, 0.35)
+        return (y - np.interp(x, line[:, 0], start)) / np.interp(x, line[:, 0], length)
 
     def _weight(self, places: Array) -> Floats:
         at = np.clip(np.rint(places), 0, len(self._face) - 1).astype(np.intp)
