@@ -26,7 +26,7 @@ _COVER = 0.5
 """How far below the chin, as a part of the way to the pit of the neck, a head still covers shoulders."""
 _COLLAR = 0.5
 """How far above the line of the shoulders they begin to be moved by."""
-_NEAR, _FAR, _LITTLE = 1.5, 7.0, 0.05
+_NEAR, _FAR, _LITTLE = 3.5, 9.0, 0.2
 """Blurs, in cells of the flow, that carry the face's own flow beyond it, and the weight of the second one."""
 _SEAM = 0.15
 """Width of the border, as a part of the square's side, in which a square that is pasted back moves less and less."""
