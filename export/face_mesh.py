@@ -1,6 +1,10 @@
 """The keypoint detector of the evaluation from MediaPipe's weights: run once, its result is kept as an asset.
 
     python -m export.face_mesh face_landmark.tflite training/evaluation/assets/face_mesh.onnx
+    python -m export.face_mesh face_landmark.tflite runtime/assets/face_mesh.onnx 8
+
+The second one, for the lips of a source (`runtime/layers/mesh.py`), has its weights in 8 bits, which moves points by less
+than half a pixel of 192.
 
 Face mesh (Kartynnik et al. 2019, arXiv:1907.06724; Apache-2.0): the file lies in the wheel of mediapipe 0.10.21 under
 mediapipe/modules/face_landmark. Reading it needs the package `tflite` (2.18).
@@ -22,13 +26,14 @@ SIDE = 192
 POINTS = 468
 
 
-def convert(data: bytes) -> onnx.ModelProto:
+def convert(data: bytes, bits: int | None = None) -> onnx.ModelProto:
     """The ONNX graph of the face mesh in the TensorFlow Lite file `data`.
 
     In: `frame` uint8 (B, 192, 192, 3), a face. Out: `points` f32 (B, 468, 2), (x, y) as parts of the side, and
-    `scores` f32 (B,), the probability that it is a face. Raises `ValueError` or `AttributeError` for another graph.
+    `scores` f32 (B,), the probability that it is a face. `bits`: what
+    large weights are rounded to. Raises `ValueError` or `AttributeError` for another graph.
     """
-    work = Converter(data)
+    work = Converter(data, bits, plain=bits is None)
     node, constant = work.node, work.constant
     node("Cast", ["frame"], "bytes", to=TensorProto.FLOAT)
     node("Div", ["bytes", constant("white", np.float32(255))], "scaled")
@@ -55,4 +60,4 @@ def convert(data: bytes) -> onnx.ModelProto:
 
 
 if __name__ == "__main__":
-    onnx.save(convert(Path(sys.argv[1]).read_bytes()), sys.argv[2])
+    onnx.save(convert(Path(sys.argv[1]).read_bytes(), *map(int, sys.argv[3:])), sys.argv[2])

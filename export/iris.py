@@ -31,7 +31,7 @@ def convert(data: bytes) -> onnx.ModelProto:
     In: `frame` uint8 (B, 64, 64, 3). Out: `contour` f32 (B, 71, 2) and `iris` f32 (B, 5, 2), (x, y) in pixels.
     Raises `ValueError` or `AttributeError` for another graph than the expected one.
     """
-    work = Converter(data, bits=16, plain=False)
+    work = Converter(data, bits=8, plain=False)
     node, constant = work.node, work.constant
     node("Cast", ["frame"], "bytes", to=TensorProto.FLOAT)
     node("Div", ["bytes", constant("white", np.array(255, np.float32))], "scaled")
