@@ -40,7 +40,9 @@ def convert(data: bytes) -> onnx.ModelProto:
     flat = [constant(name, np.array([at], np.int64)) for name, at in (("start", 0), ("stop", 2), ("axis", 2))]
     outputs = {"contour": [CONTOUR, 2], "iris": [IRIS, 2]}
     for index, (name, (count, _)) in enumerate(outputs.items()):
-        node("Reshape", [work.output(index), constant(f"{name}_triples", np.array([0, count, 3], np.int64))], f"{name}_3")
+        node(
+            "Reshape", [work.output(index), constant(f"{name}_triples", np.array([0, count, 3], np.int64))], f"{name}_3"
+        )
         node("Slice", [f"{name}_3", *flat], name)
     return work.assemble("iris_landmark", "Iris landmarks", SIDE, outputs)
 

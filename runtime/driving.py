@@ -135,9 +135,7 @@ def _nothing_left(path: Path, start: float) -> OptionError:
     return OptionError(f"{path} ends before second {start:g}; start earlier.")
 
 
-def read_motion(
-    clip: Clip, engine: Engine, framer: Framer, *, eyes: bool = False
-) -> Generator[Motion, None, None]:
+def read_motion(clip: Clip, engine: Engine, framer: Framer, *, eyes: bool = False) -> Generator[Motion, None, None]:
     """The motion of `clip` in batches of the engine's size, framed by `framer`, decoded ahead in another thread; with
     `eyes` also what these do (`Engine.detect`).
 

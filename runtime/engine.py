@@ -263,7 +263,9 @@ class Animator:
         if detail and not self._lends and (paste_back or self._size > self.engine.resolution):
             warn_without_flow(self.engine.bundle.name)
         self.framer = Framer(Framing.of(self.engine.bundle.framing), fit, crop, driving_crop, face, self.engine.subject)
-        self.layered = layers == "auto" and "flow" in self.engine.bundle.outputs and self.framer.framing.subject == "face"
+        self.layered = (
+            layers == "auto" and "flow" in self.engine.bundle.outputs and self.framer.framing.subject == "face"
+        )
         """Whether sources are moved in layers where they show a person."""
         self._cut = Cutter(self.framer, self.engine.resolution, fps, limits)
         self._limits = limits
@@ -358,9 +360,7 @@ class Animator:
         rest = replace(rest, eyes=layers.eyes[None])
         if self.mode == "relative" and self._reference is not None and self._reference.eyes is not None:
             rest, driven = self._reference, driving
-        faces = [
-            (named(points, names), eyes) for points, eyes in zip(driven.points, driving.eyes, strict=True)
-        ]
+        faces = [(named(points, names), eyes) for points, eyes in zip(driven.points, driving.eyes, strict=True)]
         first = (named(rest.points[0], names), rest.eyes[0])
         # In the other modes `driven` has the strength already; lids and gaze have it not.
         return [expression(face, first, self.strength, self.mode == "relative") for face in faces]

@@ -121,9 +121,7 @@ class Finish:
             return rendered.image
         return np.stack([self._one(rendered, index) for index in range(len(rendered.image))])
 
-    def _layer_one(
-        self, layers: Layers, image: Bytes, flow: Floats, points: Floats, face: Expression | None
-    ) -> Bytes:
+    def _layer_one(self, layers: Layers, image: Bytes, flow: Floats, points: Floats, face: Expression | None) -> Bytes:
         layered = layers(image, flow, points.astype(np.float64), face)
         return layered if self._paste is None else self._paste(layered)
 

@@ -51,7 +51,10 @@ class Paste:
     def seams(self) -> NDArray[np.bool_]:
         """(4,): which edges of the square (left, top, right, bottom) have more of the picture beyond them."""
         (width, height), window = self.size, self.window
-        low, high = (window.left > 0, window.top > 0), (window.left + window.side < width, window.top + window.side < height)
+        low, high = (
+            (window.left > 0, window.top > 0),
+            (window.left + window.side < width, window.top + window.side < height),
+        )
         return np.array([*low, *high])
 
     @property

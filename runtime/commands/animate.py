@@ -29,7 +29,9 @@ REFERENCE = (
     "relative mode: the driving frame to count the motion from: first, best (most like the picture) or a number "
     "(%(default)s)"
 )
-LAYERED = "move a person as a whole before a backdrop that stays, where one is seen, or leave all to the model (%(default)s)"
+LAYERED = (
+    "move a person as a whole before a backdrop that stays, where one is seen, or leave all to the model (%(default)s)"
+)
 CROP = (
     "square of the picture: auto (around the face), points (around the model's own), center, off (see --fit), or "
     "x,y,w,h in pixels (%(default)s)"

@@ -144,7 +144,9 @@ class NamedFace:
             if np.hypot(*(ends - corners).T).max() < 0.3:
                 return MouthShutter(frame, lips, float(own(found.nose)[1]), float(own(found.chin)[1]), picture)
         middles = [own(face[f"mouth.{name}"]) for name in ("upper_lip", "lower_lip")]
-        return MouthShutter(frame, Lips.between(*corners, *middles), float(own(face["nose.base"])[1]), self._chin, picture)
+        return MouthShutter(
+            frame, Lips.between(*corners, *middles), float(own(face["nose.base"])[1]), self._chin, picture
+        )
 
 
 class SeenFace:
@@ -180,7 +182,9 @@ class SeenFace:
         return Shutters([], None)
 
 
-def see_subject(canvas: Canvas, names: Mapping[str, int], points: NDArray[np.float32], resolution: int) -> Subject | None:
+def see_subject(
+    canvas: Canvas, names: Mapping[str, int], points: NDArray[np.float32], resolution: int
+) -> Subject | None:
     """The face that a model of that `resolution` has found in `canvas`, where its `points` (K, 2) in [-1, 1] have `names`;
     else the largest one that the face detector finds; None where there is none.
     """

@@ -52,7 +52,13 @@ class Layers:
     """Moves one source in layers. Safe to share between threads."""
 
     def __init__(
-        self, graph: Graph, canvas: Canvas, subject: Subject, person: Floats, rest: Rest, border: NDArray[np.bool_] | None
+        self,
+        graph: Graph,
+        canvas: Canvas,
+        subject: Subject,
+        person: Floats,
+        rest: Rest,
+        border: NDArray[np.bool_] | None,
     ) -> None:
         """`subject`: the face in the `canvas`; `person` f32 (256, 256): the probability that parts of it show the person;
         `border`: see `Person`.

@@ -35,7 +35,9 @@ def find_person(canvas: Bytes, inner: slice, face: NDArray[np.floating]) -> Floa
     """
     image = Image.fromarray(canvas)
     box = (inner.start, inner.start, inner.stop, inner.stop)
-    whole, part = (each.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0) for each in (image, image.crop(box)))
+    whole, part = (
+        each.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0) for each in (image, image.crop(box))
+    )
     found = _network()({"frame": np.stack([np.asarray(whole), np.asarray(part)])})["person"][:, 0]
     low, high = (round(end / len(canvas) * SIDE) for end in (inner.start, inner.stop))
     near = np.asarray(Image.fromarray(found[1]).resize((high - low, high - low), Image.Resampling.BILINEAR))
@@ -90,7 +92,14 @@ def _guided(guide: Floats, mask: Floats, radius: int, ease: float) -> tuple[Floa
     spread = box_blur(products, radius) - np.stack([mean[..., i] * mean[..., j] for i, j in pairs], -1)
     xx, xy, xz, yy, yz, zz = np.moveaxis(spread.astype(np.float64), -1, 0)
     xx, yy, zz = xx + ease, yy + ease, zz + ease
-    adjugate = [yy * zz - yz**2, xz * yz - xy * zz, xy * yz - xz * yy, xx * zz - xz**2, xy * xz - xx * yz, xx * yy - xy**2]
+    adjugate = [
+        yy * zz - yz**2,
+        xz * yz - xy * zz,
+        xy * yz - xz * yy,
+        xx * zz - xz**2,
+        xy * xz - xx * yz,
+        xx * yy - xy**2,
+    ]
     whole = xx * adjugate[0] + xy * adjugate[1] + xz * adjugate[2]
     rows = ((0, 1, 2), (1, 3, 4), (2, 4, 5))
     a = np.stack([sum(adjugate[k] * together[..., j] for j, k in enumerate(row)) / whole for row in rows], -1)
@@ -140,7 +149,11 @@ def resized(values: Floats, size: int) -> Floats:
         return values.astype(np.float32)
     channels = values[..., None] if values.ndim == 2 else values
     planes = [
-        np.asarray(Image.fromarray(np.ascontiguousarray(channels[..., index], np.float32)).resize((size, size), Image.Resampling.BILINEAR))
+        np.asarray(
+            Image.fromarray(np.ascontiguousarray(channels[..., index], np.float32)).resize(
+                (size, size), Image.Resampling.BILINEAR
+            )
+        )
         for index in range(channels.shape[-1])
     ]
     return np.stack(planes, -1).reshape(size, size, *values.shape[2:])

@@ -93,9 +93,7 @@ class MouthShutter:
         beside = smooth(1 - np.maximum(right - x, x - left) / (_REACH - (left - right) / 2))
         return x, u, ((moved_right[1] * (1 - u) + moved_left[1] * u) * beside).astype(np.float32)
 
-    def _rows(
-        self, face: Expression, x: Floats, before: tuple[Floats, Floats], after: tuple[Floats, Floats]
-    ) -> Floats:
+    def _rows(self, face: Expression, x: Floats, before: tuple[Floats, Floats], after: tuple[Floats, Floats]) -> Floats:
         """Where every pixel's height is in the source: lips move as they are, the skin beside them is stretched."""
         patch, lips = self.patch, self._lips
         (upper, lower), (edge_up, edge_low) = before, after
@@ -109,7 +107,9 @@ class MouthShutter:
         below = stretch(patch.y, [(edge_low, lower), (bottom, rim_low), (chin + jaw, chin)])
         under = patch.y - jaw * smooth(1 - (patch.y - chin - jaw) / _BELOW)
         below = np.where(patch.y > chin + jaw, under, below)
-        half = np.float32(_EDGE / patch.unit)  # where the hole covers skin by halves, the skin goes on for that half pixel
+        half = np.float32(
+            _EDGE / patch.unit
+        )  # where the hole covers skin by halves, the skin goes on for that half pixel
         upside = patch.y < (edge_up + edge_low) / 2
         return np.where(upside, np.minimum(above, upper + half), np.maximum(below, lower - half))
 
@@ -119,7 +119,10 @@ class _Paint:
 
     def __init__(self, patch: Patch, lips: Lips, picture: Floats) -> None:
         self._patch = patch
-        rim = np.concatenate([(lips.outer_upper + lips.inner_upper)[2:-2], (lips.outer_lower + lips.inner_lower)[2:-2]]) / 2
+        rim = (
+            np.concatenate([(lips.outer_upper + lips.inner_upper)[2:-2], (lips.outer_lower + lips.inner_lower)[2:-2]])
+            / 2
+        )
         around = np.concatenate([lips.outer_upper - (0, 0.07), lips.outer_lower + (0, 0.09)])
         lip, skin = (
             np.median(patch.look(picture, *places.T.astype(np.float32)), axis=0)[:3] for places in (rim, around)
