@@ -3,8 +3,8 @@
     python -m export.face_mesh face_landmark.tflite training/evaluation/assets/face_mesh.onnx
     python -m export.face_mesh face_landmark.tflite runtime/assets/face_mesh.onnx 8
 
-The second one, for the lips of a source (`runtime/layers/mesh.py`), has its weights in 8 bits, which moves points by less
-than half a pixel of 192.
+The second one, for the lips of a source (`runtime/layers/mesh.py`), has its weights in 8 bits, which moves points by
+less than half a pixel of 192.
 
 Face mesh (Kartynnik et al. 2019, arXiv:1907.06724; Apache-2.0): the file lies in the wheel of mediapipe 0.10.21 under
 mediapipe/modules/face_landmark. Reading it needs the package `tflite` (2.18).

@@ -2,7 +2,8 @@
 
     python -m export.layers runtime/assets/layers.onnx
 
-It belongs to no model: any size of picture, flow and result goes through the same graph. Like that of `export/detail.py`
+It belongs to no model: any size of picture, flow and result goes through the same graph. Like that of
+`export/detail.py`
 it is matrices from the left and the right, which the engine makes and hands in once, and grid sampling.
 """
 

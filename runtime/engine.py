@@ -162,8 +162,8 @@ class Engine:
         return Detail(self._detail_graph, large, small)
 
     def layers(self, source: Source, canvas: Canvas, border: NDArray[np.bool_] | None = None) -> Layers | None:
-        """What moves `source`, of which `canvas` shows more, as a person before a backdrop (see `Layers`); None where no
-        person is seen.
+        """What moves `source`, of which `canvas` shows more, as a person before a backdrop (see `Layers`); None where
+        no person is seen.
         """
         subject = see_subject(canvas, self.names, source.motion.points[0], self.resolution)
         person = None if subject is None else find_person(canvas.picture, canvas.inner, subject.middle)
@@ -357,11 +357,11 @@ class Animator:
         layers = None if self._finish is None else self._finish.layers
         if driving.eyes is None or layers is None or layers.eyes is None or not names:
             return [None] * len(driving)
-        rest = replace(rest, eyes=layers.eyes[None])
+        rest = replace(rest, eyes=layers.eyes[None].astype(np.float32))
         if self.mode == "relative" and self._reference is not None and self._reference.eyes is not None:
             rest, driven = self._reference, driving
         faces = [(named(points, names), eyes) for points, eyes in zip(driven.points, driving.eyes, strict=True)]
-        first = (named(rest.points[0], names), rest.eyes[0])
+        first = (named(rest.points[0], names), np.asarray(rest.eyes)[0])
         # In the other modes `driven` has the strength already; lids and gaze have it not.
         return [expression(face, first, self.strength, self.mode == "relative") for face in faces]
 

@@ -110,8 +110,8 @@ class Finish:
     def __call__(
         self, rendered: Rendered, points: Floats | None = None, faces: Sequence[Expression | None] = ()
     ) -> Bytes:
-        """The results: uint8 (B, height, width, 3). For layers: the driving `points` (B, K, 2) of what was rendered, and
-        what its faces do.
+        """The results: uint8 (B, height, width, 3). For layers: the driving `points` (B, K, 2) of what was rendered,
+        and what its faces do.
         """
         if self.layers is not None and points is not None and rendered.flow is not None:
             frames = zip(rendered.image, rendered.flow, points, faces, strict=True)

@@ -116,8 +116,9 @@ def _sound(parts: dict[str, np.ndarray]) -> bool:
     if "points" not in parts or parts["points"].ndim != 3:
         return False
     frames, points = parts["points"].shape[:2]
-    shapes = {"points": (frames, points, 2), "eyes": (frames, 2, 3)}
-    shapes |= dict.fromkeys(("jacobians", "covariances"), (frames, points, 2, 2))
+    linear = (frames, points, 2, 2)
+    shapes: dict[str, tuple[int, ...]] = {"points": (frames, points, 2), "eyes": (frames, 2, 3)}
+    shapes |= {"jacobians": linear, "covariances": linear}
     return bool(frames and points) and all(
         part.shape == shapes[name] and part.dtype == np.float32 and np.isfinite(part).all()
         for name, part in parts.items()

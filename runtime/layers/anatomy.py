@@ -1,4 +1,6 @@
-"""Where a face is in a source picture: by a model's named points, or, for models without names, by the face detector."""
+"""Where a face is in a source picture: by a model's named points, or, for models without names, by the face
+detector.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +15,12 @@ from runtime.faces import Face, find_faces
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import SIDES, Expression
 from runtime.layers.eyes import Eye, find_eyes
-from runtime.layers.frames import Affine, Array, head_frame
+from runtime.layers.frames import Affine, Array, Floats, head_frame
 from runtime.layers.matte import box_blur
 from runtime.layers.mesh import find_lips
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import Anatomy
-from runtime.layers.shutters import EyeShutter, Floats, smooth
+from runtime.layers.shutters import EyeShutter, smooth
 from runtime.picture import Bytes
 
 Pairs = tuple[Array, Array]
@@ -104,7 +106,7 @@ class NamedFace:
         self.anatomy = Anatomy(frame, self._chin, collar[np.argsort(collar[:, 0])])
         self.middle = face["nose.bridge"]
         self.eyes = _eyes(canvas, face)
-        self.expression = np.array([[eye.opening, *eye.gaze] for eye in self.eyes])
+        self.expression: Array | None = np.array([[eye.opening, *eye.gaze] for eye in self.eyes])
         hull = box_blur(_hull(points[self._on_face], len(canvas)), round(0.1 * self._unit))
         self.face = hull * (1 - self._parts())
 
@@ -154,7 +156,7 @@ class SeenFace:
 
     def __init__(self, face: Face, size: int) -> None:
         """`face` in pixels of a canvas of `size` a side."""
-        self.expression = None
+        self.expression: Array | None = None
         right, left, _, mouth, *_ = (np.array(mark) for mark in face.landmarks)
         template = np.array([[-_EYES, 0.01], [_EYES, 0.01], [0, _MOUTH]])
         frame = Affine.similarity(template, np.array([right, left, mouth]))
@@ -185,8 +187,8 @@ class SeenFace:
 def see_subject(
     canvas: Canvas, names: Mapping[str, int], points: NDArray[np.float32], resolution: int
 ) -> Subject | None:
-    """The face that a model of that `resolution` has found in `canvas`, where its `points` (K, 2) in [-1, 1] have `names`;
-    else the largest one that the face detector finds; None where there is none.
+    """The face that a model of that `resolution` has found in `canvas`, where its `points` (K, 2) in [-1, 1] have
+    `names`; else the largest one that the face detector finds; None where there is none.
     """
     if names:
         return NamedFace(canvas.picture, names, canvas.places(points, resolution))
@@ -195,7 +197,9 @@ def see_subject(
 
 
 def see_eyes(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the eyes do in `frames`, uint8 (B, R, R, 3), whose points (B, K, 2) have `names`: (B, 2, 3), as `Motion.eyes`."""
+    """What the eyes do in `frames`, uint8 (B, R, R, 3), whose points (B, K, 2) have `names`: (B, 2, 3), as
+    `Motion.eyes`.
+    """
     side = frames.shape[1]
     seen = []
     for frame, places in zip(frames, ((points.astype(np.float64) + 1) / 2 * (side - 1)), strict=True):

@@ -1,8 +1,10 @@
-"""The result out of layers: the person, moved whole, over a backdrop that stays; the painter where the source shows nothing.
+"""The result out of layers: the person, moved whole, over a backdrop that stays; the painter where the source shows
+nothing.
 
-At rest the layers give the source back to the byte: the person's colours are what the picture holds beyond the backdrop's
-share, and everything that a model adds is counted from what it gives for the source's own pose. The arithmetic of a frame
-is a graph of its own (`export/layers.py`).
+At rest the layers give the source back to the byte: the person's colours are what the picture holds beyond the
+backdrop's
+share, and everything that a model adds is counted from what it gives for the source's own pose. The arithmetic of a
+frame is a graph of its own (`export/layers.py`).
 """
 
 from __future__ import annotations
@@ -18,10 +20,9 @@ from runtime.detail import blurring, enlarging, spreading
 from runtime.layers.anatomy import Subject
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import Expression
-from runtime.layers.frames import Array
+from runtime.layers.frames import Array, Floats
 from runtime.layers.matte import backdrop, matte
 from runtime.layers.person import Person
-from runtime.layers.shutters import Floats
 from runtime.picture import Bytes
 from runtime.sessions import Graph, open_graph
 
@@ -60,8 +61,8 @@ class Layers:
         rest: Rest,
         border: NDArray[np.bool_] | None,
     ) -> None:
-        """`subject`: the face in the `canvas`; `person` f32 (256, 256): the probability that parts of it show the person;
-        `border`: see `Person`.
+        """`subject`: the face in the `canvas`; `person` f32 (256, 256): the probability that parts of it show the
+        person; `border`: see `Person`.
         """
         self._graph, self._canvas, self._rest, self._subject = graph, canvas, rest, subject
         colours = canvas.picture.astype(np.float32)
@@ -110,8 +111,8 @@ class Layers:
         }
 
     def __call__(self, image: Bytes, flow: NDArray[np.float32], points: Array, face: Expression | None) -> Bytes:
-        """One picture uint8 (R, R, 3) of the model with its `flow` (f, f, 2), for driving `points` (K, 2) in [-1, 1] and
-        the expression `face`, in layers: uint8 (n, n, 3).
+        """One picture uint8 (R, R, 3) of the model with its `flow` (f, f, 2), for driving `points` (K, 2) in [-1, 1]
+        and the expression `face`, in layers: uint8 (n, n, 3).
         """
         resolution, size = len(image), len(self._canvas.picture)
         side = size - 2 * self._canvas.margin

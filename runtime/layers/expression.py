@@ -25,8 +25,8 @@ _WIDE_MOUTH = 0.75
 
 @dataclass(frozen=True)
 class Expression:
-    """How a face differs from itself at rest. Lengths are in the head's own frame, whose unit is the distance of the outer
-    corners of the eyes.
+    """How a face differs from itself at rest. Lengths are in the head's own frame, whose unit is the distance of the
+    outer corners of the eyes.
     """
 
     upper_lip: float
@@ -52,8 +52,8 @@ class Expression:
 def expression(
     now: tuple[Named, Array], rest: tuple[Named, Array], strength: float = 1.0, weak_points: bool = True
 ) -> Expression:
-    """What a face does that it does not at `rest`: each its named points, and `eyes` (2, 3) as `runtime.motion` has them.
-    `strength` 0 gives the face at rest; without `weak_points` the points have it already.
+    """What a face does that it does not at `rest`: each its named points, and `eyes` (2, 3) as `runtime.motion` has
+    them. `strength` 0 gives the face at rest; without `weak_points` the points have it already.
     """
     (points, eyes), (points_rest, eyes_rest) = now, rest
     a, b = _own(points), _own(points_rest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,9 @@ from PIL import Image
 from runtime.picture import Bytes
 
 Array = NDArray[np.float64]
+"""Coordinates."""
+Floats = NDArray[np.floating[Any]]
+"""Values of pixels, mostly float32."""
 
 TEMPLATE = {
     "eye_left.inner": (0.165, 0.02),
@@ -40,8 +44,8 @@ class Affine:
 
     def inverse(self) -> Affine:
         """The map back. Raises `numpy.linalg.LinAlgError` where there is none."""
-        back = np.linalg.inv(self.linear)
-        return Affine(back, -back @ self.offset)
+        back = np.linalg.inv(self.linear).astype(np.float64)
+        return Affine(back, -(back @ self.offset))
 
     def cut(self, image: Image.Image, side: int) -> Bytes:
         """uint8 (side, side, 3): what `image` shows where this map takes the pixels of a square."""
@@ -71,8 +75,8 @@ class Affine:
 
 
 def head_frame(points: Mapping[str, Array], *, rigid: bool = False) -> Affine:
-    """From the head's own frame (see `TEMPLATE`) to where named `points` (2,) lie. With `rigid` a similarity; else turned
-    heads are seen foreshortened, which the frame follows.
+    """From the head's own frame (see `TEMPLATE`) to where named `points` (2,) lie. With `rigid` a similarity; else
+    turned heads are seen foreshortened, which the frame follows.
     """
     aim = np.array([points[name] for name in TEMPLATE])
     template = np.array(list(TEMPLATE.values()))

@@ -1,4 +1,6 @@
-"""The person in front and what is behind: a matte, a completed backdrop, and the person's own colours, once a source."""
+"""The person in front and what is behind: a matte, a completed backdrop, and the person's own colours, once a
+source.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from runtime.layers.frames import Floats
 from runtime.picture import Bytes
 from runtime.sessions import Graph, open_graph
-
-Floats = NDArray[np.float32]
 
 MODEL = Path(__file__).parents[1] / "assets" / "person.onnx"
 SIDE = 256
@@ -52,7 +53,8 @@ def _connected(person: Floats, face: NDArray[np.floating]) -> Floats | None:
     """Only what hangs together with the face, whose place (x, y) is given in parts of the side."""
     coarse = person.reshape(_COARSE, SIDE // _COARSE, _COARSE, SIDE // _COARSE).max((1, 3)) > 0.35
     sure = Image.fromarray(coarse.astype(np.uint8)).copy()  # a picture of an array is read-only
-    at = tuple(int(value) for value in np.clip(face * _COARSE, 0, _COARSE - 1))
+    column, row = (int(value) for value in np.clip(face * _COARSE, 0, _COARSE - 1))
+    at = (column, row)
     if not sure.getpixel(at):
         return None
     ImageDraw.floodfill(sure, at, 2)
@@ -61,8 +63,8 @@ def _connected(person: Floats, face: NDArray[np.floating]) -> Floats | None:
 
 
 def matte(canvas: Floats, person: Floats) -> Floats:
-    """Alpha f32 (c, c) in [0, 1] of the person in `canvas`, f32 (c, c, 3) in 0 ... 255: the probability `person`, its edge
-    led by the picture's (guided filter, He et al. 2010, with the colours as guide).
+    """Alpha f32 (c, c) in [0, 1] of the person in `canvas`, f32 (c, c, 3) in 0 ... 255: the probability `person`, its
+    edge led by the picture's (guided filter, He et al. 2010, with the colours as guide).
     """
     size = len(canvas)
     work = min(size, _WORK)
@@ -113,7 +115,7 @@ def backdrop(canvas: Floats, alpha: Floats) -> Floats:
     the rest from coarse to fine.
     """
     size = len(canvas)
-    near = box_blur((alpha > 0.04).astype(np.float32), max(2, round(size / 90)))
+    near = box_blur((alpha > 0.04).astype(np.float32), max(2, round(size / 64)))
     known = np.clip(1 - 40 * near, 0, 1)
     if not (known > 0.5).any():
         return canvas.copy()
@@ -124,7 +126,7 @@ def backdrop(canvas: Floats, alpha: Floats) -> Floats:
         half = len(weight) // 2
         levels.append((resized(colour, half), resized(weight, half)))
     colour, weight = levels[-1]
-    filled = colour / np.maximum(weight, 1e-4)[..., None]
+    filled: Floats = colour / np.maximum(weight, 1e-4)[..., None]
     for colour, weight in levels[-2::-1]:
         coarse = box_blur(resized(filled, len(weight)), 1)
         filled = colour + np.clip(1 - weight, 0, 1)[..., None] * coarse

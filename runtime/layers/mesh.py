@@ -38,7 +38,9 @@ class Found:
     """Lips in a picture, and what is above and below them; points (x, y) in pixels."""
 
     lips: tuple[Array, Array, Array, Array]
-    """(11, 2) each: inner edges of the upper and the lower lip, then the outer ones, from the person's right to the left."""
+    """(11, 2) each: inner edges of the upper and the lower lip, then the outer ones, from the person's right to the
+    left.
+    """
     nose: Array
     """(2,): its base."""
     chin: Array
@@ -46,10 +48,11 @@ class Found:
 
 
 def find_lips(picture: Bytes, eyes: Array, points: Array) -> Found | None:
-    """The lips of a face in `picture`, uint8 (H, W, 3); None where the network sees no face. `eyes` (2, 2): outer corners
-    of the right and the left eye; `points` (K, 2): about where the face is; both in pixels.
+    """The lips of a face in `picture`, uint8 (H, W, 3); None where the network sees no face. `eyes` (2, 2): outer
+    corners of the right and the left eye; `points` (K, 2): about where the face is; both in pixels.
     """
-    image, mesh = Image.fromarray(picture), None
+    image = Image.fromarray(picture)
+    mesh = points
     box = np.stack([points.min(0), points.max(0)])
     for _ in range(2):  # first at what is known, then at what is found there
         across = (eyes[1] - eyes[0]) / max(float(np.hypot(*(eyes[1] - eyes[0]))), 1e-6)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.layers.expression import Expression
-from runtime.layers.frames import Affine, Array
-from runtime.layers.shutters import _EDGE, Floats, Patch, height, smooth, stretch
+from runtime.layers.frames import Affine, Array, Floats
+from runtime.layers.shutters import _EDGE, Patch, height, smooth, stretch
 
 _REACH = 0.95
 """Half the width of what moves with a mouth."""
@@ -48,8 +48,8 @@ class MouthShutter:
     """Lips, the cheeks' lower part and the chin. Its frame is the head's own, whose unit is the eyes' distance."""
 
     def __init__(self, frame: Affine, lips: Lips, nose: float, chin: float, picture: Floats) -> None:
-        """`frame`: from the head's own frame to pixels of `picture` (size, size, C), RGB first; `nose` and `chin`: heights
-        of the base of one and the tip of the other in that frame.
+        """`frame`: from the head's own frame to pixels of `picture` (size, size, C), RGB first; `nose` and `chin`:
+        heights of the base of one and the tip of the other in that frame.
         """
         self._right, self._left = lips.inner_upper[0], lips.inner_upper[-1]
         middle = float(self._right[0] + self._left[0]) / 2
@@ -123,7 +123,7 @@ class _Paint:
             np.concatenate([(lips.outer_upper + lips.inner_upper)[2:-2], (lips.outer_lower + lips.inner_lower)[2:-2]])
             / 2
         )
-        around = np.concatenate([lips.outer_upper - (0, 0.07), lips.outer_lower + (0, 0.09)])
+        around = np.concatenate([lips.outer_upper - np.array([0, 0.07]), lips.outer_lower + np.array([0, 0.09])])
         lip, skin = (
             np.median(patch.look(picture, *places.T.astype(np.float32)), axis=0)[:3] for places in (rim, around)
         )

@@ -1,8 +1,8 @@
 """How a whole person moves: the face as the model's flow says, hair and hat with the head, shoulders with the neck.
 
 A model's flow is right where the face is, and falls back to the backdrop's somewhere in the hair. So it is taken inside
-the face alone; all else follows the one affine map that its points tell for the head, and eases below the chin into that
-of the neck. What the face's flow adds to the head's map runs out smoothly beyond the face's outline.
+the face alone; all else follows the one affine map that its points tell for the head, and eases below the chin into
+that of the neck. What the face's flow adds to the head's map runs out smoothly beyond the face's outline.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.detail import blurring
-from runtime.layers.frames import Affine, Array
-from runtime.layers.shutters import Floats, smooth
+from runtime.layers.frames import Affine, Array, Floats
+from runtime.layers.shutters import smooth
 
 _STIFF = 0.1
 """How much the head's map is pulled towards a similarity."""
@@ -62,8 +62,8 @@ class Person:
                 self._still = np.minimum(self._still, ramp[None] if index % 2 == 0 else ramp[:, None])
 
     def __call__(self, head: tuple[Array, Array], neck: tuple[Array, Array], flow: Array) -> Array:
-        """(f, f, 2): by how many pixels to look further. `head` and `neck`: points (K, 2) of these in the result, and in
-        the source. `flow` (f, f, 2): the same as the model says.
+        """(f, f, 2): by how many pixels to look further. `head` and `neck`: points (K, 2) of these in the result, and
+        in the source. `flow` (f, f, 2): the same as the model says.
         """
         base = self._rigid(head, neck) - self._cells
         places = self._cells + base

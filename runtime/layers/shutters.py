@@ -8,14 +8,12 @@ picture, once a frame, before that is moved; nothing is trained.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
 from runtime.layers.eyes import Eye
-from runtime.layers.frames import Affine, Array
-
-Floats = NDArray[np.float32]
+from runtime.layers.frames import Affine, Array, Floats
 
 _OVER = 0.05
 """How far a shut upper lid reaches over the lower one, whose edge is wet and light; in widths of the eye."""
@@ -27,17 +25,19 @@ _EDGE = 0.6
 """Pixels by which skin goes on under the soft edge of an opening."""
 
 
-def smooth(x: NDArray[np.floating]) -> Floats:
+def smooth(x: Floats | float) -> Floats:
     """0 up to 0, 1 from 1 on, smoothly in between."""
-    x = np.clip(x, 0, 1).astype(np.float32, copy=False)
-    return x * x * (3 - 2 * x)
+    inside = np.clip(x, 0, 1).astype(np.float32, copy=False)
+    return inside * inside * (3 - 2 * inside)
 
 
 class Patch:
     """A rectangle of a picture in a frame of its own."""
 
     def __init__(self, frame: Affine, low: tuple[float, float], high: tuple[float, float], size: int) -> None:
-        """`frame`: from the part's frame to pixels of pictures of `size` a side; `low` and `high` (x, y) in the frame."""
+        """`frame`: from the part's frame to pixels of pictures of `size` a side; `low` and `high` (x, y) in the
+        frame.
+        """
         corners = frame(np.array([[x, y] for x in (low[0], high[0]) for y in (low[1], high[1])]))
         first = np.clip(np.floor(corners.min(0)).astype(int), 0, size - 2)
         last = np.clip(np.ceil(corners.max(0)).astype(int) + 1, first + 1, size)
@@ -70,9 +70,11 @@ class Patch:
 
 
 def stretch(y: Floats, knots: Sequence[tuple[Floats, Floats]]) -> Floats:
-    """Piecewise linear map of `y` that takes the first of each of the `knots` to its second; beyond them as at the ends."""
+    """Piecewise linear map of `y` that takes the first of each of the `knots` to its second; beyond them as at the
+    ends.
+    """
     moved = knots[0][1] - knots[0][0]
-    for (start, before), (end, after) in zip(knots, knots[1:], strict=False):
+    for (start, before), (end, after) in pairwise(knots):
         share = np.clip((y - start) / np.maximum(end - start, 1e-6), 0, 1)
         moved = moved + ((after - end) - (before - start)) * share
     return y + moved
@@ -106,8 +108,8 @@ class EyeShutter:
         self._radius = min(eye.radius / eye.width, 0.3)
 
     def __call__(self, picture: Floats, opening: float, brow: float, gaze: Array) -> Floats:
-        """The patch of `picture` (size, size, C): an eye that is open by so much of what it is there, its brow moved down
-        by `brow` and its iris by `gaze` (2,), in widths of the eye.
+        """The patch of `picture` (size, size, C): an eye that is open by so much of what it is there, its brow moved
+        down by `brow` and its iris by `gaze` (2,), in widths of the eye.
         """
         patch, upper, lower = self.patch, self._upper, self._lower
         shut = max(0.0, 1 - opening)
