@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from runtime import Animator, Engine
+from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import Mode
 from runtime.picture import Bytes
 
@@ -42,7 +43,9 @@ class Moved:
 class Live:
     """The animators of the visitors who are live. Safe to share between threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+        """`limits`: what photos are refused as too large."""
+        self._limits = limits
         self._lock = threading.Lock()
         self._sessions: dict[str, _Session] = {}
 
@@ -82,7 +85,7 @@ class Live:
             session = self._sessions.get(visitor)
             if session is not None and session.key == key:
                 return session
-        animator = Animator(engine, mode=mode, smoothing=_CALM, fps=10.0)
+        animator = Animator(engine, mode=mode, smoothing=_CALM, fps=10.0, limits=self._limits)
         animator.set_source(photo)
         session = _Session(key, animator)
         with self._lock:

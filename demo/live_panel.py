@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from demo import words
-from demo.answers import photo_field, sentences, visitor_of
+from demo.answers import camera_field, photo_field, sentences, visitor_of
 from demo.live import Live
 from demo.studio import Studio
 from runtime.motion import Mode
@@ -22,7 +22,7 @@ _CAMERA = {"video": {"width": {"ideal": 480}, "height": {"ideal": 480}, "facingM
 
 def live_panel(studio: Studio) -> gr.Dropdown:
     """Lay out the panel in the Blocks that are open; returns the choice of models."""
-    live, names = Live(), studio.shelf.names
+    live, names = Live(studio.reading), studio.shelf.names
     modes = words.modes(studio.shelf.bundle())
     gr.Markdown(words.LIVE_HELP, elem_classes="hint")
     with gr.Row(equal_height=True, elem_id="live"):
@@ -34,11 +34,9 @@ def live_panel(studio: Studio) -> gr.Dropdown:
             elem_id="live-photo",
             elem_classes="input-block",
         )
-        camera = gr.Image(
+        camera = camera_field(
+            studio.reading,
             label=words.LIVE_CAMERA,
-            sources=["webcam"],
-            streaming=True,
-            type="numpy",
             webcam_options=gr.WebcamOptions(mirror=True, constraints=_CAMERA),
             alt_text="You, as your webcam sees you",
             elem_id="camera",

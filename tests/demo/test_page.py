@@ -64,7 +64,7 @@ def test_one_visitor_at_a_time_and_a_queue_that_ends(toy):
 def test_nothing_is_reported_or_recorded(studio):
     assert build_page(studio).analytics_enabled is False
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
-    options = launch_options(studio)
+    options = launch_options(studio, build_page(studio))
     assert options["run_history"] is False
     assert options["enable_monitoring"] is False
     assert options["max_file_size"] == "200mb"
