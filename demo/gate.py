@@ -77,10 +77,8 @@ class Gate:
         return {"path": str(path), "orig_name": path.name, "meta": dict(_META)}
 
 
-def _drawn(url: object) -> dict[str, Any] | None:
+def _drawn(url: object) -> dict[str, Any]:
     """A camera's picture that comes without a file; a web address is none."""
-    if url is None:
-        return None
     if not isinstance(url, str) or not url.startswith("data:"):
         raise InputError(words.REFUSED)
     return {"url": url, "meta": dict(_META)}

@@ -22,18 +22,18 @@ _LISTENING = re.compile(r"/gradio_api/(?:queue/data|call/(?:v2/)?[^/]+/(?P<event
 _EVERY = 0.5
 """Seconds between two looks."""
 
+BACK = 5.0
+"""Seconds that who has stopped listening has to come back, ..."""
+BEGIN = 60.0
+"""... and who never listened to begin."""
+
 
 class HangUps:
     """Knows which clients listen, and ends what the others have left behind."""
 
-    def __init__(
-        self, queue: Callable[[], Any], stop: Callable[[str], object], back: float = 5.0, begin: float = 60.0
-    ) -> None:
-        """`queue` gives the page's queue, `stop` ends the work of a session. Who has stopped listening has `back`
-        seconds to come back, who never began to `begin` seconds to do so.
-        """
+    def __init__(self, queue: Callable[[], Any], stop: Callable[[str], object]) -> None:
+        """`queue` gives the page's queue, `stop` ends the work of a session."""
         self._queue, self._stop = queue, stop
-        self._back, self._begin = back, begin
         self._listening: Counter[str] = Counter()
         self._until: dict[str, float] = {}
 
@@ -53,7 +53,7 @@ class HangUps:
                 self._listening[session] -= 1
                 if not self._listening[session]:
                     del self._listening[session]
-                    self._until[session] = time.monotonic() + self._back
+                    self._until[session] = time.monotonic() + BACK
 
         return application
 
@@ -79,7 +79,7 @@ class HangUps:
         running = [event for job in queue.active_jobs if job for event in job]
         waiting = [event for line in queue.event_queue_per_concurrency_id.values() for event in line.queue]
         silent = {event.session_hash for event in running + waiting} - set(self._listening)
-        self._until = {session: self._until.get(session, now + self._begin) for session in silent}
+        self._until = {session: self._until.get(session, now + BEGIN) for session in silent}
         for session in [each for each in silent if self._until[each] <= now]:
             await queue.clean_events(session_hash=session)
             self._stop(session)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ def build_page(studio: Studio) -> gr.Blocks:
                 models_panel(studio, page, [model, live_model, inside_model], compared)
         page.unload(_leave(studio, Path(page.GRADIO_CACHE)))
     page.gate, page.claim = Gate(Path(page.GRADIO_CACHE)), studio.visitors.owns
-    studio.visitors.spare(Path(file) for block in page.blocks.values() for file in block.keep_in_cache)
+    studio.visitors.spare(_files_in(page.get_config_file()))
     # Closed for those who would go past the queue, and so past the limits.
     return page.queue(max_size=studio.limits.waiting, default_concurrency_limit=1, api_open=False)
 
@@ -102,6 +104,17 @@ def _ages(studio: Studio) -> tuple[int, int]:
     keep = 60 * studio.limits.keep_minutes
     every = min(keep // 2, 300)
     return every, keep - every
+
+
+def _files_in(config: Any) -> Iterator[Path]:
+    """The files that the page itself names, for everybody: its examples."""
+    if isinstance(config, dict):
+        if isinstance(path := config.get("path"), str) and os.path.isabs(path):
+            yield Path(path)
+        config = list(config.values())
+    if isinstance(config, list | tuple):
+        for each in config:
+            yield from _files_in(each)
 
 
 def _header() -> str:
