@@ -17,8 +17,7 @@ import numpy as np
 
 from checkpoints.errors import BunrakuError, InputError
 from demo import words
-from demo.studio import StoppedError
-from runtime.limits import Limits
+from demo.studio import StoppedError, Studio
 from runtime.picture import Bytes, read_encoded, read_image
 
 _VISITOR_OF_SCRIPTS = "-"
@@ -72,10 +71,12 @@ def photos_field(**options: Any) -> gr.File:
     return photos
 
 
-def camera_field(limits: Limits, **options: Any) -> gr.Image:
-    """A field for a webcam's pictures, whose value is uint8 (H, W, 3); Gradio would unpack one of any size."""
+def camera_field(studio: Studio, **options: Any) -> gr.Image:
+    """A field for a webcam's pictures, whose value is uint8 (H, W, 3), within the page's limits; Gradio would unpack
+    one of any size.
+    """
     camera = gr.Image(sources=["webcam"], streaming=True, type="numpy", **options)
-    camera.preprocess = partial(_frame_of, limits)  # type: ignore[method-assign]
+    camera.preprocess = partial(_frame_of, studio)  # type: ignore[method-assign]
     return camera
 
 
@@ -87,17 +88,17 @@ def _paths_of(payload: Any) -> list[str] | None:
     return None if payload is None else [str(each.path) for each in payload]
 
 
-def _frame_of(limits: Limits, payload: Any) -> Bytes | None:
+def _frame_of(studio: Studio, payload: Any) -> Bytes | None:
     if payload is None:
         return None
     with sentences():
         if payload.path:
-            return np.asarray(read_image(payload.path, limits=limits))
+            return np.asarray(read_image(payload.path, limits=studio.reading))
         try:
             data = base64.b64decode(payload.url.partition(",")[2], validate=True)
         except (binascii.Error, ValueError) as error:
             raise InputError("The webcam's picture is damaged; start it again.") from error
-        return np.asarray(read_encoded(data, "The webcam's picture", limits))
+        return np.asarray(read_encoded(data, "The webcam's picture", studio.reading))
 
 
 def cache_of(component: gr.components.Component) -> Path:

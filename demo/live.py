@@ -43,17 +43,25 @@ class Moved:
 class Live:
     """The animators of the visitors who are live. Safe to share between threads."""
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
-        """`limits`: what photos are refused as too large."""
-        self._limits = limits
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._sessions: dict[str, _Session] = {}
 
-    def move(self, visitor: str, engine: Engine, photo: str, camera: Bytes, *, mode: Mode, strength: float) -> Moved:
+    def move(
+        self,
+        visitor: str,
+        engine: Engine,
+        photo: str,
+        camera: Bytes,
+        *,
+        mode: Mode,
+        strength: float,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> Moved:
         """The file `photo` in the pose of `camera`, uint8 (H, W, 3); the first frame of a visitor, a photo or a mode is
-        the pose that the relative mode counts from. Raises a `BunrakuError`.
+        the pose that the relative mode counts from. Raises a `BunrakuError`, also for a photo beyond the `limits`.
         """
-        session = self._session(visitor, engine, photo, mode)
+        session = self._session(visitor, engine, photo, mode, limits)
         with session.lock:  # frames of one visitor in order
             started = time.perf_counter()
             session.animator.strength = strength
@@ -79,13 +87,13 @@ class Live:
         with self._lock:
             self._sessions.pop(visitor, None)
 
-    def _session(self, visitor: str, engine: Engine, photo: str, mode: Mode) -> _Session:
+    def _session(self, visitor: str, engine: Engine, photo: str, mode: Mode, limits: Limits) -> _Session:
         key = (id(engine), photo, mode)
         with self._lock:
             session = self._sessions.get(visitor)
             if session is not None and session.key == key:
                 return session
-        animator = Animator(engine, mode=mode, smoothing=_CALM, fps=10.0, limits=self._limits)
+        animator = Animator(engine, mode=mode, smoothing=_CALM, fps=10.0, limits=limits)
         animator.set_source(photo)
         session = _Session(key, animator)
         with self._lock:

@@ -22,7 +22,7 @@ _CAMERA = {"video": {"width": {"ideal": 480}, "height": {"ideal": 480}, "facingM
 
 def live_panel(studio: Studio) -> gr.Dropdown:
     """Lay out the panel in the Blocks that are open; returns the choice of models."""
-    live, names = Live(studio.reading), studio.shelf.names
+    live, names = Live(), studio.shelf.names
     modes = words.modes(studio.shelf.bundle())
     gr.Markdown(words.LIVE_HELP, elem_classes="hint")
     with gr.Row(equal_height=True, elem_id="live"):
@@ -35,7 +35,7 @@ def live_panel(studio: Studio) -> gr.Dropdown:
             elem_classes="input-block",
         )
         camera = camera_field(
-            studio.reading,
+            studio,
             label=words.LIVE_CAMERA,
             webcam_options=gr.WebcamOptions(mirror=True, constraints=_CAMERA),
             alt_text="You, as your webcam sees you",
@@ -73,7 +73,8 @@ def live_panel(studio: Studio) -> gr.Dropdown:
         with sentences():
             source, _ = studio.pair(source, "webcam")
             with studio.naming(source):
-                moved = live.move(visitor, studio.shelf.engine(name), source, frame, mode=mode, strength=strength)
+                engine = studio.shelf.engine(name)
+                moved = live.move(visitor, engine, source, frame, mode=mode, strength=strength, limits=studio.reading)
         return moved.frame, words.live_speed(moved.rate, moved.seconds)
 
     def begin_rest(request: gr.Request) -> None:

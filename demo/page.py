@@ -53,10 +53,15 @@ def launch_options(studio: Studio, page: gr.Blocks) -> dict[str, Any]:
     """What `Blocks.launch` is to be given for looks and safety."""
     cache = Path(get_upload_folder())
     gone = HangUps(lambda: page._queue, studio.visitors.stop)
+
+    def shared(path: Path) -> bool:
+        made = (files for files in page.temp_file_sets if files is not page.upload_file_set)
+        return path in studio.visitors.spared or any(str(path) in files for files in made)
+
     return {
         "blocked_paths": blocked(cache),
         "app_kwargs": {
-            "middleware": [Middleware(gone.around), Middleware(Uploads, cache=cache)],
+            "middleware": [Middleware(gone.around), Middleware(Uploads, cache=cache, shared=shared)],
             "lifespan": keeping(cache, studio.visitors, *_ages(studio), beside=gone.watch),
         },
         "theme": look.theme(),

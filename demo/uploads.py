@@ -10,6 +10,8 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,11 @@ _FETCH = ("/gradio_api/file=http:", "/gradio_api/file=https:")
 class Uploads:
     """An ASGI application around the page's."""
 
-    def __init__(self, app: Any, cache: Path) -> None:
-        """`cache` is the folder of uploads."""
-        self._app, self._cache = app, cache
+    def __init__(self, app: Any, cache: Path, shared: Callable[[Path], bool]) -> None:
+        """`cache` is the folder of uploads; `shared` tells of a file there whether others need it: an example, or a
+        picture that is shown, may be what somebody uploads, and then lies where Gradio has put the upload.
+        """
+        self._app, self._cache, self._shared = app, cache, shared
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Answer one request."""
@@ -54,6 +58,9 @@ class Uploads:
         home = self._cache / secrets.token_hex(16)
         home.mkdir(parents=True)
         moved = home / upload.name
+        if self._shared(upload):
+            shutil.copyfile(upload, moved)
+            return moved
         os.replace(upload, moved)
         with contextlib.suppress(OSError):  # somebody else is just uploading the same
             upload.parent.rmdir()
