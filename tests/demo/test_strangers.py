@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
@@ -322,10 +323,11 @@ def test_every_event_keeps_to_the_pages_limits(served, stranger, files, tmp_path
             name = "large.png" if kind == "image" else "wide.mp4"
             assert str(answer.get("error")).startswith(f"{name} has more than 1M pixels"), (event["api_name"], answer)
             seen.add((event["api_name"], kind))
-    assert {
-        ("animate", "image"),
-        ("look", "video"),
-        ("compare", "image"),
-        ("at_click", "image"),
-        ("move", "image"),
-    } <= seen
+    assert {(name, "image") for name in ("animate", "look", "compare", "show", "at_click", "move")} <= seen
+    assert {(name, "video") for name in ("animate", "look", "compare", "guess")} <= seen
+    (move,) = stranger.named("move")
+    drawn = "data:image/png;base64," + base64.b64encode((tmp_path / "large.png").read_bytes()).decode()
+    for url, sentence in {drawn: "has more than 1M pixels", "data:image/png;base64,!": "is damaged"}.items():
+        camera = {"url": url, "path": None, "meta": {"_type": "gradio.FileData"}}
+        answer = stranger.call(move, [camera, photo, *stranger.usual(move)[2:]])
+        assert str(answer.get("error")).startswith(f"The webcam's picture {sentence}"), answer
