@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 _PATH = "/gradio_api/upload"
-_FETCH = ("/gradio_api/file=http:", "/gradio_api/file=https:")
-"""Gradio fetches these from elsewhere, for anybody; this page has no use for it."""
+_SHUT = ("/gradio_api/file=http:", "/gradio_api/file=https:", "/gradio_api/process_recording")
+"""Gradio fetches files from elsewhere, and cuts videos, for anybody and past the queue; this page has no use for it."""
 
 
 class Uploads:
@@ -32,7 +32,7 @@ class Uploads:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """Answer one request."""
         path = scope.get("path", "").lower()
-        if any(each in path for each in _FETCH):
+        if any(each in path for each in _SHUT):
             await send({"type": "http.response.start", "status": 403, "headers": []})
             await send({"type": "http.response.body", "body": b""})
         elif scope["type"] == "http" and path.rstrip("/").endswith(_PATH) and scope["method"] == "POST":
