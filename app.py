@@ -5,12 +5,10 @@ BUNRAKU_MODEL chooses the model, BUNRAKU_MODELS adds more, and the variables of 
 """
 
 import os
-import signal
-import sys
-from types import FrameType
 
 from demo.limits import Limits
 from demo.page import serve
+from demo.room import until_told
 from demo.studio import Studio
 from runtime.engine import DEFAULT_MODEL
 
@@ -22,14 +20,14 @@ fill its disk.
 
 def main() -> None:
     """Serve the page until the process is stopped, by SIGTERM in a container."""
-    signal.signal(signal.SIGTERM, _end)
+    with until_told():
+        _serve()
+
+
+def _serve() -> None:
     model = os.environ.get("BUNRAKU_MODEL", "") or DEFAULT_MODEL
     more = [name.strip() for name in os.environ.get("BUNRAKU_MODELS", "").split(",") if name.strip()]
     serve(Studio(model, *more, limits=PUBLIC.with_environment()))
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    sys.exit(128 + number)  # unwinds, so that visitors' files are removed
 
 
 if __name__ == "__main__":

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 import gradio as gr
 
 from demo import words
-from demo.answers import cache_of, photo_field, said, sentences, visitor_of
+from demo.answers import cache_of, photo_field, photos_field, said, sentences, visitor_of
 from demo.part_panel import PartPanel
 from demo.studio import PICTURES, Studio, Take
 from runtime.driving import Reference
@@ -63,9 +64,7 @@ def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown]:
                             api_name="example_video",
                             elem_id="clips",
                         )
-            views = gr.File(
-                label=words.VIEWS, file_count="multiple", type="filepath", visible=False, elem_id="views", height=120
-            )
+            views = photos_field(label=words.VIEWS, visible=False, elem_id="views", height=120)
             estimate = gr.Markdown(elem_id="estimate", elem_classes="spoken", min_height=26)
             go = gr.Button(words.GO, variant="primary", size="lg", elem_id="go")
             stop = gr.Button(words.STOP, variant="secondary", size="lg", visible=False, elem_id="stop")
@@ -221,7 +220,15 @@ def _connect(
                 show=show or None,
                 reference=cast(Reference, int(reference) if reference.isdecimal() else reference),
             )
+        studio.visitors.keep(visitor_of(request), take.path)
         return _shown(take)
+
+    def busy(request: gr.Request) -> tuple[Any, ...]:
+        studio.visitors.keep(visitor_of(request), None)
+        return _busy()
+
+    def idle(request: gr.Request) -> tuple[Any, ...]:
+        return _idle(studio.visitors.result(visitor_of(request)))
 
     def stop_all(request: gr.Request) -> str:
         """Stop what this session is animating; nothing of it is kept."""
@@ -229,7 +236,7 @@ def _connect(
         return words.STOPPED
 
     private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    begun = go.click(_busy, None, [go, stop, outcome.download, outcome.share, outcome.caption], **private)
+    begun = go.click(busy, None, [go, stop, outcome.download, outcome.share, outcome.caption], **private)
     made = begun.then(
         animate,
         inputs,
@@ -240,14 +247,13 @@ def _connect(
         scroll_to_output=True,
         show_progress_on=[outcome.video],
     )
-    results: list[Any] = [outcome.video, outcome.picture]
-    after = [go, stop, outcome.download, outcome.share, *results]
+    after = [go, stop, outcome.download, outcome.share, outcome.video, outcome.picture]
     for ended in (made.success, made.failure):  # Gradio's "then", for both, does not come after an error
-        ended(_idle, results, after, **private)
+        ended(idle, None, after, **private)
     stop.click(
         stop_all, None, outcome.caption, api_name="stop", queue=False, show_progress="hidden", cancels=[made]
-    ).then(_idle, results, after, **private)
-    outcome.share.click(None, results, None, js="(video, picture) => window.bunrakuShare(video ?? picture)")
+    ).then(idle, None, after, **private)
+    outcome.share.click(None, None, None, js="() => window.bunrakuShare()")
 
 
 def _shown(take: Take) -> tuple[str | None, str, str | None]:
@@ -267,10 +273,9 @@ def _connect_choices(
         modes = words.modes(bundle)
         return gr.Radio(modes, value=modes[0][1]), gr.File(visible=bundle.views == "many")
 
-    def guess(driving: str | None, name: str, request: gr.Request) -> str:
+    def guess(driving: str | None, name: str) -> str:
         if not driving:
             return ""
-        studio.visitors.owns(visitor_of(request), driving)
         with sentences():
             return words.estimate(studio.estimate(driving, name))
 
@@ -285,8 +290,8 @@ def _busy() -> tuple[gr.Button, gr.Button, gr.DownloadButton, gr.Button, str]:
     return hidden, gr.Button(visible=True), gr.DownloadButton(visible=False), hidden, ""
 
 
-def _idle(video: str | None, picture: str | None) -> tuple[Any, ...]:
-    made = video or picture
-    download = gr.DownloadButton(value=made, visible=bool(made))
+def _idle(made: Path | None) -> tuple[Any, ...]:
+    picture = made is not None and made.suffix in PICTURES
+    download = gr.DownloadButton(value=made and str(made), visible=bool(made))
     buttons = gr.Button(visible=True), gr.Button(visible=False), download, gr.Button(visible=bool(made))
-    return *buttons, gr.Video(visible=not picture), gr.Image(visible=bool(picture))
+    return *buttons, gr.Video(visible=not picture), gr.Image(visible=picture)

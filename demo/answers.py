@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import html
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
-from checkpoints.errors import BunrakuError
+from checkpoints.errors import BunrakuError, InputError
 from demo import words
-from demo.studio import StoppedError
+from demo.studio import StoppedError, Studio
+from runtime.picture import Bytes, read_encoded, read_image
 
 _VISITOR_OF_SCRIPTS = "-"
+
+_FOLDERS = re.compile(r"(?<![\w.:/])(?:/|[A-Za-z]:\\)(?:[^/\\\s:'\"()]+[/\\])+")
+"""The folders in a path from the root on."""
 
 
 def visitor_of(request: gr.Request | None) -> str:
@@ -29,7 +37,7 @@ def sentences() -> Iterator[None]:
     try:
         yield
     except BunrakuError as error:  # shown as HTML, and it quotes a visitor's file name
-        sentence = html.escape(str(error), quote=False)
+        sentence = html.escape(nameless(str(error)), quote=False)
         raise gr.Error(sentence, duration=None, print_exception=False) from error
     except StoppedError as error:
         raise gr.Error(words.STOPPED, visible=False, print_exception=False) from error
@@ -37,7 +45,12 @@ def sentences() -> Iterator[None]:
 
 def said(notices: tuple[str, ...]) -> str:
     """Sentences of the engine, under a result."""
-    return "".join(f"\n\n{html.escape(words.notice(notice), quote=False)}" for notice in notices)
+    return "".join(f"\n\n{html.escape(nameless(words.notice(notice)), quote=False)}" for notice in notices)
+
+
+def nameless(sentence: str) -> str:
+    """`sentence` without the folders of this machine: files have the names that visitors gave them."""
+    return _FOLDERS.sub("", sentence)
 
 
 def photo_field(**options: Any) -> gr.Image:
@@ -47,16 +60,45 @@ def photo_field(**options: Any) -> gr.Image:
     (Not a subclass of gr.Image: Gradio writes a stub file beside the module of every subclass.)
     """
     photo = gr.Image(type="filepath", buttons=[], **options)
-    photo.preprocess = partial(_as_it_came, photo.preprocess)  # type: ignore[method-assign]
+    photo.preprocess = _path_of  # type: ignore[method-assign]
     return photo
 
 
-def _as_it_came(usual: Callable[[Any], Any], payload: Any) -> str | None:
-    path = getattr(payload, "path", None)
-    if path is None or (payload.url or "").startswith("data:"):
-        found = usual(payload)
-        return None if found is None else str(found)
-    return str(path)
+def photos_field(**options: Any) -> gr.File:
+    """The same for several photos."""
+    photos = gr.File(file_count="multiple", type="filepath", **options)
+    photos.preprocess = _paths_of  # type: ignore[method-assign]
+    return photos
+
+
+def camera_field(studio: Studio, **options: Any) -> gr.Image:
+    """A field for a webcam's pictures, whose value is uint8 (H, W, 3), within the page's limits; Gradio would unpack
+    one of any size.
+    """
+    camera = gr.Image(sources=["webcam"], streaming=True, type="numpy", **options)
+    camera.preprocess = partial(_frame_of, studio)  # type: ignore[method-assign]
+    return camera
+
+
+def _path_of(payload: Any) -> str | None:
+    return None if payload is None else str(payload.path)
+
+
+def _paths_of(payload: Any) -> list[str] | None:
+    return None if payload is None else [str(each.path) for each in payload]
+
+
+def _frame_of(studio: Studio, payload: Any) -> Bytes | None:
+    if payload is None:
+        return None
+    with sentences():
+        if payload.path:
+            return np.asarray(read_image(payload.path, limits=studio.reading))
+        try:
+            data = base64.b64decode(payload.url.partition(",")[2], validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise InputError("The webcam's picture is damaged; start it again.") from error
+        return np.asarray(read_encoded(data, "The webcam's picture", studio.reading))
 
 
 def cache_of(component: gr.components.Component) -> Path:

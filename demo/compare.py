@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -17,7 +16,7 @@ from demo import words
 from demo.studio import StoppedError, Studio, Take
 from runtime.animate import Progress, exact_rate
 from runtime.picture import Bytes
-from runtime.video import probe, read_frames
+from runtime.video import VideoInfo, probe, read_frames
 from runtime.writer import VideoWriter
 
 FEWEST, MOST = 2, 4
@@ -63,7 +62,7 @@ def compare(
     if not FEWEST <= len(chosen) <= MOST:
         raise OptionError(words.COMPARE_NUMBER.format(count=len(chosen)))
     takes: dict[Way, Take] = {}
-    home = folder / secrets.token_hex(16)
+    home: Path | None = None
     try:
         for index, way in enumerate(chosen):
 
@@ -73,25 +72,24 @@ def compare(
             takes[way] = studio.animate(
                 source, driving, folder, visitor=visitor, report=all_in_all, model=way.model, mode=way.mode
             )
-        home.mkdir(parents=True)
-        studio.visitors.owns(visitor, home)
+        home = studio.visitors.home(visitor, folder)
         path = home / f"{Path(source).stem}-compared.mp4"
-        with studio.visitors.working(visitor) as stopped:
-            _join(path, Path(driving), takes, stopped.is_set)
+        with studio.visitors.working(visitor) as stopped, studio.naming(driving):
+            _join(path, probe(Path(driving), studio.reading), takes, stopped.is_set)
         return Comparison(path, takes)
     except BaseException:
-        shutil.rmtree(home, ignore_errors=True)
+        if home is not None:
+            shutil.rmtree(home, ignore_errors=True)
         raise
     finally:
         for take in takes.values():
             shutil.rmtree(take.path.parent, ignore_errors=True)
 
 
-def _join(path: Path, driving: Path, takes: dict[Way, Take], stopped: Callable[[], bool]) -> None:
+def _join(path: Path, video: VideoInfo, takes: dict[Way, Take], stopped: Callable[[], bool]) -> None:
     """Write the driving video and the takes side by side, each under its name."""
     first = next(iter(takes.values()))
     rate = exact_rate(first.fps)
-    video = probe(driving)
     side = probe(first.path).width
     streams: list[Iterator[Bytes]] = [read_frames(video, side, "crop", rate)]
     streams += [read_frames(probe(take.path), side, "crop", rate) for take in takes.values()]

@@ -87,9 +87,9 @@ def preview(
     return Preview(_drawn(image, window), Place.of(window, image.size), crop, tuple(said))
 
 
-def pointed(photo: str, at: tuple[float, float], place: Place) -> Place:
-    """`place` with its middle at the pixel `at` of the photo as shown."""
-    width, height = _shown(read_image(photo, SHOWN).size)
+def pointed(photo: str, at: tuple[float, float], place: Place, limits: Limits = DEFAULT_LIMITS) -> Place:
+    """`place` with its middle at the pixel `at` of the photo as shown. Raises `InputError`."""
+    width, height = _shown(read_image(photo, SHOWN, limits).size)
     return Place(round(100 * at[0] / width, 1), round(100 * at[1] / height, 1), place.size)
 
 

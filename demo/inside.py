@@ -16,6 +16,7 @@ from checkpoints.bundle import Bundle
 from runtime import Engine
 from runtime.driving import open_clip, read_squares
 from runtime.framing import Framer, Framing
+from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import Mode, Motion, absolute, relative
 from runtime.picture import Bytes, read_image, square
 from runtime.structure import Structure, draw, hue
@@ -38,13 +39,13 @@ _KEPT = 8
 class Inside:
     """One photo and one video, as one model sees them."""
 
-    def __init__(self, engine: Engine, source: str, driving: str, mode: Mode) -> None:
+    def __init__(self, engine: Engine, source: str, driving: str, mode: Mode, limits: Limits = DEFAULT_LIMITS) -> None:
         """Encode the file `source` and detect the motion of the file `driving`, both framed around the face. Raises a
-        `BunrakuError` when one of them, or the mode, cannot be used.
+        `BunrakuError` when one of them, or the mode, cannot be used, or is beyond the `limits`.
         """
         engine.check_mode(mode)
         framer = Framer(Framing.of(engine.bundle.framing), "crop", "auto", "auto", None)
-        image = read_image(source)
+        image = read_image(source, limits=limits)
         window = framer.source(image)
         size = engine.resolution
         self._engine = engine
@@ -55,7 +56,7 @@ class Inside:
         self._frames: list[bytes] = []
         self._seen: list[tuple[Structure, int]] = []
         motions = []
-        frames = read_squares(open_clip(driving), size, framer)
+        frames = read_squares(open_clip(driving, limits=limits), size, framer)
         while batch := list(islice(frames, min(engine.batch, MOST_FRAMES - len(self._frames)))):
             seen = engine.structure(np.stack(batch))
             motions.append(seen.motion)

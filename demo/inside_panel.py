@@ -93,10 +93,10 @@ def _connect(studio: Studio, inputs: list[Any], triggers: tuple[gr.Button, gr.Sl
         visitor = visitor_of(request)
         with sentences():
             photo, clip = studio.pair(photo, clip)
-            studio.most_frames(clip)
             key = (photo, clip, model or "", mode)
-            make = lambda: Inside(studio.shelf.engine(model), photo, clip, mode)  # noqa: E731
+            make = lambda: Inside(studio.shelf.engine(model), photo, clip, mode, studio.reading)  # noqa: E731
             with studio.naming(photo, clip):
+                studio.most_frames(clip)
                 inside = looks.look(visitor, key, make)
         studio.visitors.at_leave(visitor, looks.forget)
         number = min(max(1, int(frame)), len(inside))

@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass, field
 
 from runtime import Animator, Engine
+from runtime.limits import DEFAULT_LIMITS, Limits
 from runtime.motion import Mode
 from runtime.picture import Bytes
 
@@ -46,11 +47,21 @@ class Live:
         self._lock = threading.Lock()
         self._sessions: dict[str, _Session] = {}
 
-    def move(self, visitor: str, engine: Engine, photo: str, camera: Bytes, *, mode: Mode, strength: float) -> Moved:
+    def move(
+        self,
+        visitor: str,
+        engine: Engine,
+        photo: str,
+        camera: Bytes,
+        *,
+        mode: Mode,
+        strength: float,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> Moved:
         """The file `photo` in the pose of `camera`, uint8 (H, W, 3); the first frame of a visitor, a photo or a mode is
-        the pose that the relative mode counts from. Raises a `BunrakuError`.
+        the pose that the relative mode counts from. Raises a `BunrakuError`, also for a photo beyond the `limits`.
         """
-        session = self._session(visitor, engine, photo, mode)
+        session = self._session(visitor, engine, photo, mode, limits)
         with session.lock:  # frames of one visitor in order
             started = time.perf_counter()
             session.animator.strength = strength
@@ -76,13 +87,13 @@ class Live:
         with self._lock:
             self._sessions.pop(visitor, None)
 
-    def _session(self, visitor: str, engine: Engine, photo: str, mode: Mode) -> _Session:
+    def _session(self, visitor: str, engine: Engine, photo: str, mode: Mode, limits: Limits) -> _Session:
         key = (id(engine), photo, mode)
         with self._lock:
             session = self._sessions.get(visitor)
             if session is not None and session.key == key:
                 return session
-        animator = Animator(engine, mode=mode, smoothing=_CALM, fps=10.0)
+        animator = Animator(engine, mode=mode, smoothing=_CALM, fps=10.0, limits=limits)
         animator.set_source(photo)
         session = _Session(key, animator)
         with self._lock:

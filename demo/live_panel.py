@@ -7,7 +7,7 @@ from typing import Any
 import gradio as gr
 
 from demo import words
-from demo.answers import photo_field, sentences, visitor_of
+from demo.answers import camera_field, photo_field, sentences, visitor_of
 from demo.live import Live
 from demo.studio import Studio
 from runtime.motion import Mode
@@ -34,11 +34,9 @@ def live_panel(studio: Studio) -> gr.Dropdown:
             elem_id="live-photo",
             elem_classes="input-block",
         )
-        camera = gr.Image(
+        camera = camera_field(
+            studio,
             label=words.LIVE_CAMERA,
-            sources=["webcam"],
-            streaming=True,
-            type="numpy",
             webcam_options=gr.WebcamOptions(mirror=True, constraints=_CAMERA),
             alt_text="You, as your webcam sees you",
             elem_id="camera",
@@ -75,7 +73,8 @@ def live_panel(studio: Studio) -> gr.Dropdown:
         with sentences():
             source, _ = studio.pair(source, "webcam")
             with studio.naming(source):
-                moved = live.move(visitor, studio.shelf.engine(name), source, frame, mode=mode, strength=strength)
+                engine = studio.shelf.engine(name)
+                moved = live.move(visitor, engine, source, frame, mode=mode, strength=strength, limits=studio.reading)
         return moved.frame, words.live_speed(moved.rate, moved.seconds)
 
     def begin_rest(request: gr.Request) -> None:

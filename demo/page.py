@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.utils import get_upload_folder
+from starlette.middleware import Middleware
 
 from checkpoints.errors import OptionError
 from demo import look, words
 from demo.animate_panel import animate_panel
 from demo.compare_panel import compare_panel
+from demo.gate import Gate, GatedBlocks
+from demo.hangups import HangUps
 from demo.inside_panel import inside_panel
 from demo.live_panel import live_panel
 from demo.models_panel import models_panel
+from demo.room import blocked, check_cache, own_room, until_told
 from demo.studio import Studio
+from demo.sweep import end, keeping
+from demo.uploads import Uploads
 
 
 def build_page(studio: Studio) -> gr.Blocks:
     """The page for `studio`, to be served by `serve` (or launched with `launch_options`)."""
-    keep = 60 * studio.limits.keep_minutes
-    sweep = min(keep // 2, 300)  # seconds between two looks for what is too old; found late, it is not kept longer
-    with gr.Blocks(title=words.TITLE, analytics_enabled=False, delete_cache=(sweep, keep - sweep)) as page:
+    with GatedBlocks(title=words.TITLE, analytics_enabled=False, delete_cache=_ages(studio)) as page:
         gr.HTML(_header(), elem_id="header")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(words.TAB_ANIMATE, id="animate"):
@@ -36,13 +43,27 @@ def build_page(studio: Studio) -> gr.Blocks:
             with gr.Tab(words.TAB_MODELS, id="models"):
                 models_panel(studio, page, [model, live_model, inside_model], compared)
         page.unload(_leave(studio, Path(page.GRADIO_CACHE)))
-    studio.visitors.spare(Path(page.GRADIO_CACHE))
-    return page.queue(max_size=studio.limits.waiting, default_concurrency_limit=1)
+    page.gate, page.claim = Gate(Path(page.GRADIO_CACHE)), studio.visitors.owns
+    studio.visitors.spare(_files_in(page.get_config_file()))
+    # Closed for those who would go past the queue, and so past the limits.
+    return page.queue(max_size=studio.limits.waiting, default_concurrency_limit=1, api_open=False)
 
 
-def launch_options(studio: Studio) -> dict[str, Any]:
+def launch_options(studio: Studio, page: gr.Blocks) -> dict[str, Any]:
     """What `Blocks.launch` is to be given for looks and safety."""
+    cache = Path(get_upload_folder())
+    gone = HangUps(lambda: page._queue, studio.visitors.stop)
+
+    def shared(path: Path) -> bool:
+        made = (files for files in page.temp_file_sets if files is not page.upload_file_set)
+        return path in studio.visitors.spared or any(str(path) in files for files in made)
+
     return {
+        "blocked_paths": blocked(cache),
+        "app_kwargs": {
+            "middleware": [Middleware(gone.around), Middleware(Uploads, cache=cache, shared=shared)],
+            "lifespan": keeping(cache, studio.visitors, *_ages(studio), beside=gone.watch),
+        },
         "theme": look.theme(),
         "css_paths": look.STYLE,
         "favicon_path": look.EMBLEM,
@@ -64,18 +85,41 @@ def serve(
     `share` adds a public link through Gradio's servers. With `wait`, returns when the page is stopped, else as
     soon as it is up. Raises `OptionError` when the port is taken.
     """
+    cache = Path(get_upload_folder())
+    check_cache(cache)
     page = build_page(studio)
     where: dict[str, Any] = {"server_name": host, "server_port": port, "share": share}
     try:
-        page.launch(**where, **launch_options(studio), prevent_thread_lock=True)
+        page.launch(**where, **launch_options(studio, page), prevent_thread_lock=True)
     except OSError as error:
         raise OptionError(f"The page cannot be served there ({error})") from error
     if wait:
         try:
-            page.block_thread()
+            with own_room(), until_told():
+                page.block_thread()
         finally:  # however it ends, visitors' files go with it
+            studio.visitors.close()
             page.close()
+            end(cache, studio.visitors)
     return page
+
+
+def _ages(studio: Studio) -> tuple[int, int]:
+    """Seconds between two looks for what is too old, and how old that is; found late, it is not kept longer."""
+    keep = 60 * studio.limits.keep_minutes
+    every = min(keep // 2, 300)
+    return every, keep - every
+
+
+def _files_in(config: Any) -> Iterator[Path]:
+    """The files that the page itself names, for everybody: its examples."""
+    if isinstance(config, dict):
+        if isinstance(path := config.get("path"), str) and os.path.isabs(path):
+            yield Path(path)
+        config = list(config.values())
+    if isinstance(config, list | tuple):
+        for each in config:
+            yield from _files_in(each)
 
 
 def _header() -> str:

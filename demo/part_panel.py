@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from demo import words
-from demo.answers import said, sentences, visitor_of
+from demo.answers import said, sentences
 from demo.crop import BY_HAND, Place, pointed, preview
 from demo.studio import Studio
 from runtime.picture import Fit
@@ -53,11 +53,9 @@ class PartPanel:
             across: float,
             down: float,
             size: float,
-            request: gr.Request | None = None,
         ) -> Sequence[Any]:
             if source is None:
                 return None, "auto", "auto", 50, 50, 100, ""
-            studio.visitors.owns(visitor_of(request), source)
             with sentences():
                 found = preview(
                     source,
@@ -71,8 +69,8 @@ class PartPanel:
             at = found.place
             return found.picture, found.crop, how, at.across, at.down, at.size, said(found.notices)
 
-        def anew(source: str | None, model: str, fit: Fit, request: gr.Request) -> Sequence[Any]:
-            return show(source, model, "auto", None, fit, 50, 50, 100, request)
+        def anew(source: str | None, model: str, fit: Fit) -> Sequence[Any]:
+            return show(source, model, "auto", None, fit, 50, 50, 100)
 
         def by_hand(source: str | None, model: str, how: str, *rest: Any) -> Sequence[Any]:
             return show(source, model, BY_HAND, *rest)
@@ -80,7 +78,10 @@ class PartPanel:
         def at_click(
             source: str | None, model: str, across: float, down: float, size: float, event: gr.SelectData
         ) -> Sequence[Any]:
-            spot = pointed(source, event.index, Place(across, down, size)) if source else Place(across, down, size)
+            spot = Place(across, down, size)
+            if source:
+                with sentences(), studio.naming(source):
+                    spot = pointed(source, event.index, spot, studio.reading)
             return show(source, model, BY_HAND, None, "crop", spot.across, spot.down, spot.size)
 
         quiet: dict[str, Any] = {

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,8 @@ class Shelf:
     def add(self, model: str | Path) -> str:
         """Offer one more (see `checkpoints.registry.load_model`), under the name that is returned."""
         bundle = load_model(model)
+        if bundle.folder is not None:  # the page will work in a folder of its own
+            bundle = replace(bundle, folder=bundle.folder.resolve())
         with self._lock:
             for name, known in self._bundles.items():
                 if known.folder == bundle.folder:

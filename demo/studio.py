@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -23,7 +22,6 @@ from runtime.animate import Progress
 from runtime.driving import open_clip
 from runtime.engine import DEFAULT_MODEL
 from runtime.sessions import Device
-from runtime.video import probe
 
 KINDS = (".mp4", ".webm", ".gif", ".webp")
 """The kinds of file that a visitor may choose among ..."""
@@ -107,12 +105,11 @@ class Studio:
         source, driving = self.pair(source, driving)
         if kind not in KINDS:
             raise OptionError(f'A result cannot be a "{kind}" file; choose one of {", ".join(KINDS)}.')
-        home = folder / secrets.token_hex(16)
+        home: Path | None = None
         try:
             most = self.most_frames(driving)
             engine = self.shelf.engine(model)
-            home.mkdir(parents=True)
-            self.visitors.owns(visitor, home)
+            home = self.visitors.home(visitor, folder)
             path = home / f"{Path(source).stem}-bunraku{kind}"
             started = time.perf_counter()
             with self.visitors.working(visitor) as stopped, notices.heard() as said:
@@ -132,7 +129,8 @@ class Studio:
             self.shelf.record(model, seconds, len(animation))
             return Take(path, len(animation), animation.fps, seconds, tuple(said))
         except BaseException as error:
-            shutil.rmtree(home, ignore_errors=True)
+            if home is not None:
+                shutil.rmtree(home, ignore_errors=True)
             if isinstance(error, BunrakuError):
                 raise type(error)(without_folders(str(error), source, driving, *views)) from error
             raise
@@ -147,7 +145,7 @@ class Studio:
         """
         with self.naming(driving):
             self.most_frames(driving)
-            frames = open_clip(driving).total
+            frames = open_clip(driving, limits=self.reading).total
         return None if frames is None else (_LOOKING + frames * self.shelf.pace(model), frames)
 
     @staticmethod
@@ -163,9 +161,9 @@ class Studio:
         """How many frames of `driving` may be animated; raises `InputError` when it is known to have more."""
         if not self.limits.seconds:
             return float("inf")
-        video = probe(Path(driving))
-        most = float(self.limits.seconds * video.rate)
-        if video.frames is not None and video.frames > most + 1:  # durations are rounded
+        clip = open_clip(driving, limits=self.reading)
+        most = float(self.limits.seconds * clip.rate)
+        if clip.total is not None and clip.total > most + 1:  # durations are rounded
             raise self._too_long(driving)
         return most + 1
 

@@ -87,6 +87,7 @@ SHARE = "Share"
 DETECTING = "Looking at the photo"
 WORKING = "Moving the photo"
 STOPPED = "Stopped."
+REFUSED = "This file is not here; upload it first (what was uploaded is deleted after a while)."
 NO_ESTIMATE = "The video does not say how long it is, so nobody knows how long this will take."
 
 CONSENT = (

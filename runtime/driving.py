@@ -33,6 +33,8 @@ _LOOK = (Fraction(4), 4.0)
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 """Which files of a folder are frames."""
+_LATEST = 1e9
+"""Seconds; no video plays so late, and what is far beyond cannot be told to ffmpeg."""
 _WORDS = re.compile(r"(\d+)")
 
 _LONGEST = 1280
@@ -86,7 +88,10 @@ def open_clip(
             if not len(part):
                 raise _nothing_left(path, start)
             return Clip(recorded.rate, len(part), motion=replace(recorded, motion=part), limits=limits)
-        video = replace(probe(path, limits), start=start, length=None if end is None else end - start)
+        video = probe(path, limits)
+        # At least one frame: ffmpeg takes a length that rounds to nothing for all there is.
+        length = None if end is None else max(end - start, float(1 / (rate or video.rate)))
+        video = replace(video, start=start, length=length)
         if video.duration is not None and start >= video.duration:
             raise _nothing_left(path, start)
         rate = rate or video.rate
@@ -104,7 +109,10 @@ def open_clip(
 
 
 def check_span(start: float, end: float | None) -> None:
-    """Raises `OptionError` unless the second `start` lies before `end`."""
+    """Raises `OptionError` unless the second `start` lies before `end`, and both in any video's time."""
+    for name, value in {"start": start, "end": end}.items():
+        if value is not None and not -_LATEST <= value <= _LATEST:
+            raise OptionError(f"{name} is {value:g}; it must be a number of seconds below {_LATEST:.0f}.")
     if not (0 <= start < math.inf and (end is None or start < end < math.inf)):
         raise OptionError(f"From second {start} to {end} there is nothing; start must be 0 or more and before end.")
 

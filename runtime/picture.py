@@ -66,6 +66,15 @@ def read_image(
     return _to_rgb(image, name, background)
 
 
+def read_encoded(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
+    """The picture `name` that a file with this `data` would hold, in RGB. Raises `InputError` as `read_image` does."""
+    try:
+        image = _unpacked(BytesIO(data), name, None, limits)
+    except UnidentifiedImageError as error:
+        raise _no_picture(name) from error
+    return _to_rgb(image, name, "white")
+
+
 def square(image: Image.Image, size: int, fit: Fit = "crop") -> Bytes:
     """`image` (RGB) as uint8 (size, size, 3).
 
@@ -117,32 +126,42 @@ def _open(path: Path, size: int | None, limits: Limits) -> Image.Image:
     check_file(path)
     limits.check_bytes(path, picture=True)
     try:
-        with _opened(path) as image:  # closes the file, keeps the pixels
-            _check_size(image, str(path), limits)
+        return _unpacked(path, str(path), size, limits)
+    except UnidentifiedImageError as error:
+        with path.open("rb") as file:
+            if file.read(12)[4:] in _HEIC:
+                return _open_heic(path, limits)
+        raise _no_picture(str(path)) from error
+
+
+def _unpacked(file: Path | BytesIO, name: str, size: int | None, limits: Limits) -> Image.Image:
+    """The picture in `file`. Raises `InputError`, and `UnidentifiedImageError` where Pillow knows of none."""
+    try:
+        with _opened(file) as image:  # closes the file, keeps the pixels
+            _check_size(image, name, limits)
             # JPEG can be unpacked at a fraction of its size, which is much faster; never below four times the
             # target, so that the resampling filter still decides what the picture looks like.
             if size is not None:
                 image.draft("RGB", (4 * size, 4 * size))
             image.load()
-    except UnidentifiedImageError as error:
-        with path.open("rb") as file:
-            if file.read(12)[4:] in _HEIC:
-                return _open_heic(path, limits)
-        raise InputError(f"{path} is not a picture that can be read; use JPEG, PNG or WebP.") from error
-    except InputError:
+    except (InputError, UnidentifiedImageError):
         raise
     except Exception as error:  # each of Pillow's decoders has errors of its own for damaged files
-        raise InputError(f"{path} is damaged ({error}); save the picture again.") from error
+        raise InputError(f"{name} is damaged ({error}); save the picture again.") from error
     return image
 
 
-def _opened(path: Path) -> Image.Image:
+def _no_picture(name: str) -> InputError:
+    return InputError(f"{name} is not a picture that can be read; use JPEG, PNG or WebP.")
+
+
+def _opened(file: Path | BytesIO) -> Image.Image:
     """The picture of which only the head has been read, however large it says it is: our own limit is checked next."""
     with _OPENING, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
         try:
-            return Image.open(path, formats=_FORMATS)
+            return Image.open(file, formats=_FORMATS)
         finally:
             Image.MAX_IMAGE_PIXELS = before
 

@@ -30,9 +30,6 @@ _SLACK = 0.2
 _LONGER_SOUND = 1.0
 """The same where nothing else speaks for damage."""
 
-_EVEN = "scale=trunc(iw*sar+0.5):ih,setsar=1"
-"""The filter for pixels that are not square; it does nothing where they are."""
-
 
 _HDR = re.compile(r"Video: .*(smpte2084|arib-std-b67)")
 """How ffmpeg names the two curves of HDR."""
@@ -108,15 +105,13 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
     if size is None or base is None or not re.search(r"^0,", listing, re.MULTILINE):
         raise InputError(f"{path} is not a video that can be read ({_reason(log)}); use another file.")
     width, height = int(size[1]), int(size[2])
-    if min(width, height) < MIN_SIDE:
-        raise InputError(f"{path} has {width}x{height} pixels; at least {MIN_SIDE}x{MIN_SIDE} are needed.")
     aspect = re.search(r"^#sar 0: (\d+)/(\d+)", listing, re.MULTILINE)
     shape = (int(aspect[1]), int(aspect[2])) if aspect else (0, 1)  # 0/1 means that nothing is known
     header = log.partition("Output #0")[0]
     duration = _duration(header)
     limits.check_seconds(path, duration or 0)
     audio = re.search(r"Stream #0:\d+.*: Audio: (\w+)", header)
-    return VideoInfo(
+    video = VideoInfo(
         path=path,
         width=width,
         height=height,
@@ -127,6 +122,11 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
         limits=limits,
         hdr=_HDR.search(header) is not None,
     )
+    if min(width, height, *video.size) < MIN_SIDE:
+        shown = "{}x{}".format(*min((width, height), video.size, key=min))
+        raise InputError(f"{path} has {shown} pixels; at least {MIN_SIDE}x{MIN_SIDE} are needed.")
+    limits.check_size(path, *video.size)
+    return video
 
 
 def read_frames(
@@ -150,12 +150,12 @@ def read_frames(
     if size is None:
         yield from _decode(video, rate, f"scale={video.width}:{video.height}", (video.width, video.height))
     elif window is None:
-        yield from _decode(video, rate, _square(size, fit), (size, size))
+        yield from _decode(video, rate, _square(video, size, fit), (size, size))
     else:
         place = window.place(video.size, size)
         left, top, right, bottom = (int(value) for value in place.box)
         shape = (
-            f"{_EVEN},crop={right - left}:{bottom - top}:{left}:{top}:exact=1,"
+            f"{_even(video)},crop={right - left}:{bottom - top}:{left}:{top}:exact=1,"
             f"scale={place.width}:{place.height}:flags=bicubic+accurate_rnd"
         )
         for part in _decode(video, rate, shape, (place.width, place.height)):
@@ -170,7 +170,7 @@ def read_whole(
     """
     factor = min(Fraction(1), Fraction(longest, max(video.size)))
     width, height = (max(1, round(length * factor)) for length in video.size)
-    shape = f"{_EVEN},scale={width}:{height}:flags=bicubic+accurate_rnd"
+    shape = f"{_even(video)},scale={width}:{height}:flags=bicubic+accurate_rnd"
     yield from _decode(video, rate or video.rate, shape, (width, height), seconds)
 
 
@@ -240,12 +240,21 @@ def _fill(ffmpeg: Ffmpeg, buffer: memoryview) -> bool:
     return True
 
 
-def _square(size: int, fit: Fit) -> str:
+def _even(video: VideoInfo) -> str:
+    """The filter for pixels that are not square; it does nothing where they are. Their shape may change half way, and
+    what is within the limits must stay so.
+    """
+    most = int(min(video.limits.pixels, 2**31 - 1))
+    return f"scale='min(trunc(iw*sar+0.5),max(1,trunc({most}/ih)))':ih,setsar=1"
+
+
+def _square(video: VideoInfo, size: int, fit: Fit) -> str:
     """The filter from upright frames to the model's square."""
+    even = _even(video)
     if fit == "crop":
-        return f"{_EVEN},crop='min(iw,ih)':'min(iw,ih)':exact=1,scale={size}:{size}:flags=bicubic+accurate_rnd"
+        return f"{even},crop='min(iw,ih)':'min(iw,ih)':exact=1,scale={size}:{size}:flags=bicubic+accurate_rnd"
     return (
-        f"{_EVEN},scale={size}:{size}:force_original_aspect_ratio=decrease:flags=bicubic+accurate_rnd,"
+        f"{even},scale={size}:{size}:force_original_aspect_ratio=decrease:flags=bicubic+accurate_rnd,"
         f"pad={size}:{size}:(ow-iw)/2:(oh-ih)/2:black"
     )
 

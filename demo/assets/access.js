@@ -36,8 +36,8 @@
     const share = document.getElementById("share");
     if (share && !navigator.canShare) share.hidden = true; // the download beside it does for all others
   };
-  window.bunrakuShare = async (result) => {
-    const url = result?.video?.url ?? result?.url;
+  window.bunrakuShare = async () => {
+    const url = document.querySelector("#result video[src], #moving-picture img[src]")?.src;
     if (!url) return;
     const blob = await (await fetch(url)).blob();
     const file = new File([blob], url.split("/").pop(), { type: blob.type });

@@ -215,7 +215,8 @@ def test_stop_ends_the_work_and_leaves_nothing(visit, files, served, monkeypatch
     page.wait_for_timeout(300)
     assert len(calls) == 2
     assert page.locator("#result video").count() == 0
-    assert {path for path in served.cache.rglob("*-bunraku.mp4") if path.is_file()} == before
+    left = {path for path in served.cache.rglob("*-bunraku.mp4") if path.is_file()}
+    assert left - before == set()  # who was here before may just be leaving, and takes theirs
     go(page)  # and it still works
     assert playing(page)
 

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import tomllib
 import urllib.request
@@ -15,14 +16,17 @@ from pathlib import Path
 
 import pytest
 from served_page import free_port
+from stranger import Stranger, file
 
 from checkpoints.errors import ModelError, OptionError
 from demo import words
 from demo.commands import page as command
 from demo.limits import Limits
 from demo.page import build_page, launch_options, serve
+from demo.room import blocked, check_cache
 from demo.samples import Samples
 from demo.studio import Studio
+from demo.sweep import sweep
 from runtime.motion import MODES
 from runtime.picture import FITS
 from runtime.structure import SHOWS
@@ -54,6 +58,46 @@ def test_files_are_gone_when_it_was_said_that_they_would_be(toy):
     assert words.CONSENT.format(minutes=10).endswith("or after 10 minutes.")
 
 
+def test_a_sweep_survives_what_it_cannot_remove_and_spares_what_is_young_or_everybodys(tmp_path, monkeypatch):
+    cache, outside = tmp_path / "cache", tmp_path / "outside"
+    outside.write_text("not in the cache")
+    for name in ("a/stubborn", "b/old", "c/example", "d/e/deep", "f/young"):
+        (cache / name).parent.mkdir(parents=True, exist_ok=True)
+        (cache / name).write_text(name)
+    (cache / "tmpk3j2_x1z").write_text("of an upload that broke off")
+    (cache / "g").mkdir()
+    (cache / "h").symlink_to(outside)
+    later = time.time() + 1000
+    os.utime(cache / "f" / "young", (later, later))
+    unlink = os.unlink
+
+    def stuck(path: str) -> None:
+        if str(path).endswith("stubborn"):
+            raise PermissionError(path)
+        unlink(path)
+
+    monkeypatch.setattr(os, "unlink", stuck)
+    sweep(cache, 3600)
+    assert (cache / "b" / "old").exists()  # nothing is old yet
+    sweep(cache, 3600, [cache / "c" / "example"], now=time.time() + 4000)
+    assert {path.name for path in cache.rglob("*") if path.is_file()} == {"stubborn", "example", "young"}
+    assert {path.name for path in cache.iterdir()} == {"a", "c", "f"}
+    assert outside.exists()
+
+
+def test_a_folder_of_uploads_that_holds_more_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for folder in (Path("/"), Path(tempfile.gettempdir()), Path.home(), tmp_path, tmp_path.parent, ROOT):
+        with pytest.raises(OptionError, match="name one that holds nothing else"):
+            check_cache(folder)
+    check_cache(tmp_path / "cache")
+    (tmp_path / "beside").write_text("")
+    shut = blocked(tmp_path / "cache")
+    assert str(tmp_path / "beside") in shut
+    assert "/etc" in shut
+    assert not any((tmp_path / "cache").is_relative_to(path) for path in shut)
+
+
 def test_one_visitor_at_a_time_and_a_queue_that_ends(toy):
     page = build_page(Studio(toy, limits=Limits(at_once=2, waiting=7)))
     animate = next(fn for fn in page.fns.values() if fn.api_name == "animate")
@@ -64,7 +108,7 @@ def test_one_visitor_at_a_time_and_a_queue_that_ends(toy):
 def test_nothing_is_reported_or_recorded(studio):
     assert build_page(studio).analytics_enabled is False
     assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
-    options = launch_options(studio)
+    options = launch_options(studio, build_page(studio))
     assert options["run_history"] is False
     assert options["enable_monitoring"] is False
     assert options["max_file_size"] == "200mb"
@@ -108,13 +152,16 @@ def test_the_readmes_front_matter_fits_the_requirements():
     assert (ROOT / "app.py").is_file()
 
 
-def test_the_space_serves_and_ends_cleanly_when_told(toy, tmp_path):
+def test_the_space_serves_and_ends_cleanly_when_told(toy, files, tmp_path):
     port = free_port()
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     environment = os.environ | {
         "BUNRAKU_MODEL": str(toy),
         "GRADIO_SERVER_NAME": "127.0.0.1",
         "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_TEMP_DIR": str(tmp_path),
+        "GRADIO_TEMP_DIR": str(tmp_path / "cache"),
+        "TMPDIR": str(temporary),
     }
     space = subprocess.Popen([sys.executable, "app.py"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     try:
@@ -128,8 +175,19 @@ def test_the_space_serves_and_ends_cleanly_when_told(toy, tmp_path):
                 assert space.poll() is None, "app.py has ended by itself"
                 assert time.monotonic() < deadline, "app.py does not answer"
                 time.sleep(0.2)
+        stranger = Stranger(f"http://127.0.0.1:{port}")
+        pair = [file(stranger.upload(files / name)) for name in ("photo.jpg", "clip.mp4")]
+        (event,) = stranger.named("animate")
+        assert "error" not in stranger.call(event, [*pair, *stranger.usual(event)[2:]])
+        works = Path(f"/proc/{space.pid}/cwd")
+        if works.exists():
+            assert works.resolve().parent == temporary.resolve()
+            assert list(works.iterdir()) == []
+        stranger.join(event, [*pair, *stranger.usual(event)[2:]])  # and while it works
         space.send_signal(signal.SIGTERM)
         assert space.wait(20) == 128 + signal.SIGTERM
+        assert not (tmp_path / "cache").exists()
+        assert [path for path in temporary.iterdir() if path.name.startswith("bunraku")] == []
     finally:
         space.kill()
         space.wait(20)

@@ -105,10 +105,12 @@ def test_who_leaves_takes_their_files_and_nobody_elses(tmp_path):
         (cache / name / "file").write_text(name)
     outside = tmp_path / "outside"
     outside.write_text("not in the cache")
-    visitors.spare(cache / "example")
+    visitors.spare([cache / "example" / "file"])
     gone = []
     visitors.at_leave("a", gone.append)
-    visitors.owns("a", cache / "mine", cache / "shared" / "file", cache / "example" / "file", outside)
+    mine = visitors.home("a", cache)
+    (mine / "result").write_text("made for a")
+    visitors.owns("a", cache / "mine" / "file", cache / "shared" / "file", cache / "example" / "file", outside)
     visitors.owns("b", str(cache / "shared" / "file"))
     with visitors.working("a") as stopped:
         visitors.leave("a", cache)

@@ -3,6 +3,7 @@
 import math
 import struct
 import zlib
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -138,3 +139,37 @@ def test_the_command_takes_limits(toy, in_tmp, capsys):
         assert complaint in err
         assert err.count("\n") == 1
     assert main([*words, "seconds=2,pixels=1M"]) == 0
+
+
+def test_pixels_that_are_not_square_count_as_they_are_shown(tmp_path):
+    path = moving(tmp_path / "wide.mp4", 3, size=256, options=["-vf", "setsar=100/1"])
+    assert probe(path, Limits(pixels=256 * 256 * 100)).size == (25600, 256)
+    with pytest.raises(InputError, match="has more than 5M pixels"):
+        probe(path, Limits(pixels=5e6))
+    thin = moving(tmp_path / "thin.mp4", 3, size=256, options=["-vf", "setsar=1/100"])
+    with pytest.raises(InputError, match=r"thin.mp4 has 3x256 pixels; at least"):
+        probe(thin)
+
+
+def test_nor_can_they_grow_half_way(tmp_path):
+    path = moving(tmp_path / "wide.mp4", 3, size=256, options=["-vf", "setsar=50/1"])
+    square = replace(probe(path), aspect=Fraction(1), limits=Limits(pixels=256 * 512))  # as if they had been at first
+    for frame in read_frames(square, 64, "pad"):
+        assert (frame.mean(axis=(1, 2)) > 8).sum() == pytest.approx(32, abs=1)  # 512 by 256, between bars
+
+
+@pytest.mark.parametrize("end", [1e-9, 1e-300])
+def test_a_moment_is_one_frame_and_not_all_of_them(toy, tmp_path, end):
+    path = moving(tmp_path / "a.mp4", 10)
+    pictures = list(read_frames(probe(path)))
+    for driving in (path, pictures):
+        assert len(animate(pictures[0], driving, model=toy, end=end, progress=False)) == 1
+
+
+@pytest.mark.parametrize("span", [{"end": 1e308}, {"start": 1e308}, {"end": 1e12}, {"start": math.nan}])
+def test_a_time_that_no_video_reaches_is_our_sentence(toy, tmp_path, span):
+    path = moving(tmp_path / "a.mp4", 3)
+    (name,) = span
+    for driving in (path, [spot(20, 30)] * 3):
+        with pytest.raises(OptionError, match=f"^{name} is .*; it must be a number of seconds"):
+            animate(spot(20, 30), driving, model=toy, progress=False, **span)
