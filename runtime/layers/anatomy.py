@@ -104,11 +104,11 @@ class NamedFace:
         self._chin = float(own(face["mouth.chin"])[1])
         collar = np.array([own(face[f"neck.{name}"]) for name in _COLLAR])
         self.anatomy = Anatomy(frame, self._chin, collar[np.argsort(collar[:, 0])])
-        self.middle = face["nose.bridge"]
+        self.middle: Array = face["nose.bridge"]
         self.eyes = _eyes(canvas, face)
         self.expression: Array | None = np.array([[eye.opening, *eye.gaze] for eye in self.eyes])
         hull = box_blur(_hull(points[self._on_face], len(canvas)), round(0.1 * self._unit))
-        self.face = hull * (1 - self._parts())
+        self.face: Floats = hull * (1 - self._parts())
 
     def _parts(self) -> Floats:
         """(c, c): where mouth and eyes are, which the model's flow would stretch."""
@@ -161,9 +161,9 @@ class SeenFace:
         template = np.array([[-_EYES, 0.01], [_EYES, 0.01], [0, _MOUTH]])
         frame = Affine.similarity(template, np.array([right, left, mouth]))
         self.anatomy = Anatomy(frame, 1.15, np.array(_USUAL_SHOULDERS))
-        self.middle = frame(np.array([0.0, 0.3]))
+        self.middle: Array = frame(np.array([0.0, 0.3]))
         x, y = self._own(np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1).astype(float))
-        self.face = smooth((1.15 - np.hypot(x / 0.68, (y - 0.42) / 0.82)) / 0.3)
+        self.face: Floats = smooth((1.15 - np.hypot(x / 0.68, (y - 0.42) / 0.82)) / 0.3)
 
     def _own(self, places: Array) -> tuple[Array, Array]:
         x, y = np.moveaxis(self.anatomy.frame.inverse()(places), -1, 0)

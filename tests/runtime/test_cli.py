@@ -89,7 +89,7 @@ def test_function_and_animator_have_the_same_defaults():
     of_function = inspect.signature(animate).parameters
     of_animator = inspect.signature(Animator.__init__).parameters
     shared = set(of_function) & set(of_animator)
-    framing = {"fit", "crop", "driving_crop", "face", "paste_back", "size", "detail", "background"}
+    framing = {"fit", "crop", "driving_crop", "face", "paste_back", "size", "detail", "layers", "background"}
     assert shared == {"mode", "device", "strength", "smoothing", "adapt_scale", "fps", "limits"} | framing
     for name in shared - {"fps"}:  # a stream has no video to take it from
         assert of_function[name].default == of_animator[name].default
