@@ -1,0 +1,161 @@
+"""Layers in the engine: exact at rest, still beside the person, whole heads; where nobody is seen, all is as before."""
+
+import warnings
+
+import numpy as np
+import onnx
+import pytest
+from PIL import Image
+
+from checkpoints.errors import OptionError
+from export.layers import build
+from runtime import animate
+from runtime.engine import Animator, Engine
+from runtime.layers.canvas import Canvas
+from runtime.layers.compose import MODEL
+from runtime.motion import Motion
+from runtime.motion_file import MotionFile, load_motion, save_motion
+from runtime.window import Window
+
+
+def test_the_shipped_graph_is_what_the_exporter_builds():
+    assert onnx.load(MODEL) == build()
+
+
+@pytest.mark.parametrize("options", [{}, {"size": 512}, {"paste_back": True}, {"mode": "absolute"}])
+def test_without_strength_the_source_comes_back_to_the_byte(engine, sample, frames, options):
+    animator = Animator(engine, strength=0.0, driving_crop="off", **options)
+    animator.set_source(sample)
+    for frame in frames[:2]:
+        assert (animator.frame(frame) == animator.still).all()
+
+
+def test_the_first_frame_of_the_relative_mode_is_the_source(engine, sample, frames):
+    animator = Animator(engine)
+    animator.set_source(sample)
+    assert (animator.frames(frames[:1])[0] == animator.still).all()
+
+
+def test_the_backdrop_stays_where_it_is(animator, layers, frames):
+    animator.reset()
+    moved = animator.frames(frames)
+    inner = layers._canvas.inner
+    alpha = layers._own[inner, inner, 3]
+    columns = np.r_[:30, -30:0]  # the person never comes near in this video
+    beside = (alpha[:120, columns] == 0).all(1)
+    difference = np.abs(moved.astype(int) - animator.still)[:, :120][:, :, columns][:, beside]
+    assert difference.max() <= 1
+
+
+def test_the_person_moves(animator, frames):
+    animator.reset()
+    moved = animator.frames(frames)
+    assert np.abs(moved[1:].astype(int) - animator.still).mean() > 2
+
+
+def test_frames_do_not_depend_on_what_is_made_beside_them(animator, frames):
+    animator.reset()
+    together = animator.frames(frames)
+    animator.reset()
+    alone = np.concatenate([animator.frames(frame[None]) for frame in frames])
+    assert np.abs(together.astype(int) - alone).max() <= 1
+
+
+def test_two_takes_of_one_source_are_the_same(engine, animator, sample, frames):
+    again = Animator(engine)
+    again.set_source(sample)
+    animator.reset()
+    assert (again.frames(frames) == animator.frames(frames)).all()
+
+
+def test_shut_eyes_of_the_driver_shut_the_sources(animator, engine, frames):
+    """The eyes' parts of the motion alone differ."""
+    animator.reset()
+    motion = engine.detect(frames[:1], eyes=True)
+    open_eyes = motion.eyes.copy()
+    open_eyes[..., 0] = 0.3
+    shut_eyes = open_eyes * np.array([0, 1, 1], np.float32)
+    first, second = (animator.poses(Motion(motion.points, eyes=eyes))[0] for eyes in (open_eyes, shut_eyes))
+    changed = np.nonzero(np.abs(first.astype(int) - second).max(-1) > 20)
+    eyes = animator._finish.layers._subject.eyes
+    middle = np.mean([(eye.upper[0] + eye.upper[-1]) / 2 for eye in eyes], 0) - animator._finish.layers._canvas.margin
+    assert len(changed[0]) > 30
+    assert abs(changed[0].mean() - middle[1]) < 10
+    assert np.ptp(changed[0]) < 40
+
+
+def test_off_leaves_all_to_the_model(engine, sample, frames):
+    animator = Animator(engine, layers="off")
+    animator.set_source(sample)
+    assert animator._finish.layers is None
+    source = animator.source
+    wanted = engine.render(source, animator._drive(source.motion[:1], engine.detect(frames[:1])))
+    animator.reset()
+    assert (animator.frames(frames[:1]) == wanted).all()
+
+
+def test_where_nobody_is_seen_all_is_left_to_the_model(engine, frames):
+    empty = Image.fromarray(np.full((256, 256, 3), 90, np.uint8))
+    results = []
+    for layers in ("auto", "off"):
+        animator = Animator(engine, layers=layers)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            animator.set_source(empty)
+        results.append(animator.frames(frames))
+    assert (results[0] == results[1]).all()
+
+
+def test_models_without_names_move_the_person_whole_too(engine, sample, frames):
+    """The same model, were its points nameless: the face is found by the detector, the head's map from the flow."""
+    nameless = Engine("faces-lite")
+    nameless.names = {}
+    animator = Animator(nameless)
+    animator.set_source(sample)
+    layers = animator._finish.layers
+    assert layers is not None
+    assert layers.eyes is None
+    moved = animator.frames(frames)
+    assert (moved[0] == animator.still).all()
+    named = Animator(engine)
+    named.set_source(sample)
+    # Both move the head to the same place: hair, too, which is no part of the face's own flow.
+    difference = np.abs(moved.astype(float) - named.frames(frames)).mean((1, 2, 3))
+    unmoved = np.abs(moved.astype(float) - animator.still).mean((1, 2, 3))
+    assert (difference[1:] < 0.7 * unmoved[1:]).all()
+
+
+def test_a_choice_that_is_none_is_refused():
+    with pytest.raises(OptionError, match="auto or off"):
+        Animator(layers="some")
+
+
+def test_what_eyes_do_is_kept_in_motion_files(engine, frames, tmp_path):
+    motion = engine.detect(frames, eyes=True)
+    assert motion.eyes.shape == (len(frames), 2, 3)
+    save_motion(tmp_path / "a.motion", MotionFile.of(motion, 25, engine.bundle))
+    assert (load_motion(tmp_path / "a.motion").motion.eyes == motion.eyes).all()
+
+
+def test_motion_without_eyes_moves_all_but_these(engine, sample, frames, tmp_path):
+    motion = engine.detect(frames)
+    save_motion(tmp_path / "a.motion", MotionFile.of(motion, 25, engine.bundle))
+    moved = animate(sample, tmp_path / "a.motion", model=engine, progress=False)
+    assert len(moved.frames) == len(frames)
+    assert np.abs(moved.frames[1].astype(int) - moved.frames[0]).mean() > 1
+
+
+def test_the_canvas_holds_the_square_as_it_is_and_the_picture_around_it(sample):
+    window = Window(40, 30, 128)
+    square = window.cut(sample, 64)
+    canvas = Canvas.around(square, sample, window)
+    assert canvas.picture.shape == (96, 96, 3)
+    assert (canvas.picture[canvas.inner, canvas.inner] == square).all()
+    wide = Window(8, -2, 192).cut(sample, 96)
+    assert np.abs(canvas.picture.astype(int) - wide).mean() < 3
+
+
+def test_points_of_the_squares_corners_lie_on_its_corners():
+    canvas = Canvas.around(np.zeros((64, 64, 3), np.uint8), Image.new("RGB", (64, 64)), None)
+    places = canvas.places(np.array([[-1.0, -1.0], [1.0, 1.0]]), 64)
+    np.testing.assert_allclose(places, [[16, 16], [79, 79]])

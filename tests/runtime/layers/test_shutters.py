@@ -1,0 +1,170 @@
+"""Shutters: at rest they give the picture back; lids cover the eye, lips part over something dark, irises move."""
+
+import numpy as np
+import pytest
+
+from runtime.layers.expression import Expression
+from runtime.layers.eyes import Eye
+from runtime.layers.frames import Affine
+from runtime.layers.mouth import Lips, MouthShutter
+from runtime.layers.shutters import EyeShutter, Patch, stretch
+
+SKIN, WHITE, DARK, LIP = (200, 150, 120), (240, 240, 240), (20, 20, 20), (170, 60, 60)
+REST = Expression(0.0, 0.0, 0.0, np.zeros((2, 2)), np.ones(2), np.zeros(2), np.zeros((2, 2)))
+
+
+def expression(**changes):
+    return Expression(**{**REST.__dict__, **changes})
+
+
+def painted(*shapes):
+    """f32 (128, 128, 4): skin, and on it ellipses (colour, middle, reach)."""
+    y, x = np.mgrid[:128, :128]
+    picture = np.full((128, 128, 4), (*SKIN, 1), np.float32)
+    for colour, (cx, cy), (rx, ry) in shapes:
+        picture[((x - cx) / rx) ** 2 + ((y - cy) / ry) ** 2 < 1, :3] = colour
+    return picture
+
+
+def whole(picture, shutter, patch):
+    result = picture.copy()
+    result[shutter.patch.place] = patch
+    return result
+
+
+@pytest.fixture
+def eye():
+    x = np.linspace(0, 1, 9)
+    line = np.stack([44 + 40 * x, np.full(9, 64.0)], 1)
+    bow = np.stack([np.zeros(9), 10 * np.sqrt(4 * x * (1 - x))], 1)
+    return Eye(line - bow, line + bow, np.array([64.0, 64.0]), 8.0)
+
+
+@pytest.fixture
+def face():
+    """The picture of the eye."""
+    return painted((WHITE, (64, 64), (20, 10)), (DARK, (64, 64), (8, 8)))
+
+
+@pytest.fixture
+def eye_shutter(eye):
+    return EyeShutter(eye, np.array([64.0, 44.0]), 128)
+
+
+@pytest.fixture
+def mouth_face():
+    return painted((LIP, (64, 60), (24, 8)))
+
+
+@pytest.fixture
+def mouth(mouth_face):
+    frame = Affine(np.eye(2) * 60, np.array([64.0, 12.0]))  # the eyes' distance is 60 pixels
+    back = frame.inverse()
+    right, left, upper, lower = (back(np.array(at, float)) for at in ((40, 60), (88, 60), (64, 52), (64, 68)))
+    return MouthShutter(frame, Lips.between(right, left, upper, lower), 0.6, 1.2, mouth_face)
+
+
+def test_an_eye_at_rest_is_the_picture_itself(eye_shutter, busy):
+    patch = eye_shutter(busy, 1.0, 0.0, np.zeros(2))
+    np.testing.assert_allclose(patch, busy[eye_shutter.patch.place], atol=1e-3)
+
+
+def test_a_mouth_at_rest_is_the_picture_itself(mouth, busy):
+    np.testing.assert_allclose(mouth(busy, REST), busy[mouth.patch.place], atol=1e-3)
+
+
+def dark_pixels(picture):
+    return int((picture[..., :3].mean(-1) < 60).sum())
+
+
+def light_pixels(picture):
+    return int((picture[..., :3].min(-1) > 215).sum())
+
+
+def test_a_shut_eye_shows_neither_iris_nor_white(eye_shutter, face):
+    assert dark_pixels(face) > 150
+    shut = whole(face, eye_shutter, eye_shutter(face, 0.0, 0.0, np.zeros(2)))
+    assert dark_pixels(shut) == 0
+    assert light_pixels(shut) < 0.03 * light_pixels(face)
+
+
+def test_the_lid_comes_down_and_the_eyeball_stays(eye_shutter, face):
+    half = whole(face, eye_shutter, eye_shutter(face, 0.5, 0.0, np.zeros(2)))
+    rows = np.nonzero((half[..., :3].mean(-1) < 60).any(1))[0]
+    assert rows.max() == np.nonzero((face[..., :3].mean(-1) < 60).any(1))[0].max()  # its lower half is where it was
+    assert rows.min() > 60
+
+
+def test_nothing_moves_beside_the_eye(eye_shutter, busy):
+    shut = whole(busy, eye_shutter, eye_shutter(busy, 0.0, 0.2, np.array([0.1, 0.0])))
+    place = eye_shutter.patch.place
+    outside = np.ones((128, 128), bool)
+    outside[place] = False
+    assert (shut[outside] == busy[outside]).all()
+    edges = [shut[place][0], shut[place][-1], shut[place][:, 0], shut[place][:, -1]]
+    wanted = [busy[place][0], busy[place][-1], busy[place][:, 0], busy[place][:, -1]]
+    for edge, same in zip(edges, wanted, strict=True):
+        np.testing.assert_allclose(edge, same, atol=1)
+
+
+@pytest.mark.parametrize("way", [-0.12, 0.12])
+def test_the_iris_moves_with_the_gaze(eye_shutter, face, way):
+    looked = whole(face, eye_shutter, eye_shutter(face, 1.0, 0.0, np.array([way, 0.0])))
+    middle = np.nonzero((looked[..., :3].mean(-1) < 60))[1].mean()
+    assert middle == pytest.approx(63.5 + 40 * way, abs=1.5)  # the inner corner is to the right
+
+
+def test_an_open_mouth_is_dark_where_the_lips_parted_and_has_lips_around(mouth, mouth_face):
+    opened = whole(mouth_face, mouth, mouth(mouth_face, expression(lower_lip=0.3, chin=0.25)))
+    inside = opened[68:74, 60:68, :3]  # between the lips' line, at 60, and the lower lip, 18 pixels further down
+    assert inside.mean() < 0.5 * np.mean(LIP)
+    below = opened[81:84, 60:68, :3]
+    np.testing.assert_allclose(below, np.broadcast_to(LIP, below.shape), atol=12)
+
+
+def test_teeth_show_above_in_the_light_of_the_skin(mouth, mouth_face):
+    opened = mouth(mouth_face, expression(lower_lip=0.3, chin=0.25))
+    middle = opened[:, opened.shape[1] // 2, :3].mean(-1)
+    inside = middle[int(0.3 * len(middle)) :]
+    assert inside.max() > 110
+
+
+def test_lips_that_would_cross_meet(mouth, mouth_face):
+    pressed = whole(mouth_face, mouth, mouth(mouth_face, expression(lower_lip=-0.2)))
+    assert dark_pixels(pressed) == 0
+
+
+def test_corners_carry_the_mouths_width(mouth, mouth_face):
+    wide = expression(corners=np.array([[0.1, 0.0], [-0.1, 0.0]]))
+
+    def width(picture):
+        red = np.nonzero((np.abs(picture[..., :3] - np.array(LIP)).max(-1) < 20).any(0))[0]
+        return red.max() - red.min()
+
+    assert width(whole(mouth_face, mouth, mouth(mouth_face, wide))) > width(mouth_face) + 6
+
+
+def test_grey_pictures_stay_grey(mouth_face):
+    grey = mouth_face.copy()
+    grey[..., :3] = grey[..., :3].mean(-1, keepdims=True)
+    frame = Affine(np.eye(2) * 60, np.array([64.0, 12.0]))
+    places = (frame.inverse()(np.array(at, float)) for at in ((40, 60), (88, 60), (64, 52), (64, 68)))
+    opened = MouthShutter(frame, Lips.between(*places), 0.6, 1.2, grey)(grey, expression(lower_lip=0.3))
+    assert np.ptp(opened[..., :3], axis=-1).max() < 1
+
+
+def test_stretching_takes_knots_to_knots_and_keeps_order():
+    y = np.linspace(-1, 3, 401)
+    knots = [(np.full(401, a), np.full(401, b)) for a, b in ((0.0, 0.2), (1.0, 0.5), (2.0, 2.0))]
+    mapped = stretch(y, knots)
+    assert (np.diff(mapped) > 0).all()
+    for after, before in ((0.0, 0.2), (1.0, 0.5), (2.0, 2.0), (-1.0, -0.8), (3.0, 3.0)):
+        assert np.interp(after, y, mapped) == pytest.approx(before, abs=1e-6)
+
+
+def test_a_patch_looks_up_linearly(busy):
+    patch = Patch(Affine(np.eye(2), np.zeros(2)), (10, 10), (60, 60), 128)
+    between = patch.look(busy, patch.x + 0.5, patch.y)
+    rows, columns = patch.place
+    left, right = busy[rows, columns], busy[rows, columns.start + 1 : columns.stop + 1]
+    np.testing.assert_allclose(between, (left + right) / 2, atol=1e-3)
