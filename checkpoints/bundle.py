@@ -13,33 +13,33 @@ import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from checkpoints.card import CARD, model_card
+from checkpoints.description import DESCRIPTION, FORMAT, is_ours, minor, read_json, seal
 from checkpoints.errors import ModelError
 from checkpoints.graph_file import check_graph, read_graph
-
-FORMAT = "1.2"
-"""Format written by this version. Another major number is refused; a higher minor one only adds keys."""
-
-DESCRIPTION = "bundle.json"
-"""Name of the description inside the folder."""
+from checkpoints.own_card import check_card, digest
 
 MODES = ("absolute", "relative", "disentangled")
 """Every driving mode that a bundle may offer (`modes`)."""
 
+PRECISIONS = ("fp32", "fp16")
+"""What a graph may compute in."""
+
+WEIGHTS = ("fp32", "fp16", "int16")
+"""What a graph's large weights may be stored in; "int16" ones are scaled when the graph is opened."""
+
 _REQUIRED_GRAPHS = ("source", "motion", "render")
 _GRAPHS = (*_REQUIRED_GRAPHS, "disentangle")
-_MAX_DESCRIPTION_BYTES = 4 << 20
 _MAX_GRAPH_BYTES = (2 << 30) - 1
 """ONNX's own limit for one file."""
+_MOST_GFLOPS = 1e9
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.onnx", re.ASCII)
-_VERSION = re.compile(r"[0-9]+\.[0-9]+", re.ASCII)
-_SEAL = '"sha256": "%s"'
-_OPEN_SEAL = _SEAL % ("0" * 64)
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class Graph:
     bytes: int
     """Size of the file."""
     precision: str
-    """What it computes in: "fp32", "fp16", "int8", ..."""
+    """What it computes in, out of `PRECISIONS`."""
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     gflops: float | None = None
     """Multiplications and additions of one frame, in 1e9; None where nobody counted."""
     weights: str = "fp32"
-    """What its large weights are stored in; "int16" ones are scaled when the graph is opened."""
+    """What its large weights are stored in, out of `WEIGHTS`."""
 
 
 def describe_graph(
@@ -113,6 +113,10 @@ class Bundle:
     dead, and none has a name.
     """
     format: str = FORMAT
+    card: str | None = field(default=None, compare=False)
+    """Hash of the card, which the seal thus covers; None before format 1.3."""
+    sealed: bool = field(default=True, compare=False)
+    """Whether the description that was read has a seal; those of format 1.0 had none."""
     folder: Path | None = field(default=None, compare=False)
 
     @classmethod
@@ -120,13 +124,14 @@ class Bundle:
         """Read and verify the bundle in `folder`.
 
         Raises `ModelError` when the folder or a file is missing, the format is unknown, a key is missing or
-        has the wrong type, a file's size or hash differs, or a graph refers to data outside its file or is not as
-        described.
+        has the wrong type or an impossible value, a file's size or hash differs (the card's, too), or a graph refers
+        to data outside its file or is not as described.
         """
         folder = Path(folder)
         bundle = read_description(folder)
         for name, graph in bundle.graphs.items():
             check_graph(bundle, name, folder / graph.file)
+        check_card(bundle)
         return bundle
 
     def path(self, graph: str) -> Path:
@@ -148,22 +153,9 @@ class Bundle:
     def to_json(self) -> str:
         """The text of `bundle.json`, sealed."""
         values = asdict(self)
-        del values["folder"]
+        for key in ("folder", "sealed", *(["card"] if self.card is None else [])):
+            del values[key]
         return seal(values)
-
-
-def seal(values: Mapping[str, Any]) -> str:
-    """The text of a description with `values`, and in it, under `sha256`, its own hash: that of the text with
-    zeros in the hash's place. A change of any byte shows; it is no signature, since anyone can compute it.
-    """
-    rest = {key: value for key, value in values.items() if key not in ("format", "sha256")}
-    text = json.dumps({"format": values["format"], "sha256": "0" * 64, **rest}, indent=2, ensure_ascii=False) + "\n"
-    return text.replace(_OPEN_SEAL, _SEAL % hashlib.sha256(text.encode()).hexdigest(), 1)
-
-
-def _is_sealed(text: str, digest: str) -> bool:
-    """Whether the description `text`, which holds `digest` as its hash, is as `seal` wrote it."""
-    return hashlib.sha256(text.replace(_SEAL % digest, _OPEN_SEAL, 1).encode()).hexdigest() == digest
 
 
 def write_bundle(folder: str | os.PathLike[str], bundle: Bundle, models: Mapping[str, bytes]) -> Bundle:
@@ -182,13 +174,15 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle, models: Mapping
             f'The model "{bundle.name}" describes the graphs {sorted(bundle.graphs)}, not {sorted(models)}.'
         )
     folder.parent.mkdir(parents=True, exist_ok=True)
+    card = model_card(bundle)
+    bundle = replace(bundle, card=digest(card))
     aside = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
         _parse(json.loads(bundle.to_json()), aside)  # refuses file names that would leave the folder
         for name, model in models.items():
             (aside / bundle.graphs[name].file).write_bytes(model)
         (aside / DESCRIPTION).write_text(bundle.to_json(), encoding="utf-8", newline="\n")
-        (aside / CARD).write_text(model_card(bundle), encoding="utf-8", newline="\n")
+        (aside / CARD).write_text(card, encoding="utf-8", newline="\n")
         aside.chmod(0o755)  # mkdtemp makes folders that only their owner may enter
         Bundle.load(aside)
         if folder.exists():
@@ -205,35 +199,7 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle, models: Mapping
 
 def read_description(folder: Path) -> Bundle:
     """What `bundle.json` in `folder` says, before its graphs are there to be verified. Raises `ModelError`."""
-    return _parse(_read_json(folder), folder)
-
-
-def _read_json(folder: Path) -> Any:
-    path = folder / DESCRIPTION
-    if not folder.is_dir():
-        raise ModelError(f"There is no model folder {folder}; check the path.")
-    if not path.is_file():
-        raise ModelError(f"{folder} holds no {DESCRIPTION}, so it is not a model; make one with `bunraku export`.")
-    if path.stat().st_size > _MAX_DESCRIPTION_BYTES:
-        raise ModelError(f"{path} is too large to be a model's description; fetch or export the model again.")
-    try:
-        # Line ends of another system, as a checkout makes them, become ours again, as they were when sealed.
-        text = path.read_bytes().replace(b"\r\n", b"\n").decode()
-        values = json.loads(text)
-    except (ValueError, RecursionError, OSError) as error:
-        raise ModelError(f"{path} is not readable JSON ({error}); fetch or export the model again.") from error
-    if isinstance(values, dict) and _needs_seal(values) and not _is_sealed(text, str(values.get("sha256"))):
-        raise ModelError(
-            f"{path} was changed after it was written (its hash differs); fetch or export the model again."
-        )
-    return values
-
-
-def _needs_seal(values: Mapping[str, Any]) -> bool:
-    """Descriptions have a seal since format 1.1; those of another major number are refused for that."""
-    version = values.get("format")
-    known = isinstance(version, str) and version.partition(".")[0] == FORMAT.partition(".")[0]
-    return "sha256" in values or (known and _minor(str(version)) >= 1)
+    return _parse(read_json(folder), folder)
 
 
 def _parse(values: Any, folder: Path) -> Bundle:
@@ -242,9 +208,9 @@ def _parse(values: Any, folder: Path) -> Bundle:
     if not isinstance(values, dict):
         raise ModelError(f"{where} must hold a JSON object; fetch or export the model again.")
     version = _get(values, "format", str, where)
-    major, _, _ = version.partition(".")
-    if major != FORMAT.partition(".")[0] or not _VERSION.fullmatch(version):
-        raise ModelError(f"{where} has format {version}, this program reads {FORMAT}; update bunraku or the model.")
+    if not is_ours(version):
+        told = version[:20]
+        raise ModelError(f"{where} has format {told}, this program reads {FORMAT}; update bunraku or the model.")
     graphs = {
         name: _parse_graph(_get(values["graphs"], name, dict, where), name, where)
         for name in _get(values, "graphs", dict, where)
@@ -266,22 +232,19 @@ def _parse(values: Any, folder: Path) -> Bundle:
         framing=_get(values, "framing", dict, where) if "framing" in values else {},
         structure=_get(values, "structure", dict, where) if "structure" in values else {},  # since format 1.2
         format=version,
+        card=_get(values, "card", str, where) if "card" in values else None,  # since format 1.3
+        sealed="sha256" in values,
         folder=folder,
     )
     _check_sense(bundle, where)
     return bundle
 
 
-def _minor(version: str) -> int:
-    """The number behind the first point; what is no version counts as the newest, of which least is known."""
-    return int(version.split(".")[1]) if _VERSION.fullmatch(version) else 1_000_000
-
-
 def _parse_graph(values: Any, name: str, where: Path) -> Graph:
     what = f'graph "{name}": '
     gflops = values.get("gflops")
-    if isinstance(gflops, bool) or not isinstance(gflops, int | float | None):
-        raise ModelError(f'{where} has a wrong value for {what}"gflops"; fetch or export the model again.')
+    if gflops is not None and (isinstance(gflops, bool) or not isinstance(gflops, int | float)):
+        raise ModelError(f'{where} has a wrong type for {what}"gflops"; fetch or export the model again.')
     graph = Graph(
         file=_get(values, "file", str, where, what),
         sha256=_get(values, "sha256", str, where, what),
@@ -294,8 +257,17 @@ def _parse_graph(values: Any, name: str, where: Path) -> Graph:
     )
     if not _FILE_NAME.fullmatch(graph.file):
         raise ModelError(f"{where} names the graph file {graph.file!r}; it must be a plain .onnx name in that folder.")
-    if not 0 < graph.bytes <= _MAX_GRAPH_BYTES:
-        raise ModelError(f'{where} has an impossible value for {what}"bytes"; fetch or export the model again.')
+    checks = {
+        "bytes": 0 < graph.bytes <= _MAX_GRAPH_BYTES,
+        "precision": graph.precision in PRECISIONS,
+        "weights": graph.weights in WEIGHTS,
+        "inputs": bool(graph.inputs),
+        "outputs": bool(graph.outputs),
+        "gflops": graph.gflops is None or 0 <= graph.gflops <= _MOST_GFLOPS,  # which NaN is not
+    }
+    wrong = [key for key, fine in checks.items() if not fine]
+    if wrong:
+        raise ModelError(f'{where} has an impossible value for {what}"{wrong[0]}"; fetch or export the model again.')
     return graph
 
 
@@ -311,8 +283,9 @@ def _check_sense(bundle: Bundle, where: Path) -> None:
         "modes": bool(bundle.modes) and ("disentangle" in bundle.graphs or "disentangled" not in bundle.modes),
         "outputs": "image" in bundle.outputs,
         "structure": _is_structure(bundle.structure, bundle.num_points),
+        "card": bundle.card is None or bool(_DIGEST.fullmatch(bundle.card)),
     }
-    if _minor(bundle.format) <= _minor(FORMAT):
+    if minor(bundle.format) <= minor(FORMAT):
         checks["modes"] &= not unknown
     wrong = [key for key, fine in checks.items() if not fine]
     if wrong:

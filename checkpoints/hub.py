@@ -8,15 +8,18 @@ those who name a Hub model need it.
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from checkpoints.bundle import DESCRIPTION, Bundle, read_description
-from checkpoints.card import CARD, TAG, model_card
-from checkpoints.errors import ModelError, OptionError
+from checkpoints.bundle import Bundle, read_description
+from checkpoints.card import CARD, TAG
+from checkpoints.description import DESCRIPTION
+from checkpoints.errors import BunrakuWarning, ModelError, OptionError
+from checkpoints.own_card import digest, shown_card, with_card
 
 _NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]+))?", re.ASCII)
 
@@ -42,9 +45,22 @@ class HubName:
 def fetch(name: HubName) -> Bundle:
     """The verified bundle of `name`; only its description and graphs are fetched, and what the cache has is not.
 
-    Without network, what was fetched before is used. Files that do not fit their hashes are fetched once more. Raises
-    `ModelError` when the model is not there, not accessible, cannot be fetched whole, or is damaged on the Hub too.
+    Without network, what was fetched before is used. Files that do not fit their hashes are fetched once more. Warns
+    where the description has no seal. Raises `ModelError` when the model is not there, not accessible, cannot be
+    fetched whole, or is damaged on the Hub too.
     """
+    bundle = _fetch(name)
+    if not bundle.sealed:
+        warnings.warn(
+            f'The description of the model "{name}" has no seal (its format is {bundle.format}), so that nothing shows '
+            "whether it was changed; use it if you trust where it comes from, or ask its owner to export it again.",
+            BunrakuWarning,
+            stacklevel=2,
+        )
+    return bundle
+
+
+def _fetch(name: HubName) -> Bundle:
     with _explained(name):
         folder, files = _snapshot(name, force=False)
         try:
@@ -90,9 +106,10 @@ def push(
         raise OptionError(f'"{repository}" is not owner/name; say where on the Hub the model goes.')
     if bundle.folder is None:
         raise ModelError(f'The model "{bundle.name}" is not stored in a folder yet; write it, then push it.')
-    own = bundle.folder / CARD
-    card = own.read_bytes() if own.is_file() else model_card(bundle).encode()
-    contents: dict[str, Path | bytes] = {DESCRIPTION: bundle.folder / DESCRIPTION, CARD: card}
+    card = shown_card(bundle)
+    contents: dict[str, Path | bytes] = {DESCRIPTION: bundle.folder / DESCRIPTION, CARD: card.encode()}
+    if bundle.card not in (None, digest(card)):  # fetched without its card, which is made anew
+        contents[DESCRIPTION] = with_card(bundle.folder, card).encode()
     contents |= {graph.file: bundle.folder / graph.file for graph in bundle.graphs.values()}
     if checkpoint is not None:
         contents["model.safetensors"] = checkpoint

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from checkpoints.bundle import DESCRIPTION, Bundle, read_description
+from checkpoints.bundle import Bundle, read_description
 from checkpoints.card import facts
+from checkpoints.description import DESCRIPTION
 from checkpoints.errors import ModelError
 from checkpoints.hub import HubName, cached, fetch, fetch_file, published
 

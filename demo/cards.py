@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from checkpoints.bundle import Bundle
-from checkpoints.card import CARD, FAMILIES, model_card
+from checkpoints.card import FAMILIES
+from checkpoints.own_card import shown_card
 
 _MAX_CHARACTERS = 20_000
 
@@ -42,10 +43,7 @@ def _own_card(bundle: Bundle) -> str:
     """The text of the card without the Hub's front matter, its headings below the page's; where the folder has none,
     the one that is made from the description.
     """
-    path = bundle.folder / CARD if bundle.folder else None
-    has_one = path is not None and path.is_file()
-    text = path.read_text(encoding="utf-8", errors="replace") if has_one and path else model_card(bundle)
-    text = text[:_MAX_CHARACTERS]
+    text = shown_card(bundle)[:_MAX_CHARACTERS]
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)
     return re.sub(r"^(#+)", r"##\1", text, flags=re.MULTILINE)
 

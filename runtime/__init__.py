@@ -5,6 +5,11 @@ from runtime import animate
 animation = animate("portrait.jpg", "driving.mp4", output="moving.mp4")
 """
 
+from checkpoints import start
+
+if start.is_command(__name__):
+    start.end_on_interrupt()
+
 from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, ModelError, OptionError, OutputError
 from runtime.animate import Animation, animate
 from runtime.engine import Animator, Engine

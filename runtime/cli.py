@@ -20,6 +20,7 @@ from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 from checkpoints.errors import BunrakuError, BunrakuWarning, OptionError
+from checkpoints.start import STOPPED
 
 _BUILT_IN = {name: f"runtime.commands.{name}" for name in ("animate", "batch", "live", "motion")}
 _PATIENCE = 10.0
@@ -44,13 +45,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run `bunraku` with `argv` (by default the process's own) and return the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
     try:
-        with _unwinding_on_signals(), _short_warnings():
+        with _short_warnings():
             return _run(words)
     except BunrakuError as error:
         print(f"bunraku: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("bunraku: stopped", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
         return 130
     except BrokenPipeError:  # whoever read our output has gone
         sys.stdout = None  # nothing left to flush into
@@ -85,7 +86,8 @@ def _run(words: list[str]) -> int:
     if module is None:
         parser.print_help()
         return 0
-    return module.run(args)
+    with _unwinding_on_signals():
+        return module.run(args)
 
 
 def _commands() -> dict[str, str]:
@@ -142,18 +144,17 @@ def _short_warnings() -> Iterator[None]:
 @contextmanager
 def _unwinding_on_signals() -> Iterator[None]:
     """Let the signals that end a program unwind the stack, so that ffmpeg is stopped and unfinished files are removed;
-    once: whoever presses ctrl-C again and again must not interrupt the tidying up.
+    once: whoever presses ctrl-C again and again must not interrupt the tidying up. What libraries make of being
+    interrupted, above all while they are imported, is an end like any other.
     """
-    began = -float("inf")
+    began, ended = -float("inf"), 0
 
     def stop(number: int, frame: FrameType | None) -> None:
-        nonlocal began
+        nonlocal began, ended
         if time.monotonic() - began < _PATIENCE:
             return
-        began = time.monotonic()
-        if number == signal.SIGINT:
-            raise KeyboardInterrupt
-        raise SystemExit(128 + number)
+        began, ended = time.monotonic(), number
+        raise _ending(number)
 
     if threading.current_thread() is not threading.main_thread():  # whoever runs us there handles signals
         yield
@@ -165,7 +166,15 @@ def _unwinding_on_signals() -> Iterator[None]:
         signal.signal(number, stop)
     try:
         yield
+    except Exception as error:
+        if ended:
+            raise _ending(ended) from error
+        raise
     finally:
         if began < 0:  # else the process is about to end, and should do so in peace
             for number in heard:
                 signal.signal(number, before[number])
+
+
+def _ending(number: int) -> BaseException:
+    return KeyboardInterrupt() if number == signal.SIGINT else SystemExit(128 + number)

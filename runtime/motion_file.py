@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import warnings
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +21,8 @@ FORMAT = "1"
 _PARTS = ("points", "jacobians", "covariances", "eyes")
 _MOST_BYTES = 2 << 30
 _MAX_RATE = 1000
+_RATE = re.compile(r"[0-9]{1,20}(/[0-9]{1,20})?", re.ASCII)
+"""Fractions can also be made of 1e999999999, which takes all memory."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,14 @@ def load_motion(path: Path) -> MotionFile:
             about = json.loads((file.metadata() or {})["bunraku_motion"])
             parts = {name: file.get_tensor(name) for name in file.keys() if name in _PARTS}  # noqa: SIM118
         if about["format"] != FORMAT:
-            raise InputError(f"{path} has the format {about['format']}, this program reads {FORMAT}; update bunraku.")
+            told = str(about["format"])[:20]
+            raise InputError(f"{path} has the format {told}, this program reads {FORMAT}; update bunraku.")
+        if not _RATE.fullmatch(about["fps"]):
+            raise ValueError("no frame rate")
         rate = Fraction(about["fps"])
         family, model, graph = (about[name] for name in ("family", "model", "graph"))
-    except (SafetensorError, KeyError, ValueError, TypeError, ZeroDivisionError, OSError) as error:
+        f"{family}{model}{graph}".encode()  # halves of characters could not be shown later
+    except (SafetensorError, KeyError, ValueError, TypeError, ZeroDivisionError, OSError, RecursionError) as error:
         raise InputError(
             f"{path} is not a motion file or is damaged; make one with `bunraku motion extract`."
         ) from error

@@ -5,6 +5,7 @@ The layout is described in `docs/contract.md`. Nothing here, or read by this, is
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import tempfile
@@ -23,6 +24,12 @@ from training.models.base import MotionModel
 from training.models.registry import build
 
 FORMAT = "1"
+_DOCUMENT, _DIGEST = "bunraku", "sha256"
+"""Keys of a file's metadata."""
+
+
+class DamagedError(ModelError):
+    """A file that is not what was once written."""
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -46,24 +53,50 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def sweep(folder: Path, *names: str) -> None:
+    """Remove what a kill left of `write_atomically` for the files `names` in `folder`."""
+    for name in names:
+        for path in folder.glob(f".{name}.*.tmp"):
+            path.unlink(missing_ok=True)
+
+
 def save_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """Tensors and one JSON document (under the key `bunraku`) as one safetensors file, written atomically."""
+    """Tensors and one JSON document (under the key `bunraku`) as one safetensors file, written atomically, with a
+    hash of both (under `sha256`), so that damage shows.
+    """
     tensors = {name: tensor.detach().to("cpu", copy=True).contiguous() for name, tensor in tensors.items()}
-    document = {"bunraku": json.dumps(metadata)}
-    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=document))
+    document = json.dumps(metadata)
+    stored = {_DOCUMENT: document, _DIGEST: _digest(document, tensors)}
+    write_atomically(path, lambda temporary: save_file(tensors, temporary, metadata=stored))
+
+
+def _digest(document: str, tensors: dict[str, Tensor]) -> str:
+    found = hashlib.sha256(document.encode())
+    for name, tensor in sorted(tensors.items()):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return found.hexdigest()
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Inverse of `save_tensors`. Raises `ModelError` naming the file and what is wrong with it."""
+    """Inverse of `save_tensors`; files without a hash, from before there was one, are read as well.
+
+    Raises `ModelError` naming the file and what is wrong with it, `DamagedError` where it cannot be read or another
+    value stands in it than was written.
+    """
     path = Path(path)
     if not path.is_file():
         raise ModelError(f"{path}: no such file; give the .safetensors checkpoint of a trained model")
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {}).get("bunraku", "null"))
+            stored = file.metadata() or {}
+            document = stored.get(_DOCUMENT, "null")
+            metadata = json.loads(document)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path}: not a readable safetensors file ({error}); train or copy it again") from error
+        raise DamagedError(f"{path}: not a readable safetensors file ({error}); train or copy it again") from error
+    if _DIGEST in stored and stored[_DIGEST] != _digest(document, tensors):
+        raise DamagedError(f"{path}: is damaged (its hash differs); train or copy it again")
     if not isinstance(metadata, dict):
         raise ModelError(f"{path}: holds no Bunraku configuration; import published weights with `bunraku import`")
     return tensors, metadata

@@ -23,7 +23,7 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from checkpoints.errors import BunrakuError, BunrakuWarning, OptionError
-from training.checkpoint import save_model, write_atomically
+from training.checkpoint import save_model, sweep, write_atomically
 from training.config import RunConfig, Stage
 from training.data.augment import PairAugment
 from training.data.pairs import PairDataset, Sample, batches
@@ -34,12 +34,15 @@ from training.initial import initial_model
 from training.losses.backbones import open_backbone
 from training.models.base import MotionModel
 from training.objectives import ADVERSARIAL, Objective, Schedule
-from training.state import Position, load_state, restore_modules, restore_optimizers, save_state
+from training.state import Position, restore_modules, restore_optimizers
+from training.state_file import NAME, PREVIOUS, StateFile
 from training.sync_norm import synchronise
 from training.watch import Watcher
 
 NON_FINITE_LIMIT = 3
 """Batches in a row whose loss may be not a number before the run stops."""
+OWN_FILES = (NAME, PREVIOUS, "model.safetensors", "best.safetensors", "config.json")
+"""What a run writes in its folder as a whole; what a kill left unfinished of them is removed."""
 
 
 class TrainingError(BunrakuError):
@@ -68,7 +71,9 @@ def usable_precision(wanted: str, device: str | None) -> str:
 
 
 class Trainer:
-    """Runs a configuration in a folder: `state.safetensors` (to resume), `model.safetensors`, `best.safetensors`."""
+    """Runs a configuration in a folder: `state.safetensors` (to resume; `training.state_file`), `model.safetensors`,
+    `best.safetensors`.
+    """
 
     def __init__(self, config: RunConfig, folder: Path, device: str | None = None, progress: bool = True) -> None:
         """Builds the model and reads the data set's index; resumes when `folder` holds a state.
@@ -94,9 +99,13 @@ class Trainer:
             self.objective.add_discriminator()
         self.position = Position()
         self._resumed: dict[str, Tensor] | None = None
-        if self.state_path.is_file():
-            self.position, self._resumed = load_state(self.state_path, config.family)
-            restore_modules(self.state_path, self._resumed, self._modules)
+        self._state = StateFile(folder, config.family)
+        if self.main:
+            sweep(folder, *OWN_FILES)
+        found = self._state.load()
+        if found is not None:
+            path, self.position, self._resumed = found
+            restore_modules(path, self._resumed, self._modules)
         self.dataset = PairDataset(open_source(config.data), config.seed, config.data.repeats)
         self.test = PairDataset(open_source(config.data, test=True), config.seed) if config.data.test_path else None
         self._time_is_up: Callable[[], bool] | None = None
@@ -114,7 +123,7 @@ class Trainer:
     @property
     def state_path(self) -> Path:
         """Where the state to resume from is kept."""
-        return self.folder / "state.safetensors"
+        return self._state.path
 
     @property
     def _modules(self) -> dict[str, nn.Module]:
@@ -142,7 +151,7 @@ class Trainer:
                 self.position.best = math.inf
                 self._resumed = None
                 if self.main:
-                    save_state(self.state_path, self.config.family, self.position, self._modules, {})
+                    self._state.save(self.position, self._modules, {})
         checkpoint = self._save_model("model.safetensors")
         self.watcher.close()
         return Result(checkpoint, self.position.total)
@@ -304,7 +313,7 @@ class Trainer:
         step = self.position.total
         if self.main and (last or step % self.config.save_every == 0):
             bare = {name: getattr(each, "optimizer", each) for name, each in optimizers.items()}
-            save_state(self.state_path, self.config.family, self.position, self._modules, bare)
+            self._state.save(self.position, self._modules, bare)
             self._save_model("model.safetensors")
         if self.main and self.test is not None and (last or step % self.config.evaluate_every == 0):
             self._evaluate(stage)

@@ -19,10 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 
-from checkpoints.bundle import FORMAT, Bundle, describe_graph, seal, write_bundle
+from checkpoints import own_card
+from checkpoints.bundle import Bundle, describe_graph, read_description, write_bundle
 from checkpoints.card import model_card
+from checkpoints.description import FORMAT, seal
 from checkpoints.errors import BunrakuError, ModelError
 from checkpoints.onnx_file import has_external_data, signature
+from checkpoints.own_card import seal_card, shown_card, with_card
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "bundle.schema.json").read_text())
 
@@ -38,6 +41,14 @@ def rewrite(folder: Path, change) -> None:
     values = json.loads((folder / "bundle.json").read_text())
     change(values)
     (folder / "bundle.json").write_text(seal(values))
+
+
+def nested(depth: int) -> list:
+    """A list in a list in a list ..."""
+    inner: list = []
+    for _ in range(depth):
+        inner = [inner]
+    return inner
 
 
 def models_of(folder: Path) -> dict[str, bytes]:
@@ -143,6 +154,27 @@ def test_a_higher_minor_format_is_accepted_with_what_it_adds(folder):
         (lambda v: v.update(format="1"), "format 1"),
         (lambda v: v.update(format="1.x"), "format 1.x"),
         (lambda v: v["graphs"]["motion"].update(sha256="0" * 64), "damaged"),
+        (lambda v: v.update(format="1." + "9" * 5000), "has format 1.9999"),
+        (lambda v: v.update(format="9" * 5000 + ".1"), "has format 9999"),
+        (lambda v: v["graphs"]["motion"].update(gflops=10**400), 'impossible value for graph "motion": "gflops"'),
+        (lambda v: v["graphs"]["motion"].update(gflops=float("nan")), '"gflops"'),
+        (lambda v: v["graphs"]["motion"].update(gflops=float("inf")), '"gflops"'),
+        (lambda v: v["graphs"]["motion"].update(gflops=-1), '"gflops"'),
+        (lambda v: v["graphs"]["motion"].update(precision="fp12"), 'impossible value for graph "motion": "precision"'),
+        (lambda v: v["graphs"]["motion"].update(weights="string"), 'impossible value for graph "motion": "weights"'),
+        (lambda v: v["graphs"]["motion"].update(inputs=[]), 'impossible value for graph "motion": "inputs"'),
+        (lambda v: v["graphs"]["motion"].update(outputs=[]), 'impossible value for graph "motion": "outputs"'),
+        (lambda v: v["graphs"]["motion"].update(inputs=["film"]), "does not fit its description (inputs)"),
+        (lambda v: v["graphs"]["motion"].update(outputs=["points", "taste"]), "does not fit its description (outputs)"),
+        (lambda v: v.update(outputs=[]), "impossible value for outputs"),
+        (lambda v: v.update(outputs=["image", "smell"]), "does not fit its description (outputs)"),
+        (lambda v: v.update(num_points=8), "does not fit its description (num_points)"),
+        (lambda v: v.update(resolution=128), "does not fit its description (resolution)"),
+        (lambda v: v.update(jacobians=True), "does not fit its description (jacobians)"),
+        (lambda v: v.update(card="none"), "impossible value for card"),
+        (lambda v: v.update(card=None), "wrong type"),
+        (lambda v: v["training"].update(deep=nested(40)), "nested too deeply"),
+        (lambda v: v["parity"].update(deep=nested(900)), "nested too deeply"),
     ],
 )
 def test_a_wrong_description_is_refused(folder, change, words):
@@ -162,7 +194,20 @@ def test_a_changed_graph_is_refused(folder):
         Bundle.load(folder)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '"text"', "[" * 100_000, "\x00"])
+NO_DESCRIPTIONS = [
+    "",
+    "{",
+    "[]",
+    "null",
+    '"text"',
+    "[" * 100_000,
+    "\x00",
+    '{"format": 1' + "0" * 5000 + "}",
+    '["\\ud800"]',
+]
+
+
+@pytest.mark.parametrize("text", NO_DESCRIPTIONS)
 def test_what_is_no_description_is_refused(folder, text):
     (folder / "bundle.json").write_text(text)
     with pytest.raises(ModelError):
@@ -224,7 +269,7 @@ def test_one_changed_byte_anywhere_is_found(tmp_path_factory, data):
     folder = tmp_path_factory.getbasetemp() / "tampered"
     if not folder.exists():
         toy_bundle.build(folder)
-    files = sorted(file for file in folder.iterdir() if file.name != "README.md")
+    files = sorted(folder.iterdir())
     sizes = [file.stat().st_size for file in files]
     # Half of the positions in the description, which is small beside the graphs.
     description = files.index(folder / "bundle.json")
@@ -262,6 +307,70 @@ def test_what_is_no_file_is_not_read(folder):
 def test_every_bundle_has_its_card(toy):
     card = (toy / "README.md").read_text()
     assert card == model_card(Bundle.load(toy))
+
+
+def test_a_card_that_is_changed_after_it_was_sealed_is_refused_until_it_is_sealed_again(folder):
+    (folder / "README.md").write_text("# My own words\n")
+    with pytest.raises(ModelError, match=r"README\.md was changed after it was sealed"):
+        Bundle.load(folder)
+    assert shown_card(read_description(folder)) == model_card(read_description(folder))
+    seal_card(folder)
+    assert shown_card(Bundle.load(folder)) == "# My own words\n"
+    jsonschema.validate(json.loads((folder / "bundle.json").read_text()), SCHEMA)
+    (folder / "README.md").write_bytes(b"# My own words\r\n")  # as a checkout may make it
+    assert shown_card(Bundle.load(folder)) == "# My own words\n"
+    (folder / "README.md").unlink()  # the Hub's cache has none
+    assert shown_card(Bundle.load(folder)) == model_card(Bundle.load(folder))
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_card_that_leads_out_of_the_bundle_is_not_read(folder, tmp_path, sealed):
+    (tmp_path / "secret").write_text("Nobody's business\n")
+    (folder / "README.md").unlink()
+    (folder / "README.md").symlink_to("../secret")
+    if sealed:
+        (folder / "bundle.json").write_text(with_card(folder, "Nobody's business\n"))
+    else:
+        rewrite(folder, lambda values: values.pop("card"))
+    bundle = Bundle.load(folder)
+    assert "business" not in shown_card(bundle)
+    with pytest.raises(ModelError, match=r"no README\.md of its own"):
+        seal_card(folder)
+
+
+def test_a_card_may_be_anything(folder):
+    card = folder / "README.md"
+    for make in (card.mkdir, lambda: os.mkfifo(card), lambda: card.symlink_to(card), lambda: card.write_bytes(b"")):
+        card.unlink()
+        make()
+        assert shown_card(read_description(folder)) == model_card(read_description(folder))
+        if card.is_dir() and not card.is_symlink():
+            card.rmdir()
+            card.touch()
+    with card.open("r+b") as file:
+        file.truncate(1 << 40)
+    assert shown_card(read_description(folder)) == model_card(read_description(folder))
+
+
+def test_descriptions_of_format_1_2_have_no_card(folder):
+    def older(values):
+        values["format"] = "1.2"
+        del values["card"]
+
+    rewrite(folder, older)
+    (folder / "README.md").write_text("# My own words\n")
+    assert shown_card(Bundle.load(folder)) == "# My own words\n"
+    jsonschema.validate(json.loads((folder / "bundle.json").read_text()), SCHEMA)
+
+
+def test_the_seal_of_a_card_has_a_command(folder, monkeypatch, capsys):
+    (folder / "README.md").write_text("# My own words\n")
+    monkeypatch.setattr("sys.argv", ["own_card", str(folder)])
+    assert own_card.main() == 0
+    assert Bundle.load(folder).card == own_card.digest("# My own words\n")
+    (folder / "README.md").unlink()
+    assert own_card.main() == 2
+    assert capsys.readouterr().err.startswith("bunraku: error: ")
 
 
 @settings(max_examples=200, deadline=None)

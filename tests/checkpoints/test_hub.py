@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,9 +14,11 @@ import toy_bundle
 from hub_server import Hub, isolate_client, log_in, point_at, serving
 
 from checkpoints import registry
-from checkpoints.bundle import Bundle, seal
-from checkpoints.errors import ModelError, OptionError
+from checkpoints.bundle import Bundle
+from checkpoints.description import seal
+from checkpoints.errors import BunrakuWarning, ModelError, OptionError
 from checkpoints.hub import HubName, fetch, push
+from checkpoints.own_card import digest, seal_card
 from checkpoints.registry import find_checkpoint, list_models, load_model
 from runtime.cli import main
 from runtime.engine import Engine
@@ -214,6 +217,7 @@ def test_an_own_card_is_published_as_it_is(hub, toy, settings, tmp_path) -> None
     log_in(settings)
     folder = Path(shutil.copytree(toy, tmp_path / "mine"))
     (folder / "README.md").write_text("# My own words\n")
+    seal_card(folder)
     push(Bundle.load(folder), "tester/mine")
     repository = hub.repositories["tester/mine"]
     assert repository.commits[repository.refs["main"]]["README.md"] == b"# My own words\n"
@@ -267,3 +271,46 @@ def test_a_fetch_that_no_error_explains_still_ends_in_one_sentence(hub, settings
     hub.repositories[NAME] = type("Broken", (), {"private": False, "refs": {}, "commits": {}})()
     with pytest.raises(ModelError):
         fetch(HubName(NAME))
+
+
+def test_a_model_without_a_seal_is_told_of(hub, toy, tmp_path) -> None:
+    folder = Path(shutil.copytree(toy, tmp_path / "old"))
+    values = json.loads((folder / "bundle.json").read_text())
+    (folder / "bundle.json").write_text(json.dumps({**without(values, "sha256", "card"), "format": "1.0"}))
+    hub.add(NAME, folder)
+    with pytest.warns(BunrakuWarning, match=f'"{NAME}" has no seal') as caught:
+        assert load_model(NAME).format == "1.0"
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert not Bundle.load(folder).sealed  # a folder of one's own
+        hub.add("tester/new", toy)
+        assert load_model("tester/new").sealed
+
+
+def without(values: dict, *keys: str) -> dict:
+    return {key: value for key, value in values.items() if key not in keys}
+
+
+def test_a_card_that_leads_out_of_the_bundle_is_not_published(hub, toy, settings, tmp_path) -> None:
+    log_in(settings)
+    folder = Path(shutil.copytree(toy, tmp_path / "mine"))
+    (tmp_path / "secret").write_text("Nobody's business")
+    (folder / "README.md").unlink()
+    (folder / "README.md").symlink_to(tmp_path / "secret")
+    push(Bundle.load(folder), "me/mine")
+    repository = hub.repositories["me/mine"]
+    assert b"business" not in repository.commits[repository.refs["main"]]["README.md"]
+
+
+def test_what_was_fetched_and_is_published_again_is_sealed_with_its_new_card(hub, toy, settings, tmp_path) -> None:
+    log_in(settings)
+    folder = Path(shutil.copytree(toy, tmp_path / "mine"))
+    (folder / "README.md").write_text("# My own words\n")
+    seal_card(folder)
+    hub.add(NAME, folder)
+    push(load_model(NAME), "me/mine")
+    repository = hub.repositories["me/mine"]
+    files = repository.commits[repository.refs["main"]]
+    assert json.loads(files["bundle.json"])["card"] == digest(files["README.md"].decode())
+    assert load_model("me/mine") == Bundle.load(toy)

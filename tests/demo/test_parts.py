@@ -17,6 +17,7 @@ from PIL import Image
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
+from checkpoints.own_card import seal_card
 from demo import notices
 from demo.cards import card
 from demo.crop import BY_HAND, Place, pointed, preview
@@ -226,6 +227,7 @@ def test_a_card_tells_what_the_bundle_knows_and_quotes_its_own(tmp_path):
     assert "drawn squares" in text
     assert "points: 5 steps" in text
     (tmp_path / "toy" / "README.md").write_text("---\nlicense: x\n---\n# Toy\nIt moves squares only.\n")
+    seal_card(tmp_path / "toy")
     text = card(Bundle.load(tmp_path / "toy"))
     assert "### Toy\nIt moves squares only." in text
     assert "license: x" not in text

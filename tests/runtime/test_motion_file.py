@@ -75,6 +75,12 @@ def test_another_familys_motion_is_refused_and_another_models_is_told(engine, tm
         ({"fps": "1/0"}, {"points": (3, 4, 2)}),
         ({"fps": "-5"}, {"points": (3, 4, 2)}),
         ({"family": 5}, {"points": (3, 4, 2)}),
+        ({"format": "9" * 5000}, {"points": (3, 4, 2)}),
+        ({"fps": 25}, {"points": (3, 4, 2)}),
+        ({"fps": "9" * 5000}, {"points": (3, 4, 2)}),
+        ({"fps": "1e999999999"}, {"points": (3, 4, 2)}),
+        ({"fps": "1e-999999999"}, {"points": (3, 4, 2)}),
+        ({"model": "\ud800"}, {"points": (3, 4, 2)}),
         ({}, {"points": (3, 4)}),
         ({}, {"points": (0, 4, 2)}),
         ({}, {"jacobians": (3, 4, 2, 2)}),
@@ -88,6 +94,24 @@ def test_damaged_files_are_refused(tmp_path, about, arrays):
     save_file({name: np.zeros(shape, np.float32) for name, shape in arrays.items()}, path, metadata)
     with pytest.raises(InputError, match=r"a\.motion"):
         load_motion(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, '{"a":' * 100_000, "[" * 900 + "]" * 900, "9" * 5000, "{}", "null", ""]
+)
+def test_what_is_no_description_of_a_motion_is_refused(tmp_path, text):
+    path = tmp_path / "a.motion"
+    save_file({"points": np.zeros((3, 4, 2), np.float32)}, path, {"bunraku_motion": text})
+    with pytest.raises(InputError, match=r"a\.motion is not a motion file"):
+        load_motion(path)
+
+
+def test_what_is_told_of_a_file_is_short(tmp_path):
+    about = {"format": "9" * 5000, "fps": "25", "family": "toy", "model": "toy", "graph": "0"}
+    save_file({"points": np.zeros((3, 4, 2), np.float32)}, tmp_path / "a.motion", {"bunraku_motion": json.dumps(about)})
+    with pytest.raises(InputError, match="has the format 999") as caught:
+        load_motion(tmp_path / "a.motion")
+    assert len(str(caught.value)) < 500
 
 
 def test_what_is_no_safetensors_or_holds_no_numbers_is_refused(tmp_path):

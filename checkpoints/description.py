@@ -1,0 +1,99 @@
+"""The file `bundle.json`: read as JSON that holds nothing odd, and sealed, so that a change of any byte shows.
+
+The seal is no signature: anyone can compute it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from checkpoints.errors import ModelError
+
+FORMAT = "1.3"
+"""Format written by this version. Another major number is refused; a higher minor one only adds keys."""
+
+DESCRIPTION = "bundle.json"
+"""Name of the description inside the folder."""
+
+_MAX_BYTES = 4 << 20
+_MAX_DEPTH = 32
+_VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
+_SEAL = '"sha256": "%s"'
+_OPEN_SEAL = _SEAL % ("0" * 64)
+
+
+def seal(values: Mapping[str, Any]) -> str:
+    """The text of a description with `values`, and in it, under `sha256`, its own hash: that of the text with
+    zeros in the hash's place.
+    """
+    rest = {key: value for key, value in values.items() if key not in ("format", "sha256")}
+    text = json.dumps({"format": values["format"], "sha256": "0" * 64, **rest}, indent=2, ensure_ascii=False) + "\n"
+    return text.replace(_OPEN_SEAL, _SEAL % hashlib.sha256(text.encode()).hexdigest(), 1)
+
+
+def minor(version: str) -> int:
+    """The number behind the first point; what is no version counts as the newest, of which least is known."""
+    return int(version.split(".")[1]) if _VERSION.fullmatch(version) else 1_000_000
+
+
+def is_ours(version: object) -> bool:
+    """Whether this program reads the format `version`."""
+    return isinstance(version, str) and bool(_VERSION.fullmatch(version)) and _major(version) == _major(FORMAT)
+
+
+def read_json(folder: Path) -> Any:
+    """What `bundle.json` in `folder` holds, its keys not looked at yet.
+
+    Raises `ModelError` when it is missing, too large, no JSON, JSON that nests deeper than any description or holds
+    text that cannot be written down, or when its seal is missing (before format 1.1 there was none) or broken.
+    """
+    path = folder / DESCRIPTION
+    if not folder.is_dir():
+        raise ModelError(f"There is no model folder {folder}; check the path.")
+    if not path.is_file():
+        raise ModelError(f"{folder} holds no {DESCRIPTION}, so it is not a model; make one with `bunraku export`.")
+    if path.stat().st_size > _MAX_BYTES:
+        raise ModelError(f"{path} is too large to be a model's description; fetch or export the model again.")
+    try:
+        # Line ends of another system, as a checkout makes them, become ours again, as they were when sealed.
+        text = path.read_bytes().replace(b"\r\n", b"\n").decode()
+        values = json.loads(text)
+        _check_plain(values)
+    except (ValueError, RecursionError, OSError) as error:
+        raise ModelError(f"{path} is not readable JSON ({error}); fetch or export the model again.") from error
+    if isinstance(values, dict) and _needs_seal(values) and not _is_sealed(text, str(values.get("sha256"))):
+        raise ModelError(
+            f"{path} was changed after it was written (its hash differs); fetch or export the model again."
+        )
+    return values
+
+
+def _check_plain(value: Any, depth: int = 0) -> None:
+    """Raises `ValueError` for what would be trouble later: depth beyond all sense, and halves of characters."""
+    if depth > _MAX_DEPTH:
+        raise ValueError("nested too deeply")
+    if isinstance(value, str):
+        value.encode()
+    for inner in (*value, *value.values()) if isinstance(value, dict) else value if isinstance(value, list) else ():
+        _check_plain(inner, depth + 1)
+
+
+def _major(version: str) -> str:
+    return version.partition(".")[0]
+
+
+def _needs_seal(values: Mapping[str, Any]) -> bool:
+    """Descriptions have a seal since format 1.1; those of another major number are refused for that."""
+    version = values.get("format")
+    known = isinstance(version, str) and _major(version) == _major(FORMAT)
+    return "sha256" in values or (known and minor(str(version)) >= 1)
+
+
+def _is_sealed(text: str, digest: str) -> bool:
+    """Whether the description `text`, which holds `digest` as its hash, is as `seal` wrote it."""
+    return hashlib.sha256(text.replace(_SEAL % digest, _OPEN_SEAL, 1).encode()).hexdigest() == digest
