@@ -20,6 +20,12 @@ SIDE = 256
 """Pixels along a side of what the network looks at."""
 _COARSE = 64
 """Cells along a side in which what hangs together is looked for."""
+_STEPS = 128
+"""Cells along a side in which the nearest place of the backdrop is looked for."""
+_CALM = 4
+"""Cells over which its direction is averaged."""
+_DEEP = 0.14
+"""How far behind the outline its mirror image reaches, as a part of the side."""
 _WORK = 256
 """Side in pixels up to which mattes and backdrops are computed; larger ones are enlarged from there."""
 
@@ -111,15 +117,23 @@ def _guided(guide: Floats, mask: Floats, radius: int, ease: float) -> tuple[Floa
 
 
 def backdrop(canvas: Floats, alpha: Floats) -> Floats:
-    """What is behind the person, f32 (c, c, 3): `canvas` where `alpha` (c, c) says that nobody is near, spread into all
-    the rest from coarse to fine.
+    """What is behind the person, f32 (c, c, 3): `canvas` where `alpha` (c, c) says that nobody is near; behind the
+    outline its mirror image, which keeps stripes and grain, and farther in what is around, spread from coarse to fine.
     """
     size = len(canvas)
-    near = box_blur((alpha > 0.04).astype(np.float32), max(2, round(size / 64)))
+    near = box_blur((alpha > 0.04).astype(np.float32), max(2, round(size / 90)))
     known = np.clip(1 - 40 * near, 0, 1)
     if not (known > 0.5).any():
         return canvas.copy()
-    work = min(size, _WORK)
+    filled = _spread(canvas, known)
+    mirrored, weight = _mirrored(canvas, known)
+    filled += weight[..., None] * (mirrored - filled)
+    return (filled + known[..., None] * (canvas - filled)).astype(np.float32)
+
+
+def _spread(canvas: Floats, known: Floats) -> Floats:
+    """What is `known` of the `canvas` in all of it, from coarse to fine."""
+    work = min(len(canvas), _WORK)
     levels = [(resized(canvas * known[..., None], work), resized(known, work))]
     while len(levels[-1][1]) > 2:
         colour, weight = levels[-1]
@@ -130,8 +144,53 @@ def backdrop(canvas: Floats, alpha: Floats) -> Floats:
     for colour, weight in levels[-2::-1]:
         coarse = box_blur(resized(filled, len(weight)), 1)
         filled = colour + np.clip(1 - weight, 0, 1)[..., None] * coarse
-    filled = resized(filled, size)
-    return (filled + known[..., None] * (canvas - filled)).astype(np.float32)
+    return resized(filled, len(canvas))
+
+
+def _mirrored(canvas: Floats, known: Floats) -> tuple[Floats, Floats]:
+    """The mirror image of what is `known`, at its edge, f32 (c, c, 3), and how much it counts, (c, c)."""
+    size = len(canvas)
+    coarse = resized(known, _STEPS) > 0.99
+    if not coarse.any():
+        return canvas, np.zeros_like(known)
+    y, x = np.mgrid[:_STEPS, :_STEPS]
+    rows, columns = _nearest(coarse)
+    scale = size / _STEPS
+    way = np.stack([columns - x, rows - y], -1).astype(np.float32)
+    far = np.hypot(way[..., 0], way[..., 1])
+    # The way's direction is calmed: an outline's small teeth would throw long rays.
+    calm = box_blur(box_blur(way, _CALM), _CALM)
+    calm = resized(calm, size)
+    calm = calm / np.maximum(np.hypot(calm[..., 0], calm[..., 1]), 1e-3)[..., None]
+    offset = calm * (resized(far, size) * scale)[..., None]
+    at = np.arange(size, dtype=np.float32)
+    places = [
+        np.clip(at[None] + 2 * offset[..., 0], 0, size - 1),
+        np.clip(at[:, None] + 2 * offset[..., 1], 0, size - 1),
+    ]
+    column, row = (np.rint(place).astype(np.intp) for place in places)
+    depth = np.hypot(offset[..., 0], offset[..., 1]) / size
+    weight = known[row, column] * np.clip((_DEEP - depth) / (_DEEP / 2), 0, 1)
+    return canvas[row, column], box_blur(weight.astype(np.float32), max(1, round(size / 128)))
+
+
+def _nearest(known: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Row and column of the pixel of `known` (n, n) that is nearest to each, nearly (jump flooding, Rong and Tan 2006)."""
+    size = len(known)
+    y, x = np.mgrid[:size, :size]
+    far = np.int64(10**6)
+    rows, columns = np.where(known, y, far), np.where(known, x, far)
+    step = size // 2
+    while step:
+        for down in (-step, 0, step):
+            for across in (-step, 0, step):
+                to = np.s_[max(0, -down) : size - max(0, down), max(0, -across) : size - max(0, across)]
+                by = np.s_[max(0, down) : size + min(0, down), max(0, across) : size + min(0, across)]
+                r, c = rows[by], columns[by]
+                nearer = (r - y[to]) ** 2 + (c - x[to]) ** 2 < (rows[to] - y[to]) ** 2 + (columns[to] - x[to]) ** 2
+                rows[to], columns[to] = np.where(nearer, r, rows[to]), np.where(nearer, c, columns[to])
+        step //= 2
+    return rows, columns
 
 
 def box_blur(values: Floats, radius: int) -> Floats:

@@ -14,7 +14,8 @@ def face(lower_lip=0.0, chin=0.0, brow=0.0, pose=None):
     own |= {"mouth.upper_lip": np.array([0, 0.75]), "mouth.lower_lip": np.array([0, 0.85 + lower_lip])}
     own |= {"mouth.corner_left": np.array([0.25, 0.8]), "mouth.corner_right": np.array([-0.25, 0.8])}
     own |= {"mouth.chin": np.array([0, 1.15 + chin])}
-    own |= {f"eye_{side}.brow": np.array([sign * 0.33, -0.25 + brow]) for side, sign in zip(SIDES, (1, -1), strict=True)}
+    for side, sign in zip(SIDES, (1, -1), strict=True):
+        own[f"eye_{side}.brow"] = np.array([sign * 0.33, -0.25 + brow])
     pose = pose or Affine(np.eye(2) * 60, np.array([100.0, 80.0]))
     return {name: pose(place) for name, place in own.items()}
 

@@ -106,7 +106,7 @@ def test_where_nobody_is_seen_all_is_left_to_the_model(engine, frames):
     assert (results[0] == results[1]).all()
 
 
-def test_models_without_names_move_the_person_whole_too(engine, sample, frames):
+def test_models_without_names_move_the_person_whole_too(sample, frames):
     """The same model, were its points nameless: the face is found by the detector, the head's map from the flow."""
     nameless = Engine("faces-lite")
     nameless.names = {}
@@ -117,12 +117,10 @@ def test_models_without_names_move_the_person_whole_too(engine, sample, frames):
     assert layers.eyes is None
     moved = animator.frames(frames)
     assert (moved[0] == animator.still).all()
-    named = Animator(engine)
-    named.set_source(sample)
-    # Both move the head to the same place: hair, too, which is no part of the face's own flow.
-    difference = np.abs(moved.astype(float) - named.frames(frames)).mean((1, 2, 3))
-    unmoved = np.abs(moved.astype(float) - animator.still).mean((1, 2, 3))
-    assert (difference[1:] < 0.7 * unmoved[1:]).all()
+    # Hair, which is no part of the face's own flow, moves with it; beside it nothing does.
+    hair = np.abs(moved.astype(float) - animator.still)[1:, : round(layers._subject.middle[1]) - layers._canvas.margin]
+    assert (hair[:, :, 90:170].mean((1, 2, 3)) > 3).all()
+    assert hair[:, :, :30].max() <= 1
 
 
 def test_a_choice_that_is_none_is_refused():

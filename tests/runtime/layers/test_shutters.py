@@ -110,7 +110,7 @@ def test_nothing_moves_beside_the_eye(eye_shutter, busy):
 @pytest.mark.parametrize("way", [-0.12, 0.12])
 def test_the_iris_moves_with_the_gaze(eye_shutter, face, way):
     looked = whole(face, eye_shutter, eye_shutter(face, 1.0, 0.0, np.array([way, 0.0])))
-    middle = np.nonzero((looked[..., :3].mean(-1) < 60))[1].mean()
+    middle = np.nonzero(looked[..., :3].mean(-1) < 60)[1].mean()
     assert middle == pytest.approx(63.5 + 40 * way, abs=1.5)  # the inner corner is to the right
 
 
