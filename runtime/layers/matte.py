@@ -77,16 +77,17 @@ def matte(canvas: Floats, person: Floats) -> Floats:
     guide = resized(canvas, work) / 255
     mask = resized(person, work)
     radius = max(2, round(work / 48))
-    a, b = _guided(guide, mask, radius, 2e-4)
+    a, b = _guided(guide, mask, radius, 1e-3)
     if work < size:
         a, b, guide = resized(a, size), resized(b, size), canvas / 255
     refined = (a * guide).sum(-1) + b
     prior = resized(person, size)
     # Far from the edge the network is right; at it the colours are.
-    spread = box_blur(prior, max(2, round(size / 96)))
+    sure = np.clip((prior - 0.5) * 3 + 0.5, 0, 1)
+    reach = max(2, round(size / 128))
+    spread = box_blur(box_blur(sure, reach), reach)
     edge = np.clip(np.minimum(spread, 1 - spread) * 8, 0, 1)
     alpha = np.clip((refined - 0.12) / 0.76, 0, 1)
-    sure = np.clip((prior - 0.5) * 3 + 0.5, 0, 1)
     return (sure + edge * (alpha - sure)).astype(np.float32)
 
 
@@ -175,7 +176,9 @@ def _mirrored(canvas: Floats, known: Floats) -> tuple[Floats, Floats]:
 
 
 def _nearest(known: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Row and column of the pixel of `known` (n, n) that is nearest to each, nearly (jump flooding, Rong and Tan 2006)."""
+    """Row and column of the pixel of `known` (n, n) that is nearest to each, nearly (jump flooding, Rong and Tan
+    2006).
+    """
     size = len(known)
     y, x = np.mgrid[:size, :size]
     far = np.int64(10**6)
