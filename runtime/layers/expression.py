@@ -13,10 +13,12 @@ Named = Mapping[str, Array]
 
 SIDES = ("left", "right")
 """Of the person."""
-_SHUT, _WIDEST = 0.3, 1.15
+_SHUT, _WIDEST = 0.38, 1.15
 """Of its opening at rest: an eye is shut below the first, and opens up to the second."""
 _LEAST_OPEN = 0.12
 """Opening in widths of the eye that an eye at rest has at least: who begins in the middle of a blink is not asleep."""
+_OPEN = 1.25
+"""Of what a detector finds of the lips' parting: its points lie on the lips, which narrow as they part."""
 _CALM = 0.6
 """How much of their motion the corners of a mouth take over: they are found least well."""
 _WIDE_MOUTH = 0.75
@@ -63,9 +65,10 @@ def expression(
 
     share = eyes[:, 0] / np.maximum(eyes_rest[:, 0], _LEAST_OPEN)
     lids = np.clip((share - _SHUT) / (1 - _SHUT), 0, _WIDEST)
-    lower = float(moved("mouth.lower_lip")[1])
+    upper, lower = (float(moved(f"mouth.{lip}_lip")[1]) for lip in ("upper", "lower"))
+    lower = upper + (_OPEN * (lower - upper) if lower > upper else lower - upper)
     return Expression(
-        upper_lip=float(moved("mouth.upper_lip")[1]),
+        upper_lip=upper,
         lower_lip=min(lower, _WIDE_MOUTH),
         chin=min(float(moved("mouth.chin")[1]), _WIDE_MOUTH),
         corners=_CALM * np.stack([moved(f"mouth.corner_{side}") for side in SIDES]),

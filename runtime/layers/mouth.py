@@ -14,7 +14,7 @@ _REACH = 0.95
 """Half the width of what moves with a mouth."""
 _BELOW = 0.55
 """Over which length the chin's motion ends below it."""
-_ROUND = 0.8
+_ROUND = 0.65
 """How an opening mouth is shaped: exponent of a parabola between its corners."""
 _TOOTH = 0.075
 """Width of a tooth."""

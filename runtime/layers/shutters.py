@@ -17,9 +17,9 @@ from runtime.layers.frames import Affine, Array, Floats
 
 _OVER = 0.05
 """How far a shut upper lid reaches over the lower one, whose edge is wet and light; in widths of the eye."""
-_UNFOLDED = 0.55
+_UNFOLDED = 0.7
 """How much of the lid that unfolds has the colour of the skin below the eye: the stretched fold alone is a shadow."""
-_LASHES = 0.55
+_LASHES = 0.4
 """Light of the lashes of a shut eye as a part of the skin's."""
 _EDGE = 0.6
 """Pixels by which skin goes on under the soft edge of an opening."""
