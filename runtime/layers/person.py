@@ -22,8 +22,8 @@ _LIMP = 0.2
 """How much of the turn and scale of the neck's points shoulders follow: five points do not tell much."""
 _SLOW = 0.5
 """How much of their way shoulders go: points on clothes are found less well, and a body that shifts is seen at once."""
-_COVER = 0.5
-"""How far below the chin, as a part of the way to the pit of the neck, a head still covers shoulders."""
+_ROUNDS = 8
+"""Rounds in which the border between head and trunk is found."""
 _COLLAR = 0.5
 """How far above the line of the shoulders they begin to be moved by."""
 _NEAR, _FAR, _LITTLE = 3.5, 9.0, 0.2
@@ -81,18 +81,22 @@ class Person:
         before, after = (points.mean(0) for points in neck)
         trunk = Affine(linear, before + _SLOW * (after - before) - linear @ before)
         above, below = skull(self._cells), trunk(self._cells)
-        low, near = self._depth(above), self._depth(below)
-        # What is no head by the head's motion and a shoulder by the trunk's stays with the trunk.
-        weight = np.maximum(smooth(low), smooth(near) * smooth(low / _COVER))[..., None]
-        return (1 - weight) * above + weight * below
+        way = below - above
+        weight = smooth(self._depth(above))
+        # What a cell shows must itself belong as much to the trunk as it is moved with it: else a face would be seen
+        # twice where a head leaves its place.
+        for _ in range(_ROUNDS):
+            weight = 0.5 * (weight + smooth(self._depth(above + weight[..., None] * way)))
+        return above + weight[..., None] * way
 
     def _depth(self, places: Array) -> Floats:
         """(f, f): of `places` in the source: up to 0 where the head is, from 1 on where the shoulders are."""
         x, y = np.moveaxis(self._anatomy.frame.inverse()(places), -1, 0)
         line, chin = self._anatomy.shoulders, self._anatomy.chin
         # Below the chin a head ends somewhere on the neck; beside it, where the shoulders begin.
-        start, length = line[:, 1] - _COLLAR, np.full(len(line), _COLLAR)
-        start[len(line) // 2], length[len(line) // 2] = chin, max(line[len(line) // 2, 1] - chin, 0.35)
+        start = line[:, 1] - _COLLAR
+        start[2], start[[1, 3]] = chin, np.maximum(start[[1, 3]], chin - 0.1)
+        length = np.maximum(line[:, 1] - start, 0.35)
         return (y - np.interp(x, line[:, 0], start)) / np.interp(x, line[:, 0], length)
 
     def _weight(self, places: Array) -> Floats:
