@@ -4,7 +4,7 @@ detector.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -105,7 +105,7 @@ class NamedFace:
         collar = np.array([own(face[f"neck.{name}"]) for name in _COLLAR])
         self.anatomy = Anatomy(frame, self._chin, collar[np.argsort(collar[:, 0])])
         self.middle: Array = face["nose.bridge"]
-        self.eyes = _eyes(canvas, face)
+        (self.eyes,) = _eyes([canvas], [face])
         self.expression: Array | None = np.array([[eye.opening, *eye.gaze] for eye in self.eyes])
         hull = box_blur(_hull(points[self._on_face], len(canvas)), round(0.1 * self._unit))
         self.face: Floats = hull * (1 - self._parts())
@@ -201,11 +201,9 @@ def see_eyes(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32
     """What the eyes do in `frames`, uint8 (B, R, R, 3), whose points (B, K, 2) have `names`: (B, 2, 3), as
     `Motion.eyes`.
     """
-    side = frames.shape[1]
-    seen = []
-    for frame, places in zip(frames, ((points.astype(np.float64) + 1) / 2 * (side - 1)), strict=True):
-        seen.append([[eye.opening, *eye.gaze] for eye in _eyes(frame, named(places, names))])
-    return np.array(seen, np.float32)
+    places = (points.astype(np.float64) + 1) / 2 * (frames.shape[1] - 1)
+    faces = [named(each, names) for each in places]
+    return np.array([[[eye.opening, *eye.gaze] for eye in eyes] for eyes in _eyes(frames, faces)], np.float32)
 
 
 def named(points: NDArray[np.floating], names: Mapping[str, int]) -> dict[str, Array]:
@@ -213,11 +211,16 @@ def named(points: NDArray[np.floating], names: Mapping[str, int]) -> dict[str, A
     return {name: points[index].astype(np.float64) for name, index in names.items()}
 
 
-def _eyes(picture: Bytes, face: Mapping[str, Array]) -> list[Eye]:
-    """Left and right eye of the `face` in `picture`."""
-    corners = np.array([[face[f"eye_{side}.{end}"] for end in ("inner", "outer")] for side in SIDES])
-    found = [_plausible(*pair) for pair in zip(find_eyes(picture, corners), corners, strict=True)]
-    return [eye or _plain_eye(face, side) for eye, side in zip(found, SIDES, strict=True)]
+def _eyes(pictures: Sequence[Bytes] | Bytes, faces: Sequence[Mapping[str, Array]]) -> list[list[Eye]]:
+    """Left and right eye of each of the `faces`, one in each of the `pictures`."""
+    corners = np.array(
+        [[[face[f"eye_{side}.{end}"] for end in ("inner", "outer")] for side in SIDES] for face in faces]
+    )
+    eyes = []
+    for face, found, known in zip(faces, find_eyes(list(pictures), corners), corners, strict=True):
+        sure = [_plausible(*pair) for pair in zip(found, known, strict=True)]
+        eyes.append([eye or _plain_eye(face, side) for eye, side in zip(sure, SIDES, strict=True)])
+    return eyes
 
 
 def _plausible(eye: Eye, corners: Array) -> Eye | None:

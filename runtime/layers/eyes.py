@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -62,20 +64,20 @@ def _network() -> Graph:
     return open_graph(MODEL, "eye")
 
 
-def find_eyes(picture: Bytes, corners: Array) -> tuple[Eye, Eye]:
-    """The left and the right eye of a person in `picture`, uint8 (H, W, 3). `corners` (2, 2, 2): inner and outer corner
-    (x, y) of the left eye, then of the right, in pixels.
+def find_eyes(pictures: Sequence[Bytes], corners: Array) -> list[tuple[Eye, Eye]]:
+    """The left and the right eye of the person in each of `pictures`, uint8 (H, W, 3). `corners` (T, 2, 2, 2): in each
+    picture, of the left eye and of the right one, the inner and the outer corner (x, y) in pixels.
     """
-    image = Image.fromarray(picture)
-    views = [_view(eye, mirrored=index == 0) for index, eye in enumerate(corners)]
-    cuts = [view.cut(image, SIDE) for view in views]
+    views = [[_view(eye, mirrored=index == 0) for index, eye in enumerate(pair)] for pair in corners]
+    images = [Image.fromarray(picture) for picture in pictures]
+    cuts = [view.cut(image, SIDE) for image, pair in zip(images, views, strict=True) for view in pair]
     found = _network()({"frame": np.stack(cuts)})
     eyes = []
-    for view, contour, iris in zip(views, found["contour"], found["iris"], strict=True):
+    for view, contour, iris in zip(chain(*views), found["contour"], found["iris"], strict=True):
         lids, iris = view(contour.astype(np.float64)), view(iris.astype(np.float64))
         radius = float(np.hypot(*(iris[1:] - iris[0]).T).mean())
         eyes.append(Eye(lids[list(_UPPER)], lids[list(_LOWER)], iris[0], radius))
-    return eyes[0], eyes[1]
+    return list(zip(eyes[::2], eyes[1::2], strict=True))
 
 
 def _view(corners: Array, *, mirrored: bool) -> Affine:

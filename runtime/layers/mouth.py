@@ -8,7 +8,7 @@ import numpy as np
 
 from runtime.layers.expression import Expression
 from runtime.layers.frames import Affine, Array, Floats
-from runtime.layers.shutters import _EDGE, Patch, height, smooth, stretch
+from runtime.layers.shutters import _EDGE, Lines, Patch, smooth, stretch
 
 _REACH = 0.95
 """Half the width of what moves with a mouth."""
@@ -53,9 +53,10 @@ class MouthShutter:
         """
         self._right, self._left = lips.inner_upper[0], lips.inner_upper[-1]
         middle = float(self._right[0] + self._left[0]) / 2
-        self._nose, self._chin, self._middle, self._lips = nose, chin, middle, lips
+        self._nose, self._chin, self._middle = nose, chin, middle
         low, high = (middle - _REACH, nose - 0.08), (middle + _REACH, chin + _BELOW)
         self.patch = Patch(frame, low, high, len(picture))
+        self._lines = Lines([lips.inner_upper, lips.inner_lower, lips.outer_upper, lips.outer_lower])
         self._paint = _Paint(self.patch, lips, picture)
 
     def __call__(self, picture: Floats, face: Expression) -> Floats:
@@ -63,13 +64,13 @@ class MouthShutter:
         patch = self.patch
         x, u, line = self._columns(face)
         bow = (4 * u * (1 - u)) ** np.float32(_ROUND)
-        upper, lower = height(self._lips.inner_upper, x), height(self._lips.inner_lower, x)
+        upper, lower, *rims = self._lines(x)
         lower = np.maximum(upper, lower)
         edge_up = upper + line + bow * (face.upper_lip - line)
         edge_low = lower + line + bow * (face.lower_lip - line)
         meet = np.maximum(edge_up - edge_low, 0) / 2  # lips that would cross meet in the middle
         edge_up, edge_low = edge_up - meet, edge_low + meet
-        y = self._rows(face, x, (upper, lower), (edge_up, edge_low))
+        y = self._rows(face, x, (upper, lower), (edge_up, edge_low), rims)
         skin = patch.look(picture, patch.x + (x - patch.x) * patch.inside, patch.y + (y - patch.y) * patch.inside)
         gap = edge_low - edge_up
         hole = np.clip(np.minimum(patch.y - edge_up, edge_low - patch.y) * patch.unit + 0.5, 0, 1)
@@ -87,19 +88,27 @@ class MouthShutter:
         moved_left, moved_right = np.clip(face.corners, -0.2, 0.2)
         (right, _), (left, _), middle = self._right, self._left, self._middle
         ends = (middle - _REACH, middle + _REACH)
-        after = [ends[0], right + moved_right[0], left + moved_left[0], ends[1]]
-        x = np.interp(self.patch.x, after, [ends[0], right, left, ends[1]]).astype(np.float32)
+        after = (ends[0], right + moved_right[0], left + moved_left[0], ends[1])
+        knots = [(np.float32(a), np.float32(b)) for a, b in zip(after, (ends[0], right, left, ends[1]), strict=True)]
+        x = stretch(self.patch.x, knots)
         u = np.clip((x - right) / max(left - right, 1e-3), 0, 1).astype(np.float32)
         beside = smooth(1 - np.maximum(right - x, x - left) / (_REACH - (left - right) / 2))
         return x, u, ((moved_right[1] * (1 - u) + moved_left[1] * u) * beside).astype(np.float32)
 
-    def _rows(self, face: Expression, x: Floats, before: tuple[Floats, Floats], after: tuple[Floats, Floats]) -> Floats:
+    def _rows(
+        self,
+        face: Expression,
+        x: Floats,
+        before: tuple[Floats, Floats],
+        after: tuple[Floats, Floats],
+        rims: list[Floats],
+    ) -> Floats:
         """Where every pixel's height is in the source: lips move as they are, the skin beside them is stretched."""
-        patch, lips = self.patch, self._lips
+        patch, (outer_up, outer_low) = self.patch, rims
         (upper, lower), (edge_up, edge_low) = before, after
         nose, chin = np.full_like(x, self._nose), np.full_like(x, self._chin)
-        rim_up = np.maximum(np.minimum(height(lips.outer_upper, x), upper - 0.01), nose + 1e-3)
-        rim_low = np.minimum(np.maximum(height(lips.outer_lower, x), lower + 0.01), chin - 1e-3)
+        rim_up = np.maximum(np.minimum(outer_up, upper - 0.01), nose + 1e-3)
+        rim_low = np.minimum(np.maximum(outer_low, lower + 0.01), chin - 1e-3)
         top = np.maximum(edge_up - upper + rim_up, nose + 1e-3)
         above = stretch(patch.y, [(nose, nose), (top, rim_up), (np.maximum(edge_up, top), upper)])
         jaw = face.chin * smooth(1.15 - np.abs(x - self._middle) / 0.9)

@@ -21,6 +21,8 @@ _UNFOLDED = 0.7
 """How much of the lid that unfolds has the colour of the skin below the eye: the stretched fold alone is a shadow."""
 _LASHES = 0.4
 """Light of the lashes of a shut eye as a part of the skin's."""
+_TABLE = 1024
+"""Places along lines of which a table is kept."""
 _EDGE = 0.6
 """Pixels by which skin goes on under the soft edge of an opening."""
 
@@ -69,7 +71,7 @@ class Patch:
         return upper + down * (lower - upper)
 
 
-def stretch(y: Floats, knots: Sequence[tuple[Floats, Floats]]) -> Floats:
+def stretch(y: Floats, knots: Sequence[tuple[Floats | np.float32, Floats | np.float32]]) -> Floats:
     """Piecewise linear map of `y` that takes the first of each of the `knots` to its second; beyond them as at the
     ends.
     """
@@ -84,6 +86,27 @@ def height(line: Array, x: Floats) -> Floats:
     """Of the line through the points `line` (K, 2) at `x`; beyond its ends that of the ends."""
     order = np.argsort(line[:, 0])
     return np.interp(x, line[order, 0], line[order, 1]).astype(np.float32)
+
+
+class Lines:
+    """Heights of lines at any place along them, from a table: a thousandth of their length is near enough."""
+
+    def __init__(self, lines: Sequence[Array]) -> None:
+        """`lines` (K, 2) each; beyond its ends a line is as high as there."""
+        ends = np.concatenate(lines)[:, 0]
+        self._first, last = float(ends.min()), float(ends.max())
+        places = np.linspace(self._first, last, _TABLE)
+        self._steps = (_TABLE - 1) / max(last - self._first, 1e-6)
+        self._table = np.stack([height(line, places) for line in lines], -1)
+
+    def __call__(self, x: Floats) -> list[Floats]:
+        """The height of each line at `x`."""
+        at = np.clip((x - self._first) * self._steps, 0, _TABLE - 1.001)
+        left = at.astype(np.int32)
+        share = (at - left)[..., None]
+        before = self._table.take(left, 0)
+        found = before + share * (self._table.take(left + 1, 0) - before)
+        return [np.ascontiguousarray(found[..., index]) for index in range(found.shape[-1])]
 
 
 class EyeShutter:
@@ -104,6 +127,7 @@ class EyeShutter:
         self._lower = np.maximum(height(lower, x), self._upper)
         self._fade = smooth((x + 0.35) / 0.35) * smooth((1.35 - x) / 0.35) * self.patch.inside
         self._between = ((x > 0) & (x < 1)).astype(np.float32)
+        self._along = smooth(x / 0.2) * smooth((1 - x) / 0.2) * self.patch.inside
         self._iris = back(eye.iris)
         self._radius = min(eye.radius / eye.width, 0.3)
 
@@ -135,8 +159,8 @@ class EyeShutter:
         lid = smooth((patch.y - upper + 0.06) / 0.12) * smooth((target - patch.y) / 0.06 + 0.5) * (lower > upper)
         skin += (_UNFOLDED * shut * lid * patch.inside)[..., None] * (below - skin)
         width = 0.035 + 0.6 / patch.unit
-        line = np.exp(-(((patch.y - target) / width) ** 2)) * smooth(patch.x / 0.2) * smooth((1 - patch.x) / 0.2)
-        skin[..., :3] *= 1 - ((1 - _LASHES) * min(1.0, 2 * shut) * line * patch.inside)[..., None]
+        line = np.exp(-(((patch.y - target) / width) ** 2)) * self._along
+        skin[..., :3] *= 1 - ((1 - _LASHES) * min(1.0, 2 * shut) * line)[..., None]
 
     def _eyeball(self, picture: Floats, target: Floats, gaze: Array) -> Floats:
         """What shows between the lids: an iris that moves as a disc, the white beside it stretched and squeezed."""
