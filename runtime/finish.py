@@ -89,10 +89,12 @@ class Finish:
         return square(image, self._side, fit) if window is None else window.cut(image, self._side)
 
     def _layered(self, layer: Layer, image: Image.Image, window: Window | None, fit: Fit) -> Layers | None:
-        large = self._large(image, window, fit)
-        if self._paste is None:
-            return layer(Canvas.around(large, image, window), None)
-        return layer(Canvas.around(large, self._paste.base, self._paste.window), self._paste.seams)
+        if self._paste is not None:
+            large = self._paste.cut(self._side)
+            return layer(Canvas.around(large, self._paste.base, self._paste.window), self._paste.seams)
+        small = self._unmoved[-1]
+        large = small if self._side <= len(small) else self._large(image, window, fit)
+        return layer(Canvas.around(large, image, window), None)
 
     @property
     def still(self) -> Bytes:
@@ -123,7 +125,7 @@ class Finish:
 
     def _layer_one(self, layers: Layers, image: Bytes, flow: Floats, points: Floats, face: Expression | None) -> Bytes:
         layered = layers(image, flow, points.astype(np.float64), face)
-        return layered if self._paste is None else self._paste(layered)
+        return self._sized(layered) if self._paste is None else self._paste(layered)
 
     def _one(self, rendered: Rendered, index: int) -> Bytes:
         image = rendered.image[index]
@@ -132,6 +134,9 @@ class Finish:
             image = self._detail(image, rendered.flow[index], seen)
         if self._paste is not None:
             return self._paste(image)
+        return self._sized(image)
+
+    def _sized(self, image: Bytes) -> Bytes:
         if len(image) == self._side:
             return image
         return np.array(Image.fromarray(image).resize((self._side, self._side), Image.Resampling.BICUBIC))

@@ -28,6 +28,8 @@ from runtime.sessions import Graph, open_graph
 
 MODEL = Path(__file__).parents[1] / "assets" / "layers.onnx"
 
+_LARGE = 1536
+"""Side in pixels of a canvas up to which every call has a texture of its own; larger ones are made one after another."""
 _AGREE, _DISAGREE = 8.0, 32.0
 """Differences, in 1/255, between the model's picture and the moved source up to which the source counts, and from which
 on the model's picture.
@@ -36,7 +38,7 @@ on the model's picture.
 
 def open_layers(device: str, cores: int) -> Graph:
     """The graph on "cpu", a frame a core, or "cuda". Raises `ModelError` when that is not to be had."""
-    return open_graph(MODEL, "layers", device, 1, calls=cores)
+    return open_graph(MODEL, "layers", device, 1, calls=cores if device == "cpu" else 1)
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Layers:
         texture = np.concatenate([self._own.transpose(2, 0, 1), painted[None]])[None].astype(np.float32)
         self._textures: SimpleQueue[Floats] = SimpleQueue()
         """The person's texture with an expression, one for each frame that may be made at the same time."""
-        for _ in range(graph.calls):
+        for _ in range(graph.calls if len(colours) <= _LARGE else 1):
             self._textures.put(texture.copy())
         resolution, cells = len(rest.image), len(rest.flow)
         corners = np.linspace(-1, 1, cells)

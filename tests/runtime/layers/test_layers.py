@@ -22,6 +22,15 @@ def test_the_shipped_graph_is_what_the_exporter_builds():
     assert onnx.load(MODEL) == build()
 
 
+@pytest.mark.parametrize("size", [16, 100])
+def test_results_smaller_than_the_models_pictures_are_made_small_last(engine, sample, frames, size):
+    animator, whole = Animator(engine, size=size), Animator(engine)
+    for each in (animator, whole):
+        each.set_source(sample)
+    wanted = Image.fromarray(whole.frames(frames[:2])[1]).resize((size, size), Image.Resampling.BICUBIC)
+    assert (animator.frames(frames[:2])[1] == np.asarray(wanted)).all()
+
+
 @pytest.mark.parametrize("options", [{}, {"size": 512}, {"paste_back": True}, {"mode": "absolute"}])
 def test_without_strength_the_source_comes_back_to_the_byte(engine, sample, frames, options):
     animator = Animator(engine, strength=0.0, driving_crop="off", **options)
