@@ -29,7 +29,9 @@ from runtime.sessions import Graph, open_graph
 MODEL = Path(__file__).parents[1] / "assets" / "layers.onnx"
 
 _LARGE = 1536
-"""Side in pixels of a canvas up to which every call has a texture of its own; larger ones are made one after another."""
+"""Side in pixels of a canvas up to which every call has a texture of its own; larger ones are made one after
+another.
+"""
 _AGREE, _DISAGREE = 8.0, 32.0
 """Differences, in 1/255, between the model's picture and the moved source up to which the source counts, and from which
 on the model's picture.
