@@ -120,8 +120,7 @@ class NamedFace:
         for eye in self.eyes:
             middle = own((eye.upper[0] + eye.upper[-1]) / 2)
             away = np.minimum(away, np.hypot((x - middle[0]) / 0.26, (y - middle[1] + 0.04) / 0.2))
-        # Below the nose a flow is as much of the jaw as of the head.
-        return np.maximum(smooth((1.25 - away) / 0.25), smooth((y - 0.55) / 0.3))
+        return smooth((1.25 - away) / 0.25)
 
     def pairs(self, driven: Array, cells: Array, moved: Array) -> tuple[Pairs, Pairs]:
         """See `Subject`."""
