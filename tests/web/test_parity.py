@@ -62,14 +62,18 @@ def test_node_gives_the_engines_pictures(faces_lite: Path, photo: Path, clip: li
     assert windows[1] is not None
     side = Bundle.load(faces_lite).resolution
     driving = np.stack([windows[1].cut(Image.fromarray(frame), side) for frame in frames])
-    source = windows[0].cut(read_image(photo), side)
-    (tmp_path / "squares.bin").write_bytes(np.concatenate([source[None], driving]).tobytes())
+    picture = np.asarray(read_image(photo))
+    (tmp_path / "driving.bin").write_bytes(driving.tobytes())
+    (tmp_path / "photo.bin").write_bytes(picture.tobytes())
     modes = ("relative", "absolute", "disentangled")
     for mode in modes:
-        animator = Animator("faces-lite", mode=mode)
-        animator.set_source(photo)
-        (tmp_path / f"{mode}.bin").write_bytes(animator.frames(driving).tobytes())
+        for name, layers in ((mode, "off"), (f"{mode}-layers", "auto")):
+            animator = Animator("faces-lite", mode=mode, layers=layers)
+            animator.set_source(photo)
+            (tmp_path / f"{name}.bin").write_bytes(animator.frames(driving).tobytes())
+    window = [windows[0].left, windows[0].top, windows[0].side]
     facts = {"model": str(faces_lite), "side": side, "frames": len(frames), "modes": modes}
+    facts |= {"photo": picture.shape[1::-1], "window": window}
     (tmp_path / "reference.json").write_text(json.dumps(facts))
     environment = os.environ | {"BUNRAKU_REFERENCE": str(tmp_path)}
     command = ["npx", "vitest", "run", "tests/parity.test.ts"]

@@ -4,6 +4,7 @@ import { download, type Progress, type Wanted } from "./download";
 import { Engine, type Models } from "./engine";
 import { VisitorError } from "./errors";
 import { SIDE, type Detector } from "./faces";
+import { openNetworks, type NetworkName } from "./layers/networks";
 import { Graph, hasGpu, loadRuntime, threadsHere, type Backend, type Runtime, type RuntimeFiles } from "./graphs";
 
 /** Where everything is; the page's build knows. */
@@ -11,6 +12,7 @@ export interface Places {
   /** The folder with `bundle.json`, ending in a slash. */
   model: string;
   face: Wanted;
+  networks: Record<NetworkName, Wanted>;
   runtime: Record<Backend, { mjs: string; wasm: Wanted }>;
 }
 
@@ -29,8 +31,8 @@ export async function openModel(places: Places, progress: Progress, prefer?: Bac
     { url: places.model + graph.file, bytes: graph.bytes, sha256: graph.sha256 },
   ]);
   const { mjs, wasm: binary } = places.runtime[backend];
-  const wanted = { ...Object.fromEntries(graphs), face: places.face, binary };
-  const fetched = await download<GraphName | "face" | "binary">(wanted, progress);
+  const wanted = { ...Object.fromEntries(graphs), ...places.networks, face: places.face, binary };
+  const fetched = await download<GraphName | NetworkName | "face" | "binary">(wanted, progress);
   const { face, binary: wasm, ...models } = fetched;
   const opened =
     (backend === "webgpu" && (await onGpu(bundle, models, { mjs, wasm }))) ||
@@ -49,13 +51,14 @@ async function files(places: Places, backend: Backend): Promise<RuntimeFiles> {
   return { mjs, wasm: (await download({ wasm })).wasm };
 }
 
+type Fetched = Models & Record<NetworkName, Uint8Array>;
 type Running = Pick<Opened, "engine" | "runtime">;
 
 /** Nothing where that does not work: drivers fail in ways that only trying shows. */
-async function onGpu(bundle: Bundle, models: Models, files: RuntimeFiles): Promise<Running | undefined> {
+async function onGpu(bundle: Bundle, models: Fetched, files: RuntimeFiles): Promise<Running | undefined> {
   try {
     const runtime = await loadRuntime("webgpu", threadsHere(), files);
-    const engine = await Engine.open(runtime, bundle, models);
+    const engine = await openEngine(runtime, bundle, models);
     if (await givesSense(engine)) return { engine, runtime };
     await engine.close();
     console.warn("WebGPU gives nonsense here; WebAssembly takes its place.");
@@ -65,9 +68,13 @@ async function onGpu(bundle: Bundle, models: Models, files: RuntimeFiles): Promi
   return undefined;
 }
 
-async function onCpu(bundle: Bundle, models: Models, files: RuntimeFiles): Promise<Running> {
+async function onCpu(bundle: Bundle, models: Fetched, files: RuntimeFiles): Promise<Running> {
   const runtime = await loadRuntime("wasm", threadsHere(), files);
-  return { engine: await Engine.open(runtime, bundle, models), runtime };
+  return { engine: await openEngine(runtime, bundle, models), runtime };
+}
+
+async function openEngine(runtime: Runtime, bundle: Bundle, models: Fetched): Promise<Engine> {
+  return Engine.open(runtime, bundle, models, await openNetworks(runtime, models));
 }
 
 /** Whether a picture in its own pose comes back as about the picture: broken drivers give black, or noise. */

@@ -18,6 +18,7 @@ from demo import look, words
 from runtime.faces import Face, _clusters, _distinct
 from runtime.framing import Framer, Framing
 from runtime.label import TEXT
+from runtime.layers import anatomy, compose, expression, eyes, frames, matte, mesh, mouth, person, shutters
 from runtime.motion import Motion, absolute, hull_area, movement_scale, relative
 from runtime.picture import square
 from runtime.provenance import _XMP, COMMENT, STATEMENT
@@ -67,6 +68,23 @@ def shared_colours() -> str:
         f":root {{ color-scheme: light dark; {block('')} }}\n"
         f"@media (prefers-color-scheme: dark) {{ :root {{ {block('_dark')} }} }}\n"
     )
+
+
+_LAYERS = (frames, expression, eyes, mesh, matte, person, shutters, mouth, anatomy, compose)
+
+
+def shared_layers() -> str:
+    """The constants of `runtime/layers`, module by module, without the underscores that make them its own."""
+    kinds = (int, float, str, tuple, dict, frozenset)
+    found = {
+        module.__name__.rpartition(".")[2]: {
+            name.lstrip("_"): sorted(value) if isinstance(value, frozenset) else value
+            for name, value in vars(module).items()
+            if name.lstrip("_").isupper() and isinstance(value, kinds)
+        }
+        for module in _LAYERS
+    }
+    return json.dumps(found, indent=2) + "\n"
 
 
 def _random(seed: int) -> np.random.Generator:
@@ -227,6 +245,7 @@ def files() -> dict[Path, str]:
     }
     made = {WEB / "tests" / "vectors" / f"{name}.json": json.dumps(value) + "\n" for name, value in vectors.items()}
     made[WEB / "src" / "shared" / "words.json"] = shared_words()
+    made[WEB / "src" / "shared" / "layers.json"] = shared_layers()
     made[WEB / "src" / "shared" / "colours.css"] = shared_colours()
     return made
 
