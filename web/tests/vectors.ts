@@ -7,6 +7,7 @@ interface Parts {
   points: number[];
   jacobians?: number[];
   covariances?: number[];
+  eyes?: number[];
 }
 
 export function motionFrom(parts: Parts): Motion {

@@ -24,6 +24,7 @@ from runtime.picture import square
 from runtime.provenance import _XMP, COMMENT, STATEMENT
 from runtime.smoothing import OneEuro
 from runtime.window import Window
+from web.tools.layer_vectors import layer_vectors
 
 WEB = Path(__file__).resolve().parents[1]
 
@@ -95,8 +96,10 @@ def _numbers(values: NDArray[Any]) -> list[float]:
     return [float(value) for value in np.asarray(values).ravel()]
 
 
-def _motion(random: np.random.Generator, affine: bool, frames: int = 1) -> Motion:
+def _motion(random: np.random.Generator, affine: bool, frames: int = 1, eyes: bool = False) -> Motion:
     points = random.uniform(-0.9, 0.9, (frames, 6, 2)).astype(np.float32)
+    if eyes:
+        return Motion(points, eyes=random.uniform(0, 0.4, (frames, 2, 3)).astype(np.float32))
     if not affine:
         return Motion(points)
     jacobians, covariances = (random.normal(size=(frames, 6, 2, 2)).astype(np.float32) for _ in range(2))
@@ -104,7 +107,8 @@ def _motion(random: np.random.Generator, affine: bool, frames: int = 1) -> Motio
 
 
 def _parts(motion: Motion) -> dict[str, list[float]]:
-    parts = {"points": motion.points, "jacobians": motion.jacobians, "covariances": motion.covariances}
+    names = ("points", "jacobians", "covariances", "eyes")
+    parts = {name: getattr(motion, name) for name in names}
     return {name: _numbers(value) for name, value in parts.items() if value is not None}
 
 
@@ -135,8 +139,9 @@ def motion_vectors() -> list[dict[str, Any]]:
 def smoothing_vectors() -> list[dict[str, Any]]:
     """Short streams through the One-Euro filter."""
     cases = []
-    for seed, (smoothing, rate, affine) in enumerate([(1.0, 25.0, False), (0.3, 30.0, True), (0.0, 25.0, False)]):
-        stream = _motion(_random(10 + seed), affine, frames=5)
+    kinds = [(1.0, 25.0, False), (0.3, 30.0, True), (0.0, 25.0, False), (0.5, 25.0, False)]
+    for seed, (smoothing, rate, affine) in enumerate(kinds):
+        stream = _motion(_random(10 + seed), affine, frames=5, eyes=seed == 3)
         smoothed = OneEuro(smoothing, rate)(stream)
         frames = [[_parts(each[index : index + 1]) for index in range(5)] for each in (stream, smoothed)]
         cases.append({"smoothing": smoothing, "rate": rate, "frames": frames[0], "smoothed": frames[1]})
@@ -242,6 +247,7 @@ def files() -> dict[Path, str]:
         "pictures": picture_vectors(),
         "framing": framing_vectors(),
         "faces": face_vectors(),
+        "layers": layer_vectors(),
     }
     made = {WEB / "tests" / "vectors" / f"{name}.json": json.dumps(value) + "\n" for name, value in vectors.items()}
     made[WEB / "src" / "shared" / "words.json"] = shared_words()

@@ -124,9 +124,11 @@ export class NamedFace {
     for (let row = 0, at = 0; row < size; row++) {
       for (let column = 0; column < size; column++, at++) {
         const [x, y] = own.at([column, row]);
-        let away = Math.hypot((x - mouth[0]) / 0.48, (y - mouth[1] - length / 2 + 0.02) / (0.62 * length + 0.18));
-        for (const eye of eyes) away = Math.min(away, Math.hypot((x - eye[0]) / 0.26, (y - eye[1] + 0.04) / 0.2));
-        result[at] = smooth((1.25 - away) / 0.25);
+        let squares = ((x - mouth[0]) / 0.48) ** 2 + ((y - mouth[1] - length / 2 + 0.02) / (0.62 * length + 0.18)) ** 2;
+        for (const eye of eyes) {
+          squares = Math.min(squares, ((x - eye[0]) / 0.26) ** 2 + ((y - eye[1] + 0.04) / 0.2) ** 2);
+        }
+        result[at] = smooth((1.25 - Math.sqrt(squares)) / 0.25);
       }
     }
     return result;

@@ -21,10 +21,11 @@ export function hullOf(points: readonly Point[], size: number): Float32Array {
 /** (size, size): 1 in the polygon with these corners in whole pixels, which has no dents. */
 function convex(corners: readonly Point[], size: number): Float32Array {
   const result = new Float32Array(size * size);
+  const edges = corners.map((from, k) =>
+    [from, corners[(k + 1) % corners.length]].sort((one, other) => one[1] - other[1]),
+  );
   for (let row = 0; row < size; row++) {
-    const crossed = corners.flatMap((from, k) => {
-      const ends = [from, corners[(k + 1) % corners.length]].sort((one, other) => one[1] - other[1]);
-      const [[x0, low], [x1, high]] = ends;
+    const crossed = edges.flatMap(([[x0, low], [x1, high]]) => {
       if (row < low || row > high) return [];
       return low === high ? [x0, x1] : [interpolate(row, [low, high], [x0, x1])];
     });

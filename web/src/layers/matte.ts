@@ -89,8 +89,8 @@ export function matte(canvas: Float32Array, size: number, person: Float32Array):
   // Far from the edge the network is right; at it the colours are.
   const spread = boxBlur(prior, size, Math.max(2, roundHalfEven(size / 96)));
   return prior.map((value, k) => {
-    const colour = (channel: number): number => (work < size ? canvas[3 * k + channel] / 255 : guide[3 * k + channel]);
-    const refined = a[3 * k] * colour(0) + a[3 * k + 1] * colour(1) + a[3 * k + 2] * colour(2) + b[k];
+    let refined = b[k];
+    for (let at = 3 * k; at < 3 * k + 3; at++) refined += (a[at] * canvas[at]) / 255;
     const edge = clamp(Math.min(spread[k], 1 - spread[k]) * 8, 0, 1);
     const alpha = clamp((refined - 0.12) / 0.76, 0, 1);
     const sure = clamp((value - 0.5) * 3 + 0.5, 0, 1);
@@ -122,28 +122,35 @@ function guided(
   const together = boxBlur(masked, size, radius, 3).map((value, k) => value - mean[k] * level[Math.floor(k / 3)]);
   const products = new Float32Array(size * size * 6);
   for (let k = 0; k < size * size; k++) {
-    PAIRS.forEach(([i, j], pair) => (products[6 * k + pair] = guide[3 * k + i] * guide[3 * k + j]));
+    for (let pair = 0; pair < 6; pair++) {
+      products[6 * k + pair] = guide[3 * k + PAIRS[pair][0]] * guide[3 * k + PAIRS[pair][1]];
+    }
   }
   const spread = boxBlur(products, size, radius, 6);
   const [a, b] = [new Float32Array(size * size * 3), new Float32Array(size * size)];
+  const own = new Float32Array(6);
   for (let k = 0; k < size * size; k++) {
-    const [xx, xy, xz, yy, yz, zz] = PAIRS.map(([i, j], pair) => {
-      const own = Math.fround(spread[6 * k + pair] - Math.fround(mean[3 * k + i] * mean[3 * k + j]));
-      return i === j ? own + ease : own;
-    });
-    const rows = [
-      [yy * zz - yz * yz, xz * yz - xy * zz, xy * yz - xz * yy],
-      [xz * yz - xy * zz, xx * zz - xz * xz, xy * xz - xx * yz],
-      [xy * yz - xz * yy, xy * xz - xx * yz, xx * yy - xy * xy],
-    ];
-    const whole = xx * rows[0][0] + xy * rows[0][1] + xz * rows[0][2];
-    b[k] = level[k];
-    rows.forEach((row, channel) => {
-      const place = 3 * k;
-      const value = (row[0] * together[place] + row[1] * together[place + 1] + row[2] * together[place + 2]) / whole;
-      a[place + channel] = value;
-      b[k] -= a[place + channel] * mean[place + channel];
-    });
+    for (let pair = 0; pair < 6; pair++) {
+      own[pair] = spread[6 * k + pair] - Math.fround(mean[3 * k + PAIRS[pair][0]] * mean[3 * k + PAIRS[pair][1]]);
+    }
+    const xx = own[0] + ease;
+    const xy = own[1];
+    const xz = own[2];
+    const yy = own[3] + ease;
+    const yz = own[4];
+    const zz = own[5] + ease;
+    const x = together[3 * k];
+    const y = together[3 * k + 1];
+    const z = together[3 * k + 2];
+    const first = yy * zz - yz * yz;
+    const second = xz * yz - xy * zz;
+    const third = xy * yz - xz * yy;
+    const cross = xy * xz - xx * yz;
+    const whole = xx * first + xy * second + xz * third;
+    a[3 * k] = (first * x + second * y + third * z) / whole;
+    a[3 * k + 1] = (second * x + (xx * zz - xz * xz) * y + cross * z) / whole;
+    a[3 * k + 2] = (third * x + cross * y + (xx * yy - xy * xy) * z) / whole;
+    b[k] = level[k] - a[3 * k] * mean[3 * k] - a[3 * k + 1] * mean[3 * k + 1] - a[3 * k + 2] * mean[3 * k + 2];
   }
   return { a: boxBlur(a, size, radius, 3), b: boxBlur(b, size, radius) };
 }
