@@ -46,7 +46,8 @@ def npm() -> None:
 @pytest.fixture(scope="session")
 def dist(npm: None) -> Path:
     """The built page, built now if it is older than its sources."""
-    sources = [*(WEB / "src").rglob("*.*"), WEB / "index.html", WEB / "vite.config.ts", WEB / "package-lock.json"]
+    assets = (ROOT / "runtime" / "assets").glob("*.onnx")
+    sources = [*(WEB / "src").rglob("*.*"), *assets, WEB / "index.html", WEB / "vite.config.ts", WEB / "package-lock.json"]
     with _alone():
         if _is_older(WEB / "dist" / "index.html", sources):
             _npm("run", "build")

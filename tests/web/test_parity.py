@@ -27,7 +27,9 @@ pytestmark = pytest.mark.slow
 
 LIMIT = 3
 """Largest difference of a byte."""
-LARGEST_DOWNLOAD = 12_000_000
+LARGEST_DOWNLOAD = 14_000_000
+"""Of the model, the face detector, and (since 12 MB were the bar) the networks that find persons, eyes and lips."""
+NETWORKS = ("face", "eye", "face_mesh", "person", "layers")
 EVERY = 10
 """Frames of the clip for one that is compared: WebAssembly takes its time."""
 WEB = Path(__file__).resolve().parents[2] / "web"
@@ -49,8 +51,10 @@ def clip() -> list[Bytes]:
 
 def test_the_default_model_is_a_small_download(faces_lite: Path) -> None:
     bundle = Bundle.load(faces_lite)
-    face = WEB.parent / "runtime" / "assets" / "face.onnx"
-    assert sum(graph.bytes for graph in bundle.graphs.values()) + face.stat().st_size < LARGEST_DOWNLOAD
+    assets = [WEB.parent / "runtime" / "assets" / f"{name}.onnx" for name in NETWORKS]
+    whole = sum(graph.bytes for graph in bundle.graphs.values()) + sum(path.stat().st_size for path in assets)
+    print(f"{whole} bytes.")
+    assert whole < LARGEST_DOWNLOAD
     assert bundle.parity["max_abs_difference"] <= LIMIT
 
 

@@ -34,6 +34,7 @@ it.skipIf(!folder)("pictures are the engine's within 3/255", async () => {
   const picture: Picture = { width, height, stride: 3, data: bytes("photo") };
   const part = new Window(window[0], window[1], window[2]);
   const source = cutTo(picture, { window: part }, side);
+  const frame = (index: number): Uint8Array => driving.subarray(index * side * side * 3, (index + 1) * side * side * 3);
   const animator = new Animator(engine);
   for (const layers of [false, true]) {
     await animator.setSource(source, layers ? Canvas.around(source, side, picture, part) : undefined);
@@ -43,7 +44,7 @@ it.skipIf(!folder)("pictures are the engine's within 3/255", async () => {
       const begun = performance.now();
       let worst = 0;
       for (let index = 0; index < frames; index++) {
-        const found = await animator.frame(driving.subarray(index * side * side * 3, (index + 1) * side * side * 3));
+        const found = await animator.frame(frame(index));
         found.forEach((value, at) => {
           worst = Math.max(worst, Math.abs(value - expected[index * found.length + at]));
         });
@@ -54,4 +55,9 @@ it.skipIf(!folder)("pictures are the engine's within 3/255", async () => {
       expect.soft(worst, what).toBeLessThanOrEqual(LIMIT);
     }
   }
+  const nobody = new Uint8Array(side * side * 3).fill(120);
+  await animator.setSource(nobody, Canvas.around(nobody, side, picture));
+  const found = await animator.frame(frame(0));
+  await animator.setSource(nobody);
+  expect(found).toEqual(await animator.frame(frame(0)));
 }, 600_000);
