@@ -47,7 +47,8 @@ def npm() -> None:
 def dist(npm: None) -> Path:
     """The built page, built now if it is older than its sources."""
     assets = (ROOT / "runtime" / "assets").glob("*.onnx")
-    sources = [*(WEB / "src").rglob("*.*"), *assets, WEB / "index.html", WEB / "vite.config.ts", WEB / "package-lock.json"]
+    settings = [WEB / name for name in ("index.html", "vite.config.ts", "package-lock.json")]
+    sources = [*(WEB / "src").rglob("*.*"), *assets, *settings]
     with _alone():
         if _is_older(WEB / "dist" / "index.html", sources):
             _npm("run", "build")

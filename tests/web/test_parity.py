@@ -17,7 +17,7 @@ from site_with_model import serving
 from visiting import Bytes, go, opened, put, shown
 
 from checkpoints.bundle import Bundle
-from runtime import Animator
+from runtime import Animator, Engine
 from runtime.commands.animate import SAMPLE
 from runtime.framing import Framer, Framing
 from runtime.picture import read_image
@@ -75,6 +75,11 @@ def test_node_gives_the_engines_pictures(faces_lite: Path, photo: Path, clip: li
             animator = Animator("faces-lite", mode=mode, layers=layers)
             animator.set_source(photo)
             (tmp_path / f"{name}.bin").write_bytes(animator.frames(driving).tobytes())
+    engine = Engine("faces-lite")
+    vars(engine)["names"] = {}  # as a model whose points have none
+    animator = Animator(engine)
+    animator.set_source(photo)
+    (tmp_path / "nameless.bin").write_bytes(animator.frames(driving).tobytes())
     window = [windows[0].left, windows[0].top, windows[0].side]
     facts = {"model": str(faces_lite), "side": side, "frames": len(frames), "modes": modes}
     facts |= {"photo": picture.shape[1::-1], "window": window}

@@ -59,16 +59,17 @@ export class Animator {
     const { chosen, layers, engine } = this;
     if (!chosen) throw new Error("there is no photo yet");
     const found = await engine.detect(square);
-    const driving = this.smooth.step(layers ? await engine.withEyes(square, found) : found);
+    const driving = this.smooth.step(layers?.eyes ? await engine.withEyes(square, found) : found);
     const driven = await this.drive(chosen.motion, driving);
     if (!layers) return engine.render(chosen, driven);
     return layers.compose(await engine.renderDense(chosen, driven), driven.points, this.face(layers, driving, driven));
   }
 
   /** What the face does: since the reference frame in the relative mode, else since the source. */
-  private face(layers: Layers, driving: Motion, driven: Motion): Expression {
+  private face({ eyes }: Layers, driving: Motion, driven: Motion): Expression | undefined {
+    if (!eyes) return undefined;
     const { mode, strength } = this.settings;
-    const rest = { points: this.chosen!.motion.points, eyes: layers.eyes };
+    const rest = { points: this.chosen!.motion.points, eyes };
     const weak = mode === "relative";
     // In the other modes `driven` has the strength already; lids and gaze have it not.
     const [now, first] = weak ? [driving, this.reference!] : [{ ...driven, eyes: driving.eyes }, rest];

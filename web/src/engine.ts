@@ -1,7 +1,7 @@
 /** An opened model: bytes in, bytes out, one picture at a time. */
 import { GRAPHS, type Bundle, type GraphName } from "./bundle";
 import { Graph, type Runtime, type Tensors } from "./graphs";
-import { NamedFace, seeEyes } from "./layers/anatomy";
+import { seeEyes, seeSubject } from "./layers/anatomy";
 import type { Canvas } from "./layers/canvas";
 import { Layers, type Rendered } from "./layers/compose";
 import { findPerson } from "./layers/matte";
@@ -88,15 +88,14 @@ export class Engine {
 
   /**
    * What moves `source`, of which `canvas` shows more, as a person before a backdrop; nothing where no person is seen, or
-   * the model does not tell enough.
+   * the model gives no flow.
    */
   async layers(source: Source, canvas: Canvas): Promise<Layers | undefined> {
     const { networks, resolution } = this;
     const { names, graphs, framing } = this.bundle;
-    const tells = Object.keys(names).length && graphs.render!.outputs.includes("flow") && framing.subject === "face";
-    if (!networks || !tells) return undefined;
-    const subject = await NamedFace.in(canvas, names, source.motion.points, resolution, networks);
-    const person = await findPerson(canvas, subject.middle, networks.person);
+    if (!networks || !graphs.render!.outputs.includes("flow") || framing.subject !== "face") return undefined;
+    const subject = await seeSubject(canvas, names, source.motion.points, resolution, networks);
+    const person = subject && (await findPerson(canvas, subject.middle, networks.person));
     if (!person) return undefined;
     const rest = await this.renderDense(source, source.motion);
     return Layers.of(networks, canvas, subject, person, rest, resolution);

@@ -12,8 +12,8 @@ import { NETWORKS, type NetworkName } from "./layers/networks";
 import type { Places } from "./model";
 
 /** Bytes of the files, written in by the build. */
-declare const __SIZES__: Record<NetworkName | "face" | "webgpu" | "wasm", number>;
-const URLS: Record<NetworkName, string> = { eye, face_mesh: faceMesh, person, layers };
+declare const __SIZES__: Record<NetworkName | "webgpu" | "wasm", number>;
+const URLS: Record<NetworkName, string> = { face, eye, face_mesh: faceMesh, person, layers };
 
 /** An address that a worker, which lies elsewhere, understands as well. */
 const here = (url: string): string => new URL(url, document.baseURI).href;
@@ -21,7 +21,6 @@ const here = (url: string): string => new URL(url, document.baseURI).href;
 export function places(): Places {
   return {
     model: here("model/"),
-    face: { url: here(face), bytes: __SIZES__.face },
     networks: Object.fromEntries(
       NETWORKS.map((name) => [name, { url: here(URLS[name]), bytes: __SIZES__[name] }]),
     ) as Places["networks"],

@@ -1,7 +1,7 @@
 /** The modules of web/src/layers against those of runtime/layers, whose answers web/tools/layer_vectors.py writes. */
 import { describe, expect, it } from "vitest";
 import { blurring, enlarging, spreading } from "../src/detail";
-import { namesOf, plainEye, Shutters } from "../src/layers/anatomy";
+import { namesOf, plainEye, SeenFace, Shutters } from "../src/layers/anatomy";
 import { boxBlur } from "../src/layers/blur";
 import { Canvas } from "../src/layers/canvas";
 import { atRest, expression, type Expression } from "../src/layers/expression";
@@ -18,7 +18,7 @@ import { Window } from "../src/window";
 import vectors from "./vectors/layers.json";
 import { drawn } from "./vectors";
 
-const { frames, expressions, person, shutters, matte: mattes } = vectors;
+const { frames, expressions, person, seen, shutters, matte: mattes } = vectors;
 
 /** Colours here are 0 ... 255, all else about 1. */
 function near(found: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 1e-4): void {
@@ -88,6 +88,19 @@ it("a person moves as the engine moves it", () => {
   const whole = { ...anatomy, frame: affineFrom(anatomy.frame), shoulders: anatomy.shoulders as never as Point[] };
   const moving = new Person(whole, disc(size, person.disc), size, cells as never as Point[]);
   near(moving.move(head as never as Pairs, neck as never as Pairs, flow), person.moved, 1e-4);
+});
+
+it("a face that the detector sees moves with the flow", async () => {
+  const [edges, { size }] = [{ left: 12, top: 8, right: 28, bottom: 26, score: 0.9 }, seen];
+  const face = new SeenFace({ ...edges, landmarks: seen.landmarks as never as Point[] }, size);
+  near(face.middle, seen.middle, 1e-8);
+  near(
+    [...face.face].filter((_, at) => at % size % 4 === 0 && Math.floor(at / size) % 4 === 0),
+    seen.face,
+  );
+  const pairs = face.pairs([], seen.cells as never as Point[], seen.moved);
+  pairs.forEach((pair, which) => pair.forEach((points, end) => near(points.flat(), seen.pairs[which][end].flat())));
+  expect((await face.shutters()).covers(new Float32Array())).toEqual([]);
 });
 
 /** Every third pixel of every third row. */

@@ -15,7 +15,7 @@ export function motionFrom(parts: Parts): Motion {
 }
 
 export function faceFrom([left, top, right, bottom, score]: number[]): Face {
-  return { left, top, right, bottom, score };
+  return { left, top, right, bottom, score, landmarks: [] };
 }
 
 /** The picture `drawn` of web/tools/share.py. */

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from runtime.detail import blurring, enlarging, spreading
-from runtime.layers.anatomy import NEEDED, _hull, _plain_eye
+from runtime.faces import Face
+from runtime.layers.anatomy import NEEDED, SeenFace, _hull, _plain_eye
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import Expression, Named, expression
 from runtime.layers.frames import TEMPLATE, Affine, Array, head_frame
@@ -145,6 +146,25 @@ def person_vectors() -> dict[str, Any]:
     }
 
 
+def seen_vectors() -> dict[str, Any]:
+    """A face that the detector sees, and what of a flow is its head's."""
+    landmarks = ((16.0, 14.5), (24.5, 14.0), (20.0, 18.0), (20.5, 22.0), (13.0, 16.0), (27.0, 15.0))
+    face = SeenFace(Face(12, 8, 28, 26, 0.9, landmarks), _SIDE)
+    at = np.linspace(4, 36, 12)
+    cells = np.stack(np.meshgrid(at, at), -1)
+    moved = _random(75).normal(0, 0.4, cells.shape)
+    pairs = face.pairs(np.zeros((0, 2)), cells, moved)
+    return {
+        "landmarks": _pairs(np.array(landmarks)),
+        "size": _SIDE,
+        "middle": _numbers(face.middle),
+        "face": _numbers(face.face[::4, ::4]),
+        "cells": _pairs(cells.reshape(-1, 2)),
+        "moved": _numbers(moved),
+        "pairs": [[_pairs(part) for part in pair] for pair in pairs],
+    }
+
+
 def shutter_vectors() -> dict[str, Any]:
     """Eyes and a mouth that open and shut."""
     picture, face = waves(_SIDE), _head(_random(80), 0.0, 17.0)
@@ -220,6 +240,7 @@ def layer_vectors() -> dict[str, Any]:
         "frames": frame_vectors(),
         "expressions": expression_vectors(),
         "person": person_vectors(),
+        "seen": seen_vectors(),
         "shutters": shutter_vectors(),
         "matte": matte_vectors(),
     }

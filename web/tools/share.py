@@ -227,13 +227,15 @@ def face_vectors() -> dict[str, Any]:
     sides = random.uniform(0.2, 0.3, (12, 2))
     boxes = np.concatenate([centers - sides / 2, centers + sides / 2], axis=1).astype(np.float32)
     scores = random.uniform(0.5, 1, 12).astype(np.float32)
+    landmarks = _random(41).uniform(0.2, 0.8, (12, 6, 2)).astype(np.float32)
     clusters = [
-        {"box": box.tolist(), "score": score}
-        for box, _, score in _clusters(boxes, np.zeros((12, 6, 2), np.float32), scores, 0.7)
+        {"box": box.tolist(), "marks": _numbers(marks), "score": score}
+        for box, marks, score in _clusters(boxes, landmarks, scores, 0.7)
     ]
     faces = _faces(random, 9, (400, 300))
+    anchors = {"boxes": _numbers(boxes), "landmarks": _numbers(landmarks), "scores": _numbers(scores)}
     return {
-        "anchors": {"boxes": _numbers(boxes), "scores": _numbers(scores), "clusters": clusters},
+        "anchors": {**anchors, "clusters": clusters},
         "faces": [_edges(face) for face in faces],
         "distinct": [_edges(face) for face in _distinct(faces)],
     }

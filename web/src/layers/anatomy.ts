@@ -1,4 +1,8 @@
-/** Where a face is in a source picture, by a model's named points: runtime/layers/anatomy.py. */
+/**
+ * Where a face is in a source picture, by a model's named points, or, for models without names, by the face detector:
+ * runtime/layers/anatomy.py.
+ */
+import { findFaces, type Detector, type Face } from "../faces";
 import { roundHalfEven, smooth } from "../numbers";
 import type { Picture } from "../picture";
 import constants from "../shared/layers.json";
@@ -6,7 +10,7 @@ import { boxBlur } from "./blur";
 import type { Canvas } from "./canvas";
 import { atRest, type Expression } from "./expression";
 import { Eye, findEyes, type Corners, type EyeNetwork } from "./eyes";
-import { distance, headFrame, mean, minus, plus, times, type Named, type Point } from "./frames";
+import { Affine, distance, headFrame, mean, minus, plus, times, type Named, type Point } from "./frames";
 import { hullOf } from "./hull";
 import { findLips, type MeshNetwork } from "./mesh";
 import { lipsBetween, MouthShutter } from "./mouth";
@@ -14,10 +18,11 @@ import type { Anatomy, Pairs } from "./person";
 import { named, pixelsOf, type Names } from "./points";
 import { EyeShutter, type Place, type Texture } from "./shutters";
 
-const { FACE, STIFF, STIFF_TOO, NEEDED, COLLAR, SIDES } = constants.anatomy;
+const { FACE, STIFF, STIFF_TOO, NEEDED, COLLAR, SIDES, USUAL_SHOULDERS, EYES, MOUTH } = constants.anatomy;
 
 /** What looks at faces. */
 export interface Lookers {
+  face: Detector;
   eye: EyeNetwork;
   mesh: MeshNetwork;
 }
@@ -34,33 +39,50 @@ export function namesOf(names: readonly string[]): Names {
   return Object.fromEntries(names.map((name, index) => [name, index]));
 }
 
+/** A face in a canvas of c pixels a side. */
+export interface Subject {
+  anatomy: Anatomy;
+  /** A place well inside the face. */
+  middle: Point;
+  /** (2, 3): what its eyes do, as a motion's `eyes`; where somebody looked. */
+  expression?: Float64Array;
+  /** (c, c) in [0, 1]: where the model's own flow and picture count. */
+  face: Float32Array;
+  /**
+   * Of the head and of the neck. `driven`: the model's points in the result; `moved` (f, f, 2): how much further the model
+   * looks from its `cells`; all in pixels of the canvas.
+   */
+  pairs(driven: readonly Point[], cells: readonly Point[], moved: ArrayLike<number>): [head: Pairs, neck: Pairs];
+  /** What changes the expression in `picture`. */
+  shutters(picture: Texture, look: Lookers): Promise<Shutters>;
+}
+
 /** The parts of a face that open and shut. */
 export class Shutters {
   /** `eyes`: left and right, each with its width in the head's own frame. */
   constructor(
     private eyes: [EyeShutter, number][],
-    private mouth: MouthShutter,
+    private mouth?: MouthShutter,
   ) {}
 
   /** What `face` changes in `picture`, and where. */
   covers(picture: Float32Array, face?: Expression): Cover[] {
-    const parts = [...this.eyes.map(([shutter]) => shutter.patch), this.mouth.patch];
+    const parts = this.eyes.map(([shutter]) => shutter.patch);
+    if (this.mouth) parts.push(this.mouth.patch);
     if (!face || atRest(face)) return parts.map((patch) => ({ place: patch.place, data: patch.of(picture) }));
-    const eyes = this.eyes.map(([shutter, width], index) =>
+    const changed = this.eyes.map(([shutter, width], index) =>
       shutter.apply(picture, face.lids[index], face.brows[index] / width, face.gaze[index]),
     );
-    return [...eyes, this.mouth.apply(picture, face)].map((data, index) => ({ place: parts[index].place, data }));
+    if (this.mouth) changed.push(this.mouth.apply(picture, face));
+    return changed.map((data, index) => ({ place: parts[index].place, data }));
   }
 }
 
-/** A face in a canvas of c pixels a side. */
-export class NamedFace {
+/** By a model's named points. */
+export class NamedFace implements Subject {
   readonly anatomy: Anatomy;
-  /** A place well inside the face. */
   readonly middle: Point;
-  /** (2, 3): what its eyes do, as a motion's `eyes`. */
   readonly expression: Float64Array;
-  /** (c, c) in [0, 1]: where the model's own flow and picture count. */
   readonly face: Float32Array;
   private stiff: number[];
   private neck: number[];
@@ -134,7 +156,6 @@ export class NamedFace {
     return result;
   }
 
-  /** Of the head and of the neck; `driven`: the model's points in the result, in pixels of the canvas. */
   pairs(driven: readonly Point[]): [head: Pairs, neck: Pairs] {
     const [head, neck] = [this.stiff, this.neck].map(
       (numbers): Pairs => [numbers.map((k) => driven[k]), numbers.map((k) => this.points[k])],
@@ -142,7 +163,6 @@ export class NamedFace {
     return [head, neck];
   }
 
-  /** What changes the expression in `picture`. */
   async shutters(picture: Texture, look: Lookers): Promise<Shutters> {
     const eyes = SIDES.map((side, index): [EyeShutter, number] => {
       const eye = this.eyes[index];
@@ -168,6 +188,67 @@ export class NamedFace {
     const [upper, lower] = ["upper_lip", "lower_lip"].map((name) => own.at(face[`mouth.${name}`]));
     return new MouthShutter(frame, lipsBetween(right, left, upper, lower), own.at(face["nose.base"])[1], chin, picture);
   }
+}
+
+/** By the face detector and the model's flow, for models whose points have no names. Nothing opens or shuts. */
+export class SeenFace implements Subject {
+  readonly anatomy: Anatomy;
+  readonly middle: Point;
+  readonly face: Float32Array;
+  private own: Affine;
+
+  /** `face` in pixels of a canvas of `size` a side. */
+  constructor(face: Face, size: number) {
+    const [right, left, , mouth] = face.landmarks;
+    const template: Point[] = [
+      [-EYES, 0.01],
+      [EYES, 0.01],
+      [0, MOUTH],
+    ];
+    const frame = Affine.similarity(template, [right, left, mouth]);
+    this.anatomy = { frame, chin: 1.15, shoulders: USUAL_SHOULDERS as never as Point[] };
+    this.middle = frame.at([0, 0.3]);
+    this.own = frame.inverse();
+    this.face = Float32Array.from({ length: size * size }, (_, at) => {
+      const [x, y] = this.own.at([at % size, Math.floor(at / size)]);
+      return smooth((1.15 - Math.hypot(x / 0.68, (y - 0.42) / 0.82)) / 0.3);
+    });
+  }
+
+  pairs(_: unknown, cells: readonly Point[], moved: ArrayLike<number>): [head: Pairs, neck: Pairs] {
+    const places = cells.map(([x, y], k): Point => [x + moved[2 * k], y + moved[2 * k + 1]]);
+    const seen = places.map((place) => this.own.at(place));
+    const { chin, shoulders } = this.anatomy;
+    const chosen = (fits: (place: Point) => boolean): Pairs => {
+      const numbers = [...cells.keys()].filter((k) => fits(seen[k]));
+      if (numbers.length <= 5) return [[...cells], [...cells]]; // it stays where it is
+      return [numbers.map((k) => cells[k]), numbers.map((k) => places[k])];
+    };
+    return [
+      chosen(([x, y]) => Math.hypot(x / 0.65, (y - 0.2) / 0.55) < 1),
+      chosen(([x, y]) => Math.abs(x) < 0.9 && y > chin + 0.3 && y < shoulders[2][1] + 0.4),
+    ];
+  }
+
+  async shutters(): Promise<Shutters> {
+    return new Shutters([]);
+  }
+}
+
+/**
+ * The face that a model of that `resolution` has found in `canvas`, where its `points` (K, 2) in [-1, 1] have `names`; else
+ * the largest one that the face detector finds; nothing where there is none.
+ */
+export async function seeSubject(
+  canvas: Canvas,
+  names: Names,
+  points: ArrayLike<number>,
+  resolution: number,
+  look: Lookers,
+): Promise<Subject | undefined> {
+  if (Object.keys(names).length) return NamedFace.in(canvas, names, points, resolution, look);
+  const [face] = await findFaces(canvas.picture, 2, look.face);
+  return face && new SeenFace(face, canvas.size);
 }
 
 /** What the eyes do in the square picture `frame`, where a model's `points` (K, 2) have `names`: (2, 3). */

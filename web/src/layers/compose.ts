@@ -5,7 +5,7 @@
 import { blurring, enlarging, spreading } from "../detail";
 import type { Tensors } from "../graphs";
 import constants from "../shared/layers.json";
-import type { NamedFace, Shutters } from "./anatomy";
+import type { Shutters, Subject } from "./anatomy";
 import type { Canvas } from "./canvas";
 import type { Expression } from "./expression";
 import type { Point } from "./frames";
@@ -27,7 +27,7 @@ export class Layers {
   private constructor(
     private networks: Networks,
     private canvas: Canvas,
-    private subject: NamedFace,
+    private subject: Subject,
     private rest: Rendered,
     private resolution: number,
     /** The person's colours times alpha, and alpha: (c, c, CHANNELS). */
@@ -47,7 +47,7 @@ export class Layers {
   static async of(
     networks: Networks,
     canvas: Canvas,
-    subject: NamedFace,
+    subject: Subject,
     person: Float32Array,
     rest: Rendered,
     resolution: number,
@@ -76,8 +76,8 @@ export class Layers {
     return new Layers(networks, canvas, subject, rest, resolution, own, texture, shutters, cells, moving, fixed);
   }
 
-  /** (2, 3): what the eyes of the source do, as a motion's `eyes`. */
-  get eyes(): Float64Array {
+  /** (2, 3): what the eyes of the source do, as a motion's `eyes`; where something opens and shuts. */
+  get eyes(): Float64Array | undefined {
     return this.subject.expression;
   }
 
@@ -90,7 +90,7 @@ export class Layers {
     const { size, side } = canvas;
     const scale = ((resolution - 1) / 2) * (side / resolution);
     const moved = Float64Array.from(flow, (value, k) => (value - this.rest.flow[k]) * scale);
-    const person = this.person.move(...this.subject.pairs(canvas.places(points, resolution)), moved);
+    const person = this.person.move(...this.subject.pairs(canvas.places(points, resolution), this.cells, moved), moved);
     for (const { place, data } of this.shutters.covers(this.own, face)) this.cover(place, data);
     const cells = Math.sqrt(this.cells.length);
     const graph = networks.layers;
