@@ -113,14 +113,14 @@ function blurred(blur: Float32Array, plane: Float64Array, side: number): Float64
   return onceAndTurned(blur, onceAndTurned(blur, plane, side), side);
 }
 
-/** `matrix` times `plane`, transposed: done twice, it is a blur along both axes. */
+/** `matrix` times `plane` transposed: done twice, it is a blur along both axes. */
 function onceAndTurned(matrix: Float32Array, plane: Float64Array, side: number): Float64Array {
   const result = new Float64Array(side * side);
   for (let row = 0; row < side; row++) {
     for (let column = 0; column < side; column++) {
       let sum = 0;
-      for (let k = 0; k < side; k++) sum += matrix[row * side + k] * plane[k * side + column];
-      result[column * side + row] = sum;
+      for (let k = 0; k < side; k++) sum += matrix[row * side + k] * plane[column * side + k];
+      result[row * side + column] = sum;
     }
   }
   return result;
