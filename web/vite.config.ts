@@ -7,6 +7,8 @@ const DESCRIPTION = "public/model/bundle.json";
 /** What a visitor needs one of, or fetches anyway: kept when it is fetched, not before. */
 const LATER = /\.(wasm|mjs|map)$|^sw\.js$/;
 
+/** Those of the engine's own networks that the page takes, where they are. */
+const NETWORKS = ["face", "eye", "face_mesh", "person", "layers"];
 const RUNTIME = "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded";
 
 /** Tells the service worker what the page consists of, and puts the Space's description beside it. */
@@ -42,7 +44,7 @@ export default defineConfig({
   resolve: { conditions: ["onnxruntime-web-use-extern-wasm", ...defaultClientConditions] },
   define: {
     __SIZES__: JSON.stringify({
-      face: statSync("../runtime/assets/face.onnx").size,
+      ...Object.fromEntries(NETWORKS.map((name) => [name, statSync(`../runtime/assets/${name}.onnx`).size])),
       webgpu: statSync(`${RUNTIME}.asyncify.wasm`).size,
       wasm: statSync(`${RUNTIME}.wasm`).size,
     }),

@@ -46,7 +46,9 @@ def npm() -> None:
 @pytest.fixture(scope="session")
 def dist(npm: None) -> Path:
     """The built page, built now if it is older than its sources."""
-    sources = [*(WEB / "src").rglob("*.*"), WEB / "index.html", WEB / "vite.config.ts", WEB / "package-lock.json"]
+    assets = (ROOT / "runtime" / "assets").glob("*.onnx")
+    settings = [WEB / name for name in ("index.html", "vite.config.ts", "package-lock.json")]
+    sources = [*(WEB / "src").rglob("*.*"), *assets, *settings]
     with _alone():
         if _is_older(WEB / "dist" / "index.html", sources):
             _npm("run", "build")

@@ -1,5 +1,9 @@
 /** One photo moved by one stream of driving frames: the `Animator` of runtime/engine.py, for squares of the model's size. */
 import type { Engine, Source } from "./engine";
+import type { Canvas } from "./layers/canvas";
+import type { Layers } from "./layers/compose";
+import { expression, type Expression, type Face } from "./layers/expression";
+import { named, pointsOf } from "./layers/points";
 import { absolute, relative, type Mode, type Motion } from "./motion";
 import { OneEuro } from "./smoothing";
 
@@ -18,15 +22,17 @@ export class Animator {
   private settings: Settings = DEFAULTS;
   private smooth = new OneEuro(0, 25);
   private chosen?: Source;
+  private layers?: Layers;
   private reference?: Motion;
 
   constructor(readonly engine: Engine) {}
 
-  /** Choose what to move: RGB bytes (R, R, 3). */
-  async setSource(square: Uint8Array): Promise<void> {
+  /** Choose what to move: RGB bytes (R, R, 3), and the `canvas` in whose middle they are where people move in layers. */
+  async setSource(square: Uint8Array, canvas?: Canvas): Promise<void> {
     const source = await this.engine.encode(square);
     if (this.chosen) this.engine.forget(this.chosen);
     this.chosen = source;
+    this.layers = canvas && (await this.engine.layers(source, canvas));
     this.rest();
   }
 
@@ -50,9 +56,28 @@ export class Animator {
 
   /** The photo in the pose of one driving frame, both RGB bytes (R, R, 3). */
   async frame(square: Uint8Array): Promise<Uint8Array> {
-    if (!this.chosen) throw new Error("there is no photo yet");
-    const driving = this.smooth.step(await this.engine.detect(square));
-    return this.engine.render(this.chosen, await this.drive(this.chosen.motion, driving));
+    const { chosen, layers, engine } = this;
+    if (!chosen) throw new Error("there is no photo yet");
+    const found = await engine.detect(square);
+    const driving = this.smooth.step(layers?.eyes ? await engine.withEyes(square, found) : found);
+    const driven = await this.drive(chosen.motion, driving);
+    if (!layers) return engine.render(chosen, driven);
+    return layers.compose(await engine.renderDense(chosen, driven), driven.points, this.face(layers, driving, driven));
+  }
+
+  /** What the face does: since the reference frame in the relative mode, else since the source. */
+  private face({ eyes }: Layers, driving: Motion, driven: Motion): Expression | undefined {
+    if (!eyes) return undefined;
+    const { mode, strength } = this.settings;
+    const rest = { points: this.chosen!.motion.points, eyes };
+    const weak = mode === "relative";
+    // In the other modes `driven` has the strength already; lids and gaze have it not.
+    const [now, first] = weak ? [driving, this.reference!] : [{ ...driven, eyes: driving.eyes }, rest];
+    return expression(this.faceOf(now), this.faceOf(first), strength, weak);
+  }
+
+  private faceOf({ points, eyes }: { points: Float32Array; eyes?: ArrayLike<number> }): Face {
+    return { points: named(pointsOf(points), this.engine.bundle.names), eyes: eyes! };
   }
 
   private async drive(source: Motion, driving: Motion): Promise<Motion> {

@@ -1,6 +1,8 @@
 /** What `bundle.json` says of a model (docs/contract.md), read and verified before anything else is fetched. */
 import { VisitorError } from "./errors";
 import { USUAL, type Framing } from "./framing";
+import { namesOf } from "./layers/anatomy";
+import type { Names } from "./layers/points";
 import type { Mode } from "./motion";
 
 export const GRAPHS = ["source", "motion", "render", "disentangle"] as const;
@@ -21,6 +23,8 @@ export interface Bundle {
   modes: Mode[];
   graphs: Partial<Record<GraphName, GraphEntry>>;
   framing: Framing;
+  /** Numbers of the points by their names; empty where these tell too little of a face. */
+  names: Names;
 }
 
 const MAJOR = "1";
@@ -45,6 +49,7 @@ export async function readBundle(text: string): Promise<Bundle> {
     modes: values.modes.filter((mode: string) => mode !== "disentangled" || graphs.disentangle),
     graphs,
     framing: { ...USUAL, ...values.framing },
+    names: namesOf(values.structure?.names ?? []),
   };
 }
 

@@ -1,6 +1,11 @@
 /** An opened model: bytes in, bytes out, one picture at a time. */
 import { GRAPHS, type Bundle, type GraphName } from "./bundle";
 import { Graph, type Runtime, type Tensors } from "./graphs";
+import { seeEyes, seeSubject } from "./layers/anatomy";
+import type { Canvas } from "./layers/canvas";
+import { Layers, type Rendered } from "./layers/compose";
+import { findPerson } from "./layers/matte";
+import type { Networks } from "./layers/networks";
 import type { Motion } from "./motion";
 
 /** A photo, encoded once: everything that `render` needs of it. */
@@ -20,17 +25,21 @@ export class Engine {
   private constructor(
     readonly bundle: Bundle,
     private graphs: Record<"source" | "motion" | "render", Graph> & { disentangle?: Graph },
+    private networks?: Networks,
   ) {}
 
-  /** Open the `models` of a bundle, one after another: together they would need twice the memory. */
-  static async open(runtime: Runtime, bundle: Bundle, models: Models): Promise<Engine> {
+  /**
+   * Open the `models` of a bundle, one after another: together they would need twice the memory. With `networks` it can
+   * move people in layers.
+   */
+  static async open(runtime: Runtime, bundle: Bundle, models: Models, networks?: Networks): Promise<Engine> {
     const features = bundle.graphs.source!.outputs.filter((name) => name.startsWith("feature_"));
     const graphs: Partial<Record<GraphName, Graph>> = {};
     for (const name of GRAPHS) {
       const model = models[name];
       if (model) graphs[name] = await Graph.open(runtime, model, name === "source" ? features : []);
     }
-    return new Engine(bundle, graphs as Engine["graphs"]);
+    return new Engine(bundle, graphs as Engine["graphs"], networks);
   }
 
   /** Height and width of pictures in pixels. */
@@ -60,12 +69,36 @@ export class Engine {
     return { ...driving, ...motionOf(found) };
   }
 
+  /** `motion` with what the eyes do in `frame`, of which it is. Only where there are layers. */
+  async withEyes(frame: Uint8Array, motion: Motion): Promise<Motion> {
+    const picture = { width: this.resolution, height: this.resolution, stride: 3, data: frame } as const;
+    return { ...motion, eyes: await seeEyes(picture, this.bundle.names, motion.points, this.networks!.eye) };
+  }
+
   /** The source in the pose of `driving`: RGB bytes (R, R, 3). */
   async render(source: Source, driving: Motion): Promise<Uint8Array> {
-    const { render } = this.graphs;
-    const motions = { ...parts(render, "source", source.motion), ...parts(render, "driving", driving) };
-    const { image } = await render.run({ ...source.features, ...motions }, ["image"]);
-    return image.data as Uint8Array;
+    return (await this.run(source, driving, ["image"])).image.data as Uint8Array;
+  }
+
+  /** The same with the flow, where the bundle has it. */
+  async renderDense(source: Source, driving: Motion): Promise<Rendered> {
+    const { image, flow } = await this.run(source, driving, ["image", "flow"]);
+    return { image: image.data as Uint8Array, flow: flow.data as Float32Array };
+  }
+
+  /**
+   * What moves `source`, of which `canvas` shows more, as a person before a backdrop; nothing where no person is seen, or
+   * the model gives no flow.
+   */
+  async layers(source: Source, canvas: Canvas): Promise<Layers | undefined> {
+    const { networks, resolution } = this;
+    const { names, graphs, framing } = this.bundle;
+    if (!networks || !graphs.render!.outputs.includes("flow") || framing.subject !== "face") return undefined;
+    const subject = await seeSubject(canvas, names, source.motion.points, resolution, networks);
+    const person = subject && (await findPerson(canvas, subject.middle, networks.person));
+    if (!person) return undefined;
+    const rest = await this.renderDense(source, source.motion);
+    return Layers.of(networks, canvas, subject, person, rest, resolution);
   }
 
   /** Give back what `source` holds. */
@@ -75,6 +108,12 @@ export class Engine {
 
   async close(): Promise<void> {
     for (const graph of Object.values(this.graphs)) await graph?.close();
+  }
+
+  private run(source: Source, driving: Motion, outputs: string[]): Promise<Tensors> {
+    const { render } = this.graphs;
+    const motions = { ...parts(render, "source", source.motion), ...parts(render, "driving", driving) };
+    return render.run({ ...source.features, ...motions }, outputs);
   }
 
   private get shape(): number[] {

@@ -1,4 +1,5 @@
 /** Where the faces are: BlazeFace over a pyramid of views, as in runtime/faces.py. */
+import { pointsOf } from "./layers/points";
 import type { Picture, Size } from "./picture";
 import { Window } from "./window";
 
@@ -16,11 +17,17 @@ export interface Face {
   right: number;
   bottom: number;
   score: number;
+  /** The person's right and left eye, nose, mouth, right and left ear. */
+  landmarks: (readonly [x: number, y: number])[];
 }
 
-/** What the network says of `count` views: boxes (count, N, 4) in parts of a view's side, scores (count, N). */
+/**
+ * What the network says of `count` views: boxes (count, N, 4) and landmarks (count, N, 6, 2) in parts of a view's side,
+ * scores (count, N).
+ */
 export interface Found {
   boxes: Float32Array;
+  landmarks: Float32Array;
   scores: Float32Array;
 }
 
@@ -33,8 +40,9 @@ export function faceSize(face: Face): number {
 }
 
 /** The same face when the picture is resized by `factor`. */
-export function scaledFace({ left, top, right, bottom, score }: Face, factor: number): Face {
-  return { left: left * factor, top: top * factor, right: right * factor, bottom: bottom * factor, score };
+export function scaledFace({ left, top, right, bottom, score, landmarks }: Face, factor: number): Face {
+  const edges = { left: left * factor, top: top * factor, right: right * factor, bottom: bottom * factor };
+  return { ...edges, score, landmarks: landmarks.map(([x, y]) => [x * factor, y * factor]) };
 }
 
 /** The faces in `picture`, the largest first. `levels`: 1 looks at all of it, 2 also at squares half as large, ... */
@@ -70,28 +78,32 @@ async function look(
 ): Promise<Face[]> {
   const seen = new Uint8Array(views.length * SIDE * SIDE * 3);
   views.forEach((view, index) => seen.set(view.cut(picture, SIDE, "black"), index * SIDE * SIDE * 3));
-  const { boxes, scores } = await detect(seen, views.length);
-  const anchors = scores.length / views.length;
+  const { boxes, landmarks, scores } = await detect(seen, views.length);
   return views.flatMap((view, index) => {
-    const part = [index * anchors, (index + 1) * anchors];
-    const groups = clusters(boxes.subarray(4 * part[0], 4 * part[1]), scores.subarray(...part), least);
+    const [own, marks, chances] = [boxes, landmarks, scores].map((values) => {
+      const length = values.length / views.length;
+      return values.subarray(index * length, (index + 1) * length);
+    });
+    const groups = clusters(own, marks, chances, least);
     // A box that leaves a part of the picture is a face that the part cuts.
     const kept = groups.filter(({ box }) => whole || (Math.min(...box) >= 0 && Math.max(...box) <= 1));
-    return kept.map(({ box, score }) => {
-      const [left, top, right, bottom] = box.map(
-        (value, edge) => value * view.side + (edge % 2 ? view.top : view.left),
+    return kept.map(({ box, marks, score }) => {
+      const [placed, landmarks] = [box, marks].map((values) =>
+        values.map((value, at) => value * view.side + (at % 2 ? view.top : view.left)),
       );
-      return { left, top, right, bottom, score };
+      const [left, top, right, bottom] = placed;
+      return { left, top, right, bottom, score, landmarks: pointsOf(landmarks) };
     });
   });
 }
 
-/** One box and score for all anchors that agree: their mean, weighted by score. */
+/** One box, its landmarks and score for all anchors that agree: their mean, weighted by score. */
 export function clusters(
   boxes: Float32Array,
+  landmarks: Float32Array,
   scores: Float32Array,
   least: number,
-): { box: number[]; score: number }[] {
+): { box: number[]; marks: number[]; score: number }[] {
   const box = (anchor: number): number[] => [...boxes.subarray(4 * anchor, 4 * anchor + 4)];
   let rest = [...scores.keys()].filter((anchor) => scores[anchor] >= least);
   rest.sort((one, other) => scores[other] - scores[one] || one - other);
@@ -101,10 +113,13 @@ export function clusters(
     const same = others.filter((other) => overlap(box(best), box(other)).union > SAME);
     const group = [best, ...same];
     const total = group.reduce((sum, anchor) => sum + scores[anchor], 0);
-    const mean = [0, 1, 2, 3].map((edge) =>
-      group.reduce((sum, anchor) => sum + (scores[anchor] / total) * boxes[4 * anchor + edge], 0),
-    );
-    found.push({ box: mean, score: scores[best] });
+    const [mean, marks] = [boxes, landmarks].map((values) => {
+      const length = values.length / scores.length;
+      return Array.from({ length }, (_, at) =>
+        group.reduce((sum, anchor) => sum + (scores[anchor] / total) * values[length * anchor + at], 0),
+      );
+    });
+    found.push({ box: mean, marks, score: scores[best] });
     rest = others.filter((other) => !same.includes(other));
   }
   return found;

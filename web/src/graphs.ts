@@ -77,6 +77,10 @@ export class Graph {
     return new this.ort.Tensor("float32", data, shape);
   }
 
+  longs(values: number[]): Ort.Tensor {
+    return new this.ort.Tensor("int64", BigInt64Array.from(values, BigInt), [values.length]);
+  }
+
   /** The named outputs; of `feeds`, what the graph does not take is left out. */
   async run(feeds: Tensors, outputs?: readonly string[]): Promise<Tensors> {
     const wanted = Object.fromEntries(Object.entries(feeds).filter(([name]) => this.inputs.includes(name)));

@@ -3,14 +3,15 @@ import { readBundle, type Bundle, type GraphName } from "./bundle";
 import { download, type Progress, type Wanted } from "./download";
 import { Engine, type Models } from "./engine";
 import { VisitorError } from "./errors";
-import { SIDE, type Detector } from "./faces";
-import { Graph, hasGpu, loadRuntime, threadsHere, type Backend, type Runtime, type RuntimeFiles } from "./graphs";
+import type { Detector } from "./faces";
+import { openNetworks, type NetworkName } from "./layers/networks";
+import { hasGpu, loadRuntime, threadsHere, type Backend, type Runtime, type RuntimeFiles } from "./graphs";
 
 /** Where everything is; the page's build knows. */
 export interface Places {
   /** The folder with `bundle.json`, ending in a slash. */
   model: string;
-  face: Wanted;
+  networks: Record<NetworkName, Wanted>;
   runtime: Record<Backend, { mjs: string; wasm: Wanted }>;
 }
 
@@ -29,13 +30,13 @@ export async function openModel(places: Places, progress: Progress, prefer?: Bac
     { url: places.model + graph.file, bytes: graph.bytes, sha256: graph.sha256 },
   ]);
   const { mjs, wasm: binary } = places.runtime[backend];
-  const wanted = { ...Object.fromEntries(graphs), face: places.face, binary };
-  const fetched = await download<GraphName | "face" | "binary">(wanted, progress);
-  const { face, binary: wasm, ...models } = fetched;
-  const opened =
+  const wanted = { ...Object.fromEntries(graphs), ...places.networks, binary };
+  const fetched = await download<GraphName | NetworkName | "binary">(wanted, progress);
+  const { binary: wasm, ...models } = fetched;
+  return (
     (backend === "webgpu" && (await onGpu(bundle, models, { mjs, wasm }))) ||
-    (await onCpu(bundle, models, backend === "wasm" ? { mjs, wasm } : await files(places, "wasm")));
-  return { ...opened, detect: await openDetector(opened.runtime, face) };
+    (await onCpu(bundle, models, backend === "wasm" ? { mjs, wasm } : await files(places, "wasm")))
+  );
 }
 
 async function readDescription(folder: string): Promise<Bundle> {
@@ -49,15 +50,15 @@ async function files(places: Places, backend: Backend): Promise<RuntimeFiles> {
   return { mjs, wasm: (await download({ wasm })).wasm };
 }
 
-type Running = Pick<Opened, "engine" | "runtime">;
+type Fetched = Models & Record<NetworkName, Uint8Array>;
 
 /** Nothing where that does not work: drivers fail in ways that only trying shows. */
-async function onGpu(bundle: Bundle, models: Models, files: RuntimeFiles): Promise<Running | undefined> {
+async function onGpu(bundle: Bundle, models: Fetched, files: RuntimeFiles): Promise<Opened | undefined> {
   try {
     const runtime = await loadRuntime("webgpu", threadsHere(), files);
-    const engine = await Engine.open(runtime, bundle, models);
-    if (await givesSense(engine)) return { engine, runtime };
-    await engine.close();
+    const opened = await open(runtime, bundle, models);
+    if (await givesSense(opened.engine)) return opened;
+    await opened.engine.close();
     console.warn("WebGPU gives nonsense here; WebAssembly takes its place.");
   } catch (error) {
     console.warn("WebGPU does not run this model; WebAssembly takes its place.", error);
@@ -65,9 +66,14 @@ async function onGpu(bundle: Bundle, models: Models, files: RuntimeFiles): Promi
   return undefined;
 }
 
-async function onCpu(bundle: Bundle, models: Models, files: RuntimeFiles): Promise<Running> {
+async function onCpu(bundle: Bundle, models: Fetched, files: RuntimeFiles): Promise<Opened> {
   const runtime = await loadRuntime("wasm", threadsHere(), files);
-  return { engine: await Engine.open(runtime, bundle, models), runtime };
+  return open(runtime, bundle, models);
+}
+
+async function open(runtime: Runtime, bundle: Bundle, models: Fetched): Promise<Opened> {
+  const networks = await openNetworks(runtime, models);
+  return { engine: await Engine.open(runtime, bundle, models, networks), detect: networks.face, runtime };
 }
 
 /** Whether a picture in its own pose comes back as about the picture: broken drivers give black, or noise. */
@@ -85,13 +91,4 @@ export async function givesSense(engine: Engine): Promise<boolean> {
   const sane = source.motion.points.every((value) => Math.abs(value) < 4);
   const difference = image.reduce((sum, value, at) => sum + Math.abs(value - picture[at]), 0) / image.length;
   return sane && difference < 40;
-}
-
-/** The face detector; small enough that a GPU would only be in its way. */
-async function openDetector(runtime: Runtime, model: Uint8Array): Promise<Detector> {
-  const graph = await Graph.open({ ...runtime, backend: "wasm" }, model);
-  return async (views, count) => {
-    const { boxes, scores } = await graph.run({ frame: graph.bytes(views, [count, SIDE, SIDE, 3]) }, ["boxes", "scores"]);
-    return { boxes: boxes.data as Float32Array, scores: scores.data as Float32Array };
-  };
 }

@@ -11,6 +11,11 @@ export interface Motion {
   jacobians?: Float32Array;
   /** (K, 2, 2); handed through untouched by every mode. */
   covariances?: Float32Array;
+  /**
+   * (2, 3), the person's left and right eye: opening, and where the iris is seen from the middle of the corners (towards
+   * the inner corner, and down), in widths of the eye; where somebody looked. Handed through likewise.
+   */
+  eyes?: Float32Array;
 }
 
 export type Mode = "relative" | "absolute" | "disentangled";

@@ -9,3 +9,19 @@ export function roundHalfEven(value: number): number {
 export function clamp(value: number, low: number, high: number): number {
   return Math.min(Math.max(value, low), high);
 }
+
+/** `value` on the line through the places (`from`, `to`), of which `from` rises; beyond its ends, that of the ends. */
+export function interpolate(value: number, from: ArrayLike<number>, to: ArrayLike<number>): number {
+  const last = from.length - 1;
+  if (!(value > from[0])) return to[0];
+  if (value >= from[last]) return to[last];
+  let k = 1;
+  while (from[k] <= value) k++;
+  return to[k - 1] + ((value - from[k - 1]) / (from[k] - from[k - 1])) * (to[k] - to[k - 1]);
+}
+
+/** 0 up to 0, 1 from 1 on, smoothly in between. */
+export function smooth(value: number): number {
+  const x = clamp(value, 0, 1);
+  return x * x * (3 - 2 * x);
+}

@@ -96,8 +96,8 @@ interface Taps {
   /** First source pixel of every target pixel. */
   starts: Int32Array;
   counts: Int32Array;
-  /** Weights of every target pixel, `most` places each. */
-  weights: Int32Array;
+  /** Weights of every target pixel, `most` places each: exact, or in whole numbers of 22 bits for bytes. */
+  weights: Float64Array | Int32Array;
   most: number;
 }
 
@@ -108,29 +108,35 @@ function taps(length: number, low: number, high: number, target: number, kernel:
   const support = kernel.support * stretch;
   const most = Math.ceil(support) * 2 + 1;
   const [starts, counts] = [new Int32Array(target), new Int32Array(target)];
-  const weights = new Int32Array(target * most);
+  const weights = new Float64Array(target * most);
   for (let index = 0; index < target; index++) {
     const center = low + (index + 0.5) * scale;
     const first = Math.max(0, Math.trunc(center - support + 0.5));
     const count = Math.min(length, Math.trunc(center + support + 0.5)) - first;
     const exact = Array.from({ length: count }, (_, tap) => kernel.at((tap + first - center + 0.5) / stretch));
     const sum = exact.reduce((total, weight) => total + weight, 0);
-    exact.forEach((weight, tap) => {
-      const scaled = (sum ? weight / sum : weight) * 2 ** BITS;
-      weights[index * most + tap] = Math.trunc(scaled + (scaled < 0 ? -0.5 : 0.5));
-    });
+    exact.forEach((weight, tap) => (weights[index * most + tap] = sum ? weight / sum : weight));
     starts[index] = first;
     counts[index] = count;
   }
   return { starts, counts, weights, most };
 }
 
+/** The same for bytes. */
+function rounded({ weights, ...taps }: Taps): Taps {
+  const scaled = Int32Array.from(weights, (weight) => {
+    const exact = weight * 2 ** BITS;
+    return Math.trunc(exact + (exact < 0 ? -0.5 : 0.5));
+  });
+  return { ...taps, weights: scaled };
+}
+
 /** Rows first, and of these only what the columns will read. */
 function resample(picture: Picture, size: Size, box: Box, kernel: Kernel): Picture {
-  const columns = taps(picture.height, box[1], box[3], size[1], kernel);
+  const columns = rounded(taps(picture.height, box[1], box[3], size[1], kernel));
   const first = columns.starts[0];
   const last = columns.starts[size[1] - 1] + columns.counts[size[1] - 1];
-  const rows = alongRows(picture, first, last, taps(picture.width, box[0], box[2], size[0], kernel));
+  const rows = alongRows(picture, first, last, rounded(taps(picture.width, box[0], box[2], size[0], kernel)));
   return alongColumns(rows, first, columns);
 }
 
@@ -170,6 +176,35 @@ function alongColumns(rows: Picture, first: number, taps: Taps): Picture {
         sum += rows.data[from] * weights[tap];
       }
       result.data[to] = byte(sum);
+    }
+  }
+  return result;
+}
+
+/**
+ * Values f32 (from, from, channels) as (to, to, channels), bilinearly: what Pillow makes of each plane as a picture of
+ * floats.
+ */
+export function resizeFloats(values: Float32Array, from: number, to: number, channels = 1): Float32Array {
+  if (from === to) return values;
+  const { starts, counts, weights, most } = taps(from, 0, from, to, KERNELS.bilinear);
+  const rows = new Float32Array(from * to * channels);
+  for (let y = 0, at = 0; y < from; y++) {
+    for (let x = 0; x < to; x++) {
+      const begin = (y * from + starts[x]) * channels;
+      for (let channel = 0; channel < channels; channel++, at++) {
+        let sum = 0;
+        for (let tap = 0; tap < counts[x]; tap++) sum += values[begin + tap * channels + channel] * weights[x * most + tap];
+        rows[at] = sum;
+      }
+    }
+  }
+  const [result, line] = [new Float32Array(to * to * channels), to * channels];
+  for (let y = 0, at = 0; y < to; y++) {
+    for (let place = 0; place < line; place++, at++) {
+      let sum = 0;
+      for (let tap = 0; tap < counts[y]; tap++) sum += rows[(starts[y] + tap) * line + place] * weights[y * most + tap];
+      result[at] = sum;
     }
   }
   return result;

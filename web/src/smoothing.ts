@@ -8,6 +8,7 @@ const SPEED_GAIN = 4;
 export class OneEuro {
   private points?: Channel;
   private jacobians?: Channel;
+  private eyes?: Channel;
 
   constructor(
     readonly smoothing: number,
@@ -16,7 +17,7 @@ export class OneEuro {
 
   /** The next frame begins a new stream. */
   reset(): void {
-    this.points = this.jacobians = undefined;
+    this.points = this.jacobians = this.eyes = undefined;
   }
 
   step(motion: Motion): Motion {
@@ -27,6 +28,10 @@ export class OneEuro {
     if (motion.jacobians) {
       this.jacobians ??= new Channel(motion.jacobians, 4);
       smoothed.jacobians = this.jacobians.step(motion.jacobians, cutoff, this.rate);
+    }
+    if (motion.eyes) {
+      this.eyes ??= new Channel(motion.eyes, 3);
+      smoothed.eyes = this.eyes.step(motion.eyes, cutoff, this.rate);
     }
     return smoothed;
   }

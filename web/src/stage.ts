@@ -4,6 +4,7 @@ import type { Progress } from "./download";
 import { cutTo, Framer, type Crop, type Framed } from "./framing";
 import { openModel, type Opened, type Places } from "./model";
 import type { Backend } from "./graphs";
+import { Canvas } from "./layers/canvas";
 import type { Mode } from "./motion";
 import type { Picture } from "./picture";
 
@@ -39,7 +40,9 @@ export class Stage {
   /** Frame and encode a photo. */
   async source(picture: Picture, crop: Crop): Promise<Framed> {
     const framed = await this.framer.source(picture, crop);
-    await this.animator.setSource(cutTo(picture, framed, this.opened.engine.resolution));
+    const { resolution } = this.opened.engine;
+    const square = cutTo(picture, framed, resolution);
+    await this.animator.setSource(square, Canvas.around(square, resolution, picture, framed.window));
     return framed;
   }
 

@@ -21,10 +21,12 @@ describe("squares as the engine chooses them", () => {
 
 describe("faces as the engine counts them", () => {
   it("anchors that agree are one face", () => {
-    const { boxes, scores, clusters: expected } = faces.anchors;
-    const found = clusters(Float32Array.from(boxes), Float32Array.from(scores), 0.7);
+    const { boxes, landmarks, scores, clusters: expected } = faces.anchors;
+    const [first, second] = [boxes, scores].map((values) => Float32Array.from(values));
+    const found = clusters(first, Float32Array.from(landmarks), second, 0.7);
     expect(found.length).toBe(expected.length);
-    found.forEach(({ box, score }, index) => {
+    found.forEach(({ box, marks, score }, index) => {
+      marks.forEach((mark, at) => expect(mark).toBeCloseTo(expected[index].marks[at], 6));
       expect(score).toBeCloseTo(expected[index].score, 6);
       box.forEach((edge, at) => expect(edge).toBeCloseTo(expected[index].box[at], 6));
     });
@@ -45,7 +47,8 @@ const bright: Detector = async (views, count) => {
   const middle = (SIDE * (SIDE / 2) + SIDE / 2) * 3;
   const scores = Array.from({ length: count }, (_, view) => (views[view * SIDE * SIDE * 3 + middle] > 128 ? 0.9 : 0));
   const box = [0.375, 0.375, 0.625, 0.625];
-  return { boxes: Float32Array.from(scores.flatMap(() => box)), scores: Float32Array.from(scores) };
+  const marks = Float32Array.from(scores.flatMap(() => Array<number>(12).fill(0.5)));
+  return { boxes: Float32Array.from(scores.flatMap(() => box)), landmarks: marks, scores: Float32Array.from(scores) };
 };
 
 it("a face is found once, where it is, in the picture's pixels", async () => {
@@ -54,6 +57,7 @@ it("a face is found once, where it is, in the picture's pixels", async () => {
   const [face, ...others] = await findFaces(picture, 1, bright);
   expect(others).toEqual([]);
   expect([face.left, face.top, face.right, face.bottom]).toEqual([150, 150, 250, 250]);
+  expect(face.landmarks).toEqual(Array(6).fill([200, 200]));
 });
 
 describe("a photo", () => {

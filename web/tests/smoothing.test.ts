@@ -11,6 +11,7 @@ it.each(cases)("streams as the engine smooths them, $smoothing at $rate", ({ smo
       const expected = motionFrom(smoothed[index]);
       expected.points.forEach((value, at) => expect(found.points[at], `round ${round}`).toBeCloseTo(value, 5));
       expected.jacobians?.forEach((value, at) => expect(found.jacobians![at]).toBeCloseTo(value, 5));
+      expected.eyes?.forEach((value, at) => expect(found.eyes![at]).toBeCloseTo(value, 5));
       expect(found.covariances).toEqual(motionFrom(frame).covariances);
     });
     filter.reset();

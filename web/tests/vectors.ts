@@ -7,6 +7,7 @@ interface Parts {
   points: number[];
   jacobians?: number[];
   covariances?: number[];
+  eyes?: number[];
 }
 
 export function motionFrom(parts: Parts): Motion {
@@ -14,7 +15,7 @@ export function motionFrom(parts: Parts): Motion {
 }
 
 export function faceFrom([left, top, right, bottom, score]: number[]): Face {
-  return { left, top, right, bottom, score };
+  return { left, top, right, bottom, score, landmarks: [] };
 }
 
 /** The picture `drawn` of web/tools/share.py. */

@@ -18,11 +18,13 @@ from demo import look, words
 from runtime.faces import Face, _clusters, _distinct
 from runtime.framing import Framer, Framing
 from runtime.label import TEXT
+from runtime.layers import anatomy, compose, expression, eyes, frames, matte, mesh, mouth, person, shutters
 from runtime.motion import Motion, absolute, hull_area, movement_scale, relative
 from runtime.picture import square
 from runtime.provenance import _XMP, COMMENT, STATEMENT
 from runtime.smoothing import OneEuro
 from runtime.window import Window
+from web.tools.layer_vectors import layer_vectors
 
 WEB = Path(__file__).resolve().parents[1]
 
@@ -69,6 +71,23 @@ def shared_colours() -> str:
     )
 
 
+_LAYERS = (frames, expression, eyes, mesh, matte, person, shutters, mouth, anatomy, compose)
+
+
+def shared_layers() -> str:
+    """The constants of `runtime/layers`, module by module, without the underscores that make them its own."""
+    kinds = (int, float, str, tuple, dict, frozenset)
+    found = {
+        module.__name__.rpartition(".")[2]: {
+            name.lstrip("_"): sorted(value) if isinstance(value, frozenset) else value
+            for name, value in vars(module).items()
+            if name.lstrip("_").isupper() and isinstance(value, kinds)
+        }
+        for module in _LAYERS
+    }
+    return json.dumps(found, indent=2) + "\n"
+
+
 def _random(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
@@ -77,8 +96,10 @@ def _numbers(values: NDArray[Any]) -> list[float]:
     return [float(value) for value in np.asarray(values).ravel()]
 
 
-def _motion(random: np.random.Generator, affine: bool, frames: int = 1) -> Motion:
+def _motion(random: np.random.Generator, affine: bool, frames: int = 1, eyes: bool = False) -> Motion:
     points = random.uniform(-0.9, 0.9, (frames, 6, 2)).astype(np.float32)
+    if eyes:
+        return Motion(points, eyes=random.uniform(0, 0.4, (frames, 2, 3)).astype(np.float32))
     if not affine:
         return Motion(points)
     jacobians, covariances = (random.normal(size=(frames, 6, 2, 2)).astype(np.float32) for _ in range(2))
@@ -86,7 +107,8 @@ def _motion(random: np.random.Generator, affine: bool, frames: int = 1) -> Motio
 
 
 def _parts(motion: Motion) -> dict[str, list[float]]:
-    parts = {"points": motion.points, "jacobians": motion.jacobians, "covariances": motion.covariances}
+    names = ("points", "jacobians", "covariances", "eyes")
+    parts = {name: getattr(motion, name) for name in names}
     return {name: _numbers(value) for name, value in parts.items() if value is not None}
 
 
@@ -117,8 +139,9 @@ def motion_vectors() -> list[dict[str, Any]]:
 def smoothing_vectors() -> list[dict[str, Any]]:
     """Short streams through the One-Euro filter."""
     cases = []
-    for seed, (smoothing, rate, affine) in enumerate([(1.0, 25.0, False), (0.3, 30.0, True), (0.0, 25.0, False)]):
-        stream = _motion(_random(10 + seed), affine, frames=5)
+    kinds = [(1.0, 25.0, False), (0.3, 30.0, True), (0.0, 25.0, False), (0.5, 25.0, False)]
+    for seed, (smoothing, rate, affine) in enumerate(kinds):
+        stream = _motion(_random(10 + seed), affine, frames=5, eyes=seed == 3)
         smoothed = OneEuro(smoothing, rate)(stream)
         frames = [[_parts(each[index : index + 1]) for index in range(5)] for each in (stream, smoothed)]
         cases.append({"smoothing": smoothing, "rate": rate, "frames": frames[0], "smoothed": frames[1]})
@@ -204,13 +227,15 @@ def face_vectors() -> dict[str, Any]:
     sides = random.uniform(0.2, 0.3, (12, 2))
     boxes = np.concatenate([centers - sides / 2, centers + sides / 2], axis=1).astype(np.float32)
     scores = random.uniform(0.5, 1, 12).astype(np.float32)
+    landmarks = _random(41).uniform(0.2, 0.8, (12, 6, 2)).astype(np.float32)
     clusters = [
-        {"box": box.tolist(), "score": score}
-        for box, _, score in _clusters(boxes, np.zeros((12, 6, 2), np.float32), scores, 0.7)
+        {"box": box.tolist(), "marks": _numbers(marks), "score": score}
+        for box, marks, score in _clusters(boxes, landmarks, scores, 0.7)
     ]
     faces = _faces(random, 9, (400, 300))
+    anchors = {"boxes": _numbers(boxes), "landmarks": _numbers(landmarks), "scores": _numbers(scores)}
     return {
-        "anchors": {"boxes": _numbers(boxes), "scores": _numbers(scores), "clusters": clusters},
+        "anchors": {**anchors, "clusters": clusters},
         "faces": [_edges(face) for face in faces],
         "distinct": [_edges(face) for face in _distinct(faces)],
     }
@@ -224,9 +249,11 @@ def files() -> dict[Path, str]:
         "pictures": picture_vectors(),
         "framing": framing_vectors(),
         "faces": face_vectors(),
+        "layers": layer_vectors(),
     }
     made = {WEB / "tests" / "vectors" / f"{name}.json": json.dumps(value) + "\n" for name, value in vectors.items()}
     made[WEB / "src" / "shared" / "words.json"] = shared_words()
+    made[WEB / "src" / "shared" / "layers.json"] = shared_layers()
     made[WEB / "src" / "shared" / "colours.css"] = shared_colours()
     return made
 

@@ -1,0 +1,290 @@
+/**
+ * Where a face is in a source picture, by a model's named points, or, for models without names, by the face detector:
+ * runtime/layers/anatomy.py.
+ */
+import { findFaces, type Detector, type Face } from "../faces";
+import { roundHalfEven, smooth } from "../numbers";
+import type { Picture } from "../picture";
+import constants from "../shared/layers.json";
+import { boxBlur } from "./blur";
+import type { Canvas } from "./canvas";
+import { atRest, type Expression } from "./expression";
+import { Eye, findEyes, type Corners, type EyeNetwork } from "./eyes";
+import { Affine, distance, headFrame, mean, minus, plus, times, type Named, type Point } from "./frames";
+import { hullOf } from "./hull";
+import { findLips, type MeshNetwork } from "./mesh";
+import { lipsBetween, MouthShutter } from "./mouth";
+import type { Anatomy, Pairs } from "./person";
+import { named, pixelsOf, type Names } from "./points";
+import { EyeShutter, type Place, type Texture } from "./shutters";
+
+const { FACE, STIFF, STIFF_TOO, NEEDED, COLLAR, SIDES, USUAL_SHOULDERS, EYES, MOUTH } = constants.anatomy;
+
+/** What looks at faces. */
+export interface Lookers {
+  face: Detector;
+  eye: EyeNetwork;
+  mesh: MeshNetwork;
+}
+
+/** A part of a picture, (rows, columns, CHANNELS). */
+export interface Cover {
+  place: Place;
+  data: Float32Array;
+}
+
+/** `names` where they tell enough of a face; else none. */
+export function namesOf(names: readonly string[]): Names {
+  if (!NEEDED.every((name) => names.includes(name))) return {};
+  return Object.fromEntries(names.map((name, index) => [name, index]));
+}
+
+/** A face in a canvas of c pixels a side. */
+export interface Subject {
+  anatomy: Anatomy;
+  /** A place well inside the face. */
+  middle: Point;
+  /** (2, 3): what its eyes do, as a motion's `eyes`; where somebody looked. */
+  expression?: Float64Array;
+  /** (c, c) in [0, 1]: where the model's own flow and picture count. */
+  face: Float32Array;
+  /**
+   * Of the head and of the neck. `driven`: the model's points in the result; `moved` (f, f, 2): how much further the model
+   * looks from its `cells`; all in pixels of the canvas.
+   */
+  pairs(driven: readonly Point[], cells: readonly Point[], moved: ArrayLike<number>): [head: Pairs, neck: Pairs];
+  /** What changes the expression in `picture`. */
+  shutters(picture: Texture, look: Lookers): Promise<Shutters>;
+}
+
+/** The parts of a face that open and shut. */
+export class Shutters {
+  /** `eyes`: left and right, each with its width in the head's own frame. */
+  constructor(
+    private eyes: [EyeShutter, number][],
+    private mouth?: MouthShutter,
+  ) {}
+
+  /** What `face` changes in `picture`, and where. */
+  covers(picture: Float32Array, face?: Expression): Cover[] {
+    const parts = this.eyes.map(([shutter]) => shutter.patch);
+    if (this.mouth) parts.push(this.mouth.patch);
+    if (!face || atRest(face)) return parts.map((patch) => ({ place: patch.place, data: patch.of(picture) }));
+    const changed = this.eyes.map(([shutter, width], index) =>
+      shutter.apply(picture, face.lids[index], face.brows[index] / width, face.gaze[index]),
+    );
+    if (this.mouth) changed.push(this.mouth.apply(picture, face));
+    return changed.map((data, index) => ({ place: parts[index].place, data }));
+  }
+}
+
+/** By a model's named points. */
+export class NamedFace implements Subject {
+  readonly anatomy: Anatomy;
+  readonly middle: Point;
+  readonly expression: Float64Array;
+  readonly face: Float32Array;
+  private stiff: number[];
+  private neck: number[];
+  private onFace: number[];
+  private unit: number;
+
+  private constructor(
+    private canvas: Picture,
+    names: Names,
+    private points: Point[],
+    private named: Named,
+    private eyes: Eye[],
+  ) {
+    const numbers = (fits: (name: string) => boolean): number[] =>
+      Object.keys(names)
+        .filter(fits)
+        .map((name) => names[name]);
+    this.stiff = numbers(
+      (name) => STIFF.some((start) => name.startsWith(start)) || STIFF_TOO.some((end) => name.endsWith(end)),
+    );
+    this.neck = numbers((name) => name.startsWith("neck."));
+    this.onFace = numbers((name) => FACE.includes(name.split(".")[0]));
+    const frame = headFrame(named, true);
+    const own = frame.inverse();
+    this.unit = Math.sqrt(frame.determinant);
+    const shoulders = COLLAR.map((name) => own.at(named[`neck.${name}`])).sort((one, other) => one[0] - other[0]);
+    this.anatomy = { frame, chin: own.at(named["mouth.chin"])[1], shoulders };
+    this.middle = named["nose.bridge"];
+    this.expression = Float64Array.from(eyes.flatMap((eye) => eye.does));
+    const size = canvas.width;
+    const hull = hullOf(
+      this.onFace.map((k) => points[k]),
+      size,
+    );
+    const parts = this.parts();
+    this.face = boxBlur(hull, size, roundHalfEven(0.1 * this.unit)).map((value, k) => value * (1 - parts[k]));
+  }
+
+  /** `names`: of the `points` (K, 2) in [-1, 1] that a model of that `resolution` has found in `canvas`. */
+  static async in(
+    canvas: Canvas,
+    names: Names,
+    points: ArrayLike<number>,
+    resolution: number,
+    look: Lookers,
+  ): Promise<NamedFace> {
+    const places = canvas.places(points, resolution);
+    const face = named(places, names);
+    return new NamedFace(canvas.picture, names, places, face, await eyesOf(canvas.picture, face, look.eye));
+  }
+
+  /** (c, c): where mouth and eyes are, which the model's flow would stretch. */
+  private parts(): Float32Array {
+    const size = this.canvas.width;
+    const { frame, chin } = this.anatomy;
+    const own = frame.inverse();
+    const mouth = times(0.5, plus(own.at(this.named["mouth.corner_left"]), own.at(this.named["mouth.corner_right"])));
+    const length = chin - mouth[1];
+    const eyes = this.eyes.map((eye) => own.at(times(0.5, plus(eye.outer, eye.inner))));
+    const result = new Float32Array(size * size);
+    for (let row = 0, at = 0; row < size; row++) {
+      for (let column = 0; column < size; column++, at++) {
+        const [x, y] = own.at([column, row]);
+        let squares = ((x - mouth[0]) / 0.48) ** 2 + ((y - mouth[1] - length / 2 + 0.02) / (0.62 * length + 0.18)) ** 2;
+        for (const eye of eyes) {
+          squares = Math.min(squares, ((x - eye[0]) / 0.26) ** 2 + ((y - eye[1] + 0.04) / 0.2) ** 2);
+        }
+        result[at] = smooth((1.25 - Math.sqrt(squares)) / 0.25);
+      }
+    }
+    return result;
+  }
+
+  pairs(driven: readonly Point[]): [head: Pairs, neck: Pairs] {
+    const [head, neck] = [this.stiff, this.neck].map(
+      (numbers): Pairs => [numbers.map((k) => driven[k]), numbers.map((k) => this.points[k])],
+    );
+    return [head, neck];
+  }
+
+  async shutters(picture: Texture, look: Lookers): Promise<Shutters> {
+    const eyes = SIDES.map((side, index): [EyeShutter, number] => {
+      const eye = this.eyes[index];
+      return [new EyeShutter(eye, this.named[`eye_${side}.brow`], picture.size), eye.width / this.unit];
+    });
+    return new Shutters(eyes, await this.mouth(picture, look.mesh));
+  }
+
+  private async mouth(picture: Texture, look: MeshNetwork): Promise<MouthShutter> {
+    const { frame, chin } = this.anatomy;
+    const [own, face] = [frame.inverse(), this.named];
+    const points = this.onFace.map((k) => this.points[k]);
+    const found = await findLips(this.canvas, [face["eye_right.outer"], face["eye_left.outer"]], points, look);
+    const [right, left] = ["right", "left"].map((side) => own.at(face[`mouth.corner_${side}`]));
+    if (found) {
+      const [innerUpper, innerLower, outerUpper, outerLower] = found.lips.map((line) => line.map((at) => own.at(at)));
+      const away = [distance(innerUpper[0], right), distance(innerUpper[innerUpper.length - 1], left)];
+      if (Math.max(...away) < 0.3) {
+        const lips = { innerUpper, innerLower, outerUpper, outerLower };
+        return new MouthShutter(frame, lips, own.at(found.nose)[1], own.at(found.chin)[1], picture);
+      }
+    }
+    const [upper, lower] = ["upper_lip", "lower_lip"].map((name) => own.at(face[`mouth.${name}`]));
+    return new MouthShutter(frame, lipsBetween(right, left, upper, lower), own.at(face["nose.base"])[1], chin, picture);
+  }
+}
+
+/** By the face detector and the model's flow, for models whose points have no names. Nothing opens or shuts. */
+export class SeenFace implements Subject {
+  readonly anatomy: Anatomy;
+  readonly middle: Point;
+  readonly face: Float32Array;
+  private own: Affine;
+
+  /** `face` in pixels of a canvas of `size` a side. */
+  constructor(face: Face, size: number) {
+    const [right, left, , mouth] = face.landmarks;
+    const template: Point[] = [
+      [-EYES, 0.01],
+      [EYES, 0.01],
+      [0, MOUTH],
+    ];
+    const frame = Affine.similarity(template, [right, left, mouth]);
+    this.anatomy = { frame, chin: 1.15, shoulders: USUAL_SHOULDERS as never as Point[] };
+    this.middle = frame.at([0, 0.3]);
+    this.own = frame.inverse();
+    this.face = Float32Array.from({ length: size * size }, (_, at) => {
+      const [x, y] = this.own.at([at % size, Math.floor(at / size)]);
+      return smooth((1.15 - Math.hypot(x / 0.68, (y - 0.42) / 0.82)) / 0.3);
+    });
+  }
+
+  pairs(_: unknown, cells: readonly Point[], moved: ArrayLike<number>): [head: Pairs, neck: Pairs] {
+    const places = cells.map(([x, y], k): Point => [x + moved[2 * k], y + moved[2 * k + 1]]);
+    const seen = places.map((place) => this.own.at(place));
+    const { chin, shoulders } = this.anatomy;
+    const chosen = (fits: (place: Point) => boolean): Pairs => {
+      const numbers = [...cells.keys()].filter((k) => fits(seen[k]));
+      if (numbers.length <= 5) return [[...cells], [...cells]]; // it stays where it is
+      return [numbers.map((k) => cells[k]), numbers.map((k) => places[k])];
+    };
+    return [
+      chosen(([x, y]) => Math.hypot(x / 0.65, (y - 0.2) / 0.55) < 1),
+      chosen(([x, y]) => Math.abs(x) < 0.9 && y > chin + 0.3 && y < shoulders[2][1] + 0.4),
+    ];
+  }
+
+  async shutters(): Promise<Shutters> {
+    return new Shutters([]);
+  }
+}
+
+/**
+ * The face that a model of that `resolution` has found in `canvas`, where its `points` (K, 2) in [-1, 1] have `names`; else
+ * the largest one that the face detector finds; nothing where there is none.
+ */
+export async function seeSubject(
+  canvas: Canvas,
+  names: Names,
+  points: ArrayLike<number>,
+  resolution: number,
+  look: Lookers,
+): Promise<Subject | undefined> {
+  if (Object.keys(names).length) return NamedFace.in(canvas, names, points, resolution, look);
+  const [face] = await findFaces(canvas.picture, 2, look.face);
+  return face && new SeenFace(face, canvas.size);
+}
+
+/** What the eyes do in the square picture `frame`, where a model's `points` (K, 2) have `names`: (2, 3). */
+export async function seeEyes(
+  frame: Picture,
+  names: Names,
+  points: ArrayLike<number>,
+  look: EyeNetwork,
+): Promise<Float32Array> {
+  const face = named(pixelsOf(points, frame.width), names);
+  return Float32Array.from((await eyesOf(frame, face, look)).flatMap((eye) => eye.does));
+}
+
+/** Left and right eye of the `face` in `picture`. */
+async function eyesOf(picture: Picture, face: Named, look: EyeNetwork): Promise<Eye[]> {
+  const corners = SIDES.map((side): Corners => [face[`eye_${side}.inner`], face[`eye_${side}.outer`]]);
+  const found = await findEyes(picture, corners, look);
+  return found.map((eye, index) => (plausible(eye, corners[index]) ? eye : plainEye(face, SIDES[index])));
+}
+
+/** Whether the corners of `eye` lie where the known ones do. */
+function plausible(eye: Eye, [inner, outer]: Corners): boolean {
+  const width = distance(inner, outer);
+  const away = Math.max(distance(eye.inner, inner), distance(eye.outer, outer));
+  return away < 0.4 * width && eye.width > 0.5 * width;
+}
+
+/** An eye by its four points alone, lids as bows between the corners. */
+export function plainEye(face: Named, side: string): Eye {
+  const [inner, outer, upper, lower] = ["inner", "outer", "upper_lid", "lower_lid"].map((name) => face[`eye_${side}.${name}`]);
+  const middle = mean([inner, outer]);
+  const lid = (through: Point): Point[] =>
+    Array.from({ length: 9 }, (_, k) => {
+      const x = k / 8;
+      const line = plus(outer, times(x, minus(inner, outer)));
+      return plus(line, times((4 * x * (1 - x)) ** 0.6, minus(through, middle)));
+    });
+  return new Eye(lid(upper), lid(lower), mean([upper, lower]), 0.2 * distance(inner, outer));
+}

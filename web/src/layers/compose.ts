@@ -1,0 +1,180 @@
+/**
+ * The result out of layers: the person, moved whole, over a backdrop that stays; the painter where the source shows
+ * nothing. runtime/layers/compose.py says how; the arithmetic of a frame is a graph of its own.
+ */
+import { blurring, enlarging, spreading } from "../detail";
+import type { Tensors } from "../graphs";
+import constants from "../shared/layers.json";
+import type { Shutters, Subject } from "./anatomy";
+import type { Canvas } from "./canvas";
+import type { Expression } from "./expression";
+import type { Point } from "./frames";
+import { backdrop, matte } from "./matte";
+import type { Networks } from "./networks";
+import { Person } from "./person";
+import { CHANNELS, type Place } from "./shutters";
+
+const { AGREE, DISAGREE } = constants.compose;
+
+/** What a model makes of a pose: RGB bytes (R, R, 3), and a flow (f, f, 2). */
+export interface Rendered {
+  image: Uint8Array;
+  flow: Float32Array;
+}
+
+/** Moves one source in layers. */
+export class Layers {
+  private constructor(
+    private networks: Networks,
+    private canvas: Canvas,
+    private subject: Subject,
+    private rest: Rendered,
+    private resolution: number,
+    /** The person's colours times alpha, and alpha: (c, c, CHANNELS). */
+    private own: Float32Array,
+    /** The same with an expression, channel by channel, and where the painter counts. */
+    private texture: Float32Array,
+    private shutters: Shutters,
+    private cells: Point[],
+    private person: Person,
+    private fixed: Tensors,
+  ) {}
+
+  /**
+   * Of the face `subject` in `canvas`; `person`: what `findPerson` says; `rest`: what a model of that `resolution` makes of
+   * the source's own pose.
+   */
+  static async of(
+    networks: Networks,
+    canvas: Canvas,
+    subject: Subject,
+    person: Float32Array,
+    rest: Rendered,
+    resolution: number,
+  ): Promise<Layers> {
+    const { size } = canvas;
+    const colours = Float32Array.from(canvas.picture.data);
+    const alpha = matte(colours, size, person);
+    const plate = backdrop(colours, size, alpha);
+    const own = new Float32Array(size * size * CHANNELS);
+    const texture = new Float32Array(size * size * (CHANNELS + 1));
+    for (let k = 0; k < size * size; k++) {
+      for (let channel = 0; channel < 3; channel++) {
+        own[CHANNELS * k + channel] = colours[3 * k + channel] - (1 - alpha[k]) * plate[3 * k + channel];
+      }
+      own[CHANNELS * k + 3] = alpha[k];
+      for (let channel = 0; channel < CHANNELS; channel++) texture[channel * size * size + k] = own[CHANNELS * k + channel];
+    }
+    texture.set(subject.face, CHANNELS * size * size);
+    const shutters = await subject.shutters({ size, data: own }, networks);
+    const side = Math.sqrt(rest.flow.length / 2);
+    const corner = (k: number): number => -1 + (2 * k) / (side - 1);
+    const corners = Array.from({ length: side * side }, (_, k) => [corner(k % side), corner(Math.floor(k / side))]);
+    const cells = canvas.places(corners.flat(), resolution);
+    const moving = new Person(subject.anatomy, subject.face, size, cells);
+    const fixed = constant(networks, canvas, plate, rest, resolution);
+    return new Layers(networks, canvas, subject, rest, resolution, own, texture, shutters, cells, moving, fixed);
+  }
+
+  /** (2, 3): what the eyes of the source do, as a motion's `eyes`; where something opens and shuts. */
+  get eyes(): Float64Array | undefined {
+    return this.subject.expression;
+  }
+
+  /**
+   * One picture of the model with its flow, for driving `points` (K, 2) in [-1, 1] and the expression `face`, in layers: RGB
+   * bytes of the square's size.
+   */
+  async compose({ image, flow }: Rendered, points: ArrayLike<number>, face?: Expression): Promise<Uint8Array> {
+    const { canvas, resolution, networks } = this;
+    const { size, side } = canvas;
+    const scale = ((resolution - 1) / 2) * (side / resolution);
+    const moved = Float64Array.from(flow, (value, k) => (value - this.rest.flow[k]) * scale);
+    const person = this.person.move(...this.subject.pairs(canvas.places(points, resolution), this.cells, moved), moved);
+    for (const { place, data } of this.shutters.covers(this.own, face)) this.cover(place, data);
+    const cells = Math.sqrt(this.cells.length);
+    const graph = networks.layers;
+    const { result } = await graph.run(
+      {
+        ...this.fixed,
+        image: graph.bytes(image, [1, resolution, resolution, 3]),
+        moved: graph.floats(planes(moved, 2, 2 / side), [1, 2, cells, cells]),
+        person: graph.floats(planes(person, 2, 2 / size), [1, 2, cells, cells]),
+        texture: graph.floats(this.texture, [1, CHANNELS + 1, size, size]),
+      },
+      ["result"],
+    );
+    return result.data as Uint8Array;
+  }
+
+  private cover({ top, bottom, left, right }: Place, data: Float32Array): void {
+    const { size } = this.canvas;
+    for (let row = top, from = 0; row < bottom; row++) {
+      for (let column = left; column < right; column++, from += CHANNELS) {
+        const to = row * size + column;
+        for (let channel = 0; channel < CHANNELS; channel++) this.texture[channel * size * size + to] = data[from + channel];
+      }
+    }
+  }
+}
+
+/** What the graph is given with every frame. */
+function constant(
+  { layers: graph }: Networks,
+  { size, side, margin }: Canvas,
+  plate: Float32Array,
+  rest: Rendered,
+  resolution: number,
+): Tensors {
+  const cells = Math.sqrt(rest.flow.length / 2);
+  const [half, quarter] = [Math.floor(resolution / 2), Math.floor(Math.floor(resolution / 2) / 2)];
+  const inner = new Float32Array(side * side * 3);
+  for (let row = 0; row < side; row++) {
+    const from = ((row + margin) * size + margin) * 3;
+    inner.set(plate.subarray(from, from + side * 3), row * side * 3);
+  }
+  return {
+    plate: graph.floats(planes(inner, 3), [1, 3, side, side]),
+    rest: graph.floats(planes(halved(rest.image, resolution), 3), [1, 3, half, half]),
+    grid: graph.floats(grid(size, margin, side), [1, 2, side, side]),
+    half_grid: graph.floats(grid(half, 0, half), [1, 2, half, half]),
+    flow_up: graph.floats(spreading(cells, resolution, side), [side, cells]),
+    flow_half: graph.floats(spreading(cells, resolution, half), [half, cells]),
+    missing_up: graph.floats(enlarging(quarter, side), [side, quarter]),
+    blur: graph.floats(blurring(quarter, 0.7), [quarter, quarter]),
+    size: graph.longs([1, 3, side, side]),
+    reach: graph.floats(Float32Array.of((size - 1) / size, (half - 1) / half), [2]),
+    limits: graph.floats(Float32Array.of(AGREE, DISAGREE), [2]),
+  };
+}
+
+/** (2, length, length): x and y of `length` pixels from number `first` on, of `size` that reach from -1 to 1. */
+function grid(size: number, first: number, length: number): Float32Array {
+  const at = (k: number): number => (2 * (first + k) + 1) / size - 1;
+  const result = new Float32Array(2 * length * length);
+  for (let k = 0; k < length * length; k++) {
+    result[k] = at(k % length);
+    result[length * length + k] = at(Math.floor(k / length));
+  }
+  return result;
+}
+
+/** Means over cells of two by two pixels of RGB bytes (size, size, 3). */
+function halved(image: Uint8Array, size: number): Float32Array {
+  const half = size / 2;
+  return Float32Array.from({ length: half * half * 3 }, (_, at) => {
+    const [pixel, channel] = [Math.floor(at / 3), at % 3];
+    const from = (2 * Math.floor(pixel / half) * size + 2 * (pixel % half)) * 3 + channel;
+    return (image[from] + image[from + 3] + image[from + 3 * size] + image[from + 3 * size + 3]) / 4;
+  });
+}
+
+/** (h, w, channels) as (channels, h, w), each value times `factor`. */
+function planes(values: Float32Array | Float64Array, channels: number, factor = 1): Float32Array {
+  const length = values.length / channels;
+  const result = new Float32Array(values.length);
+  for (let k = 0; k < length; k++) {
+    for (let channel = 0; channel < channels; channel++) result[channel * length + k] = values[k * channels + channel] * factor;
+  }
+  return result;
+}

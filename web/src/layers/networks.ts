@@ -1,0 +1,42 @@
+/** The small networks that look at people (the face detector too), and the graph that lays them over their backdrop. */
+import { SIDE as FACE_SIDE } from "../faces";
+import { Graph, type Runtime } from "../graphs";
+import type { Lookers } from "./anatomy";
+import { SIDE as EYE_SIDE } from "./eyes";
+import { SIDE as PERSON_SIDE, type PersonNetwork } from "./matte";
+import { SIDE as MESH_SIDE } from "./mesh";
+
+export const NETWORKS = ["face", "eye", "face_mesh", "person", "layers"] as const;
+export type NetworkName = (typeof NETWORKS)[number];
+
+export interface Networks extends Lookers {
+  person: PersonNetwork;
+  layers: Graph;
+}
+
+/** Open the `files`; all so small that a GPU would only be in their way. */
+export async function openNetworks(runtime: Runtime, files: Record<NetworkName, Uint8Array>): Promise<Networks> {
+  const [face, eye, mesh, person, layers] = await Promise.all(
+    NETWORKS.map((name) => Graph.open({ ...runtime, backend: "wasm" }, files[name])),
+  );
+  return {
+    face: async (views, count) => {
+      const found = await face.run({ frame: face.bytes(views, [count, FACE_SIDE, FACE_SIDE, 3]) });
+      const [boxes, landmarks, scores] = ["boxes", "landmarks", "scores"].map((name) => found[name].data as Float32Array);
+      return { boxes, landmarks, scores };
+    },
+    eye: async (views, count) => {
+      const { contour, iris } = await eye.run({ frame: eye.bytes(views, [count, EYE_SIDE, EYE_SIDE, 3]) });
+      return { contour: contour.data as Float32Array, iris: iris.data as Float32Array };
+    },
+    mesh: async (view) => {
+      const { points, scores } = await mesh.run({ frame: mesh.bytes(view, [1, MESH_SIDE, MESH_SIDE, 3]) });
+      return { points: points.data as Float32Array, score: (scores.data as Float32Array)[0] };
+    },
+    person: async (views, count) => {
+      const found = await person.run({ frame: person.bytes(views, [count, PERSON_SIDE, PERSON_SIDE, 3]) });
+      return found.person.data as Float32Array;
+    },
+    layers,
+  };
+}

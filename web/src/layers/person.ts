@@ -1,0 +1,127 @@
+/**
+ * How a whole person moves: the face as the model's flow says, hair and hat with the head, shoulders with the neck.
+ * runtime/layers/person.py says why.
+ */
+import { blurring } from "../detail";
+import { clamp, interpolate, roundHalfEven, smooth } from "../numbers";
+import constants from "../shared/layers.json";
+import { Affine, mean, minus, plus, times, type Point } from "./frames";
+
+const { STIFF, LIMP, SLOW, COVER, COLLAR, NEAR, FAR, LITTLE } = constants.person;
+
+/** Points in the result and in the source. */
+export type Pairs = readonly [before: Point[], after: Point[]];
+
+/** Where things are in a source picture, in pixels of its canvas. */
+export interface Anatomy {
+  /** From the head's own frame. */
+  frame: Affine;
+  /** Height of its tip in that frame. */
+  chin: number;
+  /** The right shoulder, the right side of the neck, its pit, and the same of the left, in that frame. */
+  shoulders: Point[];
+}
+
+/** Finds for every cell of a model's flow where in the source the person is that it shows. */
+export class Person {
+  private side: number;
+  private blurs: [Float32Array, Float32Array];
+  private own: Affine;
+  private line: { x: number[]; start: number[]; length: number[] };
+
+  /**
+   * `face` (c, c): how much every pixel of the canvas of `size` belongs to the face, and not to a mouth or an eye. `cells`:
+   * places of the flow's cells on the canvas, row by row.
+   */
+  constructor(
+    anatomy: Anatomy,
+    private face: Float32Array,
+    private size: number,
+    private cells: readonly Point[],
+  ) {
+    this.side = Math.sqrt(cells.length);
+    this.blurs = [blurring(this.side, NEAR), blurring(this.side, FAR)];
+    this.own = anatomy.frame.inverse();
+    // Below the chin a head ends somewhere on the neck; beside it, where the shoulders begin.
+    const { shoulders, chin } = anatomy;
+    const pit = Math.floor(shoulders.length / 2);
+    this.line = {
+      x: shoulders.map(([x]) => x),
+      start: shoulders.map(([, y], index) => (index === pit ? chin : y - COLLAR)),
+      length: shoulders.map(([, y], index) => (index === pit ? Math.max(y - chin, 0.35) : COLLAR)),
+    };
+  }
+
+  /**
+   * (f, f, 2): by how many pixels to look further. `head` and `neck`: points of these; `flow` (f, f, 2): the same as the
+   * model says.
+   */
+  move(head: Pairs, neck: Pairs, flow: ArrayLike<number>): Float64Array {
+    const { cells, side } = this;
+    const places = this.rigid(head, neck);
+    const base = places.map((place, k) => minus(place, cells[k]));
+    const weighted = [0, 1, 2].map(() => new Float64Array(cells.length));
+    places.forEach((place, k) => {
+      const weight = this.weight(place);
+      weighted[0][k] = weight * (flow[2 * k] - base[k][0]);
+      weighted[1][k] = weight * (flow[2 * k + 1] - base[k][1]);
+      weighted[2][k] = weight;
+    });
+    const [x, y, total] = weighted.map((plane) => {
+      const [near, far] = this.blurs.map((blur) => blurred(blur, plane, side));
+      return near.map((value, k) => value + LITTLE * far[k]);
+    });
+    const result = new Float64Array(2 * cells.length);
+    base.forEach(([across, down], k) => {
+      result[2 * k] = across + x[k] / (total[k] + 0.01);
+      result[2 * k + 1] = down + y[k] / (total[k] + 0.01);
+    });
+    return result;
+  }
+
+  /** Where the cells lie in the source if everything moves with the head or the neck. */
+  private rigid(head: Pairs, neck: Pairs): Point[] {
+    const skull = Affine.fit(...head, STIFF);
+    const [a, b, c, d] = Affine.similarity(...neck).linear;
+    const linear = [1 + LIMP * (a - 1), LIMP * b, LIMP * c, 1 + LIMP * (d - 1)] as const;
+    const [before, after] = neck.map(mean);
+    const trunk = Affine.through(linear, before, plus(before, times(SLOW, minus(after, before))));
+    return this.cells.map((cell) => {
+      const [above, below] = [skull.at(cell), trunk.at(cell)];
+      const [low, near] = [this.depth(above), this.depth(below)];
+      // What is no head by the head's motion and a shoulder by the trunk's stays with the trunk.
+      const weight = Math.max(smooth(low), smooth(near) * smooth(low / COVER));
+      return plus(times(1 - weight, above), times(weight, below));
+    });
+  }
+
+  /** Of a place in the source: up to 0 where the head is, from 1 on where the shoulders are. */
+  private depth(place: Point): number {
+    const [x, y] = this.own.at(place);
+    const { line } = this;
+    return (y - interpolate(x, line.x, line.start)) / interpolate(x, line.x, line.length);
+  }
+
+  private weight(place: Point): number {
+    const [x, y] = place.map((value) => clamp(roundHalfEven(value), 0, this.size - 1));
+    return this.face[y * this.size + x];
+  }
+}
+
+/** `blur` times `plane` times `blur` transposed, all (side, side). */
+function blurred(blur: Float32Array, plane: Float64Array, side: number): Float64Array {
+  return onceAndTurned(blur, onceAndTurned(blur, plane, side), side);
+}
+
+/** `matrix` times `plane` transposed: done twice, it is a blur along both axes. */
+function onceAndTurned(matrix: Float32Array, plane: Float64Array, side: number): Float64Array {
+  const result = new Float64Array(side * side);
+  for (let row = 0; row < side; row++) {
+    for (let column = 0; column < side; column++) {
+      let sum = 0;
+      for (let k = 0; k < side; k++) sum += matrix[row * side + k] * plane[column * side + k];
+      result[row * side + column] = sum;
+    }
+  }
+  return result;
+}

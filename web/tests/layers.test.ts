@@ -1,0 +1,211 @@
+/** The modules of web/src/layers against those of runtime/layers, whose answers web/tools/layer_vectors.py writes. */
+import { describe, expect, it } from "vitest";
+import { blurring, enlarging, spreading } from "../src/detail";
+import { namesOf, plainEye, SeenFace, Shutters } from "../src/layers/anatomy";
+import { boxBlur } from "../src/layers/blur";
+import { Canvas } from "../src/layers/canvas";
+import { atRest, expression, type Expression } from "../src/layers/expression";
+import { Eye } from "../src/layers/eyes";
+import { Affine, headFrame, type Named, type Point } from "../src/layers/frames";
+import { hullOf } from "../src/layers/hull";
+import { backdrop, connected, matte, SIDE } from "../src/layers/matte";
+import { lipsBetween, MouthShutter } from "../src/layers/mouth";
+import { Person, type Pairs } from "../src/layers/person";
+import { EyeShutter, type Patch } from "../src/layers/shutters";
+import { resizeFloats } from "../src/resample";
+import constants from "../src/shared/layers.json";
+import { Window } from "../src/window";
+import vectors from "./vectors/layers.json";
+import { drawn } from "./vectors";
+
+const { frames, expressions, person, seen, shutters, matte: mattes } = vectors;
+
+/** Colours here are 0 ... 255, all else about 1. */
+function near(found: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 1e-4): void {
+  expect(found.length).toBe(expected.length);
+  let worst = 0;
+  for (let k = 0; k < expected.length; k++) worst = Math.max(worst, Math.abs(found[k] - expected[k]));
+  expect(worst).toBeLessThanOrEqual(tolerance);
+}
+
+const affineFrom = ({ linear, offset }: { linear: number[]; offset: number[] }): Affine =>
+  new Affine(linear as never, offset as never);
+const numbersOf = ({ linear, offset }: Affine): number[] => [...linear, ...offset];
+const faceFrom = (face: Record<string, number[]>): Named => face as never;
+
+/** `waves` and `disc` of web/tools/layer_vectors.py. */
+function waves(size: number, channels = 4): Float32Array {
+  return Float32Array.from({ length: size * size * channels }, (_, at) => {
+    const channel = at % channels;
+    const x = Math.floor(at / channels) % size;
+    const y = Math.floor(at / channels / size);
+    if (channel === 3) return 0.75 + 0.25 * Math.sin((x + y) / 6);
+    return 128 + 50 * Math.sin(x / 4 + channel) + 60 * Math.cos(y / 5 - channel);
+  });
+}
+
+function disc(size: number, [x, y, radius]: number[]): Float32Array {
+  return Float32Array.from({ length: size * size }, (_, at) => {
+    const away = Math.hypot((at % size) - x, Math.floor(at / size) - y);
+    return Math.min(Math.max((radius - away) / 8 + 0.5, 0), 1);
+  });
+}
+
+describe("frames", () => {
+  it.each(frames.maps)("fit points as the engine does, stiffness $stiffness", (given) => {
+    const [before, after] = [given.before, given.after] as never as [Point[], Point[]];
+    near(numbersOf(Affine.fit(before, after, given.stiffness)), numbersOf(affineFrom(given.fit)), 1e-8);
+    near(numbersOf(Affine.similarity(before, after)), numbersOf(affineFrom(given.similarity)), 1e-8);
+    near(numbersOf(affineFrom(given.fit).inverse()), numbersOf(affineFrom(given.inverse)), 1e-8);
+  });
+  it("of heads", () => {
+    near(numbersOf(headFrame(faceFrom(frames.face))), numbersOf(affineFrom(frames.loose)), 1e-6);
+    near(numbersOf(headFrame(faceFrom(frames.face), true)), numbersOf(affineFrom(frames.rigid)), 1e-6);
+  });
+  it.each(frames.turned)("cut pictures as Pillow turns them, to the byte", (given) => {
+    const cut = affineFrom(given).cut(drawn(given.picture[0], given.picture[1]), given.side);
+    expect([...cut]).toEqual(given.bytes);
+  });
+});
+
+describe("expressions", () => {
+  it.each(expressions)("are what the engine sees, strength $strength", ({ now, rest, strength, weak, ...given }) => {
+    const face = ({ points, eyes }: typeof now) => ({ points: faceFrom(points), eyes });
+    const found = expression(face(now), face(rest), strength, weak);
+    const flat = (one: object): number[] => Object.values(one).flat(2);
+    expect(Object.keys(found)).toEqual(Object.keys(given.expression));
+    near(flat(found), flat(given.expression), 1e-8);
+    expect(atRest(found)).toBe(false);
+  });
+  it("of a face at rest is none", () => {
+    const face = { points: faceFrom(expressions[0].rest.points), eyes: [0.3, 0, 0, 0.2, 0.1, 0.1] };
+    expect(atRest(expression(face, face))).toBe(true);
+  });
+});
+
+it("a person moves as the engine moves it", () => {
+  const { anatomy, cells, size, head, neck, flow } = person;
+  const whole = { ...anatomy, frame: affineFrom(anatomy.frame), shoulders: anatomy.shoulders as never as Point[] };
+  const moving = new Person(whole, disc(size, person.disc), size, cells as never as Point[]);
+  near(moving.move(head as never as Pairs, neck as never as Pairs, flow), person.moved, 1e-4);
+});
+
+it("a face that the detector sees moves with the flow", async () => {
+  const [edges, { size }] = [{ left: 12, top: 8, right: 28, bottom: 26, score: 0.9 }, seen];
+  const face = new SeenFace({ ...edges, landmarks: seen.landmarks as never as Point[] }, size);
+  near(face.middle, seen.middle, 1e-8);
+  near(
+    [...face.face].filter((_, at) => at % size % 4 === 0 && Math.floor(at / size) % 4 === 0),
+    seen.face,
+  );
+  const pairs = face.pairs([], seen.cells as never as Point[], seen.moved);
+  pairs.forEach((pair, which) => pair.forEach((points, end) => near(points.flat(), seen.pairs[which][end].flat())));
+  expect((await face.shutters()).covers(new Float32Array())).toEqual([]);
+});
+
+/** Every third pixel of every third row. */
+function thinned(values: Float32Array, { place }: Patch): number[] {
+  const [width, height] = [place.right - place.left, place.bottom - place.top];
+  return [...values].filter((_, at) => {
+    const [column, row] = [Math.floor(at / 4) % width, Math.floor(at / 4 / width)];
+    return row < height && column % 3 === 0 && row % 3 === 0;
+  });
+}
+
+describe("shutters", () => {
+  const { size } = shutters;
+  const [face, picture] = [faceFrom(shutters.face), waves(size)];
+  const own = headFrame(face, true).inverse();
+  const eyeShutter = (side: string): EyeShutter => new EyeShutter(plainEye(face, side), face[`eye_${side}.brow`], size);
+  const corner = (side: string): Point => own.at(face[`mouth.corner_${side}`]);
+  const mouthShutter = (open: number): MouthShutter => {
+    const lips = lipsBetween(corner("right"), corner("left"), own.at(face["mouth.upper_lip"]), own.at(face["mouth.lower_lip"]));
+    lips.innerLower = lips.innerLower.map(([x, y]) => [x, y + open]);
+    return new MouthShutter(own.inverse(), lips, own.at(face["nose.base"])[1], 1.25, { size, data: picture });
+  };
+
+  it.each(shutters.eyes)("open the $side eye by $lids", ({ side, lids, brow, gaze, place, patch }) => {
+    const shutter = eyeShutter(side);
+    expect(shutter.patch.place).toEqual(place);
+    near(thinned(shutter.apply(picture, lids, brow, gaze as never), shutter.patch), patch, 0.02);
+  });
+  it.each(shutters.mouths)("open a mouth by $lowerLip that is open by $open", ({ open, place, patch, ...given }) => {
+    const shutter = mouthShutter(open);
+    expect(shutter.patch.place).toEqual(place);
+    near(thinned(shutter.apply(picture, given.expression as never as Expression), shutter.patch), patch, 0.02);
+  });
+  it("leave a face at rest as it is", () => {
+    const shutter = new Shutters(
+      ["left", "right"].map((side): [EyeShutter, number] => [eyeShutter(side), 0.3]),
+      mouthShutter(0),
+    );
+    for (const { place, data } of shutter.covers(picture)) {
+      const width = (place.right - place.left) * 4;
+      const row = picture.subarray((place.top * size + place.left) * 4, (place.top * size + place.left) * 4 + width);
+      expect(data.subarray(0, width)).toEqual(row);
+      expect(data.length).toBe(width * (place.bottom - place.top));
+    }
+  });
+});
+
+describe("mattes", () => {
+  const whole = mattes.discs.map((given) => disc(SIDE, given)).reduce((one, two) => one.map((a, k) => Math.max(a, two[k])));
+  const kept = connected(whole, mattes.connected.face as never)!;
+
+  it("blur and resize as the engine does", () => {
+    const { size, radius, values } = mattes.blurred;
+    near(boxBlur(waves(size, 3), size, radius, 3), values, 1e-3);
+    for (const { from, to, values } of mattes.resized) near(resizeFloats(waves(from, 3), from, to, 3), values, 1e-3);
+  });
+  it("know the hull of points", () => {
+    expect([...hullOf(mattes.hull.points as never as Point[], mattes.hull.size)]).toEqual(mattes.hull.values);
+  });
+  it("keep what hangs together with the face", () => {
+    expect(kept.reduce((sum, value) => sum + value, 0)).toBeCloseTo(mattes.connected.sum, 2);
+    expect(connected(whole, mattes.connected.elsewhere as never)).toBeUndefined();
+  });
+  it("and backdrops are the engine's", () => {
+    const { size, values } = mattes.matte;
+    const colours = waves(size, 3);
+    near(matte(colours, size, kept), values, 1e-4);
+    const behind = backdrop(colours, size, Float32Array.from(values));
+    const every = [...behind].filter((_, at) => !((Math.floor(at / 3) % size) % 2) && !(Math.floor(at / 3 / size) % 2));
+    near(every, mattes.backdrop, 0.02);
+  });
+  it("nobody leaves the picture as it is", () => {
+    expect(backdrop(waves(16, 3), 16, new Float32Array(256).fill(1))).toEqual(waves(16, 3));
+  });
+  it("matrices interpolate as the engine's", () => {
+    near(enlarging(mattes.enlarging.sizes[0], mattes.enlarging.sizes[1]), mattes.enlarging.values, 1e-6);
+    const [cells, resolution, size] = mattes.spreading.sizes;
+    near(spreading(cells, resolution, size), mattes.spreading.values, 1e-6);
+    near(blurring(mattes.blurring.length, mattes.blurring.deviation), mattes.blurring.values, 1e-6);
+  });
+});
+
+describe("a canvas", () => {
+  const square = new Window(4, 4, 16).cut(drawn(24, 24), 16);
+  it("shows what is around the square", () => {
+    const canvas = Canvas.around(square, 16, drawn(24, 24), new Window(4, 4, 16));
+    expect(canvas.margin).toBe(4);
+    expect(canvas.picture.data).toEqual(drawn(24, 24).data);
+    expect(canvas.places([-1, 1], 16)).toEqual([[4, 19]]);
+  });
+  it("repeats the border of a square that is the whole picture", () => {
+    const { picture } = Canvas.around(square, 16, drawn(16, 16));
+    expect(picture.data.subarray(0, 3)).toEqual(square.subarray(0, 3));
+    expect(picture.data.subarray(-3)).toEqual(square.subarray(-3));
+  });
+});
+
+it("an eye tells how far it is open and where it looks", () => {
+  const lid = (y: number): Point[] => Array.from({ length: 9 }, (_, k) => [k * 2, k % 8 ? y : 0] as const);
+  const eye = new Eye(lid(-2), lid(2), [9, 1], 3);
+  expect(eye.does).toEqual([0.25, 1 / 16, 1 / 16]);
+});
+
+it("points whose names tell too little have none", () => {
+  const names = constants.anatomy.NEEDED;
+  expect(namesOf(names)[names[3]]).toBe(3);
+  expect(namesOf(names.slice(1))).toEqual({});
+});

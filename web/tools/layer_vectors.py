@@ -1,0 +1,246 @@
+"""Test vectors of `runtime/layers`, which `web/src/layers` must meet."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from runtime.detail import blurring, enlarging, spreading
+from runtime.faces import Face
+from runtime.layers.anatomy import NEEDED, SeenFace, _hull, _plain_eye
+from runtime.layers.canvas import Canvas
+from runtime.layers.expression import Expression, Named, expression
+from runtime.layers.frames import TEMPLATE, Affine, Array, head_frame
+from runtime.layers.matte import SIDE, _connected, backdrop, box_blur, matte, resized
+from runtime.layers.mouth import Lips, MouthShutter
+from runtime.layers.person import Anatomy, Person
+from runtime.layers.shutters import EyeShutter
+
+_FACE = TEMPLATE | {
+    "eye_left.upper_lid": (0.33, -0.06),
+    "eye_left.lower_lid": (0.33, 0.08),
+    "eye_left.brow": (0.34, -0.26),
+    "eye_right.upper_lid": (-0.33, -0.06),
+    "eye_right.lower_lid": (-0.33, 0.08),
+    "eye_right.brow": (-0.34, -0.26),
+    "mouth.corner_left": (0.26, 0.86),
+    "mouth.corner_right": (-0.26, 0.86),
+    "mouth.upper_lip": (0.0, 0.82),
+    "mouth.lower_lip": (0.0, 0.95),
+    "mouth.chin": (0.0, 1.25),
+}
+"""A face in the head's own frame."""
+_SHOULDERS = ((-1.4, 2.0), (-0.5, 1.5), (0.0, 1.9), (0.5, 1.5), (1.4, 2.0))
+_SIDE = 40
+"""Pixels along a side of the pictures here."""
+
+
+def _random(seed: int) -> np.random.Generator:
+    return np.random.default_rng(seed)
+
+
+def _numbers(values: Any) -> list[float]:
+    return [float(value) for value in np.asarray(values).ravel()]
+
+
+def _pairs(points: Array) -> list[list[float]]:
+    return np.asarray(points, np.float64).tolist()
+
+
+def _affine(found: Affine) -> dict[str, list[float]]:
+    return {"linear": _numbers(found.linear), "offset": _numbers(found.offset)}
+
+
+def waves(size: int, channels: int = 4) -> NDArray[np.float32]:
+    """A picture without edges, f32 (size, size, channels), the fourth alpha; the tests in TypeScript draw it too."""
+    y, x, channel = np.meshgrid(np.arange(size), np.arange(size), np.arange(channels), indexing="ij")
+    colours = 128 + 50 * np.sin(x / 4 + channel) + 60 * np.cos(y / 5 - channel)
+    return np.where(channel < 3, colours, 0.75 + 0.25 * np.sin((x + y) / 6)).astype(np.float32)
+
+
+def disc(size: int, x: float, y: float, radius: float) -> NDArray[np.float32]:
+    """1 within a circle, falling to 0 over eight pixels, f32 (size, size); likewise drawn by the tests."""
+    row, column = np.mgrid[:size, :size]
+    return np.clip((radius - np.sqrt((column - x) ** 2 + (row - y) ** 2)) / 8 + 0.5, 0, 1).astype(np.float32)
+
+
+def _head(random: np.random.Generator, jitter: float, unit: float = 11.0) -> Named:
+    """A face of that size in the middle of a picture, a little turned."""
+    turned = Affine(unit * np.array([[1.0, 0.1], [-0.1, 1.05]]), np.array([_SIDE * 0.5, _SIDE * 0.3]))
+    return {name: turned(np.array(place) + random.normal(0, jitter, 2)) for name, place in _FACE.items()}
+
+
+def frame_vectors() -> dict[str, Any]:
+    """Maps between points, heads' own frames, and pictures turned, to the byte."""
+    from web.tools.share import drawn
+
+    random, cases = _random(50), []
+    for stiffness in (0.0, 0.1):
+        before, after = random.normal(size=(2, 7, 2))
+        fitted, similar = Affine.fit(before, after, stiffness), Affine.similarity(before, after)
+        cases.append(
+            {
+                "before": _pairs(before),
+                "after": _pairs(after),
+                "stiffness": stiffness,
+                "fit": _affine(fitted),
+                "similarity": _affine(similar),
+                "inverse": _affine(fitted.inverse()),
+            }
+        )
+    face = _head(random, 0.03)
+    turned = []
+    for linear, offset in (((0.9, -0.3, 0.3, 0.9), (3.2, 1.7)), ((-2.1, 0.4, 0.4, 2.3), (17.0, -4.5))):
+        view = Affine(np.array(linear).reshape(2, 2), np.array(offset))
+        found = view.cut(Image.fromarray(drawn(19, 14)), 9).ravel().tolist()
+        turned.append({**_affine(view), "picture": [19, 14], "side": 9, "bytes": found})
+    heads = {"loose": _affine(head_frame(face)), "rigid": _affine(head_frame(face, rigid=True))}
+    return {"maps": cases, "turned": turned, "face": {name: _numbers(at) for name, at in face.items()}, **heads}
+
+
+def expression_vectors() -> list[dict[str, Any]]:
+    """What faces do since they were at rest."""
+    random, cases = _random(60), []
+    for strength, weak in ((1.0, True), (0.5, True), (1.6, False)):
+        now, rest = _head(random, 0.05), _head(random, 0.02)
+        eyes = random.uniform(0.02, 0.4, (2, 2, 3))
+        found = expression((now, eyes[0]), (rest, eyes[1]), strength, weak)
+        moments = [{"points": {name: _numbers(at) for name, at in face.items()}} for face in (now, rest)]
+        for moment, seen in zip(moments, eyes, strict=True):
+            moment["eyes"] = _numbers(seen)
+        case = {"now": moments[0], "rest": moments[1], "strength": strength, "weak": weak}
+        cases.append(case | {"expression": _expression(found)})
+    return cases
+
+
+def _expression(face: Expression) -> dict[str, Any]:
+    lips = {"upperLip": face.upper_lip, "lowerLip": face.lower_lip, "chin": face.chin, "corners": _pairs(face.corners)}
+    return lips | {"lids": _numbers(face.lids), "brows": _numbers(face.brows), "gaze": _pairs(face.gaze)}
+
+
+def person_vectors() -> dict[str, Any]:
+    """A person's flow, of a few cells."""
+    random, cells, margin = _random(70), 8, 8
+    canvas = Canvas(np.zeros((_SIDE, _SIDE, 3), np.uint8), margin)
+    corners = np.linspace(-1, 1, cells)
+    places = canvas.places(np.stack(np.meshgrid(corners, corners), -1), 24)
+    face = _head(random, 0.0, 8.0)
+    anatomy = Anatomy(head_frame(face, rigid=True), 1.2, np.array(_SHOULDERS))
+    mask = disc(_SIDE, 20, 15, 8)
+    pairs = [random.uniform(8, 30, (6, 2)) for _ in range(2)]
+    moved = [points + random.normal(0, 0.6, points.shape) + (1.5, -0.7) for points in pairs]
+    flow = random.normal(0, 1, (cells, cells, 2))
+    found = Person(anatomy, mask, places, None)((moved[0], pairs[0]), (moved[1], pairs[1]), flow)
+    return {
+        "cells": _pairs(places.reshape(-1, 2)),
+        "anatomy": {"frame": _affine(anatomy.frame), "chin": anatomy.chin, "shoulders": _pairs(anatomy.shoulders)},
+        "size": _SIDE,
+        "disc": [20, 15, 8],
+        "head": [_pairs(moved[0]), _pairs(pairs[0])],
+        "neck": [_pairs(moved[1]), _pairs(pairs[1])],
+        "flow": _numbers(flow),
+        "moved": _numbers(found),
+    }
+
+
+def seen_vectors() -> dict[str, Any]:
+    """A face that the detector sees, and what of a flow is its head's."""
+    landmarks = ((16.0, 14.5), (24.5, 14.0), (20.0, 18.0), (20.5, 22.0), (13.0, 16.0), (27.0, 15.0))
+    face = SeenFace(Face(12, 8, 28, 26, 0.9, landmarks), _SIDE)
+    at = np.linspace(4, 36, 12)
+    cells = np.stack(np.meshgrid(at, at), -1)
+    moved = _random(75).normal(0, 0.4, cells.shape)
+    pairs = face.pairs(np.zeros((0, 2)), cells, moved)
+    return {
+        "landmarks": _pairs(np.array(landmarks)),
+        "size": _SIDE,
+        "middle": _numbers(face.middle),
+        "face": _numbers(face.face[::4, ::4]),
+        "cells": _pairs(cells.reshape(-1, 2)),
+        "moved": _numbers(moved),
+        "pairs": [[_pairs(part) for part in pair] for pair in pairs],
+    }
+
+
+def shutter_vectors() -> dict[str, Any]:
+    """Eyes and a mouth that open and shut."""
+    picture, face = waves(_SIDE), _head(_random(80), 0.0, 17.0)
+    frame = head_frame(face, rigid=True)
+    own = frame.inverse()
+    eyes, mouths = [], []
+    for side in ("left", "right"):
+        eye = _plain_eye(face, side)
+        shutter = EyeShutter(eye, face[f"eye_{side}.brow"], _SIDE)
+        for lids, brow, gaze in ((0.0, 0.0, (0.0, 0.0)), (0.6, -0.2, (0.1, -0.05)), (1.15, 0.1, (-0.12, 0.06))):
+            patch = shutter(picture, lids, brow, np.array(gaze))
+            case = {"side": side, "lids": lids, "brow": brow, "gaze": gaze, "place": _place(shutter.patch.place)}
+            eyes.append({**case, "patch": _numbers(patch[::3, ::3])})
+    corners = [own(face[f"mouth.corner_{side}"]) for side in ("right", "left")]
+    for lower, open_already in ((0.35, 0.0), (0.1, 0.06), (-0.05, 0.0)):
+        lips = Lips.between(*corners, *(own(face[f"mouth.{name}"]) for name in ("upper_lip", "lower_lip")))
+        parted = lips.inner_lower + np.array([0, open_already])
+        lips = Lips(lips.inner_upper, parted, lips.outer_upper, lips.outer_lower)
+        shutter = MouthShutter(frame, lips, float(own(face["nose.base"])[1]), 1.25, picture)
+        does = Expression(
+            -0.04,
+            lower,
+            0.8 * lower,
+            np.array([[0.05, 0.02], [-0.03, -0.04]]),
+            np.ones(2),
+            np.zeros(2),
+            np.zeros((2, 2)),
+        )
+        case = {
+            "lowerLip": lower,
+            "open": open_already,
+            "expression": _expression(does),
+            "place": _place(shutter.patch.place),
+        }
+        mouths.append({**case, "patch": _numbers(shutter(picture, does)[::3, ::3])})
+    return {"size": _SIDE, "face": {name: _numbers(at) for name, at in face.items()}, "eyes": eyes, "mouths": mouths}
+
+
+def _place(place: tuple[slice, slice]) -> dict[str, int]:
+    rows, columns = place
+    edges = {"top": rows.start, "bottom": rows.stop, "left": columns.start, "right": columns.stop}
+    return {name: int(value) for name, value in edges.items()}
+
+
+def matte_vectors() -> dict[str, Any]:
+    """Blurs, resized floats, hulls, mattes and backdrops."""
+    small = waves(9, 3)
+    person = np.maximum(disc(SIDE, 120, 110, 60), disc(SIDE, 220, 220, 16))
+    kept, elsewhere = (_connected(person, np.array(face)) for face in ((0.45, 0.45), (0.02, 0.02)))
+    assert kept is not None
+    assert elsewhere is None
+    colours = waves(_SIDE, 3)
+    alpha = matte(colours, kept)
+    points = _random(90).uniform(6, 34, (12, 2))
+    return {
+        "blurred": {"size": 9, "radius": 2, "values": _numbers(box_blur(small, 2))},
+        "resized": [{"from": 9, "to": to, "values": _numbers(resized(small, to))} for to in (4, 13)],
+        "hull": {"points": _pairs(points), "size": _SIDE, "values": _numbers(_hull(points, _SIDE).astype(int))},
+        "discs": [[120, 110, 60], [220, 220, 16]],
+        "connected": {"face": [0.45, 0.45], "elsewhere": [0.02, 0.02], "sum": float(kept.sum(dtype=np.float64))},
+        "matte": {"size": _SIDE, "values": _numbers(alpha)},
+        "backdrop": _numbers(backdrop(colours, alpha)[::2, ::2]),
+        "enlarging": {"sizes": [5, 9], "values": _numbers(enlarging(5, 9))},
+        "spreading": {"sizes": [4, 16, 12], "values": _numbers(spreading(4, 16, 12))},
+        "blurring": {"length": 5, "deviation": 0.7, "values": _numbers(blurring(5, 0.7))},
+    }
+
+
+def layer_vectors() -> dict[str, Any]:
+    """All of them."""
+    assert set(_FACE) >= {name for name in NEEDED if not name.startswith("neck.")}
+    return {
+        "frames": frame_vectors(),
+        "expressions": expression_vectors(),
+        "person": person_vectors(),
+        "seen": seen_vectors(),
+        "shutters": shutter_vectors(),
+        "matte": matte_vectors(),
+    }
