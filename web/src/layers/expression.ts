@@ -3,7 +3,7 @@ import { clamp } from "../numbers";
 import constants from "../shared/layers.json";
 import { headFrame, minus, times, type Named, type Point } from "./frames";
 
-const { SIDES, SHUT, WIDEST, LEAST_OPEN, CALM, WIDE_MOUTH } = constants.expression;
+const { SIDES, SHUT, WIDEST, LEAST_OPEN, OPEN, CALM, WIDE_MOUTH } = constants.expression;
 
 /**
  * How a face differs from itself at rest. Lengths are in the head's own frame, whose unit is the distance of the outer
@@ -45,10 +45,12 @@ export function expression(now: Face, rest: Face, strength = 1, weakPoints = tru
   const factor = weakPoints ? strength : 1;
   const moved = (name: string): Point =>
     times(factor, minus(frame.at(now.points[name]), frameRest.at(rest.points[name])));
+  const [upper, lower] = ["upper", "lower"].map((lip) => moved(`mouth.${lip}_lip`)[1]);
+  const parted = lower > upper ? OPEN * (lower - upper) : lower - upper;
   const eyes = [0, 1].map((side) => [0, 1, 2].map((part) => [now.eyes[3 * side + part], rest.eyes[3 * side + part]]));
   return {
-    upperLip: moved("mouth.upper_lip")[1],
-    lowerLip: Math.min(moved("mouth.lower_lip")[1], WIDE_MOUTH),
+    upperLip: upper,
+    lowerLip: Math.min(upper + parted, WIDE_MOUTH),
     chin: Math.min(moved("mouth.chin")[1], WIDE_MOUTH),
     corners: SIDES.map((side) => times(CALM, moved(`mouth.corner_${side}`))),
     lids: eyes.map(([[opening, usual]]) => {

@@ -7,7 +7,7 @@ import { boxBlur } from "./blur";
 import type { Canvas } from "./canvas";
 import type { Point } from "./frames";
 
-const { COARSE, WORK } = constants.matte;
+const { COARSE, WORK, STEPS, CALM, DEEP } = constants.matte;
 export const SIDE = constants.matte.SIDE;
 
 /** The network: from RGB bytes (count, SIDE, SIDE, 3) to probabilities (count, SIDE, SIDE) of a person. */
@@ -83,18 +83,19 @@ export function matte(canvas: Float32Array, size: number, person: Float32Array):
   const work = Math.min(size, WORK);
   const guide = resizeFloats(canvas, size, work, 3).map((value) => value / 255);
   const radius = Math.max(2, roundHalfEven(work / 48));
-  const filters = guided(guide, resizeFloats(person, SIDE, work), work, radius, 2e-4);
+  const filters = guided(guide, resizeFloats(person, SIDE, work), work, radius, 1e-3);
   const [a, b] = [resizeFloats(filters.a, work, size, 3), resizeFloats(filters.b, work, size)];
   const prior = resizeFloats(person, SIDE, size);
   // Far from the edge the network is right; at it the colours are.
-  const spread = boxBlur(prior, size, Math.max(2, roundHalfEven(size / 96)));
-  return prior.map((value, k) => {
+  const sure = prior.map((value) => clamp((value - 0.5) * 3 + 0.5, 0, 1));
+  const reach = Math.max(2, roundHalfEven(size / 128));
+  const spread = boxBlur(boxBlur(sure, size, reach), size, reach);
+  return sure.map((value, k) => {
     let refined = b[k];
     for (let at = 3 * k; at < 3 * k + 3; at++) refined += (a[at] * canvas[at]) / 255;
     const edge = clamp(Math.min(spread[k], 1 - spread[k]) * 8, 0, 1);
     const alpha = clamp((refined - 0.12) / 0.76, 0, 1);
-    const sure = clamp((value - 0.5) * 3 + 0.5, 0, 1);
-    return sure + edge * (alpha - sure);
+    return value + edge * (alpha - value);
   });
 }
 
@@ -156,14 +157,25 @@ function guided(
 }
 
 /**
- * What is behind the person, (size, size, 3): `canvas` where `alpha` says that nobody is near, spread into all the rest from
- * coarse to fine.
+ * What is behind the person, (size, size, 3): `canvas` where `alpha` says that nobody is near; behind the outline its mirror
+ * image, and farther in what is around, spread from coarse to fine.
  */
 export function backdrop(canvas: Float32Array, size: number, alpha: Float32Array): Float32Array {
   const somebody = alpha.map((value) => Number(value > Math.fround(0.04)));
   const near = boxBlur(somebody, size, Math.max(2, roundHalfEven(size / 90)));
   const known = near.map((value) => clamp(1 - 40 * value, 0, 1));
   if (!known.some((value) => value > 0.5)) return canvas.slice();
+  const filled = spread(canvas, size, known);
+  const mirror = mirrored(canvas, size, known);
+  return filled.map((value, k) => {
+    const place = Math.floor(k / 3);
+    const hidden = value + mirror.weight[place] * (mirror.colour[k] - value);
+    return hidden + known[place] * (canvas[k] - hidden);
+  });
+}
+
+/** What is `known` of the `canvas` in all of it, from coarse to fine. */
+function spread(canvas: Float32Array, size: number, known: Float32Array): Float32Array {
   const work = Math.min(size, WORK);
   const seen = canvas.map((value, k) => value * known[Math.floor(k / 3)]);
   const levels = [{ side: work, colour: resizeFloats(seen, size, work, 3), weight: resizeFloats(known, size, work) }];
@@ -180,5 +192,65 @@ export function backdrop(canvas: Float32Array, size: number, alpha: Float32Array
     filled = level.colour.map((value, k) => value + clamp(1 - level.weight[Math.floor(k / 3)], 0, 1) * coarse[k]);
     side = level.side;
   }
-  return resizeFloats(filled, side, size, 3).map((value, k) => value + known[Math.floor(k / 3)] * (canvas[k] - value));
+  return resizeFloats(filled, side, size, 3);
+}
+
+/** The mirror image of what is `known`, at its edge, (size, size, 3), and how much it counts, (size, size). */
+function mirrored(
+  canvas: Float32Array,
+  size: number,
+  known: Float32Array,
+): { colour: Float32Array; weight: Float32Array } {
+  const coarse = resizeFloats(known, size, STEPS).map((value) => Number(value > Math.fround(0.99)));
+  if (!coarse.some(Boolean)) return { colour: canvas, weight: new Float32Array(size * size) };
+  const [rows, columns] = nearest(coarse, STEPS);
+  const way = new Float32Array(2 * STEPS * STEPS);
+  const far = new Float32Array(STEPS * STEPS);
+  for (let k = 0; k < far.length; k++) {
+    way[2 * k] = columns[k] - (k % STEPS);
+    way[2 * k + 1] = rows[k] - Math.floor(k / STEPS);
+    far[k] = Math.hypot(way[2 * k], way[2 * k + 1]);
+  }
+  // The way's direction is calmed: an outline's small teeth would throw long rays.
+  const calm = resizeFloats(boxBlur(boxBlur(way, STEPS, CALM, 2), STEPS, CALM, 2), STEPS, size, 2);
+  const length = resizeFloats(far, STEPS, size);
+  const [colour, weight] = [new Float32Array(size * size * 3), new Float32Array(size * size)];
+  const single = Math.fround;
+  for (let k = 0; k < weight.length; k++) {
+    const unit = Math.max(single(Math.hypot(calm[2 * k], calm[2 * k + 1])), single(1e-3));
+    const reach = single(length[k] * single(size / STEPS));
+    const [across, down] = [calm[2 * k], calm[2 * k + 1]].map((value) => single(single(value / unit) * reach));
+    const column = roundHalfEven(clamp(single((k % size) + single(2 * across)), 0, size - 1));
+    const row = roundHalfEven(clamp(single(Math.floor(k / size) + single(2 * down)), 0, size - 1));
+    const from = row * size + column;
+    for (let channel = 0; channel < 3; channel++) colour[3 * k + channel] = canvas[3 * from + channel];
+    weight[k] = known[from] * clamp((DEEP - Math.hypot(across, down) / size) / (DEEP / 2), 0, 1);
+  }
+  return { colour, weight: boxBlur(weight, size, Math.max(1, roundHalfEven(size / 128))) };
+}
+
+/** Row and column of the place of `known` (size, size) that is nearest to each, nearly (jump flooding). */
+function nearest(known: Float32Array, size: number): [Int32Array, Int32Array] {
+  const FAR = 1e6;
+  let rows = Int32Array.from(known, (value, k) => (value ? Math.floor(k / size) : FAR));
+  let columns = Int32Array.from(known, (value, k) => (value ? k % size : FAR));
+  for (let step = size >> 1; step; step >>= 1) {
+    for (const down of [-step, 0, step]) {
+      for (const across of [-step, 0, step]) {
+        const [nextRows, nextColumns] = [rows.slice(), columns.slice()];
+        for (let y = Math.max(0, -down); y < size - Math.max(0, down); y++) {
+          for (let x = Math.max(0, -across); x < size - Math.max(0, across); x++) {
+            const at = y * size + x;
+            const by = at + down * size + across;
+            const other = (rows[by] - y) ** 2 + (columns[by] - x) ** 2;
+            if (other >= (rows[at] - y) ** 2 + (columns[at] - x) ** 2) continue;
+            nextRows[at] = rows[by];
+            nextColumns[at] = columns[by];
+          }
+        }
+        [rows, columns] = [nextRows, nextColumns];
+      }
+    }
+  }
+  return [rows, columns];
 }

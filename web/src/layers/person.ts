@@ -7,7 +7,7 @@ import { clamp, interpolate, roundHalfEven, smooth } from "../numbers";
 import constants from "../shared/layers.json";
 import { Affine, mean, minus, plus, times, type Point } from "./frames";
 
-const { STIFF, LIMP, SLOW, COVER, COLLAR, NEAR, FAR, LITTLE } = constants.person;
+const { STIFF, LIMP, SLOW, ROUNDS, COLLAR, NEAR, FAR, LITTLE } = constants.person;
 
 /** Points in the result and in the source. */
 export type Pairs = readonly [before: Point[], after: Point[]];
@@ -44,11 +44,13 @@ export class Person {
     this.own = anatomy.frame.inverse();
     // Below the chin a head ends somewhere on the neck; beside it, where the shoulders begin.
     const { shoulders, chin } = anatomy;
-    const pit = Math.floor(shoulders.length / 2);
+    const start = shoulders.map(([, y]) => y - COLLAR);
+    start[2] = chin;
+    for (const side of [1, 3]) start[side] = Math.max(start[side], chin - 0.1);
     this.line = {
       x: shoulders.map(([x]) => x),
-      start: shoulders.map(([, y], index) => (index === pit ? chin : y - COLLAR)),
-      length: shoulders.map(([, y], index) => (index === pit ? Math.max(y - chin, 0.35) : COLLAR)),
+      start,
+      length: shoulders.map(([, y], index) => Math.max(y - start[index], 0.35)),
     };
   }
 
@@ -88,10 +90,13 @@ export class Person {
     const trunk = Affine.through(linear, before, plus(before, times(SLOW, minus(after, before))));
     return this.cells.map((cell) => {
       const [above, below] = [skull.at(cell), trunk.at(cell)];
-      const [low, near] = [this.depth(above), this.depth(below)];
-      // What is no head by the head's motion and a shoulder by the trunk's stays with the trunk.
-      const weight = Math.max(smooth(low), smooth(near) * smooth(low / COVER));
-      return plus(times(1 - weight, above), times(weight, below));
+      const way = minus(below, above);
+      let weight = smooth(this.depth(above));
+      // What a cell shows must itself belong as much to the trunk as it is moved with it.
+      for (let round = 0; round < ROUNDS; round++) {
+        weight = 0.5 * (weight + smooth(this.depth(plus(above, times(weight, way)))));
+      }
+      return plus(above, times(weight, way));
     });
   }
 
