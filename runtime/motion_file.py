@@ -21,6 +21,8 @@ FORMAT = "1"
 _PARTS = ("points", "jacobians", "covariances", "eyes")
 _MOST_BYTES = 2 << 30
 _MAX_RATE = 1000
+_DAMAGED = (KeyError, ValueError, TypeError, ZeroDivisionError, OSError, RecursionError, AttributeError)
+"""What reading nonsense ends in; the last of them for kinds of numbers that numpy lacks."""
 _RATE = re.compile(r"[0-9]{1,20}(/[0-9]{1,20})?", re.ASCII)
 """Fractions can also be made of 1e999999999, which takes all memory."""
 
@@ -109,7 +111,7 @@ def load_motion(path: Path) -> MotionFile:
         rate = Fraction(about["fps"])
         family, model, graph = (about[name] for name in ("family", "model", "graph"))
         f"{family}{model}{graph}".encode()  # halves of characters could not be shown later
-    except (SafetensorError, KeyError, ValueError, TypeError, ZeroDivisionError, OSError, RecursionError) as error:
+    except (SafetensorError, *_DAMAGED) as error:
         raise InputError(
             f"{path} is not a motion file or is damaged; make one with `bunraku motion extract`."
         ) from error

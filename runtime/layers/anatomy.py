@@ -15,7 +15,7 @@ from runtime.faces import Face, find_faces
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import SIDES, Expression
 from runtime.layers.eyes import Eye, find_eyes
-from runtime.layers.frames import Affine, Array, Floats, head_frame
+from runtime.layers.frames import Affine, Array, Floats, bounded, head_frame
 from runtime.layers.matte import box_blur
 from runtime.layers.mesh import find_lips
 from runtime.layers.mouth import Lips, MouthShutter
@@ -191,9 +191,16 @@ def see_subject(
     `names`; else the largest one that the face detector finds; None where there is none.
     """
     if names:
-        return NamedFace(canvas.picture, names, canvas.places(points, resolution))
+        places = bounded(canvas.places(points, resolution))
+        return NamedFace(canvas.picture, names, places) if _has_extent(named(places, names)) else None
     faces = find_faces(canvas.picture, levels=2)
     return SeenFace(faces[0], len(canvas.picture)) if faces else None
+
+
+def _has_extent(face: Mapping[str, Array]) -> bool:
+    """Whether head and eyes of the `face`, in pixels, are more than dots."""
+    eyes = [np.hypot(*(face[f"eye_{side}.inner"] - face[f"eye_{side}.outer"])) for side in SIDES]
+    return bool(min(*eyes, np.sqrt(np.linalg.det(head_frame(face, rigid=True).linear))) > 1)
 
 
 def see_eyes(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -207,7 +214,8 @@ def see_eyes(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32
 
 def named(points: NDArray[np.floating], names: Mapping[str, int]) -> dict[str, Array]:
     """The `points` (K, 2) by their names."""
-    return {name: points[index].astype(np.float64) for name, index in names.items()}
+    known = bounded(points)
+    return {name: known[index] for name, index in names.items()}
 
 
 def _eyes(pictures: Sequence[Bytes] | Bytes, faces: Sequence[Mapping[str, Array]]) -> list[list[Eye]]:

@@ -20,7 +20,7 @@ from runtime.detail import blurring, enlarging, spreading
 from runtime.layers.anatomy import Subject
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import Expression
-from runtime.layers.frames import Array, Floats
+from runtime.layers.frames import Array, Floats, bounded
 from runtime.layers.matte import backdrop, matte
 from runtime.layers.person import Person
 from runtime.picture import Bytes
@@ -120,8 +120,9 @@ class Layers:
         """
         resolution, size = len(image), len(self._canvas.picture)
         side = size - 2 * self._canvas.margin
-        moved = (flow - self._rest.flow).astype(np.float64) * (resolution - 1) / 2 * side / resolution
-        driven = self._canvas.places(points, resolution)
+        way = bounded(flow) - bounded(self._rest.flow)
+        moved = way * (resolution - 1) / 2 * side / resolution
+        driven = bounded(self._canvas.places(points, resolution))
         person = self._person(*self._subject.pairs(driven, self._cells, moved), moved)
         feeds = {"image": image[None], "moved": _first(moved * 2 / side), "person": _first(person * 2 / size)}
         texture = self._textures.get()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.layers.frames import Array, head_frame
+from runtime.layers.frames import Array, bounded, head_frame
 
 Named = Mapping[str, Array]
 
@@ -23,6 +23,8 @@ _CALM = 0.6
 """How much of their motion the corners of a mouth take over: they are found least well."""
 _WIDE_MOUTH = 0.75
 """Farthest that lips part."""
+_MOST = 1e3
+"""Strength beyond which nothing more happens to a face."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,8 @@ def expression(
     """What a face does that it does not at `rest`: each its named points, and `eyes` (2, 3) as `runtime.motion` has
     them. `strength` 0 gives the face at rest; without `weak_points` the points have it already.
     """
-    (points, eyes), (points_rest, eyes_rest) = now, rest
+    (points, eyes), (points_rest, eyes_rest) = ((each, bounded(seen)) for each, seen in (now, rest))
+    strength = min(strength, _MOST)
     a, b = _own(points), _own(points_rest)
 
     def moved(name: str) -> Array:

@@ -39,8 +39,8 @@ class Eye:
 
     @property
     def width(self) -> float:
-        """Distance of its corners."""
-        return float(np.hypot(*(self.upper[0] - self.upper[-1])))
+        """Distance of its corners, never 0."""
+        return max(float(np.hypot(*(self.upper[0] - self.upper[-1]))), 1e-6)
 
     @property
     def opening(self) -> float:

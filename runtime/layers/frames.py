@@ -29,6 +29,15 @@ TEMPLATE = {
 is 1, x points to the person's left, y down.
 """
 
+_FAR = 1e6
+"""No picture's places lie beyond, in pixels or otherwise."""
+_FLAT = 1e-12
+
+
+def bounded(values: NDArray[np.floating]) -> Array:
+    """`values`, none of them beyond all pictures or no number: a motion file, or a model, may say anything."""
+    return np.clip(np.nan_to_num(values.astype(np.float64)), -_FAR, _FAR)
+
 
 @dataclass(frozen=True)
 class Affine:
@@ -43,8 +52,12 @@ class Affine:
         return points @ self.linear.T + self.offset
 
     def inverse(self) -> Affine:
-        """The map back. Raises `numpy.linalg.LinAlgError` where there is none."""
-        back = np.linalg.inv(self.linear).astype(np.float64)
+        """The map back; one that has none, which points that coincide make, is nudged instead of raising."""
+        (a, b), (c, d) = self.linear
+        determinant = a * d - b * c
+        if abs(determinant) < _FLAT:
+            determinant = np.copysign(_FLAT, determinant)
+        back = np.array([[d, -b], [-c, a]]) / determinant
         return Affine(back, -(back @ self.offset))
 
     def cut(self, image: Image.Image, side: int) -> Bytes:

@@ -127,6 +127,17 @@ def test_what_is_no_safetensors_or_holds_no_numbers_is_refused(tmp_path):
         load_motion(path)
 
 
+@pytest.mark.parametrize("kind", ["F8_E4M3", "F8_E5M2", "F8_E8M0"])
+def test_numbers_of_a_kind_that_numpy_lacks_are_refused(tmp_path, kind):
+    path = tmp_path / "a.motion"
+    about = json.dumps({"format": "1", "fps": "25", "family": "toy", "model": "toy", "graph": "0"})
+    points = {"dtype": kind, "shape": [1, 4, 2], "data_offsets": [0, 8]}
+    head = json.dumps({"__metadata__": {"bunraku_motion": about}, "points": points}).encode()
+    path.write_bytes(len(head).to_bytes(8, "little") + head + bytes(8))
+    with pytest.raises(InputError, match="not a motion file"):
+        load_motion(path)
+
+
 def test_what_cannot_be_done_is_refused(engine, tmp_path):
     extract_motion([spot(20, 30)] * 3, tmp_path / "a.motion", model=engine, progress=False)
     with pytest.raises(OptionError, match="fps"):

@@ -1,0 +1,65 @@
+"""Motion files and models may say anything of where points are: layers then show something, and raise nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from runtime.engine import Animator
+from runtime.layers.anatomy import see_eyes, see_subject
+from runtime.layers.canvas import Canvas
+from runtime.motion import MODES
+
+POINTS = {
+    "at one place": lambda points: np.zeros_like(points),
+    "on a line": lambda points: points * np.float32([1, 0]),
+    "far": lambda points: points * np.float32(1e10),
+    "the farthest": lambda points: np.full_like(points, 3e38),
+    "the farthest apart": lambda points: 0 * points + np.resize([3e38, -3e38], points.shape[1])[:, None],
+    "no numbers": lambda points: np.full_like(points, np.nan),
+}
+EYES = {"shut": 0.0, "large": 3e38, "negative": -3e38}
+
+
+@pytest.fixture(scope="module")
+def motion(engine, frames):
+    return engine.detect(frames[:2], eyes=True)
+
+
+@pytest.fixture(scope="module")
+def animated(engine, sample):
+    made = {mode: Animator(engine, mode=mode) for mode in MODES}
+    for animator in made.values():
+        animator.set_source(sample)
+    return made
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("strength", [0.0, 1.0, 1e300])
+@pytest.mark.parametrize("what", [*POINTS, *EYES])
+def test_any_motion_is_played(animated, motion, mode, strength, what):
+    animator = animated[mode]
+    assert animator._finish.layers is not None
+    animator.strength = strength
+    if what in POINTS:
+        odd = POINTS[what](motion.points).astype(np.float32)
+        odd = replace(motion, points=np.concatenate([motion.points[:1], odd[1:]]))
+    else:
+        odd = replace(motion, eyes=np.full_like(motion.eyes, EYES[what]))
+    animator.reset()
+    assert animator.poses(odd).dtype == np.uint8
+    animator.reset(odd[1:])
+    assert animator.poses(odd).dtype == np.uint8
+
+
+@pytest.mark.parametrize("what", POINTS)
+def test_points_that_are_no_face_are_none(engine, frames, motion, what):
+    odd = POINTS[what](motion.points).astype(np.float32)
+    assert np.isfinite(see_eyes(frames[:2], engine.names, odd)).all()
+    canvas = Canvas.around(frames[0], None, None)
+    subject = see_subject(canvas, engine.names, odd[0], engine.resolution)
+    if what in ("at one place", "no numbers", "the farthest"):
+        assert subject is None
+    if subject is not None:
+        subject.shutters(np.concatenate([canvas.picture, canvas.picture[..., :1]], -1).astype(np.float32))
