@@ -5,6 +5,13 @@ BUNRAKU_MODEL chooses the model, BUNRAKU_MODELS adds more, and the variables of 
 """
 
 import os
+import signal
+import sys
+
+from checkpoints.start import STOPPED, end_on_interrupt
+
+if __name__ == "__main__":
+    end_on_interrupt()  # until `main`, since the rest takes seconds to import
 
 from demo.limits import Limits
 from demo.page import serve
@@ -20,8 +27,14 @@ fill its disk.
 
 def main() -> None:
     """Serve the page until the process is stopped, by SIGTERM in a container."""
-    with until_told():
-        _serve()
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:  # nohup means what it says
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # from here on there is something to tidy up
+    try:
+        with until_told():
+            _serve()
+    except KeyboardInterrupt:
+        print(STOPPED, file=sys.stderr)
+        sys.exit(130)
 
 
 def _serve() -> None:

@@ -54,6 +54,12 @@ def test_an_interrupted_import_ends_with_our_line(tmp_path, words, name):
     assert (found.stdout, found.stderr, found.returncode) == ("", "bunraku: stopped\n", 130)
 
 
+@pytest.mark.parametrize("name", ["gradio", "runtime.engine"])
+def test_so_does_the_space(tmp_path, name):
+    found = interrupted(tmp_path, name, str(ROOT / "app.py"))
+    assert (found.stdout, found.stderr, found.returncode) == ("", "bunraku: stopped\n", 130)
+
+
 @pytest.mark.parametrize(("name", "command"), [("demo.studio", ["page"]), ("torch", ["train", "absent"])])
 def test_so_it_does_while_a_command_imports_what_it_needs(tmp_path, name, command):
     found = interrupted(tmp_path, name, *SCRIPT, *command)
