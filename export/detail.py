@@ -107,12 +107,17 @@ detail (uint8[1, r, r, 3] image, float[1, f, f, 2] flow, float[1, 1, o, o] occlu
 """
 
 
-def build() -> onnx.ModelProto:
-    """The graph, checked; always the same bytes."""
-    model = parser.parse_model(TEXT)
+def parsed(text: str) -> onnx.ModelProto:
+    """The model that is written in ONNX's textual form, checked; always the same bytes."""
+    model = parser.parse_model(text)
     model.producer_name = "bunraku"
     onnx.checker.check_model(model, full_check=True)
     return model
+
+
+def build() -> onnx.ModelProto:
+    """The graph."""
+    return parsed(TEXT)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,8 @@ from __future__ import annotations
 import sys
 
 import onnx
-from onnx import parser
+
+from export.detail import parsed
 
 TEXT = """
 <ir_version: 10, opset_import: ["": 19]>
@@ -94,10 +95,7 @@ layers (uint8[1, r, r, 3] image, float[1, 2, f, f] moved, float[1, 2, f, f] pers
 
 def build() -> onnx.ModelProto:
     """The graph, checked; always the same bytes."""
-    model = parser.parse_model(TEXT)
-    model.producer_name = "bunraku"
-    onnx.checker.check_model(model, full_check=True)
-    return model
+    return parsed(TEXT)
 
 
 if __name__ == "__main__":
