@@ -52,7 +52,13 @@ class Person:
         (f, f, 2): places of the flow's cells on the canvas. `border` (4,): which edges of the square (left, top, right,
         bottom) must not move; None: all may.
         """
-        self._anatomy, self._face, self._cells = anatomy, face, cells
+        self._face, self._cells = face, cells
+        self._own = anatomy.frame.inverse()
+        self._line = anatomy.shoulders
+        # Below the chin a head ends somewhere on the neck; beside it, where the shoulders begin.
+        self._start = self._line[:, 1] - _COLLAR
+        self._start[2], self._start[[1, 3]] = anatomy.chin, np.maximum(self._start[[1, 3]], anatomy.chin - 0.1)
+        self._length = np.maximum(self._line[:, 1] - self._start, 0.35)
         self._near, self._far = (blurring(len(cells), width) for width in (_NEAR, _FAR))
         self._still = np.ones(cells.shape[:2])
         at = np.linspace(0, 1, len(cells)) / _SEAM
@@ -91,13 +97,9 @@ class Person:
 
     def _depth(self, places: Array) -> Floats:
         """(f, f): of `places` in the source: up to 0 where the head is, from 1 on where the shoulders are."""
-        x, y = np.moveaxis(self._anatomy.frame.inverse()(places), -1, 0)
-        line, chin = self._anatomy.shoulders, self._anatomy.chin
-        # Below the chin a head ends somewhere on the neck; beside it, where the shoulders begin.
-        start = line[:, 1] - _COLLAR
-        start[2], start[[1, 3]] = chin, np.maximum(start[[1, 3]], chin - 0.1)
-        length = np.maximum(line[:, 1] - start, 0.35)
-        return (y - np.interp(x, line[:, 0], start)) / np.interp(x, line[:, 0], length)
+        x, y = np.moveaxis(self._own(places), -1, 0)
+        start, length = (np.interp(x, self._line[:, 0], each) for each in (self._start, self._length))
+        return (y - start) / length
 
     def _weight(self, places: Array) -> Floats:
         at = np.clip(np.rint(places), 0, len(self._face) - 1).astype(np.intp)
