@@ -88,16 +88,18 @@ class Person:
         trunk = Affine(linear, before + _SLOW * (after - before) - linear @ before)
         above, below = skull(self._cells), trunk(self._cells)
         way = below - above
-        weight = smooth(self._depth(above))
+        # In the head's own frame, where a step along the way is a step, too.
+        start, step = self._own(above), way @ self._own.linear.T
+        weight = smooth(self._depth(start))
         # What a cell shows must itself belong as much to the trunk as it is moved with it: else a face would be seen
         # twice where a head leaves its place.
         for _ in range(_ROUNDS):
-            weight = 0.5 * (weight + smooth(self._depth(above + weight[..., None] * way)))
+            weight = 0.5 * (weight + smooth(self._depth(start + weight[..., None] * step)))
         return above + weight[..., None] * way
 
     def _depth(self, places: Array) -> Floats:
-        """(f, f): of `places` in the source: up to 0 where the head is, from 1 on where the shoulders are."""
-        x, y = np.moveaxis(self._own(places), -1, 0)
+        """(f, f): of `places` in the head's own frame: up to 0 where the head is, from 1 on where the shoulders are."""
+        x, y = places[..., 0], places[..., 1]
         start, length = (np.interp(x, self._line[:, 0], each) for each in (self._start, self._length))
         return (y - start) / length
 
