@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain, repeat
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +15,7 @@ import numpy as np
 from checkpoints.errors import OptionError, OutputError
 from runtime.compare import Comparison, check_compare
 from runtime.driving import Clip, Reference, check_reference, check_span, look, open_clip, read_motion, reference_of
-from runtime.engine import DEFAULT_MODEL, Animator, Engine, LayersMode, Pose, check_layers, check_mode, source_views
+from runtime.engine import DEFAULT_MODEL, Animator, Engine, LayersMode, check_layers, check_mode, source_views
 from runtime.fetch import local
 from runtime.finish import check_size
 from runtime.frames_folder import FolderWriter, check_frames_folder, is_folder, read_folder
@@ -235,22 +233,11 @@ def _render(
             batches = list(motions)
         if reference != "first" and animator.mode == "relative":
             animator.reset(reference_of(animator.source.motion[:1], Motion.concatenate(list(batches)), reference))
-        with ThreadPoolExecutor(1, "bunraku-render") as ahead:
-            waiting: deque[Future[Pose]] = deque()  # the next batch is rendered while the last one is finished
-            for motion in chain.from_iterable(repeat(batches, loop)):
-                waiting.append(ahead.submit(animator.render, motion))
-                if len(waiting) > 1:
-                    done += yield from _finished(animator, waiting.popleft().result())
-                    report(done, total)
-            for started in waiting:
-                done += yield from _finished(animator, started.result())
+        for _ in range(loop):
+            for motion in batches:
+                yield from animator.poses(motion)
+                done += len(motion)
                 report(done, total)
-
-
-def _finished(animator: Animator, pose: Pose) -> Generator[Bytes, None, int]:
-    """The frames of `pose`; returns how many they were."""
-    yield from animator.finish(pose)
-    return len(pose.points)
 
 
 def _check_target(target: Path, folder: bool, inputs: Iterable[object]) -> None:

@@ -31,7 +31,7 @@ from runtime.layers.compose import Canvas, Layers, Rest, open_layers
 from runtime.layers.expression import Expression, expression
 from runtime.layers.matte import find_person
 from runtime.limits import DEFAULT_LIMITS, Limits
-from runtime.motion import MODES, Floats, Mode, Motion, absolute, check_strength, relative
+from runtime.motion import MODES, Mode, Motion, absolute, check_strength, relative
 from runtime.picture import Bytes, Fit, Picture, check_background, check_fit, read_image, square
 from runtime.sessions import Device, Graph, open_graphs
 from runtime.smoothing import OneEuro
@@ -54,17 +54,6 @@ class Source:
     """Of the V views."""
     features: Mapping[str, ort.OrtValue]
     """`feature_0` ... on the engine's device."""
-
-
-@dataclass(frozen=True)
-class Pose:
-    """What a model makes of B driving frames, and what is needed to finish it."""
-
-    rendered: Rendered
-    points: Floats
-    """(B, K, 2), driving."""
-    faces: Sequence[Expression | None]
-    """What the face does in each frame."""
 
 
 class Engine:
@@ -355,21 +344,12 @@ class Animator:
 
     def poses(self, motion: Motion) -> Bytes:
         """The same for the next frames of the stream whose motion was detected before: uint8 (B, height, width, 3)."""
-        return self.finish(self.render(motion))
-
-    def render(self, motion: Motion) -> Pose:
-        """The first half of `poses`: what the model makes of them. Of two calls the first must have ended before the
-        second begins; `finish` may run beside.
-        """
         source, motion = self.source, self._smooth(motion)
         driven = self._drive(source.motion[:1], motion)
-        return Pose(self.engine.render_dense(source, driven), driven.points, self._faces(motion, driven))
-
-    def finish(self, pose: Pose) -> Bytes:
-        """The second half: uint8 (B, height, width, 3)."""
+        rendered = self.engine.render_dense(source, driven)
         if self._finish is None:
-            return pose.rendered.image
-        return self._finish(pose.rendered, pose.points, pose.faces)
+            return rendered.image
+        return self._finish(rendered, driven.points, self._faces(motion, driven))
 
     def _faces(self, driving: Motion, driven: Motion) -> list[Expression | None]:
         """What the face does in every frame: since the reference frame in the relative mode, else since the source."""
