@@ -1,4 +1,4 @@
-"""The finder of lids and irises of `runtime/eyes.py` from MediaPipe's weights: run once, its result lies in
+"""The finder of lids and irises of `runtime/layers/eyes.py` from MediaPipe's weights: run once, its result lies in
 runtime/assets.
 
     python -m export.iris iris_landmark.tflite runtime/assets/eye.onnx

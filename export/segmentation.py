@@ -1,4 +1,4 @@
-"""The person finder of `runtime/matte.py` from MediaPipe's weights: run once, its result lies in runtime/assets.
+"""The person finder of `runtime/layers/matte.py` from MediaPipe's weights: run once, its result lies in runtime/assets.
 
     python -m export.segmentation selfie_segmentation.tflite runtime/assets/person.onnx
 

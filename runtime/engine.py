@@ -263,10 +263,9 @@ class Animator:
         if detail and not self._lends and (paste_back or self._size > self.engine.resolution):
             warn_without_flow(self.engine.bundle.name)
         self.framer = Framer(Framing.of(self.engine.bundle.framing), fit, crop, driving_crop, face, self.engine.subject)
-        self.layered = (
+        self._layers = (
             layers == "auto" and "flow" in self.engine.bundle.outputs and self.framer.framing.subject == "face"
         )
-        """Whether sources are moved in layers where they show a person."""
         self._cut = Cutter(self.framer, self.engine.resolution, fps, limits)
         self._limits = limits
         self._background = background
@@ -296,9 +295,16 @@ class Animator:
             size=self._size,
             paste_back=self.paste_back,
             lend=self.engine.detail if self._lends else None,
-            layer=partial(self.engine.layers, self._source) if self.layered else None,
+            layer=partial(self.engine.layers, self._source) if self._layers else None,
         )
         self.reset()
+
+    @property
+    def layered(self) -> bool:
+        """Whether the source is moved in layers, so that what a driver's eyes do is of use; before there is one,
+        whether it may be.
+        """
+        return self._layers and (self._finish is None or self._finish.layers is not None)
 
     @property
     def _needs_all_pixels(self) -> bool:

@@ -81,6 +81,7 @@ class Layers:
         """The person's texture with an expression, one for each frame that may be made at the same time."""
         for _ in range(graph.calls if len(colours) <= _LARGE else 1):
             self._textures.put(texture.copy())
+        self._still = bounded(rest.flow)
         resolution, cells = len(rest.image), len(rest.flow)
         corners = np.linspace(-1, 1, cells)
         self._cells = canvas.places(np.stack(np.meshgrid(corners, corners), -1), resolution)
@@ -120,7 +121,7 @@ class Layers:
         """
         resolution, size = len(image), len(self._canvas.picture)
         side = size - 2 * self._canvas.margin
-        way = bounded(flow) - bounded(self._rest.flow)
+        way = bounded(flow) - self._still
         moved = way * (resolution - 1) / 2 * side / resolution
         driven = bounded(self._canvas.places(points, resolution))
         person = self._person(*self._subject.pairs(driven, self._cells, moved), moved)
