@@ -56,7 +56,7 @@ def _same(clip: ClipInfo) -> tuple[int, tuple[float, ...]]:
 def unpack_truth(
     screen: Tensor, background: Tensor, triangle: Tensor, weights: Tensor, kind: str
 ) -> tuple[Truth, SurfaceBuffer]:
-    """What correspondence needs of N frames, from their tensors as a shard stores them (N, ...), of scenes of `kind`."""
+    """What correspondence needs of N frames, from their tensors (N, ...) as a shard of scenes of `kind` stores them."""
     two = weights.float() / 255
     three = torch.cat([two, (1 - two.sum(-1, keepdim=True)).clamp_min(0)], -1)
     return Truth(screen.float() / _STEP, background, kind), SurfaceBuffer(triangle.long(), three)
