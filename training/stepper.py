@@ -113,7 +113,7 @@ class Stepper:
         return sums
 
     def _backward(self, batch: Sample, schedule: Schedule, share: float, judge: bool) -> dict[str, Tensor]:
-        """Adds the gradient of `share` of a batch's losses; `judge`: of the discriminator's, on the pictures just made."""
+        """Adds the gradient of `share` of a batch's losses; `judge`: the discriminator's, on the pictures just made."""
         if self.objective.discriminator is not None:
             # It learns from its own loss alone, and what the generator asks of it costs half as much without.
             self.objective.discriminator.requires_grad_(judge)

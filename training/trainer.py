@@ -124,6 +124,7 @@ class Trainer:
         self.save_seconds, self.on_save = save_seconds, on_save
         self._saved = time.monotonic()
         self._parts: dict[str, int] = {}
+        self._optimizers: dict[str, Any] = {}
         self._time_is_up: Callable[[], bool] | None = None
         self.watcher = Watcher(folder, progress and self.main, enabled=self.main)
         if self.main:
@@ -173,9 +174,9 @@ class Trainer:
             if finished:
                 at = self.position
                 self.position = Position(stage=at.stage + 1, total=at.total, seconds=at.seconds)
-                self._resumed = None
+                self._resumed, self._optimizers = None, {}
                 if self.main:
-                    self._state.save(self.position, self._modules, {})
+                    self.save({})
         checkpoint = self._save_model("model.safetensors")
         self.watcher.close()
         return Result(checkpoint, self.position.total)
@@ -232,6 +233,7 @@ class Trainer:
         if self.accelerator.num_processes > 1:
             wrapped = self.accelerator.prepare_model(self.objective)
         optimizers = {name: self.accelerator.prepare_optimizer(each) for name, each in optimizers.items()}
+        self._optimizers = optimizers
         stream = batches(
             self.dataset,
             stage.batch,
@@ -333,30 +335,35 @@ class Trainer:
         """Checkpoints, pictures and evaluation, when they are due."""
         step = self.position.total
         if self.main and (last or step % self.config.save_every == 0 or self._save_is_due()):
-            bare = {name: getattr(each, "optimizer", each) for name, each in optimizers.items()}
-            self._state.save(self.position, self._modules, bare)
-            self._save_model("model.safetensors")
-            self._saved = time.monotonic()
+            self.save(optimizers)
             self.on_save()
         if self.main and self.test is not None and (last or step % self.config.evaluate_every == 0):
-            losses = held_out_losses(self.objective, self._exported, self.test, stage)
+            losses = held_out_losses(self.objective, self.exported, self.test, stage)
             total = sum(losses.values())
             self.watcher.evaluation(step, losses, total)
             if total < self.position.best:
                 self.position.best = total
                 self._save_model("best.safetensors")
         if self.main and (last or step % self.config.draw_every == 0):
-            self.watcher.picture(step, drawn(self._exported, self.test or self.dataset, stage))
+            self.watcher.picture(step, drawn(self.exported, self.test or self.dataset, stage))
+
+    def save(self, optimizers: dict[str, Any] | None = None) -> None:
+        """Write state and model as they are now; `optimizers`: None for those of the stage that runs, if one does."""
+        every = self._optimizers if optimizers is None else optimizers
+        bare = {name: getattr(each, "optimizer", each) for name, each in every.items()}
+        self._state.save(self.position, self._modules, bare)
+        self._save_model("model.safetensors")
+        self._saved = time.monotonic()
 
     @property
-    def _exported(self) -> MotionModel:
+    def exported(self) -> MotionModel:
         """The weights worth keeping: the average where there is one."""
         return cast(MotionModel, self.average.model) if self.average is not None else self.model
 
     def _save_model(self, name: str) -> Path:
         path = self.folder / name
         if self.main:
-            save_model(path, self._exported, self._provenance())
+            save_model(path, self.exported, self._provenance())
         return path
 
     def _provenance(self) -> dict[str, Any]:
