@@ -17,8 +17,8 @@ from torch import Tensor
 
 from checkpoints.errors import InputError
 from training.data.pairs import Sample, reference_frames
-from training.data.synth.shards import SynthShards, unpack_truth
-from training.data.synth.truth import background_between, flow_between
+from training.data.synth.core.truth import background_between, flow_between
+from training.data.synth.sets.shards import SynthShards, unpack_truth
 
 STORED = ("image", "points", "points_visible", "screen", "background", "triangle", "weights")
 """Tensors of a shard that pairs are made of."""

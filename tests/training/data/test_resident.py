@@ -8,8 +8,8 @@ from checkpoints.errors import InputError
 from training.data.pairs import PairDataset, batches
 from training.data.resident import ResidentShards
 from training.data.shard_pairs import ShardPairs
-from training.data.synth.plan import SetPlan
-from training.data.synth.writers import jobs, run_job
+from training.data.synth.sets.plan import SetPlan
+from training.data.synth.sets.writers import jobs, run_job
 
 
 @pytest.fixture(scope="module")
