@@ -15,6 +15,7 @@ from onnx_ir.passes import common
 
 from checkpoints.bundle import Bundle, describe_graph, write_bundle
 from checkpoints.errors import ModelError, OptionError
+from checkpoints.parameters import Parameter
 from export.flops import count_gflops
 from export.graphs import DEFAULT_OPSET, export_graphs
 from export.parity import LIMIT, Parity, Spread, measure, require
@@ -24,7 +25,7 @@ from export.weights import fp16
 from export.weights.fp16 import is_lowered
 from export.weights.int16 import CHOICES, choose, halve, is_halved
 from export.weights.int16 import LIMIT as HALF_LIMIT
-from export.wrappers import Example, example
+from export.wrappers import KINDS, Example, example
 from training.models.base import MotionModel
 
 PRECISIONS = ("fp32", "fp16")
@@ -151,8 +152,7 @@ def describe(
         name=name,
         family=model.family,
         resolution=given.resolution,
-        num_points=given.source["points"].shape[1],
-        jacobians="jacobians" in given.source,
+        motion={name: Parameter(KINDS[name], tuple(value.shape[1:])) for name, value in given.driving.items()},
         modes=("absolute", "relative", *(["disentangled"] if "disentangle" in graphs else [])),
         outputs=graphs["render"].outputs,
         graphs=graphs,

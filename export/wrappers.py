@@ -14,8 +14,10 @@ from torch import Tensor, nn
 
 from training.models.base import Motion, MotionModel
 
-PARAMETERS = ("points", "jacobians", "covariances")
-"""Names of the sparse motion parameters, in the order in which graphs take and give them."""
+KINDS = {"points": "point", "jacobians": "linear", "covariances": "covariance"}
+"""Names of the sparse motion parameters, in the order in which graphs take and give them, and their kinds."""
+
+PARAMETERS = tuple(KINDS)
 
 STRUCTURE = {"anchors": "anchor_points", "attention": "attention"}
 """Names under which `motion` gives what binds the points, for drawings, and under which a motion's `extra` has it."""

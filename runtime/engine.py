@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Literal, get_args
 
@@ -21,6 +21,7 @@ from PIL import Image
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import InputError, OptionError
+from checkpoints.parameters import EYES
 from checkpoints.registry import load_model
 from runtime.framing.framer import Crop, Cutter, Framer, Framing, Subject
 from runtime.graphs.cores import available_cores
@@ -38,12 +39,8 @@ from runtime.result.finish import Finish, Rendered, check_size, warn_without_flo
 from runtime.result.structure import Structure
 
 DEFAULT_MODEL = "faces-lite"
-_PARTS = ("points", "jacobians", "covariances")
-"""Outputs of the graph `motion` that make a `Motion`; it may have others."""
 LayersMode = Literal["auto", "off"]
 LAYERS: tuple[str, ...] = get_args(LayersMode)
-MANY_VIEWS = ("dime",)
-"""Families whose models fuse several pictures of one source."""
 
 
 @dataclass(frozen=True)
@@ -112,35 +109,40 @@ class Engine:
         if len(pictures) != 1 and self.bundle.views == "one":
             raise OptionError(
                 f'The model "{self.bundle.name}" ({self.bundle.family}) takes one source picture, not '
-                f"{len(pictures)}; give one, or a model of a family that fuses views: {', '.join(MANY_VIEWS)}."
+                f'{len(pictures)}; give one, or a model that fuses several ("views": "many" in its description).'
             )
         found = self._graphs["source"]({"image": pictures})
         render = self._graphs["render"]
         features = {name: render.place(value) for name, value in found.items() if name.startswith("feature_")}
-        return Source(_motion(found), features)
+        return Source(self._motion(found), features)
 
     def detect(self, frames: Bytes, *, eyes: bool = False) -> Motion:
         """The motion of `frames`, uint8 (B, R, R, 3); with `eyes` also lids and gaze, where the points have names."""
         graph = self._graphs["motion"]
-        motion = _motion(graph({"frame": frames}, [name for name in _PARTS if name in graph.outputs]))
-        return replace(motion, eyes=see_eyes(frames, self.names, motion.points)) if eyes and self.names else motion
+        motion = self._motion(graph({"frame": frames}, list(self.bundle.motion)))
+        if not (eyes and self.names):
+            return motion
+        return motion.with_arrays({EYES: see_eyes(frames, self.names, motion.places)})
 
     def structure(self, frames: Bytes) -> Structure:
         """The same with what binds the points of `frames`, where the bundle gives it."""
         found = self._graphs["motion"]({"frame": frames})
-        return Structure(_motion(found), found.get("anchors"), found.get("attention"))
+        return Structure(self._motion(found), found.get("anchors"), found.get("attention"))
+
+    def _motion(self, found: Mapping[str, np.ndarray]) -> Motion:
+        """Those of a graph's outputs that the bundle declares as parameters of a motion; there may be others."""
+        return Motion.of({name: found[name] for name in self.bundle.motion if name in found}, self.bundle.motion)
 
     @property
-    def subject(self) -> Subject:
-        """Finds what this model moves by its own points."""
-        return Subject(self.detect, self.resolution)
+    def subject(self) -> Subject | None:
+        """Finds what this model moves by its own points; None where it has none."""
+        return Subject(self.detect, self.resolution) if self.bundle.points else None
 
     def disentangle(self, source: Motion, driving: Motion) -> Motion:
         """`driving`'s pose in the shape of `source` (one frame). Only with a model that offers the mode."""
         graph = self._graphs["disentangle"]
-        found = graph(_wanted(graph, _parts("source", source) | _parts("driving", driving)))
-        covariances = found.get("covariances", driving.covariances)
-        return Motion(found["points"], found.get("jacobians"), covariances, driving.eyes)
+        found = graph(_wanted(graph, _named("source", source) | _named("driving", driving)))
+        return driving.with_arrays(self._motion(found).arrays)
 
     def render(self, source: Source, driving: Motion) -> Bytes:
         """The source in the poses of `driving`: uint8 (B, R, R, 3)."""
@@ -151,7 +153,7 @@ class Engine:
     ) -> Rendered:
         """The same with flow and occlusion, where the bundle has these outputs."""
         graph = self._graphs["render"]
-        feeds = dict(source.features) | _parts("source", source.motion) | _parts("driving", driving)
+        feeds = dict(source.features) | _named("source", source.motion) | _named("driving", driving)
         names = [name for name in outputs if name in graph.outputs]
         return Rendered(**graph(_wanted(graph, feeds), names))
 
@@ -165,7 +167,7 @@ class Engine:
         """What moves `source`, of which `canvas` shows more, as a person before a backdrop (see `Layers`); None where
         no person is seen.
         """
-        subject = see_subject(canvas, self.names, source.motion.points[0], self.resolution)
+        subject = see_subject(canvas, self.names, source.motion.places[0], self.resolution)
         person = None if subject is None else find_person(canvas.picture, canvas.inner, subject.middle)
         if subject is None or person is None:
             return None
@@ -187,7 +189,7 @@ class Engine:
         (B, h, w, 2), `occlusion` (B, 1, h, w) and `masks` (B, K + 1, h, w) that its description lists in `outputs`.
         """
         graph = self._graphs["render"]
-        feeds = dict(source.features) | _parts("source", source.motion) | _parts("driving", driving)
+        feeds = dict(source.features) | _named("source", source.motion) | _named("driving", driving)
         return graph(_wanted(graph, feeds), [name for name in self.bundle.outputs if name in graph.outputs])
 
     def check_mode(self, mode: str) -> None:
@@ -355,7 +357,7 @@ class Animator:
         rendered = self.engine.render_dense(source, driven)
         if self._finish is None:
             return rendered.image
-        return self._finish(rendered, driven.points, self._faces(motion, driven))
+        return self._finish(rendered, driven.places, self._faces(motion, driven))
 
     def _faces(self, driving: Motion, driven: Motion) -> list[Expression | None]:
         """What the face does in every frame: since the reference frame in the relative mode, else since the source."""
@@ -363,11 +365,11 @@ class Animator:
         layers = None if self._finish is None else self._finish.layers
         if driving.eyes is None or layers is None or layers.eyes is None or not names:
             return [None] * len(driving)
-        rest = replace(rest, eyes=layers.eyes[None].astype(np.float32))
+        rest = rest.with_arrays({EYES: layers.eyes[None].astype(np.float32)})
         if self.mode == "relative" and self._reference is not None and self._reference.eyes is not None:
             rest, driven = self._reference, driving
-        faces = [(named(points, names), eyes) for points, eyes in zip(driven.points, driving.eyes, strict=True)]
-        first = (named(rest.points[0], names), np.asarray(rest.eyes)[0])
+        faces = [(named(points, names), eyes) for points, eyes in zip(driven.places, driving.eyes, strict=True)]
+        first = (named(rest.places[0], names), np.asarray(rest.eyes)[0])
         # In the other modes `driven` has the strength already; lids and gaze have it not.
         return [expression(face, first, self.strength, self.mode == "relative") for face in faces]
 
@@ -404,16 +406,11 @@ def check_mode(mode: str) -> None:
         raise OptionError(f'There is no mode "{mode}"; choose one of {", ".join(MODES)}.')
 
 
-def _motion(found: Mapping[str, np.ndarray]) -> Motion:
-    return Motion(found["points"], found.get("jacobians"), found.get("covariances"))
-
-
-def _parts(role: str, motion: Motion) -> dict[str, np.ndarray]:
-    """The parts of `motion` under the names that the graphs give to those of the source or driving frame."""
-    parts = {name: getattr(motion, name) for name in _PARTS}
-    return {f"{role}_{name}": value for name, value in parts.items() if value is not None}
+def _named(role: str, motion: Motion) -> dict[str, np.ndarray]:
+    """The arrays of `motion` under the names that the graphs give to those of the source or driving frame."""
+    return {f"{role}_{name}": array for name, array in motion.arrays.items()}
 
 
 def _wanted(graph: Graph, feeds: Mapping[str, np.ndarray | ort.OrtValue]) -> dict[str, np.ndarray | ort.OrtValue]:
-    """Those of `feeds` that `graph` declares; a family's networks need not use every part of a motion."""
+    """Those of `feeds` that `graph` declares; a model's networks need not use every parameter of a motion."""
     return {name: value for name, value in feeds.items() if name in graph.inputs}

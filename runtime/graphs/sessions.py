@@ -29,8 +29,8 @@ _QUIET = 3  # errors only
 
 _FRAMEWISE = ("motion", "render")
 """Graphs that compute every frame by itself ..."""
-_FRAMES = ("frame", "driving_points", "driving_jacobians", "driving_covariances")
-"""... and the inputs of theirs that hold one entry a frame; so do all their outputs."""
+_FRAMES = ("frame", "driving_")
+"""... and what the inputs of theirs begin with that hold one entry a frame; so do all their outputs."""
 
 AT_ONCE = ((20.0, 4), (150.0, 2))
 """How many frames are computed at the same time, at most one a core: of the first row whose 1e9 operations a graph
@@ -118,7 +118,7 @@ class Graph:
             placed = {name: feed for name, feed in feeds.items() if isinstance(feed, ort.OrtValue)}
             arrays = {name: np.ascontiguousarray(feed) for name, feed in feeds.items() if name not in placed}
             return [self._worker.submit(self._bound, names, arrays, placed)]
-        framewise = [name for name in _FRAMES if name in values]
+        framewise = [name for name in values if name.startswith(_FRAMES)]
         frames = {values[name].shape()[0] for name in framewise}
         if self._team is None or len(frames) != 1:
             return [self._worker.submit(_run, self._session, names, values)]

@@ -120,7 +120,7 @@ def test_bundle_says_what_it_holds(toy, pictures, tmp_path) -> None:
     written = convert(model, folder, pictures(SIZE, 5), name="toy", training=training, options=options)
     bundle = Bundle.load(folder)
     assert bundle == written
-    assert (bundle.name, bundle.family, bundle.resolution, bundle.num_points) == ("toy", "toy", SIZE, 4)
+    assert (bundle.name, bundle.family, bundle.resolution, bundle.points) == ("toy", "toy", SIZE, 4)
     assert bundle.modes == ("absolute", "relative", "disentangled")
     assert bundle.outputs == ("image", "flow", "occlusion", "masks")
     assert bundle.structure == {"parts": 4, "dead": []}
