@@ -261,7 +261,7 @@ def test_a_smoke_run_tries_everything_and_finds_what_is_broken(tmp_path, monkeyp
     monkeypatch.setattr("training.bare.smoke._render", lambda *args: "rendered")
     work = tmp_path / "work" / "smoke" / "data"
     kept = work.rename(tmp_path / "kept")
-    monkeypatch.setattr("training.bare.smoke._machine", lambda: str(kept.rename(work)))
+    monkeypatch.setattr("training.bare.smoke.machine", lambda: str(kept.rename(work)))
     assert run_here(monkeypatch, tmp_path, config, None, "--smoke", "300") == 1
     said = capsys.readouterr().out
     assert "FAILED  pictures" in said
