@@ -20,7 +20,7 @@ from benchmarks.operators import profile, rewrite_gains
 from benchmarks.peak import Peak, measure_peak
 from benchmarks.plots import plot_growth, plot_rewrites
 from benchmarks.subjects import CONFIGURATIONS, Subject, default_cache, subject
-from runtime.cores import available_cores
+from runtime.graphs.cores import available_cores
 
 PARTS = ("models", "compiled", "rewrites", "profile", "growth")
 """What is measured: every model against PyTorch and a plain export; `torch.compile` of `faces-lite` and the full TPSMM;

@@ -26,14 +26,14 @@ from benchmarks.subjects import TRAINED
 from checkpoints.errors import BunrakuError
 from checkpoints.registry import find_checkpoint
 from training.checkpoint import load_model
-from training.data.synth.head import load_head
-from training.data.synth.identity import Identity, sample_identity
-from training.data.synth.motion import motion
-from training.data.synth.scene import Scene, sample_scene
-from training.data.synth.shards import ClipInfo, SynthShards
+from training.data.synth.person.head import load_head
+from training.data.synth.person.identity import Identity, sample_identity
+from training.data.synth.person.performance import motion
+from training.data.synth.person.scene import Scene, sample_scene
+from training.data.synth.sets.shards import ClipInfo, SynthShards
 from training.losses.truth import flow_loss
 from training.models.base import MotionModel
-from training.models.sampling import coordinate_grid
+from training.models.parts.sampling import coordinate_grid
 
 LATER = (1, 3, 5)
 """Driving frames of a clip."""

@@ -34,8 +34,8 @@ from export.convert import Options, build_graphs
 from export.parity import graph_pictures
 from export.wrappers import example
 from runtime.commands.animate import SAMPLE
-from runtime.picture import read_square
-from runtime.video import probe, read_frames
+from runtime.media.picture import read_square
+from runtime.media.video import probe, read_frames
 from training.checkpoint import load_model
 from training.models.base import MotionModel
 

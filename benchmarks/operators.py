@@ -17,7 +17,7 @@ import onnxruntime
 from benchmarks.measure import repeat
 from benchmarks.subjects import load_traced
 from export.convert import finish
-from export.rewrites.pipeline import REWRITES
+from export.rewrites.catalogue import REWRITES
 
 
 def session_options(threads: int) -> onnxruntime.SessionOptions:

@@ -26,7 +26,7 @@ from checkpoints.errors import BunrakuError, OptionError
 from export.convert import finish
 from export.flops import count_gflops
 from export.graphs import export_render
-from export.rewrites.pipeline import REWRITES, rewrite
+from export.rewrites.catalogue import REWRITES, rewrite
 from export.wrappers import example
 from training.ablation import Row, run_ablation
 from training.config import load_config

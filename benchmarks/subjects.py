@@ -21,7 +21,7 @@ from export.convert import Options, describe, finish
 from export.flops import count_gflops
 from export.graphs import export_graphs
 from export.parity import measure
-from export.rewrites.pipeline import rewrite
+from export.rewrites.catalogue import rewrite
 from export.wrappers import example
 from training.config import load_config
 from training.models.base import MotionModel

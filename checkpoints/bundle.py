@@ -104,8 +104,8 @@ class Bundle:
     training: Mapping[str, Any] = field(default_factory=dict)
     """Where the weights come from: data, steps, losses."""
     framing: Mapping[str, Any] = field(default_factory=dict)
-    """How the training pictures are framed (keys of `runtime.framing.Framing`); where a key is missing, a usual value
-    is taken.
+    """How the training pictures are framed (keys of `runtime.framing.framer.Framing`); where a key is missing, a
+    usual value is taken.
     """
     structure: Mapping[str, Any] = field(default_factory=dict)
     """`parts`, how many parts the points belong to, equally many each and in order; `dead`, the numbers of those that

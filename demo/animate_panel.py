@@ -12,10 +12,10 @@ from demo import words
 from demo.answers import cache_of, photo_field, photos_field, said, sentences, visitor_of
 from demo.part_panel import PartPanel
 from demo.studio import PICTURES, Studio, Take
-from runtime.driving import Reference
-from runtime.motion import Mode
-from runtime.picture import Fit
-from runtime.structure import Show
+from runtime.media.picture import Fit
+from runtime.motion.driving import Reference
+from runtime.motion.modes import Mode
+from runtime.result.structure import Show
 
 
 @dataclass

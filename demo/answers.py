@@ -18,7 +18,7 @@ import numpy as np
 from checkpoints.errors import BunrakuError, InputError
 from demo import words
 from demo.studio import StoppedError, Studio
-from runtime.picture import Bytes, read_encoded, read_image
+from runtime.media.picture import Bytes, read_encoded, read_image
 
 _VISITOR_OF_SCRIPTS = "-"
 

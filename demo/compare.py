@@ -15,9 +15,9 @@ from checkpoints.errors import OptionError
 from demo import words
 from demo.studio import StoppedError, Studio, Take
 from runtime.animate import Progress, exact_rate
-from runtime.picture import Bytes
-from runtime.video import VideoInfo, probe, read_frames
-from runtime.writer import VideoWriter
+from runtime.media.picture import Bytes
+from runtime.media.video import VideoInfo, probe, read_frames
+from runtime.media.writer import VideoWriter
 
 FEWEST, MOST = 2, 4
 _BAR = 28

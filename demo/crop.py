@@ -11,13 +11,13 @@ from checkpoints.bundle import Bundle
 from checkpoints.errors import BunrakuError
 from demo import notices
 from demo.studio import without_folders
-from runtime.framing import Framer, Framing
-from runtime.limits import DEFAULT_LIMITS, Limits
-from runtime.picture import Bytes, Fit, read_image
-from runtime.window import Window
+from runtime.framing.framer import Framer, Framing
+from runtime.framing.window import Window
+from runtime.media.limits import DEFAULT_LIMITS, Limits
+from runtime.media.picture import Bytes, Fit, read_image
 
 BY_HAND = "hand"
-"""Beside "auto", "center" and "off" of `runtime.framing.Crop`: the square is where the visitor has put it."""
+"""Beside "auto", "center" and "off" of `runtime.framing.framer.Crop`: the square is where the visitor has put it."""
 
 SHOWN = 480
 """Longer side, in pixels, of the photo as shown."""
@@ -67,7 +67,7 @@ def preview(
     face: int | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Preview:
-    """The part of the file `photo` that `bundle` will be shown: `how` is a word of `runtime.framing.Crop`, or
+    """The part of the file `photo` that `bundle` will be shown: `how` is a word of `runtime.framing.framer.Crop`, or
     `BY_HAND` for the square `place`.
 
     Raises `InputError` when the photo cannot be read or has too few faces, `OptionError` when the square lies outside.

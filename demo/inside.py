@@ -14,12 +14,12 @@ from PIL import Image
 
 from checkpoints.bundle import Bundle
 from runtime import Engine
-from runtime.driving import open_clip, read_squares
-from runtime.framing import Framer, Framing
-from runtime.limits import DEFAULT_LIMITS, Limits
-from runtime.motion import Mode, Motion, absolute, relative
-from runtime.picture import Bytes, read_image, square
-from runtime.structure import Structure, draw, hue
+from runtime.framing.framer import Framer, Framing
+from runtime.media.limits import DEFAULT_LIMITS, Limits
+from runtime.media.picture import Bytes, read_image, square
+from runtime.motion.driving import open_clip, read_squares
+from runtime.motion.modes import Mode, Motion, absolute, relative
+from runtime.result.structure import Structure, draw, hue
 
 PANELS = ("source", "driving", "image", "flow", "occlusion", "masks", "structure")
 """In the order in which they are shown; those after the third are there where the model gives them."""

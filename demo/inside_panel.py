@@ -11,8 +11,8 @@ from demo import words
 from demo.answers import sentences, visitor_of
 from demo.inside import MOST_FRAMES, PANELS, Inside, Looks, panels_of
 from demo.studio import Studio
-from runtime.motion import Mode
-from runtime.picture import Bytes
+from runtime.media.picture import Bytes
+from runtime.motion.modes import Mode
 
 
 def inside_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Dropdown:

@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass, field
 
 from runtime import Animator, Engine
-from runtime.limits import DEFAULT_LIMITS, Limits
-from runtime.motion import Mode
-from runtime.picture import Bytes
+from runtime.media.limits import DEFAULT_LIMITS, Limits
+from runtime.media.picture import Bytes
+from runtime.motion.modes import Mode
 
 _CALM = 0.3
 """Smoothing of webcams, which are noisy."""

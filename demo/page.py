@@ -13,7 +13,7 @@ from gradio.utils import get_upload_folder
 from starlette.middleware import Middleware
 
 from checkpoints.errors import OptionError
-from demo import look, words
+from demo import appearance, words
 from demo.animate_panel import animate_panel
 from demo.compare_panel import compare_panel
 from demo.gate import Gate, GatedBlocks
@@ -64,10 +64,10 @@ def launch_options(studio: Studio, page: gr.Blocks) -> dict[str, Any]:
             "middleware": [Middleware(gone.around), Middleware(Uploads, cache=cache, shared=shared)],
             "lifespan": keeping(cache, studio.visitors, *_ages(studio), beside=gone.watch),
         },
-        "theme": look.theme(),
-        "css_paths": look.STYLE,
-        "favicon_path": look.EMBLEM,
-        "js": look.ACCESS.read_text(encoding="utf-8"),
+        "theme": appearance.theme(),
+        "css_paths": appearance.STYLE,
+        "favicon_path": appearance.EMBLEM,
+        "js": appearance.ACCESS.read_text(encoding="utf-8"),
         "footer_links": ["api", "settings"],
         "max_file_size": f"{studio.limits.upload_mb}mb",
         "run_history": False,  # photos of people have no business in the browser's storage
@@ -123,7 +123,7 @@ def _files_in(config: Any) -> Iterator[Path]:
 
 
 def _header() -> str:
-    emblem = re.sub(r"<svg", '<svg aria-hidden="true"', look.EMBLEM.read_text(encoding="utf-8"), count=1)
+    emblem = re.sub(r"<svg", '<svg aria-hidden="true"', appearance.EMBLEM.read_text(encoding="utf-8"), count=1)
     return f"<header>{emblem}<div><h1>{words.TITLE}</h1><p>{words.LINE}</p></div></header>"
 
 

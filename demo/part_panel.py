@@ -11,7 +11,7 @@ from demo import words
 from demo.answers import said, sentences
 from demo.crop import BY_HAND, Place, pointed, preview
 from demo.studio import Studio
-from runtime.picture import Fit
+from runtime.media.picture import Fit
 
 
 class PartPanel:

@@ -15,7 +15,7 @@ from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError
 from checkpoints.registry import available_models, load_model
 from runtime import Engine
-from runtime.sessions import Device
+from runtime.graphs.sessions import Device
 
 
 class Shelf:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import runtime.limits
+import runtime.media.limits
 from checkpoints.errors import BunrakuError, InputError, OptionError
 from demo import notices
 from demo.limits import Limits
@@ -19,9 +19,9 @@ from demo.shelf import Shelf
 from demo.visitors import Visitors
 from runtime import Engine, animate
 from runtime.animate import Progress
-from runtime.driving import open_clip
 from runtime.engine import DEFAULT_MODEL
-from runtime.sessions import Device
+from runtime.graphs.sessions import Device
+from runtime.motion.driving import open_clip
 
 KINDS = (".mp4", ".webm", ".gif", ".webp")
 """The kinds of file that a visitor may choose among ..."""
@@ -71,9 +71,9 @@ class Studio:
         self.visitors = Visitors()
 
     @property
-    def reading(self) -> runtime.limits.Limits:
+    def reading(self) -> runtime.media.limits.Limits:
         """What the engine refuses to read."""
-        return runtime.limits.Limits(pixels=self.limits.megapixels * 1e6)
+        return runtime.media.limits.Limits(pixels=self.limits.megapixels * 1e6)
 
     @property
     def engine(self) -> Engine:

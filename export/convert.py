@@ -15,21 +15,21 @@ from onnx_ir.passes import common
 
 from checkpoints.bundle import Bundle, describe_graph, write_bundle
 from checkpoints.errors import ModelError, OptionError
-from export import fp16
 from export.flops import count_gflops
-from export.fp16 import is_lowered
 from export.graphs import DEFAULT_OPSET, export_graphs
-from export.half import CHOICES, choose, halve, is_halved
-from export.half import LIMIT as HALF_LIMIT
 from export.parity import LIMIT, Parity, Spread, measure, require
-from export.rewrites.pipeline import Rewrite, rewrite, select
+from export.rewrites.catalogue import Rewrite, rewrite, select
 from export.targets import check_graphs, find_target
+from export.weights import fp16
+from export.weights.fp16 import is_lowered
+from export.weights.int16 import CHOICES, choose, halve, is_halved
+from export.weights.int16 import LIMIT as HALF_LIMIT
 from export.wrappers import Example, example
 from training.models.base import MotionModel
 
 PRECISIONS = ("fp32", "fp16")
 """What graphs can be written in; `fp16` is for graphics cards, and falls back to `fp32` graph by graph where it would
-show (`export.fp16`)."""
+show (`export.weights.fp16`)."""
 
 UNKNOWN_LICENCE = "NOASSERTION"
 """SPDX's word for weights whose licence nobody recorded."""

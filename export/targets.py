@@ -16,7 +16,7 @@ class Target:
 
     opset: int
     weights: str
-    """One of `export.half.CHOICES`."""
+    """One of `export.weights.int16.CHOICES`."""
     opsets: range
     """Operator sets that run there."""
     volumes: bool

@@ -13,24 +13,33 @@ from pathlib import Path
 import numpy as np
 
 from checkpoints.errors import OptionError, OutputError
-from runtime.compare import Comparison, check_compare
-from runtime.driving import Clip, Reference, check_reference, check_span, look, open_clip, read_motion, reference_of
 from runtime.engine import DEFAULT_MODEL, Animator, Engine, LayersMode, check_layers, check_mode, source_views
-from runtime.fetch import local
-from runtime.finish import check_size
-from runtime.frames_folder import FolderWriter, check_frames_folder, is_folder, read_folder
-from runtime.framing import Crop, check_crop, check_face
-from runtime.label import Label
-from runtime.limits import DEFAULT_LIMITS, Limits
-from runtime.motion import Mode, Motion, check_strength
-from runtime.picture import Bytes, Fit, Picture, check_background, check_file, check_fit
-from runtime.pipeline import Sink, prefetch
-from runtime.sessions import Device
-from runtime.signing import signature_for
-from runtime.smoothing import check_smoothing
-from runtime.structure import Marker, Show, check_show
-from runtime.video import probe, read_frames
-from runtime.writer import VideoWriter, check_output
+from runtime.framing.framer import Crop, check_crop, check_face
+from runtime.graphs.sessions import Device
+from runtime.many.pipeline import Sink, prefetch
+from runtime.media.fetch import local
+from runtime.media.frames_folder import FolderWriter, check_frames_folder, is_folder, read_folder
+from runtime.media.limits import DEFAULT_LIMITS, Limits
+from runtime.media.picture import Bytes, Fit, Picture, check_background, check_file, check_fit
+from runtime.media.signing import signature_for
+from runtime.media.video import probe, read_frames
+from runtime.media.writer import VideoWriter, check_output
+from runtime.motion.driving import (
+    Clip,
+    Reference,
+    check_reference,
+    check_span,
+    look,
+    open_clip,
+    read_motion,
+    reference_of,
+)
+from runtime.motion.modes import Mode, Motion, check_strength
+from runtime.motion.smoothing import check_smoothing
+from runtime.result.compare import Comparison, check_compare
+from runtime.result.finish import check_size
+from runtime.result.label import Label
+from runtime.result.structure import Marker, Show, check_show
 
 Progress = Callable[[int, int | None], object]
 """Called with the number of frames done and, where it is known, of all; an exception from it stops the
@@ -118,7 +127,7 @@ def animate(
     """Move the picture `source` as the video `driving` moves.
 
     `source`: a file, Pillow image or uint8 array (H, W, 3) in RGB; a list of them for models that fuse
-    views. `driving`: a video file, a motion file (see `runtime.motion_file`), a folder of frames, or any iterable
+    views. `driving`: a video file, a motion file (see `runtime.motion.file`), a folder of frames, or any iterable
     of such pictures (it may be endless as long as `output` is given and something stops it).
 
     `model`: an embedded name, a folder, `owner/name` on the Hub, or an `Engine` to use again (then `device`
@@ -136,10 +145,11 @@ def animate(
     video's square is found in its first seconds. `layers`: whether people are moved as a whole, likewise.
 
     With `compare` each result stands beside source and driving frame; `show` "structure" does the same and draws on all
-    three what the model finds in them, its points or the tree of anchors that binds them (see `runtime.structure`).
+    three what the model finds in them, its points or the tree of anchors that binds them (see
+    `runtime.result.structure`).
 
     Every file that is written carries metadata which says that it is generated; `label` writes so into the pictures,
-    too, and `sign`, a PEM file with a key and its certificates, signs the file (C2PA, see `runtime.signing`).
+    too, and `sign`, a PEM file with a key and its certificates, signs the file (C2PA, see `runtime.media.signing`).
 
     With `output` (.mp4, .mov, .mkv, .webm, .gif, .webp; a name that ends in a slash, or an empty folder, for PNG
     frames) the result is written there when it is complete, with the driving video's sound, and memory does not

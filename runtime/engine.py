@@ -22,20 +22,20 @@ from PIL import Image
 from checkpoints.bundle import Bundle
 from checkpoints.errors import InputError, OptionError
 from checkpoints.registry import load_model
-from runtime.cores import available_cores
-from runtime.detail import Detail, open_detail
-from runtime.finish import Finish, Rendered, check_size, warn_without_flow
-from runtime.framing import Crop, Cutter, Framer, Framing, Subject
+from runtime.framing.framer import Crop, Cutter, Framer, Framing, Subject
+from runtime.graphs.cores import available_cores
+from runtime.graphs.sessions import Device, Graph, open_graphs
 from runtime.layers.anatomy import NEEDED, named, see_eyes, see_subject
 from runtime.layers.compose import Canvas, Layers, Rest, open_layers
 from runtime.layers.expression import Expression, expression
 from runtime.layers.matte import find_person
-from runtime.limits import DEFAULT_LIMITS, Limits
-from runtime.motion import MODES, Mode, Motion, absolute, check_strength, relative
-from runtime.picture import Bytes, Fit, Picture, check_background, check_fit, read_image, square
-from runtime.sessions import Device, Graph, open_graphs
-from runtime.smoothing import OneEuro
-from runtime.structure import Structure
+from runtime.media.limits import DEFAULT_LIMITS, Limits
+from runtime.media.picture import Bytes, Fit, Picture, check_background, check_fit, read_image, square
+from runtime.motion.modes import MODES, Mode, Motion, absolute, check_strength, relative
+from runtime.motion.smoothing import OneEuro
+from runtime.result.detail import Detail, open_detail
+from runtime.result.finish import Finish, Rendered, check_size, warn_without_flow
+from runtime.result.structure import Structure
 
 DEFAULT_MODEL = "faces-lite"
 _PARTS = ("points", "jacobians", "covariances")
@@ -228,7 +228,7 @@ class Animator:
         """`engine`: an opened one to share, or a model's name or folder to open on `device`.
 
         `mode`, `strength` (0 = still, 1 = as driven, more = exaggerated) and `adapt_scale` are explained in
-        `runtime.motion`; `smoothing` in [0, 1] in `runtime.smoothing`, for which `fps` tells the frames'
+        `runtime.motion.modes`; `smoothing` in [0, 1] in `runtime.motion.smoothing`, for which `fps` tells the frames'
         rate.
 
         `crop` and `driving_crop` choose the square of the source and of the driving frames: "auto" (around

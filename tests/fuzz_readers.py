@@ -34,9 +34,9 @@ import numpy as np  # noqa: E402
 
 from checkpoints.errors import BunrakuError  # noqa: E402
 from runtime import Limits, Motion  # noqa: E402
-from runtime.motion_file import MotionFile, load_motion, save_motion  # noqa: E402
-from runtime.picture import read_image  # noqa: E402
-from runtime.video import probe, read_frames  # noqa: E402
+from runtime.media.picture import read_image  # noqa: E402
+from runtime.media.video import probe, read_frames  # noqa: E402
+from runtime.motion.file import MotionFile, load_motion, save_motion  # noqa: E402
 
 LIMITS = Limits(pixels=4e6, seconds=20.0, bytes=1e7)
 SLOW = 20.0

@@ -149,7 +149,7 @@ class RunConfig:
     data_note: str = ""
     """What the data are, in words, for the model card."""
     point_names: Literal["", "head"] = ""
-    """What the model's points mark: "head" are the fifty of `training.data.synth.points`, whose names the engine
+    """What the model's points mark: "head" are the fifty of `training.data.synth.person.points`, whose names the engine
     opens and shuts mouth and eyes by; empty: whatever training makes of them.
     """
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from checkpoints.errors import InputError, ModelError
 from training.data.pairs import Sample
 from training.models.base import MotionModel
-from training.models.random_warp import RandomWarp
+from training.models.parts.random_warp import RandomWarp
 from training.models.registry import build
 
 WEIGHT = 10.0

@@ -33,7 +33,7 @@ def marked(model: MotionModel, image: np.ndarray, motion: Motion, index: int) ->
     """
     points = motion.points[index].float().cpu().numpy()
     try:
-        from runtime.structure import draw_points, draw_tree
+        from runtime.result.structure import draw_points, draw_tree
     except ModuleNotFoundError:
         return _dotted(image, points)
     if "anchor_points" not in motion.extra:

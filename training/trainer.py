@@ -28,7 +28,7 @@ from training.config import RunConfig, Stage
 from training.data.augment import PairAugment
 from training.data.pairs import PairDataset, Sample, batches
 from training.data.sources import open_source
-from training.data.synth.points import POINT_NAMES
+from training.data.synth.person.points import POINT_NAMES
 from training.ema import Average
 from training.initial import initial_model
 from training.losses.backbones import open_backbone

@@ -6,7 +6,7 @@ import argparse
 
 from demo.limits import Limits
 from runtime.engine import DEFAULT_MODEL
-from runtime.sessions import DEVICES
+from runtime.graphs.sessions import DEVICES
 
 HELP = "serve the page: a photo, a video, one button"
 

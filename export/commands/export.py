@@ -66,10 +66,10 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from checkpoints.registry import find_checkpoint
+    from export.card_metrics import read_metrics
     from export.convert import Options, convert
-    from export.frames import read, synthetic
-    from export.measured import read_metrics
-    from export.rewrites.pipeline import REWRITES
+    from export.parity_frames import read, synthetic
+    from export.rewrites.catalogue import REWRITES
     from export.targets import find_target
     from training.checkpoint import load_model
 

@@ -30,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     import sys
 
     from checkpoints.errors import OptionError
-    from export.published.fit import import_weights
+    from export.published.loading import import_weights
     from export.published.settings import DATA, FACES, known_settings, read_settings
     from training.checkpoint import save_model
 

@@ -10,14 +10,14 @@ from pathlib import Path
 from checkpoints.errors import OptionError
 from runtime.animate import animate
 from runtime.engine import DEFAULT_MODEL, LAYERS
-from runtime.fetch import spooled
-from runtime.label import TEXT
-from runtime.limits import DEFAULT_LIMITS, Limits
-from runtime.motion import MODES
-from runtime.picture import FITS
-from runtime.sessions import DEVICES
-from runtime.structure import SHOWS
-from runtime.writer import EXTENSIONS
+from runtime.graphs.sessions import DEVICES
+from runtime.media.fetch import spooled
+from runtime.media.limits import DEFAULT_LIMITS, Limits
+from runtime.media.picture import FITS
+from runtime.media.writer import EXTENSIONS
+from runtime.motion.modes import MODES
+from runtime.result.label import TEXT
+from runtime.result.structure import SHOWS
 
 FORMATS = (*(extension[1:] for extension in EXTENSIONS), "png")
 HELP = "move a picture as a video moves"

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 
 from checkpoints.errors import InputError
-from runtime.batch import RESULTS, read_pairs, run_batch
-from runtime.batch_ray import on_ray
 from runtime.commands.animate import FORMATS, add_options
+from runtime.many.batch import RESULTS, read_pairs, run_batch
+from runtime.many.batch_ray import on_ray
 
 HELP = "move many pictures, from a list of pairs"
 

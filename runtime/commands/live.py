@@ -7,11 +7,11 @@ import sys
 
 from runtime.commands.animate import CROP, DRIVING_CROP, add_limits
 from runtime.engine import DEFAULT_MODEL, Animator
-from runtime.live import live
-from runtime.live_devices import TARGETS, camera, screen
-from runtime.motion import MODES
-from runtime.picture import FITS
-from runtime.sessions import DEVICES
+from runtime.graphs.sessions import DEVICES
+from runtime.many.live import live
+from runtime.many.live_devices import TARGETS, camera, screen
+from runtime.media.picture import FITS
+from runtime.motion.modes import MODES
 
 HELP = "move a picture as a camera sees you move"
 

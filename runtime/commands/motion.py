@@ -7,10 +7,10 @@ from pathlib import Path
 
 from runtime.commands.animate import DRIVING_CROP, add_limits
 from runtime.engine import DEFAULT_MODEL
-from runtime.extract import extract_motion
-from runtime.motion_file import SUFFIX
-from runtime.picture import FITS
-from runtime.sessions import DEVICES
+from runtime.graphs.sessions import DEVICES
+from runtime.media.picture import FITS
+from runtime.motion.extract import extract_motion
+from runtime.motion.file import SUFFIX
 
 HELP = "record the motion of a video in a file"
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from runtime.faces import Face, find_faces
+from runtime.framing.faces import Face, find_faces
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import SIDES, Expression
 from runtime.layers.eyes import Eye, find_eyes
@@ -21,7 +21,7 @@ from runtime.layers.mesh import find_lips
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import Anatomy
 from runtime.layers.shutters import EyeShutter, smooth
-from runtime.picture import Bytes
+from runtime.media.picture import Bytes
 
 Pairs = tuple[Array, Array]
 """Points (K, 2) in the result and in the source."""

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from runtime.framing.window import Window
 from runtime.layers.frames import Array
-from runtime.picture import Bytes
-from runtime.window import Window
+from runtime.media.picture import Bytes
 
 
 @dataclass(frozen=True)

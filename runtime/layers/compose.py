@@ -4,7 +4,7 @@ nothing.
 At rest the layers give the source back to the byte: the person's colours are what the picture holds beyond the
 backdrop's
 share, and everything that a model adds is counted from what it gives for the source's own pose. The arithmetic of a
-frame is a graph of its own (`export/layers.py`).
+frame is a graph of its own (`export/assets/layers_graph.py`).
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from queue import SimpleQueue
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.detail import blurring, enlarging, spreading
+from runtime.graphs.sessions import Graph, open_graph
 from runtime.layers.anatomy import Subject
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import Expression
 from runtime.layers.frames import Array, Floats, bounded
 from runtime.layers.matte import backdrop, matte
 from runtime.layers.person import Person
-from runtime.picture import Bytes
-from runtime.sessions import Graph, open_graph
+from runtime.media.picture import Bytes
+from runtime.result.detail import blurring, enlarging, spreading
 
 MODEL = Path(__file__).parents[1] / "assets" / "layers.onnx"
 

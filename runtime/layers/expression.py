@@ -56,8 +56,8 @@ class Expression:
 def expression(
     now: tuple[Named, Array], rest: tuple[Named, Array], strength: float = 1.0, weak_points: bool = True
 ) -> Expression:
-    """What a face does that it does not at `rest`: each its named points, and `eyes` (2, 3) as `runtime.motion` has
-    them. `strength` 0 gives the face at rest; without `weak_points` the points have it already.
+    """What a face does that it does not at `rest`: each its named points, and `eyes` (2, 3) as `runtime.motion.modes`
+    has them. `strength` 0 gives the face at rest; without `weak_points` the points have it already.
     """
     (points, eyes), (points_rest, eyes_rest) = ((each, bounded(seen)) for each, seen in (now, rest))
     strength = min(strength, _MOST)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from runtime.picture import Bytes
+from runtime.media.picture import Bytes
 
 Array = NDArray[np.float64]
 """Coordinates."""

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from runtime.graphs.sessions import Graph, open_graph
 from runtime.layers.frames import Floats
-from runtime.picture import Bytes
-from runtime.sessions import Graph, open_graph
+from runtime.media.picture import Bytes
 
 MODEL = Path(__file__).parents[1] / "assets" / "person.onnx"
 SIDE = 256

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from runtime.graphs.sessions import Graph, open_graph
 from runtime.layers.frames import Affine, Array
-from runtime.picture import Bytes
-from runtime.sessions import Graph, open_graph
+from runtime.media.picture import Bytes
 
 MODEL = Path(__file__).parents[1] / "assets" / "face_mesh.onnx"
 SIDE = 192

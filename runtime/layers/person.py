@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.detail import blurring
 from runtime.layers.frames import Affine, Array, Floats
 from runtime.layers.shutters import smooth
+from runtime.result.detail import blurring
 
 _STIFF = 0.1
 """How much the head's map is pulled towards a similarity."""

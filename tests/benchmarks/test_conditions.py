@@ -9,7 +9,7 @@ from tiny_run import TINY_MODEL
 from benchmarks import conditions
 from runtime.cli import main
 from training.checkpoint import save_model
-from training.data.synth.shards import SynthShards
+from training.data.synth.sets.shards import SynthShards
 from training.models.registry import build
 
 

@@ -15,7 +15,7 @@ from benchmarks.__main__ import summary
 from benchmarks.measure import end_to_end, engine_pass, repeat
 from benchmarks.peak import measure_peak
 from benchmarks.subjects import Subject, picture
-from export.rewrites.pipeline import REWRITES
+from export.rewrites.catalogue import REWRITES
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 

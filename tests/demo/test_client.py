@@ -17,7 +17,7 @@ from PIL import Image
 from served_page import Served, free_port
 
 from runtime import animate
-from runtime.video import probe, read_frames
+from runtime.media.video import probe, read_frames
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 from served_page import free_port
 
-from runtime.video import probe, read_frames
+from runtime.media.video import probe, read_frames
 
 ROOT = Path(__file__).resolve().parents[2]
 CROWD = 20

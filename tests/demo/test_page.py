@@ -27,9 +27,9 @@ from demo.room import blocked, check_cache
 from demo.samples import Samples
 from demo.studio import Studio
 from demo.sweep import sweep
-from runtime.motion import MODES
-from runtime.picture import FITS
-from runtime.structure import SHOWS
+from runtime.media.picture import FITS
+from runtime.motion.modes import MODES
+from runtime.result.structure import SHOWS
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -26,8 +26,8 @@ from demo.live import Live
 from demo.samples import CLIPS, Samples
 from demo.shelf import Shelf
 from demo.visitors import Visitors
-from runtime.pipeline import prefetch
-from runtime.video import probe
+from runtime.many.pipeline import prefetch
+from runtime.media.video import probe
 
 
 @given(

@@ -14,7 +14,7 @@ from tiny_run import EXPORTED_TPSMM
 from checkpoints.bundle import Bundle
 from checkpoints.card import model_card
 from checkpoints.errors import InputError, ModelError, OptionError
-from export import frames
+from export import parity_frames
 from export.commands import export as command
 from training.checkpoint import save_model
 from training.models.registry import build
@@ -114,7 +114,7 @@ def test_frames_from_pictures_and_videos(tmp_path, pictures) -> None:
     for index in range(20):
         writer.send(np.full((64, 96, 3), 12 * index, np.uint8))
     writer.close()
-    found = frames.read([video], 64, count=5)
+    found = parity_frames.read([video], 64, count=5)
     assert [frame.shape for frame in found] == [(64, 64, 3)] * 5
     levels = [float(frame.mean()) for frame in found]
     assert levels == sorted(levels)
@@ -122,12 +122,12 @@ def test_frames_from_pictures_and_videos(tmp_path, pictures) -> None:
     text.write_text("no picture")
     for wrong in (text, Path(__file__)):
         with pytest.raises(InputError, match=wrong.name):
-            frames.read([wrong, wrong], 64)
+            parity_frames.read([wrong, wrong], 64)
 
 
 def test_synthetic_frames_are_pictures_that_move_and_repeat() -> None:
-    found = frames.synthetic(64, 2)
+    found = parity_frames.synthetic(64, 2)
     assert [frame.shape for frame in found] == [(64, 64, 3)] * 3
     assert all(frame.std() > 10 for frame in found)
     assert np.abs(found[1].astype(int) - found[2]).mean() > 0.5
-    np.testing.assert_array_equal(found[0], frames.synthetic(64, 1)[0])
+    np.testing.assert_array_equal(found[0], parity_frames.synthetic(64, 1)[0])

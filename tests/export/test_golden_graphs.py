@@ -11,7 +11,7 @@ import pytest
 
 from export.convert import Options, build_graphs
 from export.wrappers import example
-from runtime.motion import Motion, relative
+from runtime.motion.modes import Motion, relative
 from training.models.registry import build
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

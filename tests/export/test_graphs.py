@@ -14,7 +14,7 @@ from checkpoints.errors import ModelError, OptionError
 from export.convert import Options, build_graphs, convert
 from export.flops import count_gflops
 from export.parity import measure
-from export.rewrites.pipeline import REWRITES
+from export.rewrites.catalogue import REWRITES
 from export.wrappers import example
 
 SIZE = 64
@@ -173,7 +173,7 @@ class _Broken:
 
 
 def test_a_wrong_rewrite_is_caught_and_nothing_is_written(toy, pictures, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr("export.rewrites.pipeline.REWRITES", (_Broken(),))
+    monkeypatch.setattr("export.rewrites.catalogue.REWRITES", (_Broken(),))
     with pytest.raises(ModelError, match=r"toy differ from PyTorch by .*/255"):
         convert(toy(), tmp_path / "out", pictures(SIZE, 3), name="toy", options=Options(resolution=SIZE))
     assert list(tmp_path.iterdir()) == []

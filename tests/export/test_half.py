@@ -18,9 +18,9 @@ from tiny_run import EXPORTED_TPSMM
 from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError, OptionError
 from export.convert import Options, build_graphs, convert
-from export.fp16 import is_lowered, lower
-from export.half import EXACT, LEAST_SIZE, choose, halve, is_halved, quantise
 from export.parity import Spread, unrounded
+from export.weights.fp16 import is_lowered, lower
+from export.weights.int16 import EXACT, LEAST_SIZE, choose, halve, is_halved, quantise
 from export.wrappers import example
 from training.models.registry import build
 
@@ -262,10 +262,10 @@ def test_sixteen_bits_are_computed_with_where_they_do_not_show(model, pictures, 
         options = Options(resolution=SIZE, precision="fp16")
         return convert(model, folder, pictures(SIZE, 3), name="small", options=options)
 
-    monkeypatch.setattr("export.fp16.LIMIT", 0.0)
+    monkeypatch.setattr("export.weights.fp16.LIMIT", 0.0)
     never = exported_fp16(tmp_path / "never")
     assert {graph.precision for graph in never.graphs.values()} == {"fp32"}
-    monkeypatch.setattr("export.fp16.LIMIT", 255.0)
+    monkeypatch.setattr("export.weights.fp16.LIMIT", 255.0)
     bundle = exported_fp16(tmp_path / "always")
     assert {(graph.precision, graph.weights) for graph in bundle.graphs.values()} == {("fp16", "fp16")}
     assert bundle.parity["stored_weights"] > 0

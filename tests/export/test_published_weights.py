@@ -22,10 +22,10 @@ from checkpoints.bundle import Bundle, write_bundle
 from checkpoints.errors import ModelError, OptionError
 from export.commands import export as export_command
 from export.commands import import_weights as command
-from export.published.fit import NETWORKS
+from export.published.loading import NETWORKS
 from export.published.settings import KNOWN, known_settings, read_settings
 from runtime.engine import Engine
-from runtime.motion import relative
+from runtime.motion.modes import relative
 from training.checkpoint import load_model
 from training.models.registry import build
 

@@ -14,11 +14,11 @@ from checkpoints.errors import OptionError
 from export.graphs import trace
 from export.rewrites import (
     blend,
+    catalogue,
     grid_fast,
     grid_gather,
     narrow,
     norm,
-    pipeline,
     siblings,
     simplify,
     upsample,
@@ -365,9 +365,9 @@ def test_simplify_keeps_constants_near_zero_and_one() -> None:
 
 
 def test_pipeline_order_and_switches() -> None:
-    names = [step.name for step in pipeline.select()]
-    assert names == [step.name for step in pipeline.REWRITES]
-    assert [step.name for step in pipeline.select("gather", ["upsample"])] == [
+    names = [step.name for step in catalogue.select()]
+    assert names == [step.name for step in catalogue.REWRITES]
+    assert [step.name for step in catalogue.select("gather", ["upsample"])] == [
         "simplify",
         "norm",
         "winograd",
@@ -377,6 +377,6 @@ def test_pipeline_order_and_switches() -> None:
         "grid-gather",
     ]
     with pytest.raises(OptionError, match="no rewrite 'upsampel'"):
-        pipeline.select(without=["upsampel"])
+        catalogue.select(without=["upsampel"])
     with pytest.raises(OptionError, match="'magic'"):
-        pipeline.select("magic")
+        catalogue.select("magic")

@@ -14,7 +14,7 @@ from PIL import Image
 
 from checkpoints.errors import BunrakuError, InputError, ModelError, OptionError, OutputError
 from runtime import Engine, animate
-from runtime.video import probe
+from runtime.media.video import probe
 
 ROOT = Path(__file__).resolve().parents[2]
 TESTS = ROOT / "tests"
@@ -150,7 +150,7 @@ def test_an_exception_from_progress_stops_the_work(engine, source, tmp_path):
 
 
 def test_a_failing_encoder_surfaces_while_frames_are_made(engine, source, tmp_path, monkeypatch):
-    from runtime.writer import VideoWriter
+    from runtime.media.writer import VideoWriter
 
     def fail(self, frame):
         raise OutputError("disk full")

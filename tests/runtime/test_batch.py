@@ -9,10 +9,10 @@ from clips import center, lengths, moving, spot
 from PIL import Image
 
 from checkpoints.errors import InputError, OptionError, OutputError
-from runtime.batch import RESULTS, Job, read_pairs, run_batch, run_here
-from runtime.batch_ray import on_ray
 from runtime.cli import main
-from runtime.video import probe, read_frames
+from runtime.many.batch import RESULTS, Job, read_pairs, run_batch, run_here
+from runtime.many.batch_ray import on_ray
+from runtime.media.video import probe, read_frames
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ def test_what_was_done_before_it_was_stopped_is_kept(inputs, toy):
 
 
 def test_a_defect_of_ours_does_not_stop_the_others_either(inputs, toy, monkeypatch):
-    from runtime import batch
+    from runtime.many import batch
 
     usual = batch.animate
 

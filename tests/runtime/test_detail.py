@@ -9,10 +9,10 @@ from clips import spot
 from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, OptionError
-from export.detail import build
+from export.assets.detail_graph import build
 from runtime import animate
-from runtime.detail import MODEL, Detail, blurring, enlarging, open_detail, spreading
 from runtime.engine import Animator, Engine
+from runtime.result.detail import MODEL, Detail, blurring, enlarging, open_detail, spreading
 
 SMALL, LARGE, CELLS = 32, 128, 8
 

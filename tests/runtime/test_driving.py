@@ -9,11 +9,11 @@ from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, OptionError
 from runtime import Animator, Engine, animate
-from runtime.driving import open_clip, read_motion
-from runtime.framing import Framer, Framing
-from runtime.motion import Motion, best_frame
-from runtime.video import probe, read_frames, read_whole
-from runtime.window import Window
+from runtime.framing.framer import Framer, Framing
+from runtime.framing.window import Window
+from runtime.media.video import probe, read_frames, read_whole
+from runtime.motion.driving import open_clip, read_motion
+from runtime.motion.modes import Motion, best_frame
 
 
 @pytest.fixture(scope="module")

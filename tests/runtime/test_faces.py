@@ -7,7 +7,7 @@ import pytest
 from drawn_face import face_picture
 from PIL import Image
 
-from runtime.faces import MODEL, find_faces
+from runtime.framing.faces import MODEL, find_faces
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples"
 

@@ -17,8 +17,8 @@ from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, InputError, OutputError
 from runtime import Animator, Engine, animate
-from runtime.ffmpeg import Ffmpeg
-from runtime.video import probe, read_frames
+from runtime.media.ffmpeg import Ffmpeg
+from runtime.media.video import probe, read_frames
 
 ROOT = Path(__file__).resolve().parents[2]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes and file systems are handled as on Linux")

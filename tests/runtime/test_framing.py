@@ -11,12 +11,13 @@ from drawn_face import face_picture
 from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
-from runtime import Engine, animate, driving
-from runtime.driving import open_clip
-from runtime.faces import find_faces
-from runtime.framing import Cutter, Framer, Framing, check_crop
-from runtime.picture import square
-from runtime.window import Window
+from runtime import Engine, animate
+from runtime.framing.faces import find_faces
+from runtime.framing.framer import Cutter, Framer, Framing, check_crop
+from runtime.framing.window import Window
+from runtime.media.picture import square
+from runtime.motion import driving
+from runtime.motion.driving import open_clip
 
 
 def framer(crop="auto", driving_crop="auto", face=None, **framing) -> Framer:

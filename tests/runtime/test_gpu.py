@@ -8,7 +8,7 @@ import pytest
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError
-from runtime import gpu, sessions
+from runtime.graphs import gpu, sessions
 
 
 def test_every_device_ends_with_the_cpu_and_begins_with_its_own(tmp_path, monkeypatch):

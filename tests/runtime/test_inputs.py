@@ -14,7 +14,7 @@ from PIL import Image
 from checkpoints.errors import InputError, OptionError
 from runtime import Limits, animate
 from runtime.cli import main
-from runtime.video import probe, read_frames
+from runtime.media.video import probe, read_frames
 
 FRAMES = [spot(20 + 2 * t, 30) for t in range(10)]
 

@@ -5,7 +5,7 @@ import pytest
 from clips import moving, spot
 
 from runtime import Engine, animate
-from runtime.label import Label
+from runtime.result.label import Label
 
 
 @pytest.mark.parametrize("size", [(256, 256), (64, 64), (1920, 1080), (40, 300), (16, 16)])

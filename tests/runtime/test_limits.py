@@ -17,9 +17,9 @@ from PIL import Image
 from checkpoints.errors import InputError, OptionError
 from runtime import Engine, Limits, Motion, animate
 from runtime.cli import main
-from runtime.motion_file import MotionFile, save_motion
-from runtime.picture import read_image
-from runtime.video import probe, read_frames
+from runtime.media.picture import read_image
+from runtime.media.video import probe, read_frames
+from runtime.motion.file import MotionFile, save_motion
 
 above = st.floats(min_value=1e-3, max_value=1e15)
 

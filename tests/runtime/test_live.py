@@ -12,8 +12,8 @@ from PIL import Image
 from checkpoints.errors import InputError, OptionError, OutputError
 from runtime import Animator, Engine
 from runtime.cli import main
-from runtime.live import RESET, STOP, Latest, live
-from runtime.live_devices import camera, screen
+from runtime.many.live import RESET, STOP, Latest, live
+from runtime.many.live_devices import camera, screen
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ from hypothesis.extra import numpy as hnp
 from scipy.spatial import ConvexHull
 
 from checkpoints.errors import OptionError
-from runtime.motion import Motion, absolute, check_strength, hull_area, movement_scale, relative
+from runtime.motion.modes import Motion, absolute, check_strength, hull_area, movement_scale, relative
 
 TESTS = Path(__file__).resolve().parents[1]
 SHARED = TESTS.parents[1] / "shared" / "golden"

@@ -12,7 +12,7 @@ from safetensors.numpy import save_file
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError, OutputError
 from runtime import Engine, animate, extract_motion
 from runtime.cli import main
-from runtime.motion_file import load_motion
+from runtime.motion.file import load_motion
 
 
 @pytest.fixture(scope="module")

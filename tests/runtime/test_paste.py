@@ -5,9 +5,9 @@ import pytest
 from PIL import Image
 
 from checkpoints.errors import BunrakuWarning
-from runtime import paste
-from runtime.paste import Paste
-from runtime.window import Window
+from runtime.framing.window import Window
+from runtime.result import paste
+from runtime.result.paste import Paste
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from checkpoints.errors import InputError, OptionError
-from runtime.picture import read_square
+from runtime.media.picture import read_square
 
 RED = (200, 40, 30)
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from runtime.pipeline import Sink, prefetch
+from runtime.many.pipeline import Sink, prefetch
 
 
 @pytest.fixture(autouse=True)

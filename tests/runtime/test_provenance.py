@@ -9,7 +9,7 @@ from clips import center, describe, lengths, moving, spot
 from PIL import Image
 
 from runtime import Engine, animate
-from runtime.provenance import COMMENT, DIGITAL_SOURCE_TYPE, mark
+from runtime.media.provenance import COMMENT, DIGITAL_SOURCE_TYPE, mark
 
 TYPE = "{http://iptc.org/std/Iptc4xmpExt/2008-02-29/}DigitalSourceType"
 

@@ -17,10 +17,10 @@ import pytest
 
 from checkpoints.bundle import Bundle, describe_graph, write_bundle
 from checkpoints.errors import ModelError, OptionError
-from runtime import sessions
-from runtime.cores import available_cores
-from runtime.gpu import providers
-from runtime.sessions import open_graphs
+from runtime.graphs import sessions
+from runtime.graphs.cores import available_cores
+from runtime.graphs.gpu import providers
+from runtime.graphs.sessions import open_graphs
 
 GPU = sessions._card_refused("cuda") is None
 
@@ -122,7 +122,7 @@ def test_denormals_are_flushed_in_every_engines_threads_and_nowhere_else(toy):
 import numpy as np
 from checkpoints.bundle import Bundle
 from pathlib import Path
-from runtime.sessions import open_graphs
+from runtime.graphs.sessions import open_graphs
 flushed = lambda: float((np.full(8, 1e-40, np.float32) * np.float32(0.5))[0]) == 0
 for _ in range(2):
     graph = open_graphs(Bundle.load(Path({str(toy)!r})), "cpu", threads=2)["render"]

@@ -19,8 +19,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from checkpoints.errors import InputError, OptionError, OutputError
 from runtime import Engine, animate
 from runtime.cli import main
-from runtime.provenance import DIGITAL_SOURCE_TYPE
-from runtime.signing import Signature
+from runtime.media.provenance import DIGITAL_SOURCE_TYPE
+from runtime.media.signing import Signature
 
 
 def pem(key) -> bytes:

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from checkpoints.errors import OptionError
-from runtime.motion import Motion
-from runtime.smoothing import OneEuro
+from runtime.motion.modes import Motion
+from runtime.motion.smoothing import OneEuro
 
 
 def as_motion(track: np.ndarray) -> Motion:

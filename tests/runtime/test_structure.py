@@ -14,9 +14,9 @@ from PIL import Image
 from checkpoints.errors import ModelError, OptionError
 from runtime import Engine, animate
 from runtime.cli import main
-from runtime.motion import Motion
-from runtime.sessions import Graph
-from runtime.structure import Marker, Structure, draw, draw_points, draw_tree, hue
+from runtime.graphs.sessions import Graph
+from runtime.motion.modes import Motion
+from runtime.result.structure import Marker, Structure, draw, draw_points, draw_tree, hue
 
 BLACK = np.zeros((101, 101, 3), np.uint8)
 # Two motion anchors on the left, two intermediate ones on the right, the root in the middle of the right side.

@@ -10,9 +10,9 @@ from clips import center, describe, encode, ffmpeg, lengths, moving, spot
 from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, InputError, OutputError
-from runtime.provenance import DIGITAL_SOURCE_TYPE
-from runtime.video import probe, read_frames
-from runtime.writer import VideoWriter
+from runtime.media.provenance import DIGITAL_SOURCE_TYPE
+from runtime.media.video import probe, read_frames
+from runtime.media.writer import VideoWriter
 
 
 def write(path: Path, frames, rate=Fraction(25), audio=None) -> Path:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from runtime.window import Window
+from runtime.framing.window import Window
 
 
 def gradient(width: int, height: int) -> Image.Image:

@@ -14,7 +14,7 @@ from training.losses import anchors
 from training.models.base import Motion
 from training.models.registry import build
 from training.objectives import LOSSES, Objective, Schedule
-from training.objectives.forward import Pass
+from training.objectives.batch_pass import Pass
 
 EYE = torch.eye(2)
 

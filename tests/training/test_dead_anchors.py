@@ -13,8 +13,8 @@ from training.config import RunConfig
 from training.dead_anchors import anchor_losses, dead
 from training.initial import initial_model
 from training.models.base import Motion
+from training.models.parts.sampling import coordinate_grid
 from training.models.registry import build
-from training.models.sampling import coordinate_grid
 from training.schema import read
 
 

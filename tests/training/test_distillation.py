@@ -14,7 +14,7 @@ from training.config import RunConfig, Stage, load_config, parse_config
 from training.data.augment import PairAugment
 from training.models.registry import build
 from training.objectives import Objective, Schedule
-from training.objectives.forward import Pass
+from training.objectives.batch_pass import Pass
 from training.schema import read
 from training.state import load_state
 from training.trainer import Trainer

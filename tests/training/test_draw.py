@@ -39,7 +39,7 @@ def test_without_pillow_points_are_dots(monkeypatch):
     """On a machine with torch alone (`training.bare`) a grid still shows where the points are."""
     model = build("fomm", TINY_FIRST_ORDER)
     motion = Motion(torch.tensor([[[-1.0, -1.0], [0.0, 0.5], [1.0, 1.0], [3.0, 0.0]]]))
-    monkeypatch.setitem(sys.modules, "runtime.structure", None)
+    monkeypatch.setitem(sys.modules, "runtime.result.structure", None)
     drawn = marked(model, np.zeros((65, 65, 3), np.uint8), motion, 0)
     ys, xs = np.nonzero(drawn.any(-1))
     assert {(x, y) for x, y in zip(xs, ys, strict=True)} >= {(0, 0), (32, 48), (64, 64), (64, 32)}

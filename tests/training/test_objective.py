@@ -13,11 +13,11 @@ from training.config import Stage, load_config
 from training.losses import equivariance, pixels, truth
 from training.losses.backbones import Backbone, _vgg19_stages, efficientnet_lite0, vgg19
 from training.losses.perceptual import PerceptualPyramid
-from training.models.random_warp import RandomWarp
+from training.models.parts.random_warp import RandomWarp
+from training.models.parts.sampling import coordinate_grid
 from training.models.registry import build
-from training.models.sampling import coordinate_grid
 from training.objectives import ADVERSARIAL, LOSSES, Objective, Schedule
-from training.objectives.forward import Pass
+from training.objectives.batch_pass import Pass
 
 WIDEST = {
     **dict.fromkeys(("detector_width", "detector_block_expansion", "dense_block_expansion", "block_expansion"), 8),

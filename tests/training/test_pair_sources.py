@@ -19,8 +19,8 @@ TRUTH = {"source_points", "driving_points", "source_visible", "driving_visible",
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four clips of three frames at 64 pixels, two identities a motion."""
-    from training.data.synth.plan import SetPlan
-    from training.data.synth.writers import jobs, make_set
+    from training.data.synth.sets.plan import SetPlan
+    from training.data.synth.sets.writers import jobs, make_set
 
     folder = tmp_path_factory.mktemp("shards")
     plan = SetPlan(4, 3, 0, "train", 2, 0.7, 0.6)

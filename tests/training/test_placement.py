@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from training.config import Augment
 from training.data import placement
 from training.data.augment import PairAugment
-from training.models.sampling import coordinate_grid
+from training.models.parts.sampling import coordinate_grid
 
 GRID = coordinate_grid(64, 64, torch.zeros(()))
 

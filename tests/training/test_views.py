@@ -18,7 +18,7 @@ from training.data.sources import open_source
 from training.initial import initial_model
 from training.losses.smoothness import smoothness
 from training.models.registry import build
-from training.objectives.forward import Pass
+from training.objectives.batch_pass import Pass
 from training.trainer import Trainer
 
 

@@ -19,9 +19,9 @@ from visiting import Bytes, go, opened, put, shown
 from checkpoints.bundle import Bundle
 from runtime import Animator, Engine
 from runtime.commands.animate import SAMPLE
-from runtime.framing import Framer, Framing
-from runtime.picture import read_image
-from runtime.video import probe, read_frames
+from runtime.framing.framer import Framer, Framing
+from runtime.media.picture import read_image
+from runtime.media.video import probe, read_frames
 
 pytestmark = pytest.mark.slow
 

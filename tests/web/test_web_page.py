@@ -16,7 +16,7 @@ from site_with_model import serving
 from visiting import go, opened, put, shown
 
 from runtime import Animator
-from runtime.provenance import DIGITAL_SOURCE_TYPE
+from runtime.media.provenance import DIGITAL_SOURCE_TYPE
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 

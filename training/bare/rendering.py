@@ -21,8 +21,8 @@ import torch
 
 from checkpoints.errors import InputError
 from training.checkpoint import write_atomically
-from training.data.synth.plan import SetPlan
-from training.data.synth.writers import Job, jobs, write_clips
+from training.data.synth.sets.plan import SetPlan
+from training.data.synth.sets.writers import Job, jobs, write_clips
 
 CLIPS_A_SHARD = 16
 TEST_CLIPS = 64

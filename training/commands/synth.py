@@ -37,9 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the clips; prints the throughput on stderr and the folder as the last line."""
     from checkpoints.errors import OptionError, OutputError
-    from training.data.synth.photos import open_photos
-    from training.data.synth.plan import FPS, SetPlan
-    from training.data.synth.writers import jobs, make_set
+    from training.data.synth.core.photos import open_photos
+    from training.data.synth.sets.plan import FPS, SetPlan
+    from training.data.synth.sets.writers import jobs, make_set
 
     if args.workers < 1 or args.clips_per_shard < 1:
         raise OptionError("--workers and --clips-per-shard must be at least 1.")

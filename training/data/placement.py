@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.data.pairs import Sample
-from training.models.sampling import coordinate_grid
+from training.models.parts.sampling import coordinate_grid
 
 _POINTS = ("source_points", "driving_points")
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from checkpoints.errors import InputError
 from training.data.pairs import Sample, reference_frames
-from training.data.synth.shards import Pair, SynthShards
+from training.data.synth.sets.shards import Pair, SynthShards
 
 
 class ShardPairs:

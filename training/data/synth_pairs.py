@@ -14,8 +14,8 @@ from torch import Tensor
 from checkpoints.errors import OptionError
 from training.data.pairs import Sample
 from training.data.synth import KINDS, TEST_SEEDS, Renderer, SceneSpec, make_renderer, true_flow
-from training.data.synth.photos import open_photos
-from training.data.synth.truth import background_between
+from training.data.synth.core.photos import open_photos
+from training.data.synth.core.truth import background_between
 
 CLIPS = 1_000_000
 """Identities, motions and scenes of a split; below `TEST_SEEDS`, so that splits share nothing."""

@@ -17,8 +17,8 @@ from checkpoints.errors import InputError, OptionError
 from training.data.clips import PICTURES, ClipFile, read_frame, scan
 
 if TYPE_CHECKING:
-    from runtime.framing import Framer
-    from runtime.window import Window
+    from runtime.framing.framer import Framer
+    from runtime.framing.window import Window
 
 Clip = NDArray[np.uint8]
 _LOOKS = 8
@@ -138,7 +138,7 @@ class ClipData:
         }
 
     def _first_frame(self, name: str) -> Clip:
-        from runtime.picture import read_image, read_square
+        from runtime.media.picture import read_image, read_square
 
         if not self.drawn.to_face:
             if name in self.clips:
@@ -183,14 +183,14 @@ class ClipData:
 
 
 def _framer() -> Framer:
-    from runtime.framing import Framer, Framing
+    from runtime.framing.framer import Framer, Framing
 
     return Framer(Framing(), "crop", "auto", "auto", None)
 
 
 def _cut(images: list[Image.Image], window: Window | None, size: int) -> Clip:
     """The square `window` of all, or their middle where there is none, as (T, size, size, 3)."""
-    from runtime.window import Window
+    from runtime.framing.window import Window
 
     window = window or Window.centered(images[0].size)
     return np.stack([window.cut(image, size) for image in images])

@@ -19,7 +19,7 @@ from training.models.base import DenseMotion, Motion, MotionModel
 
 if TYPE_CHECKING:
     from runtime.engine import Engine
-    from runtime.finish import Rendered
+    from runtime.result.finish import Rendered
 
 Clip = NDArray[np.uint8]
 Floats = NDArray[np.float32]
@@ -175,7 +175,7 @@ class BundleMover:
         return self._run(source, driving, mode)
 
     def _run(self, source: Clip, driving: Clip, mode: str) -> Moved:
-        from runtime import motion as modes
+        from runtime.motion import modes
 
         # Without an `Animator`, which cuts pictures to the face: all models must be given the same squares.
         self.engine.check_mode(mode)
@@ -211,7 +211,7 @@ def _drive(model: MotionModel, mode: str, source: Motion, driving: Motion, refer
         return model.disentangle(_repeated(source, len(driving.points)), driving)
     if mode != "relative":
         return driving
-    from runtime import motion as modes
+    from runtime.motion import modes
 
     arrays = [modes.Motion(_array(m.points), _optional(m.jacobians)) for m in (source, driving, reference)]
     moved = modes.relative(*arrays)

@@ -21,7 +21,7 @@ class SynthData:
         self, count: int, size: int, frames: int | None, split: str = "test", kind: str = "head", every: int = 1
     ) -> None:
         """`count` identities, each with its own motion and scene; `split` "test" (never trained on) or "train"; `kind`
-        of `training.data.synth.topology.KINDS`; `every`: frames of the usual rate from one to the next.
+        of `training.data.synth.core.topology.KINDS`; `every`: frames of the usual rate from one to the next.
         """
         from training.data.synth import TEST_SEEDS
         from training.data.synth.renderers import make_renderer
@@ -68,7 +68,7 @@ class ShardData:
 
     def __init__(self, folder: Path, size: int, frames: int | None, every: int = 1) -> None:
         """Pictures are scaled to `size`. Raises `InputError` for a folder without a readable shard."""
-        from training.data.synth.shards import SynthShards
+        from training.data.synth.sets.shards import SynthShards
 
         self.name = str(folder)
         self.size, self.frames, self.every = size, frames, every

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.models.linear import inverse_2x2
+from training.models.parts.matrices import inverse_2x2
 
 DELTA = 0.3
 """Attention that every living motion anchor should get in all (supplement; the published code has 0.33, which ten

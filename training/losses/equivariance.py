@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.models.linear import inverse_2x2
+from training.models.parts.matrices import inverse_2x2
 
 
 def value_loss(points: Tensor, mapped_points: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.models.sampling import coordinate_grid, part_size
+from training.models.parts.sampling import coordinate_grid, part_size
 
 
 def focus_map(parts: Tensor, height: int, width: int) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from training.losses.backbones import Backbone
-from training.models.sampling import antialias_reduce
+from training.models.parts.sampling import antialias_reduce
 
 SCALES = (1.0, 0.5, 0.25, 0.125)
 

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.models.sampling import coordinate_grid, full_precision
+from training.models.parts.sampling import coordinate_grid, full_precision
 
 HIDDEN_WEIGHT = 0.3
 """A hidden surface point still says where the part is, but no pixel shows it."""

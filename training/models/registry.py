@@ -8,11 +8,11 @@ from typing import Any
 
 from checkpoints.errors import OptionError
 from training.models.base import MotionModel
-from training.models.dam import DAM, DAMConfig
-from training.models.dime import DiME, DiMEConfig
-from training.models.fomm import FOMM, FOMMConfig
-from training.models.mraa import MRAA, MRAAConfig
-from training.models.tpsmm import TPSMM, TPSMMConfig
+from training.models.first_order.dam import DAM, DAMConfig
+from training.models.first_order.dime import DiME, DiMEConfig
+from training.models.first_order.fomm import FOMM, FOMMConfig
+from training.models.first_order.mraa import MRAA, MRAAConfig
+from training.models.tpsmm.model import TPSMM, TPSMMConfig
 from training.schema import Unreadable, read
 
 FAMILIES: dict[str, tuple[type, type[MotionModel]]] = {

@@ -10,7 +10,7 @@ from torch import Tensor
 from checkpoints.errors import OptionError
 from training.losses import anchors
 from training.models.base import Motion
-from training.objectives.forward import Pass
+from training.objectives.batch_pass import Pass
 
 if TYPE_CHECKING:
     from training.objectives.base import Objective

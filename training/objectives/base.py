@@ -19,9 +19,9 @@ from training.losses.backbones import Backbone
 from training.losses.perceptual import PerceptualPyramid
 from training.losses.smoothness import smoothness
 from training.models.base import MotionModel
-from training.models.sampling import gaussian_heatmaps
+from training.models.parts.sampling import gaussian_heatmaps
 from training.objectives.anchors import ANCHOR_LOSSES
-from training.objectives.forward import Pass
+from training.objectives.batch_pass import Pass
 from training.objectives.teacher import TEACHER_LOSSES, check_teacher, open_teacher
 
 Loss = Callable[["Objective", Pass], Tensor]

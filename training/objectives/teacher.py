@@ -12,7 +12,7 @@ from checkpoints.registry import find_checkpoint
 from training.checkpoint import load_model
 from training.losses import pixels, truth
 from training.models.base import MotionModel
-from training.objectives.forward import Pass
+from training.objectives.batch_pass import Pass
 
 if TYPE_CHECKING:
     from training.objectives.base import Objective

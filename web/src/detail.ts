@@ -1,4 +1,4 @@
-/** Matrices that interpolate and blur along an axis: those of runtime/detail.py. Row by row, single precision. */
+/** Matrices that interpolate and blur along an axis: those of runtime/result/detail.py. Row by row, single precision. */
 import { clamp } from "./numbers";
 
 /** (large, small): bicubic interpolation along an axis of `small` pixels, edge to edge with one of `large`. */

@@ -1,4 +1,4 @@
-/** Where the faces are: BlazeFace over a pyramid of views, as in runtime/faces.py. */
+/** Where the faces are: BlazeFace over a pyramid of views, as in runtime/framing/faces.py. */
 import { pointsOf } from "./layers/points";
 import type { Picture, Size } from "./picture";
 import { Window } from "./window";

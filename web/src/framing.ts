@@ -1,4 +1,4 @@
-/** Which square of a picture the model is shown, so that it sees heads as in its training: runtime/framing.py. */
+/** Which square of a picture the model is shown, so that it sees heads as in its training: runtime/framing/framer.py. */
 import { faceSize, findFaces, scaledFace, type Detector, type Face } from "./faces";
 import { clamp, roundHalfEven } from "./numbers";
 import { square, type Picture, type Size } from "./picture";

@@ -1,4 +1,4 @@
-/** The mark of what is generated, inside the files themselves: as runtime/provenance.py writes it. */
+/** The mark of what is generated, inside the files themselves: as runtime/media/provenance.py writes it. */
 import words from "./shared/words.json";
 
 export const TAGS = { description: words.STATEMENT, comment: words.COMMENT };

@@ -1,5 +1,5 @@
 /**
- * Sparse motion, and the driving modes between `motion` and `render`: the arithmetic of runtime/motion.py, in single
+ * Sparse motion, and the driving modes between `motion` and `render`: the arithmetic of runtime/motion/modes.py, in single
  * precision where that is.
  */
 

@@ -18,7 +18,7 @@ export function black(width: number, height: number): Picture & { data: Uint8Arr
   return { width, height, stride: 3, data: new Uint8Array(width * height * 3) };
 }
 
-/** The largest square in the middle of `picture` as RGB bytes (size, size, 3): `square` of runtime/picture.py. */
+/** The largest square in the middle of `picture` as RGB bytes (size, size, 3): `square` of runtime/media/picture.py. */
 export function square(picture: Picture, size: number): Uint8Array {
   const side = Math.min(picture.width, picture.height);
   const left = (picture.width - side) / 2;

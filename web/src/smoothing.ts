@@ -1,4 +1,4 @@
-/** Less jitter in a stream of motions: the One-Euro filter of runtime/smoothing.py. */
+/** Less jitter in a stream of motions: the One-Euro filter of runtime/motion/smoothing.py. */
 import type { Motion } from "./motion";
 
 const SPEED_CUTOFF = 1;

@@ -1,4 +1,4 @@
-/** A square part of a picture, cut out to the model's size: runtime/window.py. */
+/** A square part of a picture, cut out to the model's size: runtime/framing/window.py. */
 import { roundHalfEven } from "./numbers";
 import { black, type Picture, type Size } from "./picture";
 import { resize, type Box } from "./resample";

@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from runtime.detail import blurring, enlarging, spreading
-from runtime.faces import Face
+from runtime.framing.faces import Face
 from runtime.layers.anatomy import NEEDED, SeenFace, _hull, _plain_eye
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import Expression, Named, expression
@@ -18,6 +17,7 @@ from runtime.layers.matte import SIDE, _connected, backdrop, box_blur, matte, re
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import Anatomy, Person
 from runtime.layers.shutters import EyeShutter
+from runtime.result.detail import blurring, enlarging, spreading
 
 _FACE = TEMPLATE | {
     "eye_left.upper_lid": (0.33, -0.06),

@@ -14,16 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from demo import look, words
-from runtime.faces import Face, _clusters, _distinct
-from runtime.framing import Framer, Framing
-from runtime.label import TEXT
+from demo import appearance, words
+from runtime.framing.faces import Face, _clusters, _distinct
+from runtime.framing.framer import Framer, Framing
+from runtime.framing.window import Window
 from runtime.layers import anatomy, compose, expression, eyes, frames, matte, mesh, mouth, person, shutters
-from runtime.motion import Motion, absolute, hull_area, movement_scale, relative
-from runtime.picture import square
-from runtime.provenance import _XMP, COMMENT, STATEMENT
-from runtime.smoothing import OneEuro
-from runtime.window import Window
+from runtime.media.picture import square
+from runtime.media.provenance import _XMP, COMMENT, STATEMENT
+from runtime.motion.modes import Motion, absolute, hull_area, movement_scale, relative
+from runtime.motion.smoothing import OneEuro
+from runtime.result.label import TEXT
 from web.tools.layer_vectors import layer_vectors
 
 WEB = Path(__file__).resolve().parents[1]
@@ -54,7 +54,7 @@ def shared_words() -> str:
 
 def shared_colours() -> str:
     """The theme's colours as CSS variables, for light and dark."""
-    theme = look.theme()
+    theme = appearance.theme()
 
     def value(name: str) -> str:
         found = getattr(theme, name)
@@ -65,7 +65,7 @@ def shared_colours() -> str:
         return " ".join(lines)
 
     return (
-        "/* Written by web/tools/share.py from demo/look.py. */\n"
+        "/* Written by web/tools/share.py from demo/appearance.py. */\n"
         f":root {{ color-scheme: light dark; {block('')} }}\n"
         f"@media (prefers-color-scheme: dark) {{ :root {{ {block('_dark')} }} }}\n"
     )
@@ -199,7 +199,7 @@ def _edges(face: Face) -> list[float]:
 
 def framing_vectors() -> dict[str, Any]:
     """Squares around faces, of pictures and of videos."""
-    import runtime.framing
+    import runtime.framing.framer
 
     framing, pictures, videos = Framing(), [], []
     for seed in range(6):
@@ -209,11 +209,11 @@ def framing_vectors() -> dict[str, Any]:
         pictures.append({"face": _edges(faces[0]), "size": size, "window": [window.left, window.top, window.side]})
         looks = iter(faces)
         found: Callable[..., list[Face]] = lambda image, levels, looks=looks: [next(looks)]  # noqa: E731
-        usual, runtime.framing._faces = runtime.framing._faces, found
+        usual, runtime.framing.framer._faces = runtime.framing.framer._faces, found
         try:
             square_of_all = Framer(framing, "crop", "auto", "auto", None).driving([Image.new("RGB", size)] * 3)
         finally:
-            runtime.framing._faces = usual
+            runtime.framing.framer._faces = usual
         assert square_of_all is not None
         edges = [square_of_all.left, square_of_all.top, square_of_all.side]
         videos.append({"faces": [_edges(face) for face in faces], "size": size, "window": edges})

@@ -8,7 +8,7 @@ from PIL import Image
 
 import runtime
 from runtime.engine import Animator, Engine
-from runtime.picture import read_image
+from runtime.media.picture import read_image
 
 SAMPLE = Path(runtime.__file__).parent / "assets" / "sample.jpg"
 
@@ -38,7 +38,7 @@ def layers(animator):
 @pytest.fixture(scope="session")
 def frames(engine):
     """Four driving frames of the bundled video, far apart."""
-    from runtime.driving import open_clip, read_squares
+    from runtime.motion.driving import open_clip, read_squares
 
     read = list(read_squares(open_clip(SAMPLE.with_suffix(".mp4")), engine.resolution, Animator(engine).framer))
     return np.stack(read)[[0, len(read) // 3, len(read) // 2, -1]]

@@ -8,7 +8,7 @@ import pytest
 from runtime.engine import Animator
 from runtime.layers.anatomy import see_eyes, see_subject
 from runtime.layers.canvas import Canvas
-from runtime.motion import MODES
+from runtime.motion.modes import MODES
 
 POINTS = {
     "at one place": lambda points: np.zeros_like(points),

@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from checkpoints.errors import OptionError
-from export.layers import build
+from export.assets.layers_graph import build
 from runtime import animate
 from runtime.engine import Animator, Engine
+from runtime.framing.window import Window
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import MODEL
-from runtime.motion import Motion
-from runtime.motion_file import MotionFile, load_motion, save_motion
-from runtime.window import Window
+from runtime.motion.file import MotionFile, load_motion, save_motion
+from runtime.motion.modes import Motion
 
 
 def test_the_shipped_graph_is_what_the_exporter_builds():

@@ -8,13 +8,13 @@ import torch
 from torch.nn.functional import grid_sample
 
 from training.data.synth import Frames, HeadRenderer, SceneSpec, true_flow
-from training.data.synth.draws import Draw
-from training.data.synth.head import BEARD, FRAME, HAIR, HAIR_ROWS, LENS, PROP, SCALP_ROWS, load_head
-from training.data.synth.lens import Lens, through_lenses
-from training.data.synth.motion import motion
-from training.data.synth.prop import KINDS, PROP_VERTICES, sample_prop
-from training.data.synth.shade import noise_texture
-from training.data.synth.truth import surface_buffer
+from training.data.synth.core.lens import Lens, through_lenses
+from training.data.synth.core.seeds import Draw
+from training.data.synth.core.truth import surface_buffer
+from training.data.synth.person.head import BEARD, FRAME, HAIR, HAIR_ROWS, LENS, PROP, SCALP_ROWS, load_head
+from training.data.synth.person.performance import motion
+from training.data.synth.person.prop import KINDS, PROP_VERTICES, sample_prop
+from training.data.synth.person.shade import noise_texture
 
 
 @pytest.fixture(scope="module")

@@ -7,15 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.data.synth import SceneSpec
-from training.data.synth.body import ASSET, load_body
-from training.data.synth.body_actor import build_body
-from training.data.synth.body_points import BODY_POINTS, body_point_vertices
-from training.data.synth.body_pose import axis_rotation, body_rotations
-from training.data.synth.gesture import ARM_ANGLES, NAMES, BodyPose, Gestures, gestures
-from training.data.synth.head import SKIN
-from training.data.synth.outfit import garment_distances, sample_outfit
-from training.data.synth.scene import sample_scene
-from training.data.synth.skeleton import BONE, BONES, PARENTS, bone_transforms, bones_below, skin
+from training.data.synth.body.actor import build_body
+from training.data.synth.body.asset import ASSET, load_body
+from training.data.synth.body.gesture import ARM_ANGLES, NAMES, BodyPose, Gestures, gestures
+from training.data.synth.body.outfit import garment_distances, sample_outfit
+from training.data.synth.body.points import BODY_POINTS, body_point_vertices
+from training.data.synth.body.pose import axis_rotation, body_rotations
+from training.data.synth.body.skeleton import BONE, BONES, PARENTS, bone_transforms, bones_below, skin
+from training.data.synth.person.head import SKIN
+from training.data.synth.person.scene import sample_scene
 
 HEAD_POINTS = [i for i, name in enumerate(BODY_POINTS) if name.startswith("face")]
 

@@ -16,14 +16,14 @@ from training.commands import synth
 from training.config import Data
 from training.data.sources import open_source
 from training.data.synth import KINDS, HeadRenderer, SceneSpec, make_renderer
-from training.data.synth.figure import PART_VERTICES, PARTS, figure_point_vertices, triangle_parts
-from training.data.synth.gait import ACTIONS, Gait, gait
-from training.data.synth.head import BEARD, FRAME, PROP, load_head
-from training.data.synth.plan import SetPlan
-from training.data.synth.shards import SynthShards
-from training.data.synth.toon import CREATURES, sample_toon
-from training.data.synth.truth import surface_buffer
-from training.data.synth.writers import jobs, make_set
+from training.data.synth.cartoon.figure import PART_VERTICES, PARTS, figure_point_vertices, triangle_parts
+from training.data.synth.cartoon.gait import ACTIONS, Gait, gait
+from training.data.synth.cartoon.identity import CREATURES, sample_toon
+from training.data.synth.core.truth import surface_buffer
+from training.data.synth.person.head import BEARD, FRAME, PROP, load_head
+from training.data.synth.sets.plan import SetPlan
+from training.data.synth.sets.shards import SynthShards
+from training.data.synth.sets.writers import jobs, make_set
 from training.data.synth_pairs import SynthPairs
 
 

@@ -10,11 +10,11 @@ import torch
 from checkpoints.errors import InputError, OptionError, OutputError
 from training.commands import synth
 from training.data.synth import HeadRenderer, SceneSpec, true_flow
-from training.data.synth.frames import TEST_SEEDS
-from training.data.synth.plan import SetPlan
-from training.data.synth.scene import sample_scene
-from training.data.synth.shards import SynthShards
-from training.data.synth.writers import jobs, make_set
+from training.data.synth.core.renderer import TEST_SEEDS
+from training.data.synth.person.scene import sample_scene
+from training.data.synth.sets.plan import SetPlan
+from training.data.synth.sets.shards import SynthShards
+from training.data.synth.sets.writers import jobs, make_set
 
 
 def command(*words: str) -> int:
@@ -97,7 +97,7 @@ def test_damaged_and_missing_shards_are_named(folder, tmp_path):
 
 
 def test_an_interrupted_shard_leaves_nothing_behind(folder, tmp_path, monkeypatch):
-    from training.data.synth import shards as module
+    from training.data.synth.sets import shards as module
 
     def full_disk(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")

@@ -10,12 +10,12 @@ from synth_cases import CASES
 from torch.nn.functional import grid_sample
 
 from training.data.synth import KINDS, POINT_NAMES, SceneSpec, make_renderer, true_flow
-from training.data.synth.body_points import BODY_POINTS
-from training.data.synth.figure import FIGURE_POINTS
-from training.data.synth.plan import SetPlan
-from training.data.synth.shards import SynthShards
-from training.data.synth.topology import READABLE
-from training.data.synth.writers import jobs, make_set
+from training.data.synth.body.points import BODY_POINTS
+from training.data.synth.cartoon.figure import FIGURE_POINTS
+from training.data.synth.core.topology import READABLE
+from training.data.synth.sets.plan import SetPlan
+from training.data.synth.sets.shards import SynthShards
+from training.data.synth.sets.writers import jobs, make_set
 from training.data.synth_pairs import SynthPairs
 
 NAMES = {"head": POINT_NAMES, "cartoon": FIGURE_POINTS, "body": BODY_POINTS}

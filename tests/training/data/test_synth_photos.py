@@ -14,7 +14,7 @@ from training.commands import synth
 from training.config import Data, parse_config
 from training.data.sources import open_source
 from training.data.synth import KINDS, SceneSpec, make_renderer
-from training.data.synth.photos import PLATE, open_photos
+from training.data.synth.core.photos import PLATE, open_photos
 
 COLOURS = {"a.png": (200, 30, 30), "b.jpg": (30, 200, 30), "c.webp": (30, 30, 200)}
 

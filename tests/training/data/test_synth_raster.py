@@ -6,7 +6,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.data.synth.raster import hits, rasterise, surface_weights, vertex_normals
+from training.data.synth.core.raster import hits, rasterise, surface_weights, vertex_normals
 
 
 def brute_force(screen, triangles, two_sided, height, width):

@@ -6,10 +6,10 @@ import torch
 from torch.nn.functional import grid_sample
 
 from training.data.synth import POINT_NAMES, TEST_SEEDS, Frames, SceneSpec, true_flow
-from training.data.synth.head import HAIR, SKIN, load_head
-from training.data.synth.motion import ACTIONS, motion
-from training.data.synth.plan import SetPlan
-from training.data.synth.truth import surface_buffer
+from training.data.synth.core.truth import surface_buffer
+from training.data.synth.person.head import HAIR, SKIN, load_head
+from training.data.synth.person.performance import ACTIONS, motion
+from training.data.synth.sets.plan import SetPlan
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +54,7 @@ def test_hidden_places_are_not_visible(renderer):
 def test_points_lie_on_their_parts(pairs):
     """Mouth points lie on lips or chin, lids around the eyes, all on the person."""
     asset = load_head()
-    from training.data.synth.points import point_vertices
+    from training.data.synth.person.points import point_vertices
 
     vertices = point_vertices(asset)
     assert len(set(vertices.tolist())) == 50

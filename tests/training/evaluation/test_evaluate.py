@@ -20,9 +20,9 @@ from tiny_run import TINY_MODEL, moving_square
 
 from checkpoints.bundle import Bundle, write_bundle
 from checkpoints.errors import BunrakuError, InputError, OptionError
+from export.card_metrics import read_metrics
 from export.convert import Options, convert
-from export.measured import read_metrics
-from runtime.faces import find_faces
+from runtime.framing.faces import find_faces
 from training.checkpoint import load_model, save_model
 from training.commands import evaluate
 from training.evaluation.cases import ANIMATION, RECONSTRUCTION, ClipData, Drawn, open_data

@@ -13,7 +13,7 @@ from skimage.data import astronaut
 
 from checkpoints.errors import ModelError, OptionError
 from runtime.commands.animate import SAMPLE
-from runtime.picture import read_square
+from runtime.media.picture import read_square
 from training.evaluation.measure import Tracks
 from training.evaluation.networks import face_mesh, make_rulers, published
 from training.evaluation.networks.dlib_face import DlibFace

@@ -9,9 +9,9 @@ from tiny_run import TINY_MODEL
 
 from checkpoints.errors import OptionError
 from training.losses.truth import background_loss
-from training.models.alignment import align
+from training.models.parts.sampling import coordinate_grid, warp
 from training.models.registry import build
-from training.models.sampling import coordinate_grid, warp
+from training.models.tpsmm.alignment import align
 
 FINE = coordinate_grid(64, 64, torch.zeros(()))
 

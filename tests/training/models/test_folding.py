@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from tiny_run import EXPORTED_TPSMM
 
 from checkpoints.errors import OptionError
-from training.models.folding import unfolded
 from training.models.registry import build
+from training.models.tpsmm.folding import unfolded
 
 LEAST = 0.15
 

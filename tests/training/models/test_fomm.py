@@ -6,9 +6,9 @@ from first_order_golden import FRAMES, check_full, check_picture, frame, run
 from golden_data import difference, local, pictures, shared
 
 from checkpoints.errors import OptionError
-from training.models.random_warp import RandomWarp
+from training.models.parts.random_warp import RandomWarp
+from training.models.parts.sampling import coordinate_grid
 from training.models.registry import build
-from training.models.sampling import coordinate_grid
 
 LIGHT = {
     "detector_block_expansion": 8, "detector_max_features": 64, "detector_num_blocks": 4, "heat_kernel": 3,

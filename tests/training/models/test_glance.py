@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from checkpoints.errors import OptionError
-from training.models.glance import REACH, GlanceNetwork
 from training.models.registry import build
+from training.models.tpsmm.glance import REACH, GlanceNetwork
 
 SPLINES, POINTS = 3, 5
 

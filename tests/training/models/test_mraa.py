@@ -7,7 +7,7 @@ from golden_data import difference, shared
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.models.linear import inverse_2x2, principal_axes
+from training.models.parts.matrices import inverse_2x2, principal_axes
 from training.models.registry import build
 
 

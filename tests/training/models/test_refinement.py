@@ -7,7 +7,7 @@ import torch
 from tiny_run import TINY_FIRST_ORDER, TINY_MODEL
 
 from checkpoints.errors import OptionError
-from training.models.refinement import Refinement, RefinementConfig, integrate
+from training.models.parts.refinement import Refinement, RefinementConfig, integrate
 from training.models.registry import build
 
 SETTINGS = {"refine": "rk4", "refine_steps": 2, "refine_width": 8}

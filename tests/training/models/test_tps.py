@@ -5,8 +5,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from training.models.sampling import coordinate_grid
-from training.models.tps import evaluate_tps, radial, solve_tps
+from training.models.parts.sampling import coordinate_grid
+from training.models.tpsmm.tps import evaluate_tps, radial, solve_tps
 
 
 def direct(control, target, kernel_ridge, affine_ridge):

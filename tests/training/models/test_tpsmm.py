@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from checkpoints.errors import OptionError
 from training.config import load_config
 from training.models.base import Motion
-from training.models.random_warp import RandomWarp
+from training.models.parts.random_warp import RandomWarp
+from training.models.parts.sampling import coordinate_grid
 from training.models.registry import build
-from training.models.sampling import coordinate_grid
-from training.models.tps import solve_tps
+from training.models.tpsmm.tps import solve_tps
 
 COMPONENTS = ("kp_detector", "dense_motion_network", "inpainting_network", "avd_network", "bg_predictor")
 MODES = ("standard", "relative", "avd", "bg")

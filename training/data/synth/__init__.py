@@ -5,26 +5,28 @@
     frames = renderer.render([spec, spec], torch.tensor([0.0, 1.2]), size=256)
     flow, visible = true_flow(frames[:1], frames[1:], size=64)
 
-Who (`identity.py`), how they move (`motion.py`) and where (`scene.py`, `backdrop.py`) have separate seeds, so a motion
-can be rendered on any identity. `actor.py` joins identity and scene, `pose.py` moves and projects it, `raster.py` finds
-what is seen, `shade.py` colours it, `truth.py` says where every pixel was in another frame. Identity and motion seeds
-from TEST_SEEDS on are the test split.
+Who (`person/identity.py`), how they move (`person/performance.py`) and where (`person/scene.py`, `core/backdrop.py`)
+have separate seeds, so a motion can be rendered on any identity. `person/actor.py` joins identity and scene,
+`person/pose.py` moves and projects it, `core/raster.py` finds what is seen, `person/shade.py` colours it,
+`core/truth.py` says where every pixel was in another frame. Identity and motion seeds from TEST_SEEDS on are the test
+split.
 
 The truth is kept as projected vertices (`Truth.screen`): every part of a figure, hair and clothes included, is one mesh
 of fixed topology, so a place on a triangle is the same surface point in all frames of one identity and scene. Flow at
 any resolution comes from drawing the driving frame's triangles at it.
 
-`SceneSpec.kind` says what is drawn, `make_renderer(kind)` draws it: "head", or "cartoon" (`figure.py` is its mesh,
-`toon.py` who, `gait.py` and `toon_pose.py` how, `toon_scene.py` where, `cartoon.py` the pictures). A new kind needs a
-renderer and its triangles in `topology.py`; rasteriser, truth and files stay.
+`SceneSpec.kind` says what is drawn, `make_renderer(kind)` draws it: "head" (`person/`), "body" (`body/`), or "cartoon"
+(`cartoon/`: `figure.py` is its mesh, `identity.py` who, `gait.py` and `pose.py` how, `scene.py` where, `render.py` the
+pictures). A new kind needs a renderer and its triangles in `core/topology.py`; rasteriser, truth and files (`sets/`)
+stay.
 """
 
-from .frames import TEST_SEEDS, Frames, Renderer, SceneSpec, true_flow
-from .points import POINT_NAMES
-from .render import HeadRenderer
+from .core.renderer import TEST_SEEDS, Frames, Renderer, SceneSpec, true_flow
+from .core.topology import KINDS
+from .core.truth import Truth
+from .person.points import POINT_NAMES
+from .person.render import HeadRenderer
 from .renderers import make_renderer
-from .topology import KINDS
-from .truth import Truth
 
 __all__ = [
     "KINDS",

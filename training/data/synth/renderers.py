@@ -6,9 +6,9 @@ import torch
 
 from checkpoints.errors import OptionError
 
-from .frames import Renderer
-from .photos import Photos
-from .topology import KINDS
+from .core.photos import Photos
+from .core.renderer import Renderer
+from .core.topology import KINDS
 
 
 def make_renderer(
@@ -16,15 +16,15 @@ def make_renderer(
 ) -> Renderer:
     """Draws scenes of a kind. Raises `OptionError` for an unknown one."""
     if kind == "head":
-        from .render import HeadRenderer
+        from .person.render import HeadRenderer
 
         return HeadRenderer(device, batch, photos)
     if kind == "cartoon":
-        from .cartoon import CartoonRenderer
+        from .cartoon.render import CartoonRenderer
 
         return CartoonRenderer(device, batch, photos)
     if kind == "body":
-        from .body_render import BodyRenderer
+        from .body.render import BodyRenderer
 
         return BodyRenderer(device, batch, photos)
     raise OptionError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")

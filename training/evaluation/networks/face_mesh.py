@@ -48,7 +48,7 @@ class FaceMesh:
         return Tracks(points, found)
 
     def _find(self, frame: NDArray[np.uint8]) -> NDArray[np.float64] | None:
-        from runtime.faces import find_faces
+        from runtime.framing.faces import find_faces
 
         faces = find_faces(frame, levels=2)
         if not faces:

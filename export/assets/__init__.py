@@ -1,0 +1,1 @@
+"""What builds the networks and graphs that the engine and the evaluation bring along; each is run once."""

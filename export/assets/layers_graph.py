@@ -1,0 +1,102 @@
+"""The graph of `runtime/layers/compose.py`, which lays a moved person over a backdrop: runtime/assets.
+
+    python -m export.assets.layers_graph runtime/assets/layers.onnx
+
+It belongs to no model: any size of picture, flow and result goes through the same graph. Like that of
+`export/assets/detail_graph.py`
+it is matrices from the left and the right, which the engine makes and hands in once, and grid sampling.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import onnx
+
+from export.assets.detail_graph import parsed
+
+TEXT = """
+<ir_version: 10, opset_import: ["": 19]>
+layers (uint8[1, r, r, 3] image, float[1, 2, f, f] moved, float[1, 2, f, f] person, float[1, 5, c, c] texture,
+        float[1, 3, n, n] plate, float[1, 3, h, h] rest, float[1, 2, n, n] grid, float[1, 2, h, h] half_grid,
+        float[n, f] flow_up, float[h, f] flow_half, float[n, q] missing_up, float[q, q] blur, float[2] reach,
+        float[2] limits, int64[4] size)
+    => (uint8[1, n, n, 3] result, float[1, 1, n, n] alpha)
+{
+    one = Constant <value_float = 1.0> ()
+    zero = Constant <value_float = 0.0> ()
+    white = Constant <value_float = 255.0> ()
+    channels = Constant <value_ints = [1]> ()
+    index_0 = Constant <value = int64 {0}> ()
+    index_1 = Constant <value = int64 {1}> ()
+    at_0 = Constant <value_ints = [0]> ()
+    at_3 = Constant <value_ints = [3]> ()
+    at_4 = Constant <value_ints = [4]> ()
+    at_5 = Constant <value_ints = [5]> ()
+    reach_large = Gather <axis = 0> (reach, index_0)
+    reach_half = Gather <axis = 0> (reach, index_1)
+
+    flow_up_t = Transpose <perm = [1, 0]> (flow_up)
+    person_across = MatMul (person, flow_up_t)
+    person_full = MatMul (flow_up, person_across)
+    places = Add (grid, person_full)
+    least = Neg (reach_large)
+    inside = Clip (places, least, reach_large)
+    look = Transpose <perm = [0, 2, 3, 1]> (inside)
+    warped = GridSample <mode = "bilinear", padding_mode = "zeros", align_corners = 0> (texture, look)
+    colours = Slice (warped, at_0, at_3, channels)
+    alpha_open = Slice (warped, at_3, at_4, channels)
+    alpha = Clip (alpha_open, zero, one)
+    painted = Slice (warped, at_4, at_5, channels)
+    behind = Sub (one, alpha)
+    plate_seen = Mul (behind, plate)
+    layered = Add (colours, plate_seen)
+
+    bytes = Cast <to = 1> (image)
+    picture = Transpose <perm = [0, 3, 1, 2]> (bytes)
+    picture_half = AveragePool <kernel_shape = [2, 2], strides = [2, 2]> (picture)
+    flow_half_t = Transpose <perm = [1, 0]> (flow_half)
+    moved_across = MatMul (moved, flow_half_t)
+    moved_half = MatMul (flow_half, moved_across)
+    half_places = Add (half_grid, moved_half)
+    half_least = Neg (reach_half)
+    half_inside = Clip (half_places, half_least, reach_half)
+    half_look = Transpose <perm = [0, 2, 3, 1]> (half_inside)
+    rest_warped = GridSample <mode = "bilinear", padding_mode = "zeros", align_corners = 0> (rest, half_look)
+    difference = Sub (picture_half, rest_warped)
+    coarse = AveragePool <kernel_shape = [2, 2], strides = [2, 2]> (difference)
+    error = Abs (coarse)
+    worst = ReduceMax <keepdims = 1> (error, channels)
+    lowest = Gather <axis = 0> (limits, index_0)
+    highest = Gather <axis = 0> (limits, index_1)
+    over = Sub (worst, lowest)
+    span = Sub (highest, lowest)
+    missing_open = Div (over, span)
+    missing_hard = Clip (missing_open, zero, one)
+    blur_t = Transpose <perm = [1, 0]> (blur)
+    missing_across = MatMul (missing_hard, blur_t)
+    missing = MatMul (blur, missing_across)
+    missing_up_t = Transpose <perm = [1, 0]> (missing_up)
+    missing_wide = MatMul (missing, missing_up_t)
+    missing_tall = MatMul (missing_up, missing_wide)
+    missing_full = Clip (missing_tall, zero, one)
+    paint = Resize <mode = "linear", coordinate_transformation_mode = "half_pixel"> (picture, , , size)
+    weight = Mul (missing_full, painted)
+    correction = Sub (paint, layered)
+    weighted = Mul (weight, correction)
+    full = Add (layered, weighted)
+    clipped = Clip (full, zero, white)
+    rounded = Round (clipped)
+    result_bytes = Cast <to = 2> (rounded)
+    result = Transpose <perm = [0, 2, 3, 1]> (result_bytes)
+}
+"""
+
+
+def build() -> onnx.ModelProto:
+    """The graph, checked; always the same bytes."""
+    return parsed(TEXT)
+
+
+if __name__ == "__main__":
+    onnx.save(build(), sys.argv[1])

@@ -1,0 +1,1 @@
+"""The number formats of exported graphs: what weights are stored in, and what is computed in."""

@@ -1,0 +1,1 @@
+"""Which square of a picture moves, and where the faces are."""

@@ -1,0 +1,295 @@
+"""Framing: which square of a picture the model is shown, so that it sees heads as large as those it was trained on."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
+from runtime.framing.faces import Face, find_faces
+from runtime.framing.window import Window
+from runtime.media.limits import DEFAULT_LIMITS, Limits
+from runtime.media.picture import Bytes, Fit, Picture, read_image, square
+from runtime.motion.modes import Motion
+from runtime.motion.smoothing import OneEuro
+
+Crop = str | Sequence[float]
+"""How a square is chosen: "auto" (around the face, or whatever the model was trained on), "points" (around the points
+that the model itself finds), "center" (the largest in the middle), "off" (as `fit` says), or "x,y,w,h" in pixels of
+the upright picture (as text or numbers): the square around that rectangle. For driving pictures also "follow": around
+the face wherever it goes.
+"""
+
+_HEAD = 1.57
+"""Height of a head, crown to chin, in sizes of the detector's box ..."""
+_RISE = 0.24
+"""... and by how much its middle lies above the box's (both measured on drawn heads and photos)."""
+
+_SLACK = 0.15
+"""Part of its side by which a square may move to stay in the picture, before the border must be repeated."""
+
+_LOOKS = 3
+"""How often a model looks again, each time more closely, for the square around its own points."""
+_OUTLIERS = 0.05
+"""Part of the points that may lie outside on each side."""
+
+_MOST = 8
+"""Longest side of a square set by hand, in longer sides of the picture."""
+
+_SEARCHED = 1280
+"""Longer side, in pixels, of the picture in which faces are looked for; their box needs no more."""
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How the pictures that a model was trained on are framed."""
+
+    subject: str = "face"
+    """"face"; "points" for whatever the model's own points mark; for anything else "auto" means "off"."""
+    head: float = 0.6
+    """Height of the head, crown to chin, as a part of the side."""
+    closest: float = 0.86
+    """The same where the picture is too small for that."""
+    middle: float = 0.46
+    """Where the middle of the head is, from the top, as a part of the side."""
+    spread: float = 0.6
+    """Larger side of the box around the model's points, as a part of the side."""
+
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Framing:
+        """From a bundle's description; unknown keys are left alone. Raises `ModelError` for impossible values."""
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        framing = cls(**known)
+        numbers = (framing.head, framing.closest, framing.middle, framing.spread)
+        sensible = all(isinstance(value, int | float) and 0.05 <= value <= 2 for value in numbers)
+        if not sensible or not isinstance(framing.subject, str):
+            raise ModelError(f"The model's framing {known} is impossible; fetch or export the model again.")
+        return framing
+
+    def around(self, face: Face, size: tuple[int, int]) -> Window:
+        """The square that shows `face` as in training, in a picture of `size` (width, height)."""
+        x, y = self.aim(face)
+        return self.settle(x, y, face.size * _HEAD / self.head, self.least(face), size)
+
+    def aim(self, face: Face) -> tuple[float, float]:
+        """The middle of the square around `face`, wherever the picture ends."""
+        x, y = face.center
+        return x, y + ((0.5 - self.middle) * _HEAD / self.head - _RISE) * face.size
+
+    def least(self, face: Face) -> float:
+        """Side of the smallest square that may show `face`."""
+        return face.size * _HEAD / max(self.head, self.closest)
+
+    def settle(self, x: float, y: float, side: float, least: float, size: tuple[int, int]) -> Window:
+        """The square of about that middle and side that shows as little as possible of what is outside the picture:
+        it may be smaller, down to `least`, and somewhat out of the middle.
+        """
+        side = max(min(side, *size), least)
+        shift = [_into(at - side / 2, side, length) for at, length in zip((x, y), size, strict=True)]
+        return Window.around(x + shift[0], y + shift[1], side)
+
+
+def check_crop(crop: Crop, name: str, *, follow: bool = False) -> str | Window:
+    """What `crop` means: a word, or the square around the rectangle. Raises `OptionError` when it means nothing."""
+    words = ("auto", "points", "center", "off", *(["follow"] if follow else []))
+    if isinstance(crop, str) and crop in words:
+        return crop
+    try:
+        left, top, width, height = (float(value) for value in (crop.split(",") if isinstance(crop, str) else crop))
+        if not (np.isfinite([left, top, width, height]).all() and min(width, height) > 0):
+            raise ValueError
+    except (TypeError, ValueError) as error:
+        raise OptionError(f'{name} is "{crop}"; choose {", ".join(words)}, or give x,y,w,h in pixels.') from error
+    return Window.around(left + width / 2, top + height / 2, max(width, height))
+
+
+def check_face(face: int | None) -> None:
+    """Raises `OptionError` unless `face` counts from 1 on, or is None."""
+    if face is not None and (not isinstance(face, int) or face < 1):
+        raise OptionError(f"face is {face}; the largest is 1, the next one 2.")
+
+
+class Subject:
+    """Finds whatever a model moves by the model's own points."""
+
+    def __init__(self, detect: Callable[[Bytes], Motion], resolution: int) -> None:
+        """`detect`: from uint8 (1, R, R, 3) to motion, R being the `resolution`."""
+        self._detect = detect
+        self._resolution = resolution
+
+    def around(self, images: Sequence[Image.Image], framing: Framing) -> Window:
+        """One square in which the points of all `images`, of one size, are spread as in training."""
+        size = images[0].size
+        window = Window.around(size[0] / 2, size[1] / 2, max(size))
+        for _ in range(_LOOKS):
+            found = np.concatenate([self._points(image, window) for image in images])
+            low, high = np.quantile(found, [_OUTLIERS, 1 - _OUTLIERS], axis=0)
+            side = max(float((high - low).max()) / framing.spread, window.side / 2)
+            x, y = (low + high) / 2
+            window = framing.settle(float(x), float(y), side, side / 2, size)
+        return window
+
+    def _points(self, image: Image.Image, window: Window) -> NDArray[np.float64]:
+        """The points (K, 2) in pixels of `image`, as the model sees them in `window`."""
+        square = window.cut(image, self._resolution)
+        points = self._detect(square[None]).points[0].astype(np.float64)
+        places = ((points + 1) / 2 * (self._resolution - 1) + 0.5) / self._resolution
+        return places * window.side + np.array([window.left, window.top])
+
+
+class Framer:
+    """Chooses the squares of one model's pictures and driving frames."""
+
+    def __init__(
+        self,
+        framing: Framing,
+        fit: Fit,
+        crop: Crop,
+        driving_crop: Crop,
+        face: int | None,
+        subject: Subject | None = None,
+    ) -> None:
+        """`face` counts from the largest (1) on, in the picture to be moved; `subject` finds the model's own points.
+        Raises `OptionError`.
+        """
+        check_face(face)
+        self.fit = fit
+        self._subject = subject
+        self.framing = framing
+        self.face = face
+        self.crop = self._meant(check_crop(crop, "crop"))
+        self.driving_crop = self._meant(check_crop(driving_crop, "driving_crop", follow=True))
+        self.windows: dict[Hashable, Window | None] = {}
+        """The squares of whole videos, once they are found."""
+        self.looking = threading.Lock()
+        """Held while one is looked for."""
+
+    def _meant(self, crop: str | Window) -> str | Window:
+        if crop not in ("auto", "follow") or self.framing.subject == "face":
+            return crop
+        return "points" if self.framing.subject == "points" and self._subject is not None else "off"
+
+    def source(self, image: Image.Image) -> Window | None:
+        """The square of a picture to be moved; None where `fit` decides."""
+        if self.crop == "points" and self._subject is not None:
+            return self._subject.around([image], self.framing).snapped()
+        if self.crop != "auto":
+            return _by_hand(self.crop, image.size)
+        faces = _faces(image, levels=3) or _faces(image, levels=4)
+        if not faces and self.face is None:
+            _warn("No face was found in the picture; its middle is taken. Choose the part with crop=x,y,w,h.")
+            return None
+        if self.face is not None and self.face > len(faces):
+            raise InputError(f"face is {self.face}, but {len(faces)} were found in the picture; choose another.")
+        if self.face is None and len(faces) > 1:
+            _warn(f"{len(faces)} faces were found in the picture; the largest is taken. Choose another with face=2.")
+        return self.framing.around(faces[(self.face or 1) - 1], image.size).snapped()
+
+    def driving(self, samples: Sequence[Image.Image]) -> Window | None:
+        """One square for a whole video, from a few of its frames: as large as one around the face, and so much larger
+        and placed such that the face stays in it. None where `fit` decides.
+        """
+        size = samples[0].size
+        if self.driving_crop == "points" and self._subject is not None:
+            return self._subject.around(samples, self.framing).snapped()
+        if self.driving_crop not in ("auto", "follow"):
+            return _by_hand(self.driving_crop, size)
+        faces = [found[0] for found in (_faces(image, levels=2) for image in samples) if found]
+        if not faces:
+            _warn("No face was found in the driving video; its middle is taken. Choose the part with driving_crop.")
+            return None
+        aims = np.array([self.framing.aim(face) for face in faces])
+        low, high = aims.min(axis=0), aims.max(axis=0)
+        usual = sorted(faces, key=lambda face: face.size)[len(faces) // 2]
+        side = usual.size * _HEAD / self.framing.head + float((high - low).max())
+        x, y = (low + high) / 2
+        return self.framing.settle(float(x), float(y), side, self.framing.least(usual), size).snapped()
+
+    def video(self, samples: Sequence[Image.Image], size: tuple[int, int]) -> Window | None:
+        """The same for a video of `size` (width, height), whose `samples` may be smaller."""
+        if self.driving_crop not in ("auto", "follow", "points"):
+            return _by_hand(self.driving_crop, size)
+        window = self.driving(samples)
+        return None if window is None else window.scaled(size[0] / samples[0].width).snapped()
+
+
+class Cutter:
+    """Cuts the pictures of one stream to the model's square, one after another."""
+
+    def __init__(self, framer: Framer, size: int, rate: float, limits: Limits = DEFAULT_LIMITS) -> None:
+        """`size`: pixels along the model's side. `rate`: pictures a second, for following smoothly."""
+        self._framer = framer
+        self._limits = limits
+        self._size = size
+        self._smooth = OneEuro(1.0, rate)
+        self.reset()
+
+    def reset(self) -> None:
+        """The next picture begins a new stream."""
+        self._window: Window | None = None
+        self._seen: tuple[int, int] | None = None
+        self._smooth.reset()
+
+    def __call__(self, picture: Picture) -> Bytes:
+        """The square of the next picture: uint8 (size, size, 3)."""
+        if self._framer.driving_crop == "off":
+            return square(read_image(picture, self._size, self._limits), self._size, self._framer.fit)
+        image = read_image(picture, limits=self._limits)
+        if image.size != self._seen:  # the first one, or another camera
+            self.reset()
+            self._seen = image.size
+            self._window = self._framer.driving([image])
+        if self._framer.driving_crop == "follow":
+            self._window = self._followed(image)
+        if self._window is None:
+            return square(image, self._size, self._framer.fit)
+        return self._window.cut(image, self._size)
+
+    def _followed(self, image: Image.Image) -> Window | None:
+        """Around the face nearest to the last one; where there is none, the square stays."""
+        faces = _faces(image, levels=2)
+        if not faces:
+            return self._window
+        last = self._window or Window.centered(image.size)
+        face = min(faces, key=lambda face: float(np.hypot(*np.subtract(face.center, last.center))))
+        window = self._framer.framing.around(face, image.size)
+        scale = 2 / max(image.size)  # the filter expects coordinates of a picture that reaches from -1 to 1
+        state = np.array([[window.center, (window.side, 0.0)]]) * scale
+        (x, y), (side, _) = self._smooth(Motion(state.astype(np.float32))).points[0] / scale
+        return Window.around(float(x), float(y), float(side))
+
+
+def _faces(image: Image.Image, levels: int) -> list[Face]:
+    """The faces in `image`, the largest first, in its own pixels."""
+    factor = min(1.0, _SEARCHED / max(image.size))
+    if factor == 1:
+        return find_faces(np.asarray(image), levels)
+    width, height = (max(1, round(length * factor)) for length in image.size)
+    small = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
+    return [face.scaled(1 / factor) for face in find_faces(np.asarray(small), levels)]
+
+
+def _by_hand(crop: str | Window, size: tuple[int, int]) -> Window | None:
+    if isinstance(crop, Window):
+        if not crop.touches(size) or crop.side > _MOST * max(size):
+            raise OptionError(f"The crop does not fit a picture of {size[0]}x{size[1]} pixels; choose a part of it.")
+        return crop.snapped()
+    return Window.centered(size).snapped() if crop == "center" else None
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, BunrakuWarning, stacklevel=3)
+
+
+def _into(low: float, side: float, length: int) -> float:
+    """By how much to move a stretch of `side` that begins at `low`, so that less of it leaves a picture of `length`."""
+    first, last = sorted((0.0, length - side))
+    wanted = min(max(low, first), last) - low
+    return min(max(wanted, -_SLACK * side), _SLACK * side)

@@ -1,0 +1,1 @@
+"""What runs ONNX graphs: sessions, graphics cards, cores."""

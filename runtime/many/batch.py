@@ -1,0 +1,219 @@
+"""Many pictures and videos at once: a list of pairs, a folder of results, and a file that says what became of each.
+
+The work may be stopped and started again: pairs that are done are left alone, unless their files or the options have
+changed since. A pair that fails is recorded, and the rest goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path, PurePath
+from typing import Any
+
+from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, OutputError
+from runtime.animate import animate
+from runtime.engine import Engine
+from runtime.media.fetch import is_address
+from runtime.media.picture import check_file
+
+RESULTS = "results.jsonl"
+"""The file in the output folder: one JSON object a line, the last one of a pair counts."""
+
+_COLUMNS = ("source", "driving", "output")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One pair."""
+
+    source: str
+    driving: str
+    output: str
+    """File, relative to the output folder."""
+    key: str = ""
+    """Stands for inputs and options as they are; another key is another job."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a pair; a line of the results file."""
+
+    source: str
+    driving: str
+    output: str
+    key: str
+    status: str
+    """"done" or "failed"."""
+    frames: int = 0
+    seconds: float = 0.0
+    """That it took."""
+    error: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+Run = Callable[[Sequence[Job], Path, Mapping[str, Any]], Iterable[Outcome]]
+"""Does jobs into a folder with options of `runtime.animate`, and gives what became of each, in any order."""
+
+
+def read_pairs(path: Path, suffix: str = ".mp4") -> list[Job]:
+    """The pairs in a CSV file whose first line names its columns: "source", "driving" and, if wanted, "output".
+
+    Files are meant relative to the list's own folder; an output is a name in the output folder, by default made of
+    both names, with that `suffix` ("/" for a folder of frames). Raises `InputError` when the list cannot be used.
+    """
+    check_file(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark in front
+            rows = [{(name or "").strip().lower(): text for name, text in row.items()} for row in csv.DictReader(file)]
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is not a CSV file in UTF-8 ({error}); save it again.") from error
+    if not rows:
+        raise InputError(f"{path} holds no pairs; its first line names the columns: source,driving.")
+    jobs: list[Job] = []
+    taken: set[str] = set()
+    for number, row in enumerate(rows, 2):
+        job = _job(path, number, row, taken, suffix)
+        taken.add(job.output)
+        jobs.append(job)
+    return jobs
+
+
+def _job(path: Path, number: int, row: Mapping[str, str | None], taken: set[str], suffix: str) -> Job:
+    """The pair in the line `number` of the list `path`."""
+    if unknown := sorted(set(row) - set(_COLUMNS)):
+        raise InputError(f"{path} has the column {unknown[0]!r}; there are {', '.join(_COLUMNS)}.")
+    source, driving, output = ((row.get(name) or "").strip() for name in _COLUMNS)
+    if not source or not driving:
+        raise InputError(f"{path}, line {number}: the {'driving' if source else 'source'} is missing; add it.")
+    where = path.absolute().parent
+    source, driving = (name if is_address(name) else str(where / name) for name in (source, driving))
+    if not output:
+        stem = f"{Path(source).stem}-{Path(driving).stem}"
+        names = (f"{stem}{'' if count == 1 else f'-{count}'}{suffix}" for count in range(1, len(taken) + 2))
+        output = next(name for name in names if name not in taken)
+    if output in taken:
+        raise InputError(f"{path}, line {number}: {output} is the output of another line, too; give another name.")
+    if PurePath(output).is_absolute() or ".." in PurePath(output).parts:
+        raise InputError(f"{path}, line {number}: {output} is outside of the output folder; give a name in it.")
+    return Job(source, driving, output)
+
+
+def run_batch(
+    jobs: Sequence[Job],
+    folder: Path,
+    options: Mapping[str, Any],
+    run: Run | None = None,
+    report: Callable[[int, int], object] = lambda done, total: None,
+) -> list[Outcome]:
+    """Do all `jobs` that are not done yet; returns what became of each, in their order.
+
+    `options` are those of `runtime.animate`, with a model's name or folder under "model". `run` does the jobs, by
+    default one after another in this process. `report` is called with the number of jobs done and of all. Raises
+    `OutputError` when `folder` cannot be used, and a `BunrakuError` when the model or an option is at fault.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made ({error.strerror}); give another folder.") from error
+    results = folder / RESULTS
+    keyed = [replace(job, key=_key(job, options)) for job in jobs]
+    before = _recorded(results)
+    found = {job.output: before[job.output] for job in keyed if _is_done(job, before.get(job.output), folder)}
+    waiting = [job for job in keyed if job.output not in found]
+    report(len(found), len(keyed))
+    if waiting:
+        try:
+            with results.open("a", encoding="utf-8") as file:
+                for outcome in (run or run_here)(waiting, folder, options):
+                    file.write(json.dumps(asdict(outcome), ensure_ascii=False) + "\n")
+                    file.flush()
+                    found[outcome.output] = outcome
+                    report(len(found), len(keyed))
+        except OSError as error:
+            raise OutputError(f"{results} cannot be written ({error.strerror}); check disk and folder.") from error
+    return [found[job.output] for job in keyed]
+
+
+def run_here(jobs: Sequence[Job], folder: Path, options: Mapping[str, Any]) -> Iterator[Outcome]:
+    """Do the jobs one after another, with the model opened once."""
+    do = worker(folder, options)
+    yield from map(do, jobs)
+
+
+def worker(folder: Path, options: Mapping[str, Any]) -> Callable[[Job], Outcome]:
+    """Opens the model of `options`; what is returned does one job after another and never fails.
+
+    Raises `ModelError` when the model is not to be had.
+    """
+    rest = dict(options)
+    engine = Engine(rest.pop("model"), device=rest.pop("device", "auto"), threads=rest.pop("threads", None))
+
+    def do(job: Job) -> Outcome:
+        begin = time.monotonic()
+        frames, error = 0, None
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", BunrakuWarning)
+            try:
+                frames = _do(job, folder, engine, rest)
+            except BunrakuError as failure:
+                error = str(failure)
+            except Exception as failure:  # a defect of ours must not stop the others
+                error = f"{type(failure).__name__}: {failure}"
+        notes = [str(note.message) for note in said if issubclass(note.category, BunrakuWarning)]
+        took = round(time.monotonic() - begin, 3)
+        status = "failed" if error else "done"
+        return Outcome(**asdict(job), status=status, frames=frames, seconds=took, error=error, warnings=notes)
+
+    return do
+
+
+def _do(job: Job, folder: Path, engine: Engine, options: Mapping[str, Any]) -> int:
+    (folder / job.output).parent.mkdir(parents=True, exist_ok=True)
+    target = os.path.join(folder, job.output)  # a slash at its end means frames
+    return len(animate(job.source, job.driving, model=engine, output=target, **{**options, "progress": False}))
+
+
+def _key(job: Job, options: Mapping[str, Any]) -> str:
+    """Changes when a file of the pair, or an option, does."""
+    facts: list[Any] = [job.source, job.driving, job.output]
+    facts += sorted((name, str(value)) for name, value in options.items())
+    for path in (job.source, job.driving):
+        try:
+            stat = os.stat(path)
+            facts.append((stat.st_size, stat.st_mtime_ns))
+        except (OSError, ValueError):
+            facts.append(None)  # the job itself will say so
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+
+def _recorded(results: Path) -> dict[str, Outcome]:
+    """The last outcome of every output; lines that were cut off by a crash, or are not ours, do not count."""
+    found: dict[str, Outcome] = {}
+    if not results.exists():
+        return found
+    try:
+        text = results.read_text(encoding="utf-8", errors="replace")
+    except OSError as error:
+        raise OutputError(f"{results} cannot be read ({error.strerror}); give another folder.") from error
+    for line in text.splitlines():
+        try:
+            outcome = Outcome(**json.loads(line))
+        except (ValueError, TypeError):
+            continue
+        found[outcome.output] = outcome
+    if text and not text.endswith("\n"):
+        with results.open("a", encoding="utf-8") as file:
+            file.write("\n")
+    return found
+
+
+def _is_done(job: Job, outcome: Outcome | None, folder: Path) -> bool:
+    done = outcome is not None and outcome.status == "done" and outcome.key == job.key
+    return done and (folder / job.output).exists()

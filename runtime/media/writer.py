@@ -1,0 +1,232 @@
+"""Videos out: frames go in one after another, and the finished file appears under its name all at once."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+
+from checkpoints.errors import BunrakuWarning, OutputError
+from runtime.media.ffmpeg import Ffmpeg, read_arguments
+from runtime.media.picture import Bytes
+from runtime.media.provenance import ffmpeg_marks, mark
+from runtime.media.video import VideoInfo, trim_arguments
+
+
+@dataclass(frozen=True)
+class _Format:
+    video: tuple[str, ...]
+    """How frames are encoded."""
+    keeps: tuple[str, ...] = ()
+    """Audio codecs that the container takes as they are."""
+    audio: str | None = None
+    """What other audio is encoded to; None where there is no sound."""
+    muxer: tuple[str, ...] = ()
+
+
+# BT.709 is what players assume; saying so, and converting so, keeps the colours.
+_YUV = (
+    "-vf",
+    "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd,format=yuv420p,"
+    "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv",
+)
+_H264 = (*_YUV, "-c:v", "libx264", "-preset", "veryfast", "-crf", "17")
+_VP9 = (*_YUV, "-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "5")
+_GIF = ("-filter_complex", "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1")
+_WEBP = ("-c:v", "libwebp_anim", "-quality", "90", "-loop", "0")
+_FASTSTART = ("-movflags", "+faststart")
+
+_FORMATS = {
+    ".mp4": _Format(_H264, ("aac",), "aac", _FASTSTART),
+    ".m4v": _Format(_H264, ("aac",), "aac", ("-f", "mp4", *_FASTSTART)),
+    ".mov": _Format(_H264, ("aac",), "aac", _FASTSTART),
+    ".mkv": _Format(_H264, ("aac", "mp3", "opus", "flac", "vorbis", "ac3"), "aac"),
+    ".webm": _Format(_VP9, ("opus", "vorbis"), "libopus"),
+    ".gif": _Format(_GIF),
+    ".webp": _Format(_WEBP),
+}
+EXTENSIONS = tuple(_FORMATS)
+
+
+class VideoWriter:
+    """Encodes frames into the file `path`; use as a context manager.
+
+    Until the `with` block is left without an exception, the result lies beside `path` under a hidden
+    temporary name; however else it is left, nothing remains. `audio`, a video, gives the sound, which is
+    kept as it is where the container allows and cut to the length of the frames.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        size: tuple[int, int],
+        rate: Fraction,
+        audio: VideoInfo | None = None,
+        loop: int = 1,
+        sign: Callable[[Path], object] | None = None,
+    ) -> None:
+        """`size` is (width, height) of the frames; `rate` frames a second; the sound is heard `loop` times; `sign` is
+        called with the complete file before that gets its name. Raises `OutputError` if `path` is bad.
+        """
+        check_output(path)
+        self.path = path
+        self.frames = 0
+        self._size = size
+        self._rate = rate
+        self._format = _FORMATS[path.suffix.lower()]
+        audible = audio is not None and audio.audio is not None and self._format.audio is not None
+        self._sound = audio if audible else None
+        self._loop = loop
+        self._sign = sign
+        self._silent = _temporary(path)
+        self._ffmpeg: Ffmpeg | None = None
+
+    def __enter__(self) -> VideoWriter:
+        raw = (
+            "-f",
+            "rawvideo",
+            "-pix_fmt",
+            "rgb24",
+            "-s",
+            "{}x{}".format(*self._size),
+            "-r",
+            str(self._rate),
+        )
+        # The index is moved to the front only when no second pass for the sound will do it.
+        muxer = self._format.muxer if self._sound is None else ()
+        arguments = [*raw, "-i", "pipe:0", *self._format.video, *ffmpeg_marks(), *muxer, "-y", str(self._silent)]
+        self._ffmpeg = Ffmpeg(arguments, stdin=True)
+        return self
+
+    def write(self, frame: Bytes) -> None:
+        """Append one frame, uint8 (height, width, 3) in RGB. Raises `OutputError` when encoding fails."""
+        if self._ffmpeg is None:
+            raise RuntimeError("a VideoWriter takes frames inside its with block only")
+        width, height = self._size
+        if frame.shape != (height, width, 3) or frame.dtype != np.uint8:
+            raise ValueError(f"frame is {frame.dtype} {frame.shape}, not uint8 ({height}, {width}, 3)")
+        data = memoryview(np.ascontiguousarray(frame).data).cast("B")
+        try:
+            while data:
+                data = data[self._ffmpeg.stdin.write(data) :]
+        except OSError as error:  # ffmpeg is gone: a full disk, most of all
+            raise self._failed(self._ffmpeg) from error
+        self.frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None and self._ffmpeg is not None:
+                self._finish(self._ffmpeg)
+        finally:
+            if self._ffmpeg is not None:
+                self._ffmpeg.close()
+            _remove(self._silent)
+
+    def _finish(self, ffmpeg: Ffmpeg) -> None:
+        if ffmpeg.finish() != 0:
+            raise self._failed(ffmpeg)
+        if self._sound is None:
+            _publish(self._silent, self.path, self._sign)
+            return
+        complete, once = _temporary(self.path), _temporary(self.path.with_suffix(".wav"))
+        try:
+            heard = self._add_sound(self._sound, complete) if self._loop == 1 else self._repeat_sound(once, complete)
+            _publish(complete if heard else self._silent, self.path, self._sign)
+        finally:
+            _remove(complete)
+            _remove(once)
+
+    def _add_sound(self, sound: VideoInfo, complete: Path) -> bool:
+        """Join the encoded frames and the sound, now that the length is known; False when the sound is broken."""
+        codec = "copy" if sound.audio in self._format.keeps else str(self._format.audio)
+        return self._join([*trim_arguments(sound), *read_arguments(sound.path)], codec, complete)
+
+    def _repeat_sound(self, once: Path, complete: Path) -> bool:
+        """The same with the sound again and again: as long each time as the frames, lest they drift apart."""
+        sound = self._sound
+        length = f"{float(self.frames / self._loop / self._rate):.6f}"
+        cut = ["-map", "0:a:0", "-af", "apad", "-t", length, "-c:a", "pcm_s16le", "-y", str(once)]
+        if sound is None or not self._runs([*trim_arguments(sound), *read_arguments(sound.path), *cut]):
+            return False
+        return self._join(["-stream_loop", "-1", "-i", str(once)], str(self._format.audio), complete)
+
+    def _join(self, heard: list[str], codec: str, complete: Path) -> bool:
+        return self._runs(
+            [
+                *("-i", str(self._silent), *heard, "-map", "0:v:0", "-map", "1:a:0"),
+                *("-c:v", "copy", "-c:a", codec, "-map_metadata", "-1", "-map_chapters", "-1", *ffmpeg_marks()),
+                *("-t", f"{float(self.frames / self._rate):.6f}", *self._format.muxer, "-y", str(complete)),
+            ]
+        )
+
+    def _runs(self, arguments: list[str]) -> bool:
+        """Run ffmpeg over the sound; False, and a warning, when the sound is broken."""
+        with Ffmpeg(arguments) as ffmpeg:
+            status = ffmpeg.finish()
+            if status < 0 or "No space left" in ffmpeg.log():
+                raise self._failed(ffmpeg)
+            if status != 0 and self._sound is not None:  # the frames may have taken hours
+                said = f"The sound of {self._sound.path} cannot be used ({ffmpeg.complaint()}); the result is silent."
+                warnings.warn(said, BunrakuWarning, stacklevel=2)
+        return status == 0
+
+    def _failed(self, ffmpeg: Ffmpeg) -> OutputError:
+        ffmpeg.process.wait()
+        return OutputError(f"{self.path} cannot be written ({ffmpeg.complaint()}); check the disk and the folder.")
+
+
+def check_output(path: Path) -> None:
+    """Raises `OutputError` unless a video can be written to `path`: known extension, existing, writable
+    folder.
+    """
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder; give the name of a file.")
+    if path.suffix.lower() not in _FORMATS:
+        raise OutputError(f"{path} must end in one of {', '.join(EXTENSIONS)}; give another name.")
+    check_folder(path.absolute().parent)
+
+
+def check_folder(folder: Path) -> None:
+    """Raises `OutputError` unless files can be put into `folder`."""
+    if not folder.is_dir():
+        raise OutputError(f"The folder {folder} does not exist; make it, or give another name.")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"The folder {folder} may not be written to; give another one.")
+
+
+def _temporary(path: Path) -> Path:
+    """A new, empty, hidden file beside `path`, so that the final rename stays on one disk."""
+    try:
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.absolute().parent)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror}); give another name.") from error
+    os.close(handle)
+    return Path(name)
+
+
+def _publish(temporary: Path, path: Path, sign: Callable[[Path], object] | None) -> None:
+    umask = os.umask(0)
+    os.umask(umask)
+    try:
+        mark(temporary)
+        if sign is not None:
+            sign(temporary)
+        temporary.chmod(0o666 & ~umask)  # mkstemp's files are for their owner only
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written ({error.strerror}); give another name.") from error
+
+
+def _remove(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        path.unlink()

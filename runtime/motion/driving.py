@@ -1,0 +1,210 @@
+"""What drives: a video, pictures or recorded motion, read as motion, a batch of frames at a time."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Generator, Iterable, Iterator, Sized
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image
+
+from checkpoints.errors import InputError, OptionError
+from runtime.engine import Engine
+from runtime.framing.framer import Cutter, Framer
+from runtime.many.pipeline import prefetch
+from runtime.media.limits import DEFAULT_LIMITS, Limits
+from runtime.media.picture import Bytes, Picture, check_file
+from runtime.media.video import VideoInfo, probe, read_frames, read_whole
+from runtime.motion.file import SUFFIX, MotionFile, load_motion
+from runtime.motion.modes import Motion, best_frame
+
+Reference = Literal["first", "best"] | int
+"""The driving frame that the relative mode counts the motion from."""
+
+_LOOK = (Fraction(4), 4.0)
+"""Frames a second, and seconds, of a video's beginning that are looked at to frame it."""
+
+_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
+"""Which files of a folder are frames."""
+_LATEST = 1e9
+"""Seconds; no video plays so late, and what is far beyond cannot be told to ffmpeg."""
+_WORDS = re.compile(r"(\d+)")
+
+_LONGEST = 1280
+"""Longer side in pixels of frames of which more than the model's square is needed."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """An opened source of motion."""
+
+    rate: Fraction
+    """Frames a second."""
+    total: int | None
+    """How many frames there will be, where that is known."""
+    video: VideoInfo | None = None
+    pictures: Iterable[Picture] | None = None
+    motion: MotionFile | None = None
+    """One of the three is there."""
+    limits: Limits = DEFAULT_LIMITS
+    """Under which it is read."""
+
+
+def open_clip(
+    driving: str | os.PathLike[str] | Iterable[Picture],
+    rate: Fraction | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    start: float = 0.0,
+    end: float | None = None,
+) -> Clip:
+    """Look at what drives, to be read at `rate` (by default its own; 25 for pictures), from the second `start` to
+    `end`. A folder stands for the pictures in it, in the order of their names (2 before 10).
+
+    Raises `InputError` when it cannot be read or is beyond the `limits`, `OptionError` when a motion file is to have
+    another rate, or nothing lies between start and end.
+    """
+    check_span(start, end)
+    if isinstance(driving, str | os.PathLike) and Path(driving).is_dir():
+        driving = folder_pictures(Path(driving))
+    if isinstance(driving, str | os.PathLike):
+        path = Path(driving)
+        if path.suffix.lower() == SUFFIX:
+            check_file(path)
+            limits.check_bytes(path)
+            recorded = load_motion(path)
+            limits.check_seconds(path, float(len(recorded.motion) / recorded.rate))
+            if rate not in (None, recorded.rate):
+                raise OptionError(
+                    f"{path} was recorded at {float(recorded.rate):g} fps and plays at that; leave fps out."
+                )
+            part = recorded.motion[_frames(start, end, recorded.rate)]
+            if not len(part):
+                raise _nothing_left(path, start)
+            return Clip(recorded.rate, len(part), motion=replace(recorded, motion=part), limits=limits)
+        video = probe(path, limits)
+        # At least one frame: ffmpeg takes a length that rounds to nothing for all there is.
+        length = None if end is None else max(end - start, float(1 / (rate or video.rate)))
+        video = replace(video, start=start, length=length)
+        if video.duration is not None and start >= video.duration:
+            raise _nothing_left(path, start)
+        rate = rate or video.rate
+        total = None if video.span is None or video.duration is None else max(1, round(video.span * rate))
+        return Clip(rate, total, video, limits=limits)
+    if not isinstance(driving, Iterable):
+        raise InputError(f"The driving frames are {type(driving).__name__}; give a video file or many pictures.")
+    rate = rate or Fraction(25)
+    if start or end is not None:
+        frames = _frames(start, end, rate)
+        one_pass = iter(driving) is driving
+        driving = islice(driving, frames.start, frames.stop) if one_pass else _Part(driving, frames)
+    total = len(driving) if isinstance(driving, Sized) else None
+    return Clip(rate, total, pictures=driving, limits=limits)
+
+
+def check_span(start: float, end: float | None) -> None:
+    """Raises `OptionError` unless the second `start` lies before `end`, and both in any video's time."""
+    for name, value in {"start": start, "end": end}.items():
+        if value is not None and not -_LATEST <= value <= _LATEST:
+            raise OptionError(f"{name} is {value:g}; it must be a number of seconds below {_LATEST:.0f}.")
+    if not (0 <= start < math.inf and (end is None or start < end < math.inf)):
+        raise OptionError(f"From second {start} to {end} there is nothing; start must be 0 or more and before end.")
+
+
+def folder_pictures(folder: Path) -> list[Path]:
+    """The pictures in `folder`, in the order of their names (2 before 10). Raises `InputError` when there is none."""
+    found = [path for path in folder.iterdir() if path.suffix.lower() in _PICTURES and not path.name.startswith(".")]
+    if not found:
+        raise InputError(f"The folder {folder} holds no pictures ({', '.join(_PICTURES)}); give another one.")
+    return sorted(found, key=lambda path: [int(word) if word.isdecimal() else word for word in _WORDS.split(path.name)])
+
+
+class _Part:
+    """Some of many pictures, however often they are looked at."""
+
+    def __init__(self, pictures: Iterable[Picture], frames: slice) -> None:
+        self._pictures, self._frames = pictures, frames
+
+    def __iter__(self) -> Iterator[Picture]:
+        return islice(self._pictures, self._frames.start, self._frames.stop)
+
+
+def _frames(start: float, end: float | None, rate: Fraction) -> slice:
+    return slice(round(start * rate), None if end is None else max(round(start * rate) + 1, round(end * rate)))
+
+
+def _nothing_left(path: Path, start: float) -> OptionError:
+    return OptionError(f"{path} ends before second {start:g}; start earlier.")
+
+
+def read_motion(clip: Clip, engine: Engine, framer: Framer, *, eyes: bool = False) -> Generator[Motion, None, None]:
+    """The motion of `clip` in batches of the engine's size, framed by `framer`, decoded ahead in another thread; with
+    `eyes` also what these do (`Engine.detect`).
+
+    Raises `InputError` when there is no frame, and when recorded motion is of another model.
+    """
+    batch = engine.batch
+    if clip.motion is not None:
+        clip.motion.check(engine.bundle)
+        for start in range(0, len(clip.motion.motion), batch):
+            yield clip.motion.motion[start : start + batch]
+        return
+    found = False
+    with prefetch(read_squares(clip, engine.resolution, framer), depth=2 * batch) as ready:
+        while squares := list(islice(ready, batch)):
+            found = True
+            yield engine.detect(np.stack(squares), eyes=eyes)
+    if not found:
+        raise InputError("The driving frames are empty; give at least one.")
+
+
+def read_squares(clip: Clip, size: int, framer: Framer) -> Iterator[Bytes]:
+    """The driving frames in the square of a model of `size` pixels, uint8 (size, size, 3) each, framed by `framer`."""
+    cutter = Cutter(framer, size, float(clip.rate), clip.limits)
+    if clip.video is None:
+        yield from map(cutter, clip.pictures or ())
+    elif framer.driving_crop == "off":
+        yield from read_frames(clip.video, size, framer.fit, clip.rate)
+    elif framer.driving_crop == "follow":
+        yield from map(cutter, read_whole(clip.video, _LONGEST, clip.rate))
+    else:
+        look(clip, framer)
+        yield from read_frames(clip.video, size, framer.fit, clip.rate, framer.windows[clip.video])
+
+
+def look(clip: Clip, framer: Framer) -> None:
+    """Choose the square of a whole video, once: what `read_squares` does first, or waits for where another thread is at
+    it already. Raises `InputError` where the video cannot be read.
+    """
+    if clip.video is None or clip.motion is not None or framer.driving_crop in ("off", "follow"):
+        return
+    with framer.looking:
+        if clip.video not in framer.windows:  # it may be read again
+            framer.windows[clip.video] = framer.video(_samples(clip.video), clip.video.size)
+
+
+def _samples(video: VideoInfo) -> list[Image.Image]:
+    rate, seconds = _LOOK
+    return [Image.fromarray(frame) for frame in read_whole(video, _LONGEST, min(rate, video.rate), seconds)]
+
+
+def check_reference(reference: Reference) -> None:
+    """Raises `OptionError` unless `reference` is a word for a frame, or its number."""
+    number = isinstance(reference, int) and not isinstance(reference, bool) and reference >= 0
+    if not number and reference not in ("first", "best"):
+        raise OptionError(f'reference is "{reference}"; choose first, best or the number of a frame from 0 on.')
+
+
+def reference_of(source: Motion, driving: Motion, reference: Reference) -> Motion:
+    """The motion of the reference frame, out of all frames of `driving`. Raises `OptionError` when there is none."""
+    words = {"first": lambda: 0, "best": lambda: best_frame(source, driving)}
+    number = reference if isinstance(reference, int) else words[reference]()
+    if number >= len(driving):
+        raise OptionError(f"reference is {number}, but the last driving frame is {len(driving) - 1}; choose another.")
+    return driving[number : number + 1]

@@ -1,0 +1,63 @@
+"""From a video to a motion file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+
+from checkpoints.errors import OutputError
+from runtime.animate import Progress, exact_rate, progress_bar
+from runtime.engine import DEFAULT_MODEL, Engine
+from runtime.framing.framer import Crop, Framer, Framing
+from runtime.graphs.sessions import Device
+from runtime.media.limits import DEFAULT_LIMITS, Limits
+from runtime.media.picture import Fit, Picture, check_fit
+from runtime.motion.driving import open_clip, read_motion
+from runtime.motion.file import SUFFIX, MotionFile, save_motion
+from runtime.motion.modes import Motion
+
+
+def extract_motion(
+    driving: str | os.PathLike[str] | Iterable[Picture],
+    output: str | os.PathLike[str] | None = None,
+    *,
+    model: str | os.PathLike[str] | Engine = DEFAULT_MODEL,
+    device: Device = "auto",
+    fit: Fit = "crop",
+    driving_crop: Crop = "auto",
+    fps: float | None = None,
+    limits: Limits = DEFAULT_LIMITS,
+    progress: bool | Progress = True,
+) -> MotionFile:
+    """Find the motion of `driving` and write it to `output` (.motion), if given; `animate` plays it.
+
+    Playing the file gives, on the CPU, the very frames that playing the video would give. The options are those
+    of `runtime.animate`. Raises a `BunrakuError` when the video, an option, the model or the output is at fault.
+    """
+    check_fit(fit)
+    target = None if output is None else Path(output)
+    if target is not None:
+        _check_target(target)
+    clip = open_clip(driving, None if fps is None else exact_rate(fps), limits)
+    engine = model if isinstance(model, Engine) else Engine(model, device=device)
+    framer = Framer(Framing.of(engine.bundle.framing), fit, "off", driving_crop, None, engine.subject)
+    batches: list[Motion] = []
+    done = 0
+    with progress_bar(progress, clip.total) as report, closing(read_motion(clip, engine, framer, eyes=True)) as motions:
+        for motion in motions:
+            batches.append(motion)
+            done += len(motion)
+            report(done, clip.total)
+    recorded = MotionFile.of(Motion.concatenate(batches), clip.rate, engine.bundle)
+    if target is not None:
+        save_motion(target, recorded)
+    return recorded
+
+
+def _check_target(target: Path) -> None:
+    if target.suffix.lower() != SUFFIX:
+        raise OutputError(f"{target} must end in {SUFFIX}; give another name.")
+    if not target.absolute().parent.is_dir():
+        raise OutputError(f"The folder {target.absolute().parent} does not exist; make it, or give another name.")

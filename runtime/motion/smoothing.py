@@ -1,0 +1,85 @@
+"""Less jitter in a stream of motions: the One-Euro filter (Casiez, Roussel, Vogel, CHI 2012).
+
+A low-pass filter whose cut-off rises with speed: at rest it is heavy and removes trembling, in fast motion
+it is light and adds no visible delay.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from checkpoints.errors import OptionError
+from runtime.motion.modes import Floats, Motion
+
+SPEED_CUTOFF = 1.0
+"""Cut-off in Hz of the low-pass filter on the speed itself (the paper's value)."""
+
+SPEED_GAIN = 4.0
+"""Hz of cut-off gained per unit of speed (half a picture's width a second)."""
+
+
+class OneEuro:
+    """Filters motions frame by frame; keeps the state between calls.
+
+    `smoothing` in [0, 1]: the cut-off at rest is 0.5 / smoothing Hz, 0 switches the filter off. `rate` in
+    frames a second. Points and jacobians are filtered, each with its own speed; covariances pass untouched.
+    """
+
+    def __init__(self, smoothing: float, rate: float) -> None:
+        check_smoothing(smoothing)
+        if not 0 < rate < np.inf:
+            raise OptionError(f"fps is {rate}; it must be a number above 0.")
+        self.smoothing = smoothing
+        self.rate = rate
+        self._channels: dict[str, _Channel] = {}
+
+    def reset(self) -> None:
+        """Forget the past: the next frame starts a new stream."""
+        self._channels.clear()
+
+    def __call__(self, motion: Motion) -> Motion:
+        """The motion of the next frames (T, ...), smoothed; the very first frame is returned as it is."""
+        if self.smoothing == 0:
+            return motion
+        jacobians = motion.jacobians
+        if jacobians is not None:
+            jacobians = self._filter("jacobians", jacobians, axes=(-2, -1))
+        eyes = None if motion.eyes is None else self._filter("eyes", motion.eyes, axes=(-1,))
+        return Motion(self._filter("points", motion.points, axes=(-1,)), jacobians, motion.covariances, eyes)
+
+    def _filter(self, name: str, values: Floats, axes: tuple[int, ...]) -> Floats:
+        smoothed = []
+        for frame in values.astype(np.float64):
+            channel = self._channels.setdefault(name, _Channel(frame))
+            smoothed.append(channel.step(frame, axes, 0.5 / self.smoothing, self.rate))
+        return np.stack(smoothed).astype(np.float32)
+
+
+class _Channel:
+    """State of the filter for one array; `axes` are those of one vector, over which its speed is measured."""
+
+    def __init__(self, first: NDArray[np.float64]) -> None:
+        self.value = first
+        self.speed = np.zeros_like(first)
+
+    def step(
+        self, frame: NDArray[np.float64], axes: tuple[int, ...], cutoff: float, rate: float
+    ) -> NDArray[np.float64]:
+        speed = (frame - self.value) * rate
+        self.speed = self.speed + _weight(SPEED_CUTOFF, rate) * (speed - self.speed)
+        magnitude = np.sqrt((self.speed**2).sum(axis=axes, keepdims=True))
+        self.value = self.value + _weight(cutoff + SPEED_GAIN * magnitude, rate) * (frame - self.value)
+        return self.value
+
+
+def _weight(cutoff: float | NDArray[np.float64], rate: float) -> float | NDArray[np.float64]:
+    """Weight of the newest value in an exponential filter of that cut-off (Hz) at that rate (1/s)."""
+    turn = 2 * np.pi * cutoff / rate
+    return turn / (turn + 1)
+
+
+def check_smoothing(smoothing: float) -> None:
+    """Raises `OptionError` unless `smoothing` lies in [0, 1]."""
+    if not 0 <= smoothing <= 1:
+        raise OptionError(f"smoothing is {smoothing}; it must lie between 0 (off) and 1 (strongest).")

@@ -1,0 +1,160 @@
+"""From the model's pictures to the result: as large as asked for, sharp again, back in the whole photo."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from checkpoints.errors import BunrakuWarning, OptionError
+from runtime.framing.window import Window
+from runtime.graphs.cores import available_cores
+from runtime.layers.canvas import Canvas
+from runtime.layers.compose import Layers
+from runtime.layers.expression import Expression
+from runtime.media.picture import Bytes, Fit, square
+from runtime.result.detail import Detail, Floats
+from runtime.result.paste import Paste
+
+MAX_SIZE = 2048
+"""Largest side of a result, in pixels; a frame costs its pixels."""
+
+MAX_DETAIL = 1024
+"""Side in pixels up to which a square that is pasted back is sharpened; a larger one is enlarged from there."""
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What a model makes of B driving frames."""
+
+    image: Bytes
+    """uint8 (B, R, R, 3)."""
+    flow: Floats | None = None
+    """(B, h, w, 2): for every pixel where to look in the source, (x, y) in [-1, 1], -1 and 1 on the middle of the
+    first and the last one; None where a bundle has no such output.
+    """
+    occlusion: Floats | None = None
+    """(B, 1, h, w) in [0, 1]: 1 where the source shows what the result shows; None likewise."""
+
+
+Layer = Callable[[Canvas, NDArray[np.bool_] | None], "Layers | None"]
+"""Makes the `Layers` of a source, of which edges of the square may have to stay where they are."""
+
+Lend = Callable[[Bytes, Bytes], Detail]
+"""Makes the `Detail` of a source: of the square at the results' size, and at the model's."""
+
+
+class Finish:
+    """Makes results of the pictures of one source."""
+
+    def __init__(
+        self,
+        image: Image.Image,
+        window: Window | None,
+        small: Bytes,
+        *,
+        fit: Fit,
+        size: int | None = None,
+        paste_back: bool = False,
+        lend: Lend | None = None,
+        layer: Layer | None = None,
+    ) -> None:
+        """`image` (RGB) is the source, `window` the square of it that is moved (None: the one that `fit` means),
+        `small` uint8 (R, R, 3) the same as the model is shown it. `size`: side of the results, by default R. `lend`
+        None: nothing is sharpened. `layer`: None, or what makes layers of the source, where it can.
+        """
+        self._paste = Paste(image, window, fit) if paste_back else None
+        self._side = size or len(small)
+        if self._paste is not None:
+            self._side = max(len(small), min(self._paste.side, MAX_DETAIL))
+        self._unmoved = (image, window, fit, small)
+        self.layers: Layers | None = None
+        """What moves the source as a person before a backdrop; None where it is not moved so."""
+        self._team = ThreadPoolExecutor(available_cores(), "bunraku-finish")
+        if layer is not None:
+            self.layers = self._layered(layer, image, window, fit)
+        self._detail: Detail | None = None
+        if self.layers is None and lend is not None and self._side > len(small):
+            self._detail = lend(self._large(image, window, fit), small)
+
+    def _large(self, image: Image.Image, window: Window | None, fit: Fit) -> Bytes:
+        """The square that is moved with all its pixels."""
+        if self._paste is not None:
+            return self._paste.cut(self._side)
+        return square(image, self._side, fit) if window is None else window.cut(image, self._side)
+
+    def _layered(self, layer: Layer, image: Image.Image, window: Window | None, fit: Fit) -> Layers | None:
+        if self._paste is not None:
+            large = self._paste.cut(self._side)
+            return layer(Canvas.around(large, self._paste.base, self._paste.window), self._paste.seams)
+        small = self._unmoved[-1]
+        large = small if self._side <= len(small) else self._large(image, window, fit)
+        return layer(Canvas.around(large, image, window), None)
+
+    @property
+    def still(self) -> Bytes:
+        """The source as it is before it moves, as large as the results: uint8 (height, width, 3)."""
+        image, window, fit, small = self._unmoved
+        if self._paste is not None:
+            return self._paste.whole
+        return small if self._side == len(small) else self._large(image, window, fit)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the results."""
+        return (self._side, self._side) if self._paste is None else self._paste.size
+
+    def __call__(
+        self, rendered: Rendered, points: Floats | None = None, faces: Sequence[Expression | None] = ()
+    ) -> Bytes:
+        """The results: uint8 (B, height, width, 3). For layers: the driving `points` (B, K, 2) of what was rendered,
+        and what its faces do.
+        """
+        if self.layers is not None and points is not None and rendered.flow is not None:
+            frames = zip(rendered.image, rendered.flow, points, faces, strict=True)
+            started = [self._team.submit(self._layer_one, self.layers, *frame) for frame in frames]
+            return np.stack([future.result() for future in started])
+        if self._paste is None and self._side == len(rendered.image[0]):
+            return rendered.image
+        return np.stack([self._one(rendered, index) for index in range(len(rendered.image))])
+
+    def _layer_one(self, layers: Layers, image: Bytes, flow: Floats, points: Floats, face: Expression | None) -> Bytes:
+        layered = layers(image, flow, points.astype(np.float64), face)
+        return self._sized(layered) if self._paste is None else self._paste(layered)
+
+    def _one(self, rendered: Rendered, index: int) -> Bytes:
+        image = rendered.image[index]
+        if self._detail is not None and rendered.flow is not None:
+            seen = None if rendered.occlusion is None else rendered.occlusion[index]
+            image = self._detail(image, rendered.flow[index], seen)
+        if self._paste is not None:
+            return self._paste(image)
+        return self._sized(image)
+
+    def _sized(self, image: Bytes) -> Bytes:
+        if len(image) == self._side:
+            return image
+        return np.array(Image.fromarray(image).resize((self._side, self._side), Image.Resampling.BICUBIC))
+
+
+def check_size(size: int | None, paste_back: bool) -> None:
+    """Raises `OptionError` unless results can be that large: an even number (most videos are stored in pairs of
+    pixels), and none beside `paste_back`.
+    """
+    if size is None:
+        return
+    if isinstance(size, bool) or not isinstance(size, int) or size % 2 or not 16 <= size <= MAX_SIZE:
+        raise OptionError(f"size is {size}; it must be an even number of pixels from 16 to {MAX_SIZE}.")
+    if paste_back:
+        raise OptionError("With paste_back the result is as large as the picture; leave size out.")
+
+
+def warn_without_flow(name: str) -> None:
+    """Tell that results of the model `name` can be enlarged, but not sharpened."""
+    said = f'The model "{name}" gives no flow, so that the result is enlarged without the picture\'s detail.'
+    warnings.warn(said, BunrakuWarning, stacklevel=3)

@@ -1,0 +1,100 @@
+"""Pasting back: the animated square returns to its place in the whole picture, with a seam that nobody sees."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from checkpoints.errors import BunrakuWarning
+from runtime.framing.window import Window
+from runtime.media.picture import Bytes, Fit
+
+MAX_PIXELS = 3840 * 2400
+"""Larger pictures are made smaller: no player shows such videos, and each frame of them costs its pixels."""
+
+FEATHER = 0.12
+"""Width of the seam as a part of the square's side."""
+
+
+class Paste:
+    """Puts animated squares back into one picture."""
+
+    def __init__(self, image: Image.Image, window: Window | None, fit: Fit = "crop") -> None:
+        """`image` (RGB), and the `window` of it that is animated (None: the square that `fit` means).
+
+        The result has the picture's size, even (a last odd row or column is left out) and of at most `MAX_PIXELS`.
+        """
+        self._bars = window is None and fit == "pad"
+        window = window or (Window.centered(image.size) if fit == "crop" else _all_of(image.size))
+        factor = min(1.0, (MAX_PIXELS / (image.width * image.height)) ** 0.5)
+        if factor < 1:
+            smaller = (int(image.width * factor), int(image.height * factor))
+            said = f"The picture has {image.width}x{image.height} pixels; the result is made {smaller[0]}x{smaller[1]}."
+            warnings.warn(said, BunrakuWarning, stacklevel=2)
+            image = image.resize(smaller, Image.Resampling.LANCZOS, reducing_gap=3.0)
+        self.size = (image.width - image.width % 2, image.height - image.height % 2)
+        """(width, height) of the results."""
+        self.base = image.crop((0, 0, *self.size))
+        """The whole picture as it is before it is animated."""
+        self.window = window = window.scaled(factor).snapped()
+        """The square of it that is animated."""
+        left, top, right, bottom = (int(value) for value in window.place(self.size, self.side).box)
+        self._corner, self._extent = (left, top), (right - left, bottom - top)
+        across = _ramp(window.left, window.side, left, right, self.size[0])
+        down = _ramp(window.top, window.side, top, bottom, self.size[1])
+        self._mask = Image.fromarray(np.rint(255 * np.outer(down, across)).astype(np.uint8))
+
+    @property
+    def seams(self) -> NDArray[np.bool_]:
+        """(4,): which edges of the square (left, top, right, bottom) have more of the picture beyond them."""
+        (width, height), window = self.size, self.window
+        low, high = (
+            (window.left > 0, window.top > 0),
+            (window.left + window.side < width, window.top + window.side < height),
+        )
+        return np.array([*low, *high])
+
+    @property
+    def side(self) -> int:
+        """Pixels of the result along a side of the animated square."""
+        return int(self.window.side)
+
+    @property
+    def whole(self) -> Bytes:
+        """The whole picture as it is before it is animated: uint8 (height, width, 3)."""
+        return np.array(self.base)
+
+    def cut(self, target: int) -> Bytes:
+        """The square as it is before it is animated: uint8 (target, target, 3)."""
+        return self.window.cut(self.base, target, replicate=not self._bars)
+
+    def __call__(self, frame: Bytes) -> Bytes:
+        """The whole picture, uint8 (height, width, 3), with `frame`, uint8 (R, R, 3) of any R, in its place."""
+        place = self.window.place(self.size, len(frame))
+        part = frame[place.row : place.row + place.height, place.column : place.column + place.width]
+        whole = self.base.copy()
+        whole.paste(Image.fromarray(part).resize(self._extent, Image.Resampling.BICUBIC), self._corner, self._mask)
+        return np.array(whole)
+
+
+def _all_of(size: tuple[int, int]) -> Window:
+    """The square that bars make of a picture."""
+    return Window.around(size[0] / 2, size[1] / 2, max(size))
+
+
+def _ramp(low: float, side: float, start: int, end: int, length: int) -> NDArray[np.float64]:
+    """Weight of the animated square at the pixels `start` to `end` of an axis: smoothly from 0 at its edges to 1.
+
+    Where the square reaches the end of the picture (`length`) there is nothing to blend with, and the weight is 1.
+    """
+    at = np.arange(start, end) + 0.5
+    width = FEATHER * side
+    weight = np.ones(end - start)
+    for distance, free in ((at - low, low > 0), (low + side - at, low + side < length)):
+        if free:
+            t = np.clip(distance / width, 0, 1)
+            weight = np.minimum(weight, t * t * (3 - 2 * t))
+    return weight

@@ -1,0 +1,1 @@
+"""What every kind of synthetic figure shares: seeds, rasteriser, truth, backdrops, lenses."""

@@ -1,0 +1,176 @@
+"""What every renderer takes and gives, whatever it draws."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .backdrop import EXTENT
+from .photos import Photos
+from .seeds import Array
+from .truth import Truth, flow_between, pixel_grid, surface_buffer
+
+_T = TypeVar("_T")
+TEST_SEEDS = 1_000_000
+"""Identity and motion seeds from here on are the test split; training never draws them."""
+
+
+EXPOSED = (-0.5, -0.25, 0.25, 0.5)
+"""Further moments that an exposure is made of, as shares of it."""
+
+
+@dataclass(frozen=True)
+class SceneSpec:
+    """What to draw: independent seeds of who, how they move, and where."""
+
+    identity: int
+    motion: int
+    scene: int
+    kind: str = "head"
+
+
+@dataclass
+class Frames:
+    """N drawn frames; slicing (`frames[i:j]`, or by an index tensor) gives frames again."""
+
+    image: Tensor
+    """(N, H, W, 3) uint8, sRGB."""
+    points: Tensor
+    """(N, 50, 2) float32 in [-1, 1] where inside the frame, in the order of the kind's point names."""
+    points_visible: Tensor
+    """(N, 50) bool."""
+    mask: Tensor
+    """(N, H, W) bool, True where the figure is, or what passes before it."""
+    truth: Truth
+
+    def __len__(self) -> int:
+        return len(self.image)
+
+    def __getitem__(self, index: slice | Tensor) -> Frames:
+        return Frames(
+            self.image[index], self.points[index], self.points_visible[index], self.mask[index], self.truth[index]
+        )
+
+    @staticmethod
+    def join(parts: list[Frames]) -> Frames:
+        """Frames of one kind, one after the other."""
+        return Frames(
+            image=torch.cat([part.image for part in parts]),
+            points=torch.cat([part.points for part in parts]),
+            points_visible=torch.cat([part.points_visible for part in parts]),
+            mask=torch.cat([part.mask for part in parts]),
+            truth=Truth(
+                torch.cat([part.truth.screen for part in parts]),
+                torch.cat([part.truth.background for part in parts]),
+                parts[0].truth.kind,
+            ),
+        )
+
+
+def true_flow(source: Frames, driving: Frames, size: int = 64) -> tuple[Tensor, Tensor]:
+    """Backward flow (N, size, size, 2) float32 and visibility (N, size, size) bool, frames paired by index.
+
+    Both frames of a pair must show the same identity in the same scene. The flow says for every pixel of the driving
+    frame where in the source the same surface point is; it may leave [-1, 1] (then it is not visible).
+    """
+    driving_buffer = surface_buffer(driving.truth, size)
+    source_buffer = surface_buffer(source.truth, max(size, 128)).triangle
+    return flow_between(source.truth, source_buffer, driving.truth, driving_buffer)
+
+
+def backdrops(pictures: Tensor, background: Tensor, size: int) -> Tensor:
+    """(N, 3, size, size) linear light behind the figures: pictures (N, 3, E, E) moved by affine maps (N, 2, 3)."""
+    grid = pixel_grid(size, background.device).view(1, -1, 2) - background[:, None, :, 2]
+    grid = grid @ torch.linalg.inv(background[:, :, :2]).transpose(1, 2)
+    grid = grid.view(len(pictures), size, size, 2) / EXTENT
+    return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=True)
+
+
+def device_name(device: str | torch.device) -> str:
+    """As tensors say it: "cuda" becomes "cuda:0"."""
+    return str(torch.empty(0, device=device).device)
+
+
+class Cache(OrderedDict[Hashable, _T]):
+    """The most recently used values, made on demand."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__()
+        self.limit = limit
+
+    def get_or_make(self, key: Hashable, make: Callable[[], _T]) -> _T:
+        """The value of a key, made by `make()` when it is new."""
+        if key not in self:
+            self[key] = make()
+            if len(self) > self.limit:
+                self.popitem(last=False)
+        self.move_to_end(key)
+        return self[key]
+
+
+class Renderer(ABC):
+    """Draws one kind of scene; the same seeds and times give the same pictures."""
+
+    kind: str
+
+    def __init__(
+        self, device: str | torch.device = "cpu", batch: int | None = None, photos: Photos | None = None
+    ) -> None:
+        """`batch`: how many frames are drawn at once; by default 64 on a GPU, one on a CPU.
+
+        On a CPU eight are faster at 64 pixels, none at 128; pictures may then differ in the last bit of a rounding.
+
+        `photos`: what the backdrops are made of, instead of the procedural ones.
+        """
+        self.device = torch.device(device_name(device))
+        self.batch = batch or (1 if self.device.type == "cpu" else 64)
+
+        self.photos = photos
+        self._plates: Cache[Tensor] = Cache(128)
+
+    @abstractmethod
+    def _backdrop(self, seed: int) -> Array:
+        """(3, E, E) the procedural backdrop of a scene's seed."""
+
+    def _behind(self, specs: list[SceneSpec], background: Tensor, size: int) -> Tensor:
+        """(N, 3, size, size) linear light behind the figures; `background` (N, 2, 3) as of `Truth`."""
+
+        def plate(seed: int) -> Tensor:
+            picture = self._backdrop(seed) if self.photos is None else self.photos.plate(seed)
+            return torch.from_numpy(picture).to(self.device)
+
+        plates = [self._plates.get_or_make(spec.scene, partial(plate, spec.scene)) for spec in specs]
+        return backdrops(torch.stack(plates), background, size)
+
+    @abstractmethod
+    def _render(self, specs: list[SceneSpec], times: Array, size: int, shading: bool, exposure: float) -> Frames:
+        """At most `batch` frames; arguments as of `render`."""
+
+    @torch.no_grad()
+    def render(
+        self, specs: list[SceneSpec], times: Tensor, size: int = 256, shading: bool = True, exposure: float = 0.0
+    ) -> Frames:
+        """One frame for each spec and time (seconds), `size` x `size` pixels.
+
+        `shading=False` leaves out light, highlights, clear glass and the camera's faults, so that a surface point has
+        one colour in all frames. `exposure` in seconds blurs what moves; the truth is that of its middle.
+        """
+        if unknown := {spec.kind for spec in specs} - {self.kind}:
+            raise ValueError(f"this renderer draws {self.kind}s, not {', '.join(sorted(unknown))}")
+        if len(specs) != len(times):
+            raise ValueError(f"{len(specs)} specs but {len(times)} times")
+        parts = []
+        for start in range(0, len(specs), self.batch):
+            stop = start + self.batch
+            moments = np.asarray(times[start:stop], np.float64)
+            parts.append(self._render(specs[start:stop], moments, size, shading, exposure))
+        return Frames.join(parts)

@@ -1,0 +1,1 @@
+"""What builds the assets of heads and bodies, once."""

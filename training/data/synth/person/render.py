@@ -1,0 +1,166 @@
+"""Pictures of synthetic people with their truth."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..core.lens import through_lenses
+from ..core.photos import Photos
+from ..core.raster import hits, interpolate, rasterise, vertex_normals
+from ..core.renderer import EXPOSED, Cache, Frames, Renderer, SceneSpec, device_name
+from ..core.seeds import Array
+from ..core.truth import Truth, points_visible, to_samples
+from .actor import Actor, build_actor, canonical
+from .glass import glass_over
+from .head import HeadAsset, load_head
+from .identity import Identity, sample_identity
+from .performance import Pose, motion
+from .points import point_vertices
+from .pose import place_props, pose_vertices, project, to_camera
+from .scene import Scene, sample_scene
+from .shade import Dress, Looks, Surface, albedo_and_gloss, dress_torso, light, noise_texture
+
+_SUPERSAMPLING = 2
+_POINT_SLACK = 0.03
+"""Metres of hair that may cover a named point which still counts as visible: its place is known."""
+
+
+class PersonRenderer(Renderer):
+    """What heads and whole bodies have in common: how their surfaces become pictures and truth."""
+
+    dress: Dress = staticmethod(dress_torso)
+    looks: type[Looks] = Looks
+
+    def __init__(
+        self,
+        device: str | torch.device,
+        batch: int | None,
+        photos: Photos | None,
+        asset: HeadAsset,
+        canonical: Tensor,
+        points: Tensor,
+    ) -> None:
+        """`canonical` (V, 4) as of `actor.canonical`, `points` (50,) vertices; the rest as of `Renderer`."""
+        super().__init__(device, batch, photos)
+        self.asset = asset
+        self._canonical = canonical
+        self._points = points
+        self._noise = noise_texture().to(self.device)
+        self._people = self.asset.coefficients.cpu().numpy(), self.asset.labels.cpu().numpy()
+        self._identities: Cache[Identity] = Cache(256)
+
+    def identity(self, seed: int) -> Identity:
+        """Who a seed is."""
+        return self._identities.get_or_make(seed, lambda: sample_identity(seed, *self._people))
+
+    @abstractmethod
+    def _actor(self, spec: SceneSpec) -> Actor:
+        """The identity dressed for the scene."""
+
+    @abstractmethod
+    def _vertices(self, specs: list[SceneSpec], actors: list[Any], times: Array) -> Tensor:
+        """(N, V, 3) posed, in metres, before the camera."""
+
+    def _render(self, specs: list[SceneSpec], times: Array, size: int, shading: bool, exposure: float) -> Frames:
+        actors = [self._actor(spec) for spec in specs]
+        points, truth = self._pose(specs, actors, times)
+        behind = self._behind(specs, truth.background, size)
+        linear, cover, buffer = self._draw(actors, points, truth, behind, shading)
+        if exposure:
+            moments = [times + exposure * share for share in EXPOSED]
+            others = [self._moment(specs, actors, at, size, shading) for at in moments]
+            linear = torch.stack([linear, *others]).mean(0)
+        if shading:
+            lenses, seeds = [actor.scene.lens for actor in actors], [spec.scene for spec in specs]
+            linear = through_lenses(linear, lenses, seeds, times.tolist(), self._noise[..., 3])
+        image = (linear.clamp(0, 1) ** (1 / 2.2) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+        named = truth.screen[:, self._points]
+        seen = points_visible(truth, named[..., :2], named[..., 2], buffer, _POINT_SLACK)
+        return Frames(image.contiguous(), named[..., :2].clone(), seen, cover > 0.5, truth)
+
+    def _pose(self, specs: list[SceneSpec], actors: list[Actor], times: Array) -> tuple[Tensor, Truth]:
+        """Vertices (N, V, 3) in the camera's frame, and projected."""
+        points = to_camera(self._vertices(specs, actors, times), actors)
+        drift = np.concatenate([a.scene.camera.background(times[i : i + 1]) for i, a in enumerate(actors)])
+        background = torch.from_numpy(drift).to(self.device)
+        return points, Truth(project(points, actors, background), background, self.kind)
+
+    def _moment(self, specs: list[SceneSpec], actors: list[Any], times: Array, size: int, shading: bool) -> Tensor:
+        """Linear light (N, 3, H, W) at other times (N,)."""
+        points, truth = self._pose(specs, actors, times)
+        return self._draw(actors, points, truth, self._behind(specs, truth.background, size), shading)[0]
+
+    def _draw(
+        self, actors: list[Actor], points: Tensor, truth: Truth, behind: Tensor, shading: bool
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Linear light (N, 3, H, W), coverage (N, H, W) and the buffer of triangles; `behind` (N, 3, H, W)."""
+        size = behind.shape[-1]
+        asset, count, side = self.asset, len(actors), size * _SUPERSAMPLING
+        screen = to_samples(truth.screen, size, _SUPERSAMPLING)
+        buffer = rasterise(screen, asset.triangles, asset.two_sided, side, side)
+        found = hits(buffer, screen, asset.triangles)
+        corner = asset.triangles.index_select(0, found.triangle)
+        paint = torch.stack([actor.paint for actor in actors])
+        varying = torch.cat([vertex_normals(points, asset.triangles), paint], -1)
+        index = corner + (found.frame * points.shape[1])[:, None]
+        values = interpolate(varying.flatten(0, 1), index, found.weights)
+        fixed = interpolate(self._canonical, corner, found.weights)
+        normal = functional.normalize(values[:, :3], dim=1)
+        normal = torch.where((asset.two_sided[found.triangle] & (normal[:, 2] > 0))[:, None], -normal, normal)
+        surface = Surface(
+            found.frame, asset.triangle_part[found.triangle], normal, fixed[:, :3], fixed[:, 3], values[:, 3:]
+        )
+        looks = self.looks(actors, self.device)
+        albedo, gloss, exponent = albedo_and_gloss(surface, looks, self._noise, self.dress)
+        lit = light(surface, albedo, gloss, exponent, looks) if shading else albedo * surface.occlusion[:, None]
+        layer = torch.zeros(count * side * side, 4, device=self.device)
+        layer[found.sample, :3] = lit
+        layer[found.sample, 3] = 1
+        if shading and any(actor.clear_glass for actor in actors):
+            glass_over(layer, actors, points, screen, found, asset, looks)
+        layer = functional.avg_pool2d(layer.view(count, side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)
+        return layer[:, :3] + behind * (1 - layer[:, 3:]), layer[:, 3], buffer
+
+
+def face_poses(specs: list[SceneSpec], times: Array) -> Pose:
+    """Head and face of every spec at its time."""
+    moments = [motion(spec.motion).at(times[i : i + 1]) for i, spec in enumerate(specs)]
+    return Pose(*(np.concatenate([getattr(m, n) for m in moments]) for n in Pose.__dataclass_fields__))
+
+
+class HeadRenderer(PersonRenderer):
+    """Draws talking heads; the same seeds and times give the same pictures."""
+
+    kind = "head"
+
+    def __init__(
+        self, device: str | torch.device = "cpu", batch: int | None = None, photos: Photos | None = None
+    ) -> None:
+        """Arguments as of `Renderer`."""
+        asset = load_head(device_name(device))
+        super().__init__(device, batch, photos, asset, canonical(asset), point_vertices(asset))
+        self._scenes: Cache[Scene] = Cache(256)
+        self._actors: Cache[Actor] = Cache(256)
+
+    def scene(self, seed: int) -> Scene:
+        """What a scene's seed means."""
+        return self._scenes.get_or_make(seed, lambda: sample_scene(seed))
+
+    def _backdrop(self, seed: int) -> Array:
+        return self.scene(seed).backdrop
+
+    def _actor(self, spec: SceneSpec) -> Actor:
+        key = (spec.identity, spec.scene)
+        who, where = self.identity(spec.identity), self.scene(spec.scene)
+        return self._actors.get_or_make(key, lambda: build_actor(self.asset, who, where))
+
+    def _vertices(self, specs: list[SceneSpec], actors: list[Any], times: Array) -> Tensor:
+        posed = pose_vertices(self.asset, actors, face_poses(specs, times))
+        place_props(self.asset, posed, actors, times)
+        return posed

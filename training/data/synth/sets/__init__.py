@@ -1,0 +1,1 @@
+"""Data sets of clips: planned, written, read again."""

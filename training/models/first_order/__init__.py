@@ -1,0 +1,1 @@
+"""The families with first-order motion: FOMM (and Monkey-Net), MRAA, DAM (and HDAM), DiME."""

@@ -1,0 +1,1 @@
+"""What families of motion models are made of."""

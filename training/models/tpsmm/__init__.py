@@ -1,0 +1,1 @@
+"""TPSMM and what only it uses."""

@@ -1,0 +1,297 @@
+"""One pass over a batch, computed piece by piece as the losses ask for it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from checkpoints.errors import OptionError
+from training.data.pairs import Sample, source_views
+from training.losses.focus import focus_map
+from training.models.base import DenseMotion, Motion, MotionModel
+from training.models.parts.random_warp import Distance, RandomWarp
+from training.models.parts.sampling import resize_flow, warp
+
+STRETCH = 0.25
+"""Largest relative change of a shape per axis in the disentanglement stage without cross-identity data."""
+
+
+class Degrade(Protocol):
+    """Makes a picture worse (blur, noise, hidden parts) for robustness."""
+
+    def __call__(self, image: Tensor) -> Tensor: ...
+
+
+class Pass:
+    """Source and driving of a batch through a model; every result is computed at first use and kept."""
+
+    def __init__(
+        self,
+        model: MotionModel,
+        batch: Sample,
+        *,
+        spline_dropout: float = 0.0,
+        use_background: bool = False,
+        degrade: Degrade | None = None,
+        true_motion: bool = False,
+        true_background: bool = False,
+        true_flow: bool = False,
+        coarse: int = 1,
+        teacher: MotionModel | None = None,
+        focus: tuple[int, ...] = (),
+        focus_weight: float = 1.0,
+    ) -> None:
+        self.model = model
+        self.batch = batch
+        self.spline_dropout = spline_dropout
+        self.use_background = use_background
+        self.degrade = degrade
+        self.true_motion = true_motion
+        self.true_background = true_background
+        self.true_flow = true_flow
+        self.coarse = coarse
+        self.teacher = teacher
+        self.focus = focus
+        self.focus_weight = focus_weight
+
+    def truth(self, key: str) -> Tensor:
+        """An entry of the batch that only synthetic data have. Raises `OptionError` where it is missing."""
+        if key not in self.batch:
+            raise OptionError(f"the stage needs {key!r}, which this data set does not have; use synthetic data for it")
+        return self.batch[key]
+
+    def surface_points(self, name: str, count: int) -> tuple[Tensor, Tensor]:
+        """True points (B, count, 2) of "source" or "driving", and their visibility (B, count).
+
+        A model with fewer points than the data have is tied to every so many-th of them. Raises `OptionError` for one
+        that has more, or on data without truth.
+        """
+        points, visible = self.truth(f"{name}_points"), self.truth(f"{name}_visible")
+        known = points.shape[1]
+        if count > known:
+            raise OptionError(f"the data have {known} surface points and cannot teach {count}; weigh truth_points 0")
+        chosen = torch.arange(count, device=points.device) * known // count
+        return points[:, chosen], visible[:, chosen]
+
+    def point_weight(self, count: int) -> Tensor | None:
+        """(count,) how much each surface point counts, 1 on average; None: all alike.
+
+        Raises `OptionError` where the focus names splines that the model does not have.
+        """
+        if not self.focus:
+            return None
+        splines = self._splines()
+        weight = torch.ones(splines, count // splines)
+        weight[list(self.focus)] = self.focus_weight
+        return (weight / weight.mean()).flatten().to(self.source)
+
+    def place_weight(self, size: torch.Size | tuple[int, ...]) -> Tensor | None:
+        """(B, 1, h, w) how much each place of the driving pose counts, from 1 up; None: all alike.
+
+        Raises `OptionError` where the focus names splines that the model does not have.
+        """
+        if not self.focus:
+            return None
+        splines = self._splines()
+        points, _ = self.surface_points("driving", splines * self.model.config.points_per_tps)
+        parts = points.unflatten(1, (splines, -1))[:, list(self.focus)]
+        return 1 + (self.focus_weight - 1) * focus_map(parts, int(size[0]), int(size[1]))[:, None]
+
+    @cached_property
+    def picture_weight(self) -> Tensor | None:
+        """`place_weight` of the target's pixels, which several losses ask for."""
+        return self.place_weight(self.target.shape[-2:])
+
+    def _splines(self) -> int:
+        """Number of the model's splines, if all those in focus are among them."""
+        count = getattr(self.model.config, "num_tps", 0)
+        if not count or max(self.focus) >= count or min(self.focus) < 0:
+            raise OptionError(f"stage.focus names splines {list(self.focus)}; {self.model.family} has {count} here")
+        return int(count)
+
+    @property
+    def source(self) -> Tensor:
+        """(B, 3, H, W) in [0, 1]."""
+        return self.batch["source"]
+
+    @property
+    def driving(self) -> Tensor:
+        """(B, 3, H, W): what the motion is read from."""
+        return self.batch["driving"]
+
+    @property
+    def target(self) -> Tensor:
+        """(B, 3, H, W): what the result should be; differs from `driving` in cross-identity pairs."""
+        return self.batch.get("target", self.driving)
+
+    @cached_property
+    def sources(self) -> Tensor:
+        """The source, with an axis of views (B, V, 3, H, W) where there are references."""
+        return source_views(self.batch)
+
+    @cached_property
+    def _motions(self) -> list[Motion]:
+        """Of source, target and every reference: one pass of the detector for all."""
+        if self.true_motion:
+            return [Motion(self.truth(f"{name}_points").clamp(-1, 1)) for name in ("source", "driving")]
+        references = self.batch["references"].unbind(1) if "references" in self.batch else ()
+        images = torch.cat([self.source, self.target, *references])
+        every = self.model.detect(self.degrade(images) if self.degrade else images)
+        return _split(every, 2 + len(references))
+
+    @property
+    def source_motion(self) -> Motion:
+        """Parameters of the source."""
+        return self._motions[0]
+
+    @cached_property
+    def source_motions(self) -> Motion:
+        """Parameters of all views of the source, as `MotionModel.move` takes them with `features`."""
+        return _stack([self._motions[0], *self._motions[2:]]) if "references" in self.batch else self.source_motion
+
+    @property
+    def driving_motion(self) -> Motion:
+        """Parameters of the driving frame (of the target, where they differ)."""
+        return self._motions[1]
+
+    @cached_property
+    def other_motion(self) -> Motion:
+        """What the disentanglement network is given as driving motion: another shape in the driving pose.
+
+        Cross-identity data have it for real; elsewhere the driving motion is stretched per axis by up to a quarter
+        (TPSMM supplement 2).
+        """
+        if "target" in self.batch:
+            return self.model.detect(self.driving)
+        motion = self.driving_motion
+        draws = [torch.rand(2, generator=torch.Generator().manual_seed(int(s))) for s in self.batch["seed"].tolist()]
+        scale = 1 + STRETCH * (2 * torch.stack(draws).to(motion.points) - 1)
+        jacobians = None if motion.jacobians is None else scale[:, None, :, None] * motion.jacobians
+        return Motion(motion.points * scale[:, None], jacobians)
+
+    @cached_property
+    def disentangled(self) -> Motion:
+        """The other motion in the source's shape."""
+        return self.model.disentangle(self.source_motion, self.other_motion)
+
+    @cached_property
+    def random_warp(self) -> RandomWarp:
+        """The warp of the equivariance losses; its kind of spline is the family's."""
+        distance: Distance = "squared" if self.model.family == "tpsmm" else "l1"
+        return RandomWarp.draw(self.batch["seed"], self.target, distance)
+
+    @cached_property
+    def warped_motion(self) -> Motion:
+        """Parameters of the randomly warped target."""
+        return self.model.detect(self.random_warp.image(self.target, self.model.align_corners))
+
+    @cached_property
+    def background(self) -> Tensor | None:
+        """(B, 3, 3) the true one if wanted, or predicted from both images, or None."""
+        if self.true_background:
+            return self.truth("background")
+        return self.model.background(self.source, self.target) if self.use_background else None
+
+    @cached_property
+    def features(self) -> tuple[Tensor, ...]:
+        """What the generator keeps of the source."""
+        return self.model.encode(self.sources)
+
+    @cached_property
+    def reduced(self) -> Tensor:
+        """What the dense motion sees of the source; the generator's maps are not computed for it."""
+        small = self.model.reduce(self.sources)
+        if self.coarse == 1:
+            return small
+        return F.avg_pool2d(small.flatten(0, -4), self.coarse).unflatten(0, small.shape[:-3])
+
+    @cached_property
+    def motion(self) -> DenseMotion:
+        """Flow, occlusions, masks; with true flow, the truth and no masks."""
+        if self.true_flow:
+            visible = self.truth("flow_visible")[:, None].to(self.source)
+            return DenseMotion(self.truth("flow"), [visible], visible.new_zeros(len(visible), 0, *visible.shape[-2:]))
+        return self.model.move(
+            (self.reduced,), self.source_motions, self.driving_motion, self.background, self.spline_dropout
+        )
+
+    @cached_property
+    def image(self) -> Tensor:
+        """The result (B, 3, H, W)."""
+        return self.model.generate(self.features, self.motion)
+
+    @cached_property
+    def _taught(self) -> tuple[MotionModel, tuple[Tensor, ...], DenseMotion]:
+        """The teacher, what it keeps of the source, and how it moves it, with the points that it finds itself."""
+        if self.teacher is None:
+            raise OptionError("a distillation loss is weighted but the stage has no teacher")
+        with torch.no_grad():
+            features = self.teacher.encode(self.source)
+            source, driving = _split(self.teacher.detect(torch.cat([self.source, self.target])), 2)
+            known = self.true_background
+            background = self.truth("background") if known else self.teacher.background(self.source, self.target)
+            return self.teacher, features, self.teacher.move(features, source, driving, background)
+
+    @property
+    def taught_motion(self) -> DenseMotion:
+        """The teacher's dense motion for the pair; no gradient flows into it."""
+        return self._taught[2]
+
+    @cached_property
+    def taught_image(self) -> Tensor:
+        """The teacher's picture of the pair (B, 3, H, W); no gradient flows into it."""
+        teacher, features, motion = self._taught
+        with torch.no_grad():
+            return teacher.generate(features, motion)
+
+    @cached_property
+    def augmented(self) -> Tensor:
+        """The target moved by a random affine map, as strong as that of the equivariance losses' warps (DAM)."""
+        # Other seeds than theirs: the two maps must not be the same.
+        drawn = RandomWarp.draw(self.batch["seed"] + 2**31, self.target)
+        affine = RandomWarp(drawn.affine, torch.zeros_like(drawn.weights))
+        return affine.image(self.target, self.model.align_corners)
+
+    @cached_property
+    def augmented_image(self) -> Tensor:
+        """The source in the augmented target's pose (B, 3, H, W)."""
+        background = self.model.background(self.source, self.augmented) if self.use_background else None
+        driving = self.model.detect(self.augmented)
+        motion = self.model.move(self.features, self.source_motions, driving, background, self.spline_dropout)
+        return self.model.generate(self.features, motion)
+
+    @cached_property
+    def warped_source(self) -> Tensor:
+        """The source picture warped by the flow at full size, holes and all."""
+        flow = resize_flow(self.motion.flow, self.source.shape[-2:], self.model.align_corners)
+        return warp(self.source, flow, self.model.align_corners)
+
+
+def _split(motion: Motion, count: int) -> list[Motion]:
+    """The motions of `count` batches of pictures that were detected as one."""
+
+    def part(values: Tensor | None, index: int) -> Tensor | None:
+        return None if values is None else values.chunk(count)[index]
+
+    return [
+        Motion(
+            motion.points.chunk(count)[index],
+            part(motion.jacobians, index),
+            part(motion.covariances, index),
+            {name: values.chunk(count)[index] for name, values in motion.extra.items()},
+        )
+        for index in range(count)
+    ]
+
+
+def _stack(motions: list[Motion]) -> Motion:
+    """Motions of the views (B, ...) with an axis for them: (B, V, ...)."""
+    first = motions[0]
+    jacobians = None
+    if first.jacobians is not None:
+        jacobians = torch.stack([each.jacobians for each in motions if each.jacobians is not None], 1)
+    return Motion(torch.stack([each.points for each in motions], 1), jacobians)
