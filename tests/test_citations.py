@@ -45,10 +45,10 @@ def folders() -> frozenset[str]:
 
 
 def prose(name: str) -> str:
-    """What `name` tells its readers: a document as a whole, of code the docstrings and comments."""
+    """What `name` tells its readers: a document without code, of code the docstrings and comments."""
     text = (ROOT / name).read_text(encoding="utf-8")
     if name.endswith(".md"):
-        return text
+        return re.sub(r"^```(?:python|toml|diff)$.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     if name.endswith(".toml"):
         return "\n".join(part for line in text.splitlines() for part in re.findall(r"(?:^|\s)#(.*)", line))
     if name.endswith(".ts"):
