@@ -28,14 +28,14 @@ WRITTEN = {"mine.toml", "report.md", "sitecustomize.py"}
 
 
 @cache
-def tracked() -> tuple[str, ...]:
+def tracked() -> frozenset[str]:
     """Paths of all files in the repository, those about to be added too; without git, those that are there."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
     try:
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
     except (OSError, subprocess.CalledProcessError):
         pytest.skip("this is no checkout of the repository")
-    return tuple(name for name in listed if (ROOT / name).is_file())
+    return frozenset(name for name in listed if (ROOT / name).is_file())
 
 
 @cache
@@ -65,7 +65,19 @@ def prose(name: str) -> str:
 
 
 def written(*endings: str) -> list[str]:
-    return [name for name in tracked() if name.endswith(endings)]
+    return sorted(name for name in tracked() if name.endswith(endings))
+
+
+@cache
+def file_names() -> frozenset[str]:
+    """Names of all files without their folders, and of those that a reader or a program is to write."""
+    return frozenset(name.rsplit("/", 1)[-1] for name in tracked()) | WRITTEN
+
+
+@cache
+def sections() -> frozenset[str]:
+    """Numbers of the sections of docs/models.md."""
+    return frozenset(heading.split(".")[0] for heading in headings("docs/models.md"))
 
 
 @cache
@@ -108,11 +120,9 @@ def missing_name(cited: str) -> bool:
 def findings(name: str) -> list[str]:
     """What `name` cites and is not there."""
     text = prose(name)
-    sections = {heading.split(".")[0] for heading in headings("docs/models.md")}
-    names = {Path(file).name for file in tracked()} | WRITTEN
-    missing = [f"models.md {number}" for number in SECTION.findall(text) if number not in sections]
+    missing = [f"models.md {number}" for number in SECTION.findall(text) if number not in sections()]
     missing += [path for path in PATH.findall(text) if missing_path(path, name)]
-    missing += [file for file in FILE.findall(text) if file not in names]
+    missing += [file for file in FILE.findall(text) if file not in file_names()]
     missing += [cited for cited in DOTTED.findall(text) if not is_file(cited) and missing_name(cited)]
     if name.endswith(".md"):
         missing += [link for link in LINK.findall(text) if missing_link(link, name)]
