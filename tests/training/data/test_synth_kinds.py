@@ -1,6 +1,7 @@
 """What holds for every kind of synthetic figure: its truth, what each seed decides, its way through files and pairs."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from training.data.synth.figure import FIGURE_POINTS
 from training.data.synth.plan import SetPlan
 from training.data.synth.shards import SynthShards
 from training.data.synth.topology import READABLE
+from training.data.synth.truth import Truth, points_visible, surface_buffer
 from training.data.synth.writers import jobs, make_set
 from training.data.synth_pairs import SynthPairs
 
@@ -44,6 +46,48 @@ def test_flow_to_itself_is_the_identity(pair_of, kind):
     grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
     assert visible.float().mean() > 0.98
     assert (flow - grid).abs()[visible].max() < 1e-3
+
+
+def shifted(frames, x, y):
+    """The truth of the same frames, had the camera shown everything by (x, y) further right and down."""
+    screen, background = frames.truth.screen.clone(), frames.truth.background.clone()
+    screen[..., :2] += torch.tensor([x, y])
+    background[..., 2] += torch.tensor([x, y])
+    return Truth(screen, background, frames.truth.kind)
+
+
+@pytest.mark.parametrize("shift", [(0.7, 0.0), (-0.7, 0.0), (0.0, 0.7), (0.0, -0.7)])
+def test_what_left_the_frame_is_not_visible(pair_of, kind, shift):
+    frames, _ = pair_of(kind)
+    source = replace(frames, truth=shifted(frames, *shift))
+    flow, visible = true_flow(source, frames, 64)
+    axis = torch.linspace(-1, 1, 64)
+    grid = torch.stack(torch.meshgrid(axis, axis, indexing="xy"), -1)
+    torch.testing.assert_close(flow, (grid + torch.tensor(shift)).expand_as(flow), atol=2e-3, rtol=0)
+    outside = (flow.abs() > 1.001).any(-1)
+    assert outside.float().mean() > 0.3
+    assert not visible[outside].any()
+    assert visible[(flow.abs() < 0.97).all(-1)].float().mean() > 0.9
+    points = frames.points + torch.tensor(shift)
+    buffer = surface_buffer(source.truth, 128).triangle
+    seen = points_visible(source.truth, points, torch.full(points.shape[:2], 1e3), buffer, 0.0)
+    assert torch.equal(seen, (points.abs() <= 1).all(-1))  # as near to the camera, nothing else hides them
+
+
+def test_the_backdrop_moves_as_the_camera_says(pair_of, kind):
+    """A place of its plane that one frame shows at one map's image of it, the other shows at the other's."""
+    frames, _ = pair_of(kind)
+    maps = torch.tensor([[[1.1, -0.2, 0.1], [0.15, 1.05, -0.05]], [[0.9, 0.1, -0.2], [-0.05, 0.95, 0.1]]])
+    nobody = torch.zeros_like(frames.truth.screen)
+    source, driving = (
+        replace(frames, truth=Truth(nobody, each.expand(len(nobody), 2, 3), frames.truth.kind)) for each in maps
+    )
+    flow, visible = true_flow(source, driving, 65)
+    plane = torch.tensor([[0.0, 0.0], [0.3, -0.2], [-0.4, 0.25]])
+    shown, wanted = (plane @ each[:, :2].T + each[:, 2] for each in (maps[1], maps[0]))
+    found = grid_sample(flow.permute(0, 3, 1, 2), shown.expand(len(flow), 1, 3, 2), align_corners=True)[:, :, 0].mT
+    torch.testing.assert_close(found, wanted.expand_as(found), atol=1e-5, rtol=0)
+    assert visible[(flow.abs() < 1).all(-1)].all()
 
 
 def test_fifty_points_in_ten_groups_have_names(pair_of, kind):
