@@ -80,7 +80,7 @@ class Watcher:
         if not self.enabled:
             return
         line = {"kind": kind, "stage": self._stage, "step": total, "time": round(time.time(), 1)}
-        line |= {name: round(value, 6) for name, value in values.items()}
+        line |= {name: float(f"{value:.6g}") for name, value in values.items()}
         self._write(line)
         if self._board is not None:
             for name, value in values.items():

@@ -26,8 +26,8 @@ from training.config import RunConfig, load_config
 from training.losses.backbones import open_backbone
 from training.trainer import Trainer
 
-LAST_SECONDS = 12.0
-"""Before a slice's minutes are over, the watchdog packs: that takes some seconds, and the machine goes then."""
+LAST = 0.3
+"""Share of the reserve that is left when the watchdog packs: that takes some seconds, and the machine goes then."""
 
 
 def run_slice(args: argparse.Namespace, begin: float) -> None:
@@ -45,7 +45,7 @@ def run_slice(args: argparse.Namespace, begin: float) -> None:
     if args.minutes > 0:
         end = begin + 60 * args.minutes
         _check(config)
-        courier.watch(end - LAST_SECONDS)
+        courier.watch(end - LAST * args.reserve)
         signal.signal(signal.SIGTERM, _leave)
         try:
             _train(config, args, work, wanted, courier, end - args.reserve)

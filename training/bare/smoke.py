@@ -27,7 +27,7 @@ from training.inspection import drawn, held_out_losses
 from training.state import load_state
 from training.trainer import Trainer
 
-ADVERSARIAL = {"adversarial": 0.05, "feature_matching": 0.5}
+ADVERSARIAL = {"adversarial": 0.3, "feature_matching": 1.0}
 
 
 class Checks:
@@ -67,7 +67,7 @@ def smoke(args: argparse.Namespace, stop: float) -> int:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     checks = Checks(stop)
-    checks.run("machine", _machine)
+    checks.run("machine", machine)
     wanted = Wanted(4, 4, max(stage.size for stage in config.stages), config.seed)
     if checks.run("rendering", lambda: _render(work, wanted)):
         ready = with_shards(config, work / "data" / "train", work / "data" / "test")
@@ -123,7 +123,7 @@ def _with_adversary(config: RunConfig) -> RunConfig:
     return replace(config, stages=(*config.stages, stage))
 
 
-def _machine() -> str:
+def machine() -> str:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     said = f"torch {torch.__version__}, {cores} cores"
     if not torch.cuda.is_available():
