@@ -97,6 +97,8 @@ class Bundle:
     graphs: Mapping[str, Graph]
     licence: str
     """SPDX expression of the weights' licence."""
+    title: str = ""
+    """Full name of the family with its source, as cards give it; empty where nobody wrote it down."""
     views: str = "one"
     """"one" source picture, or "many" that the model fuses."""
     parity: Mapping[str, Any] = field(default_factory=dict)
@@ -160,7 +162,7 @@ class Bundle:
         values = asdict(self)
         values["motion"] = {name: parameter.to_json() for name, parameter in self.motion.items()}
         values["format"] = self.format if major(self.format) == major(FORMAT) else FORMAT
-        for key in ("folder", "sealed", *(["card"] if self.card is None else [])):
+        for key in ("folder", "sealed", *(key for key in ("card", "title") if not values[key])):
             del values[key]
         return seal(values)
 
@@ -233,6 +235,7 @@ def _parse(values: Any, folder: Path) -> Bundle:
         outputs=names_in(values, "outputs", where),
         graphs=graphs,
         licence=value_of(values, "licence", str, where),
+        title=value_of(values, "title", str, where) if "title" in values else "",
         views=value_of(values, "views", str, where),
         parity=value_of(values, "parity", dict, where),
         training=value_of(values, "training", dict, where),

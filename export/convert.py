@@ -146,11 +146,10 @@ def describe(
         )
         for graph, proto in protos.items()
     }
-    masks = next(value for value in protos["render"].graph.output if value.name == "masks")
-    parts = masks.type.tensor_type.shape.dim[1].dim_value - 1  # beside the background
     return Bundle(
         name=name,
         family=model.family,
+        title=model.title,
         resolution=given.resolution,
         motion={name: Parameter(KINDS[name], tuple(value.shape[1:])) for name, value in given.driving.items()},
         modes=("absolute", "relative", *(["disentangled"] if "disentangle" in graphs else [])),
@@ -162,8 +161,8 @@ def describe(
         views=model.views,
         framing=dict(training.get("framing") or {}),
         structure={
-            "parts": parts,
-            "dead": list(getattr(model.config, "dead_anchors", ())),
+            "parts": model.groups or given.source["points"].shape[1],
+            "dead": list(model.dead),
             **({"names": list(training["point_names"])} if training.get("point_names") else {}),
         },
     )

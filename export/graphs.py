@@ -90,7 +90,7 @@ def export_render(model: MotionModel, example: Example, opset: int = DEFAULT_OPS
     if model.views == "many":
         dynamic |= {name: "views" for name in inputs if name not in dynamic}
     module = RenderGraph(model, len(example.features), names)
-    return trace(module, inputs, ["image", "flow", "occlusion", "masks"], dynamic, opset)
+    return trace(module, inputs, list(model.outputs), dynamic, opset)
 
 
 def _source(model: MotionModel, example: Example, render: ir.Model, opset: int) -> ir.Model:

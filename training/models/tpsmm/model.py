@@ -16,6 +16,8 @@ from training.models.parts.blocks import Blocks, DownBlock, Hourglass, Norm, Sam
 from training.models.parts.candidates import background_motion, blend, warp_by_each
 from training.models.parts.disentangle import DisentangleNetwork, disentangle_motion
 from training.models.parts.layout import for_convolutions, for_sampling
+from training.models.parts.published import Published
+from training.models.parts.random_warp import Distance
 from training.models.parts.refinement import Refinement, RefinementConfig, make_refinement
 from training.models.parts.sampling import (
     AntialiasReduction,
@@ -28,6 +30,7 @@ from training.models.parts.sampling import (
 from training.models.tpsmm.alignment import aligned_background
 from training.models.tpsmm.folding import unfolded
 from training.models.tpsmm.glance import GlanceNetwork
+from training.models.tpsmm.published import TPSMM_FILES
 from training.models.tpsmm.resnet import ResNet18
 from training.models.tpsmm.tps import spline_motions
 
@@ -345,6 +348,9 @@ class TPSMM(MotionModel):
     """The whole family member. Features: reduced source, encoder maps from fine to coarse, source picture."""
 
     family: ClassVar[str] = "tpsmm"
+    title: ClassVar[str] = "Thin-Plate Spline Motion Model (Zhao and Zhang, CVPR 2022)"
+    warp_distance: ClassVar[Distance] = "squared"
+    published: ClassVar[Published | None] = TPSMM_FILES
 
     def __init__(self, config: TPSMMConfig) -> None:
         super().__init__()
@@ -372,6 +378,11 @@ class TPSMM(MotionModel):
                 parameters, config.id_bottleneck, config.pose_bottleneck, config.disentangle_widths
             )
         self.bg_predictor = BackgroundPredictor(config.background_width) if config.background else None
+
+    @property
+    def groups(self) -> int:
+        """The splines."""
+        return int(self.config.num_tps)
 
     def detect(self, image: Tensor) -> Motion:
         """K N points, spline by spline; no jacobians."""
