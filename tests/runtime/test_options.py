@@ -12,8 +12,8 @@ from demo import fields as page
 from demo import words
 from runtime import Animator, Limits, animate
 from runtime.animate import Request
+from runtime.animator import AnimatorOptions
 from runtime.commands.declaring import declare
-from runtime.engine import AnimatorOptions
 from runtime.options import (
     GROUPS,
     CommonOptions,
