@@ -6,9 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checkpoints.contract import FRAME, IMAGE, MOTION, RENDER, ROLES
 from checkpoints.errors import ModelError
 from checkpoints.onnx_file import Shape, has_external_data, signature
-from checkpoints.parameters import ROLES
 
 if TYPE_CHECKING:
     from checkpoints.bundle import Bundle, Graph
@@ -50,14 +50,14 @@ def check_graph(bundle: Bundle, name: str, path: Path) -> None:
 def _fitting(bundle: Bundle, name: str, takes: dict[str, Shape], gives: dict[str, Shape]) -> dict[str, bool]:
     """What the description says, and whether the graph `name` with these inputs and outputs is so."""
     graph, both = bundle.graphs[name], {**takes, **gives}
-    pictures = [both[key] for key in ("image", "frame") if key in both]
-    carried = {**takes, **({} if name == "render" else gives)}
+    pictures = [both[key] for key in (IMAGE, FRAME) if key in both]
+    carried = {**takes, **({} if name == RENDER else gives)}
     motions = {key: shape for key, shape in carried.items() if _parameter(key) in bundle.motion}
     foreign = [key for key in takes if key.startswith(ROLES) and key not in motions]
-    lacking = set(bundle.motion) - set(gives) if name == "motion" else set()
+    lacking = set(bundle.motion) - set(gives) if name == MOTION else set()
     return {
         "inputs": set(graph.inputs) <= set(takes),
-        "outputs": set(graph.outputs) <= set(gives) and (name != "render" or set(bundle.outputs) <= set(gives)),
+        "outputs": set(graph.outputs) <= set(gives) and (name != RENDER or set(bundle.outputs) <= set(gives)),
         "resolution": all(_may_be(shape, (None, bundle.resolution, bundle.resolution, 3)) for shape in pictures),
         "motion": not foreign
         and not lacking

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from checkpoints.contract import FRAME, IMAGE, PARAMETERS, ROLES, STRUCTURE
+
 _Shape = tuple[int, ...]
 
 
@@ -43,10 +45,7 @@ KINDS: Mapping[str, Callable[[_Shape], bool]] = MappingProxyType(
 EYES = "eyes"
 """What lids and irises do: no graph of a bundle gives it, but the engine's own (`runtime.layers.eyes`)."""
 
-ROLES = ("source_", "driving_")
-"""What stands before the names of parameters where a graph takes them: whose they are."""
-
-_RESERVED = frozenset({EYES, "anchors", "attention", "frame", "image"})
+_RESERVED = frozenset({EYES, FRAME, IMAGE, *STRUCTURE})
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 MOST = 100_000
 """Most numbers along any side of a parameter, and most points of a model."""
@@ -75,10 +74,12 @@ class Parameter:
 
 def usual(points: int, *, jacobians: bool, covariances: bool) -> dict[str, Parameter]:
     """The parameters that the formats 1.0 to 1.3 knew: `points` in the plane, and a matrix or two each."""
-    square = (points, 2, 2)
-    found = {"points": Parameter("point", (points, 2))}
-    found |= {"jacobians": Parameter("linear", square)} if jacobians else {}
-    return found | ({"covariances": Parameter("covariance", square)} if covariances else {})
+    given = {"points": True, "jacobians": jacobians, "covariances": covariances}
+    return {
+        name: Parameter(kind, (points, 2) if kind == "point" else (points, 2, 2))
+        for name, kind in PARAMETERS.items()
+        if given[name]
+    }
 
 
 def count_points(parameters: Mapping[str, Parameter]) -> int:

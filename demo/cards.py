@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from checkpoints.bundle import Bundle
+from checkpoints.contract import FRAMEWISE
 from checkpoints.own_card import shown_card
 
 _MAX_CHARACTERS = 20_000
@@ -15,7 +16,7 @@ _MAX_CHARACTERS = 20_000
 def card(bundle: Bundle) -> str:
     """Markdown on a model: facts first, then its own card."""
     megabytes = sum(graph.bytes for graph in bundle.graphs.values()) / 1e6
-    gflops = [graph.gflops for name, graph in bundle.graphs.items() if name in ("motion", "render")]
+    gflops = [graph.gflops for name, graph in bundle.graphs.items() if name in FRAMEWISE]
     facts = {
         "Family": bundle.title or bundle.family,
         "Licence": bundle.licence,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnx_ir.passes import common
 
 from checkpoints.bundle import Bundle, describe_graph, write_bundle
+from checkpoints.contract import MODES, MOTION, NEEDS, PARAMETERS, RENDER
 from checkpoints.errors import ModelError, OptionError
 from checkpoints.parameters import Parameter
 from export.flops import count_gflops
@@ -25,7 +26,7 @@ from export.weights import fp16
 from export.weights.fp16 import is_lowered
 from export.weights.int16 import CHOICES, choose, halve, is_halved
 from export.weights.int16 import LIMIT as HALF_LIMIT
-from export.wrappers import KINDS, Example, example
+from export.wrappers import Example, example
 from training.models.base import MotionModel
 
 PRECISIONS = ("fp32", "fp16")
@@ -151,9 +152,9 @@ def describe(
         family=model.family,
         title=model.title,
         resolution=given.resolution,
-        motion={name: Parameter(KINDS[name], tuple(value.shape[1:])) for name, value in given.driving.items()},
-        modes=("absolute", "relative", *(["disentangled"] if "disentangle" in graphs else [])),
-        outputs=graphs["render"].outputs,
+        motion={name: Parameter(PARAMETERS[name], tuple(value.shape[1:])) for name, value in given.driving.items()},
+        modes=tuple(mode for mode in MODES if NEEDS.get(mode, MOTION) in graphs),
+        outputs=graphs[RENDER].outputs,
         graphs=graphs,
         licence=str(training.get("licence") or UNKNOWN_LICENCE),
         parity=parity.to_json(),

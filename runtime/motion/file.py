@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from checkpoints.bundle import Bundle
+from checkpoints.contract import MOTION
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
 from checkpoints.parameters import EYES, Parameter, parse_parameters, usual
 from runtime.motion.kinds import USUAL
@@ -52,7 +53,7 @@ class MotionFile:
     @classmethod
     def of(cls, motion: Motion, rate: Fraction, bundle: Bundle) -> MotionFile:
         """`motion` as it was found by the model `bundle`."""
-        return cls(motion, rate, bundle.family, bundle.name, bundle.graphs["motion"].sha256)
+        return cls(motion, rate, bundle.family, bundle.name, bundle.graphs[MOTION].sha256)
 
     def check(self, bundle: Bundle) -> None:
         """Raises `ModelError` when the model `bundle` cannot play this; warns when it is not the very model."""
@@ -67,7 +68,7 @@ class MotionFile:
                 f'{name} was made by the model "{self.model}", whose parameters of motion are not those of '
                 f'"{bundle.name}"; extract it again with this model.'
             )
-        if self.graph != bundle.graphs["motion"].sha256:
+        if self.graph != bundle.graphs[MOTION].sha256:
             warnings.warn(
                 f'{name} was made by another model ("{self.model}"); extract it again if it looks wrong.',
                 BunrakuWarning,

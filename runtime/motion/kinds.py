@@ -11,9 +11,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from checkpoints.contract import PARAMETERS
 from checkpoints.parameters import EYES, Parameter
-
-Floats = NDArray[np.float32]
+from runtime.values import Floats
 
 
 class Kind:
@@ -155,7 +155,7 @@ KINDS: Mapping[str, Kind] = {
 }
 """Of every name what is done."""
 
-USUAL: Mapping[str, str] = {"points": "point", "jacobians": "linear", "covariances": "covariance", EYES: "eye"}
+USUAL: Mapping[str, str] = {**PARAMETERS, EYES: "eye"}
 """Kinds of the parameters that have a name of their own in `runtime.motion.modes.Motion`."""
 
 

@@ -8,17 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from checkpoints.contract import MODES
 from checkpoints.errors import OptionError
 from checkpoints.parameters import Parameter
-from runtime.motion.kinds import KINDS, USUAL, Floats
-
-Mode = Literal["absolute", "relative", "disentangled"]
-MODES: tuple[str, ...] = get_args(Mode)
+from runtime.motion.kinds import KINDS, USUAL
+from runtime.values import Floats, is_number
 
 
 class Motion:
@@ -216,7 +214,13 @@ def _chain(ordered: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return chain
 
 
+def check_mode(mode: str) -> None:
+    """Raises `OptionError` unless `mode` is a driving mode."""
+    if mode not in MODES:
+        raise OptionError(f'There is no mode "{mode}"; choose one of {", ".join(MODES)}.')
+
+
 def check_strength(strength: float) -> None:
     """Raises `OptionError` unless `strength` is a finite number of 0 or more."""
-    if not (np.isfinite(strength) and strength >= 0):
+    if not (is_number(strength) and strength >= 0):
         raise OptionError(f"strength is {strength}; it must be a number of 0 or more (1 leaves the motion as it is).")

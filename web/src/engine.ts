@@ -15,6 +15,9 @@ export interface Source {
   features: Tensors;
 }
 
+/** Whether an output of `source` is a map of the encoded picture. */
+export const isFeature = (name: string) => name.startsWith("feature_");
+
 export type Models = Partial<Record<GraphName, Uint8Array>>;
 
 export class Engine {
@@ -29,7 +32,7 @@ export class Engine {
    * move people in layers.
    */
   static async open(runtime: Runtime, bundle: Bundle, models: Models, networks?: Networks): Promise<Engine> {
-    const features = bundle.graphs.source!.outputs.filter((name) => name.startsWith("feature_"));
+    const features = bundle.graphs.source!.outputs.filter(isFeature);
     const graphs: Partial<Record<GraphName, Graph>> = {};
     for (const name of GRAPHS) {
       const model = models[name];
@@ -47,7 +50,7 @@ export class Engine {
   async encode(picture: Uint8Array): Promise<Source> {
     const { source } = this.graphs;
     const found = await source.run({ image: source.bytes(picture, this.shape) });
-    const features = Object.fromEntries(Object.entries(found).filter(([name]) => name.startsWith("feature_")));
+    const features = Object.fromEntries(Object.entries(found).filter(([name]) => isFeature(name)));
     return { motion: this.motionOf(found), features };
   }
 

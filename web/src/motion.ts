@@ -19,7 +19,8 @@ export interface Motion {
 export const EYES = "eyes";
 const EYE: Parameter = { kind: USUAL_KINDS[EYES], shape: [2, 3] };
 
-export type Mode = "relative" | "absolute" | "disentangled";
+export const MODES = ["absolute", "relative", "disentangled"] as const;
+export type Mode = (typeof MODES)[number];
 
 /** `motion` with other `arrays` in place of those of their names. */
 export function withArrays(motion: Motion, arrays: Record<string, Float32Array>): Motion {
