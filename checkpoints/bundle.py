@@ -18,13 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints.card import CARD, model_card
+from checkpoints.contract import GRAPHS, IMAGE, MODES, MOTION, NEEDS, REQUIRED_GRAPHS
 from checkpoints.description import DESCRIPTION, FORMAT, is_ours, minor, read_json, seal
 from checkpoints.errors import ModelError
 from checkpoints.graph_file import check_graph, read_graph
 from checkpoints.own_card import check_card, digest
-
-MODES = ("absolute", "relative", "disentangled")
-"""Every driving mode that a bundle may offer (`modes`)."""
 
 PRECISIONS = ("fp32", "fp16")
 """What a graph may compute in."""
@@ -32,8 +30,6 @@ PRECISIONS = ("fp32", "fp16")
 WEIGHTS = ("fp32", "fp16", "int16")
 """What a graph's large weights may be stored in; "int16" ones are scaled when the graph is opened."""
 
-_REQUIRED_GRAPHS = ("source", "motion", "render")
-_GRAPHS = (*_REQUIRED_GRAPHS, "disentangle")
 _MAX_GRAPH_BYTES = (2 << 30) - 1
 """ONNX's own limit for one file."""
 _MOST_GFLOPS = 1e9
@@ -91,7 +87,7 @@ class Bundle:
     jacobians: bool
     """Whether motions carry a linear part (B, K, 2, 2)."""
     modes: tuple[str, ...]
-    """Driving modes that make sense with this model, out of `MODES`."""
+    """Driving modes that make sense with this model, out of `contract.MODES`."""
     outputs: tuple[str, ...]
     """Outputs of `render`; always "image", sometimes "flow", "occlusion" and "masks"."""
     graphs: Mapping[str, Graph]
@@ -164,7 +160,7 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle, models: Mapping
 
     The folder is filled under another name beside its place and checked as any reader would check it; only
     then does it take the name, replacing an older bundle. Raises `ModelError` when the description is
-    invalid, does not fit the models, or `folder` holds something that is not a bundle.
+    invalid, does not fit the models, or `folder` holds something that is not a bundle or cannot be replaced.
     """
     folder = Path(folder)
     if folder.exists() and not (folder / DESCRIPTION).is_file() and (not folder.is_dir() or any(folder.iterdir())):
@@ -185,16 +181,30 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle, models: Mapping
         (aside / CARD).write_text(card, encoding="utf-8", newline="\n")
         aside.chmod(0o755)  # mkdtemp makes folders that only their owner may enter
         Bundle.load(aside)
-        if folder.exists():
-            older = aside.with_name(aside.name + "-older")
-            folder.rename(older)
-            aside.rename(folder)
-            shutil.rmtree(older)
-        else:
-            aside.rename(folder)
+        _take_place(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return Bundle.load(folder)
+
+
+def _take_place(aside: Path, folder: Path) -> None:
+    """Give the finished bundle in `aside` the name `folder`. Raises `ModelError` when that fails; an older bundle is
+    there as before then.
+    """
+    older = aside.with_name(aside.name + "-older")
+    replaces = folder.exists()
+    try:
+        if replaces:
+            folder.rename(older)
+        try:
+            aside.rename(folder)
+        except BaseException:
+            if replaces:
+                older.rename(folder)
+            raise
+    except OSError as error:
+        raise ModelError(f"{folder} cannot be written ({error.strerror}); choose another folder.") from error
+    shutil.rmtree(older, ignore_errors=True)
 
 
 def read_description(folder: Path) -> Bundle:
@@ -214,7 +224,7 @@ def _parse(values: Any, folder: Path) -> Bundle:
     graphs = {
         name: _parse_graph(_get(values["graphs"], name, dict, where), name, where)
         for name in _get(values, "graphs", dict, where)
-        if name in _GRAPHS  # a higher minor format may add graphs that this version has no use for
+        if name in GRAPHS  # a higher minor format may add graphs that this version has no use for
     }
     bundle = Bundle(
         name=_get(values, "name", str, where),
@@ -272,7 +282,7 @@ def _parse_graph(values: Any, name: str, where: Path) -> Graph:
 
 
 def _check_sense(bundle: Bundle, where: Path) -> None:
-    missing = [name for name in _REQUIRED_GRAPHS if name not in bundle.graphs]
+    missing = [name for name in REQUIRED_GRAPHS if name not in bundle.graphs]
     if missing:
         raise ModelError(f"{where} lacks the graphs {', '.join(missing)}; fetch or export the model again.")
     unknown = set(bundle.modes) - set(MODES)
@@ -280,8 +290,8 @@ def _check_sense(bundle: Bundle, where: Path) -> None:
         "resolution": 0 < bundle.resolution <= 8192,
         "num_points": 0 < bundle.num_points <= 100_000,
         "views": bundle.views in ("one", "many"),
-        "modes": bool(bundle.modes) and ("disentangle" in bundle.graphs or "disentangled" not in bundle.modes),
-        "outputs": "image" in bundle.outputs,
+        "modes": bool(bundle.modes) and all(NEEDS.get(mode, MOTION) in bundle.graphs for mode in bundle.modes),
+        "outputs": IMAGE in bundle.outputs,
         "structure": _is_structure(bundle.structure, bundle.num_points),
         "card": bundle.card is None or bool(_DIGEST.fullmatch(bundle.card)),
     }

@@ -1,49 +1,53 @@
-"""The engine: an opened model that many may share, and animators, each of which moves one source.
-
-animator = Animator("faces-lite")
-animator.set_source("portrait.jpg")
-for frame in camera:
-    show(animator.frame(frame))
-"""
+"""The engine: an opened model, on one device, that many may share."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
-from typing import Literal, get_args
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
-from PIL import Image
 
 from checkpoints.bundle import Bundle
-from checkpoints.errors import InputError, OptionError
+from checkpoints.contract import (
+    DENSE,
+    DISENTANGLE,
+    FRAME,
+    FRAMEWISE,
+    IMAGE,
+    MOTION,
+    PARAMETERS,
+    RENDER,
+    SOURCE,
+    STRUCTURE,
+    is_feature,
+    of,
+)
+from checkpoints.errors import OptionError
 from checkpoints.registry import load_model
-from runtime.framing.framer import Crop, Cutter, Framer, Framing, Subject
+from runtime.framing.framer import Framer, Framing, Subject
 from runtime.graphs.cores import available_cores
 from runtime.graphs.sessions import Device, Graph, open_graphs
-from runtime.layers.anatomy import NEEDED, named, see_eyes, see_subject
+from runtime.layers.anatomy import NEEDED, see_eyes, see_subject
 from runtime.layers.compose import Canvas, Layers, Rest, open_layers
-from runtime.layers.expression import Expression, expression
 from runtime.layers.matte import find_person
-from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Bytes, Fit, Picture, check_background, check_fit, read_image, square
-from runtime.motion.modes import MODES, Mode, Motion, absolute, check_strength, relative
-from runtime.motion.smoothing import OneEuro
+from runtime.motion.modes import Motion, check_mode
+from runtime.options import CommonOptions
 from runtime.result.detail import Detail, open_detail
-from runtime.result.finish import Finish, Rendered, check_size, warn_without_flow
+from runtime.result.finish import Rendered
 from runtime.result.structure import Structure
+from runtime.values import Bytes
 
 DEFAULT_MODEL = "faces-lite"
-_PARTS = ("points", "jacobians", "covariances")
-"""Outputs of the graph `motion` that make a `Motion`; it may have others."""
-LayersMode = Literal["auto", "off"]
-LAYERS: tuple[str, ...] = get_args(LayersMode)
 MANY_VIEWS = ("dime",)
 """Families whose models fuse several pictures of one source."""
+
+_ON_CARD, _FOR_EACH = 8, 2
+"""Frames a call on a graphics card, and on the CPU for each that is computed at once."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Engine:
     @property
     def device(self) -> str:
         """Where the graphs really run: "cpu" or "cuda"."""
-        return self._graphs["render"].device
+        return self._graphs[RENDER].device
 
     @property
     def resolution(self) -> int:
@@ -98,13 +102,13 @@ class Engine:
         On the CPU, two for every frame that is computed at once: while the last one of a call is waited for, its
         threads have nothing to do.
         """
-        return 8 if self.device == "cuda" else 2 * self._graphs["render"].at_once
+        return _ON_CARD if self.device == "cuda" else _FOR_EACH * self._graphs[RENDER].at_once
 
     def hasten(self) -> None:
         """From now on, a call with a single frame gives it as soon as possible: for live pictures. Without this, each
         core works on a frame of its own where the model is small enough, for most frames a second.
         """
-        for name in ("motion", "render"):
+        for name in FRAMEWISE:
             self._graphs[name].hasten()
 
     def encode(self, pictures: Bytes) -> Source:
@@ -114,43 +118,46 @@ class Engine:
                 f'The model "{self.bundle.name}" ({self.bundle.family}) takes one source picture, not '
                 f"{len(pictures)}; give one, or a model of a family that fuses views: {', '.join(MANY_VIEWS)}."
             )
-        found = self._graphs["source"]({"image": pictures})
-        render = self._graphs["render"]
-        features = {name: render.place(value) for name, value in found.items() if name.startswith("feature_")}
+        found = self._graphs[SOURCE]({IMAGE: pictures})
+        render = self._graphs[RENDER]
+        features = {name: render.place(value) for name, value in found.items() if is_feature(name)}
         return Source(_motion(found), features)
 
     def detect(self, frames: Bytes, *, eyes: bool = False) -> Motion:
         """The motion of `frames`, uint8 (B, R, R, 3); with `eyes` also lids and gaze, where the points have names."""
-        graph = self._graphs["motion"]
-        motion = _motion(graph({"frame": frames}, [name for name in _PARTS if name in graph.outputs]))
+        graph = self._graphs[MOTION]
+        motion = _motion(graph({FRAME: frames}, [name for name in PARAMETERS if name in graph.outputs]))
         return replace(motion, eyes=see_eyes(frames, self.names, motion.points)) if eyes and self.names else motion
 
     def structure(self, frames: Bytes) -> Structure:
         """The same with what binds the points of `frames`, where the bundle gives it."""
-        found = self._graphs["motion"]({"frame": frames})
-        return Structure(_motion(found), found.get("anchors"), found.get("attention"))
+        found = self._graphs[MOTION]({FRAME: frames})
+        return Structure(_motion(found), *(found.get(name) for name in STRUCTURE))
 
     @property
     def subject(self) -> Subject:
         """Finds what this model moves by its own points."""
         return Subject(self.detect, self.resolution)
 
+    def framer(self, options: CommonOptions) -> Framer:
+        """Chooses the squares of this model's pictures as `options` say."""
+        framing = Framing.of(self.bundle.framing)
+        return Framer(framing, options.fit, options.crop, options.driving_crop, options.face, self.subject)
+
     def disentangle(self, source: Motion, driving: Motion) -> Motion:
         """`driving`'s pose in the shape of `source` (one frame). Only with a model that offers the mode."""
-        graph = self._graphs["disentangle"]
+        graph = self._graphs[DISENTANGLE]
         found = graph(_wanted(graph, _parts("source", source) | _parts("driving", driving)))
         covariances = found.get("covariances", driving.covariances)
         return Motion(found["points"], found.get("jacobians"), covariances, driving.eyes)
 
     def render(self, source: Source, driving: Motion) -> Bytes:
         """The source in the poses of `driving`: uint8 (B, R, R, 3)."""
-        return self.render_dense(source, driving, ["image"]).image
+        return self.render_dense(source, driving, [IMAGE]).image
 
-    def render_dense(
-        self, source: Source, driving: Motion, outputs: Sequence[str] = ("image", "flow", "occlusion")
-    ) -> Rendered:
+    def render_dense(self, source: Source, driving: Motion, outputs: Sequence[str] = DENSE) -> Rendered:
         """The same with flow and occlusion, where the bundle has these outputs."""
-        graph = self._graphs["render"]
+        graph = self._graphs[RENDER]
         feeds = dict(source.features) | _parts("source", source.motion) | _parts("driving", driving)
         names = [name for name in outputs if name in graph.outputs]
         return Rendered(**graph(_wanted(graph, feeds), names))
@@ -169,7 +176,7 @@ class Engine:
         person = None if subject is None else find_person(canvas.picture, canvas.inner, subject.middle)
         if subject is None or person is None:
             return None
-        still = self.render_dense(source, source.motion[:1], ("image", "flow"))
+        still = self.render_dense(source, source.motion[:1], (IMAGE, "flow"))
         if still.flow is None:
             return None
         return Layers(self._layers_graph, canvas, subject, person, Rest(still.image[0], still.flow[0]), border)
@@ -186,7 +193,7 @@ class Engine:
         """Everything that the model gives beside the picture: `image`, uint8 (B, R, R, 3), and those of `flow`
         (B, h, w, 2), `occlusion` (B, 1, h, w) and `masks` (B, K + 1, h, w) that its description lists in `outputs`.
         """
-        graph = self._graphs["render"]
+        graph = self._graphs[RENDER]
         feeds = dict(source.features) | _parts("source", source.motion) | _parts("driving", driving)
         return graph(_wanted(graph, feeds), [name for name in self.bundle.outputs if name in graph.outputs])
 
@@ -199,219 +206,14 @@ class Engine:
             )
 
 
-class Animator:
-    """One source moved by one stream of driving frames: one frame in, one frame out. Not for several
-    threads.
-    """
-
-    def __init__(
-        self,
-        engine: Engine | str | os.PathLike[str] = DEFAULT_MODEL,
-        *,
-        mode: Mode = "relative",
-        device: Device = "auto",
-        strength: float = 1.0,
-        smoothing: float = 0.0,
-        adapt_scale: bool = True,
-        fit: Fit = "crop",
-        crop: Crop = "auto",
-        driving_crop: Crop = "auto",
-        face: int | None = None,
-        paste_back: bool = False,
-        size: int | None = None,
-        detail: bool = True,
-        layers: LayersMode = "auto",
-        background: str = "white",
-        fps: float = 25.0,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
-        """`engine`: an opened one to share, or a model's name or folder to open on `device`.
-
-        `mode`, `strength` (0 = still, 1 = as driven, more = exaggerated) and `adapt_scale` are explained in
-        `runtime.motion.modes`; `smoothing` in [0, 1] in `runtime.motion.smoothing`, for which `fps` tells the frames'
-        rate.
-
-        `crop` and `driving_crop` choose the square of the source and of the driving frames: "auto" (around
-        the face, as large as in the model's training; the driving square is found in the first frame and
-        stays, "follow" moves it with the face), "points" (around those that the model itself finds), "center",
-        (x, y, w, h) in pixels, or "off". There, and where no face is found, which a `BunrakuWarning` says,
-        `fit` makes the square. `face` counts the source's faces, the largest is 1. With `paste_back` the
-        results are the whole source picture with the square moving in it; else squares of `size` pixels (even,
-        at most 2048; by default the model's). Where results are larger than the model's pictures, the source's
-        own fine `detail` is lent to them. `background`: the colour behind transparent parts of the source.
-        `limits`: what pictures are refused as too large. `layers`: "auto" moves a person whom the source shows as a
-        whole before a backdrop that stays, and, with models whose points have names, opens and shuts mouth and eyes;
-        "off" leaves all of it to the model.
-
-        Raises `OptionError` and `ModelError`.
-        """
-        check_mode(mode)
-        check_strength(strength)
-        check_fit(fit)
-        check_size(size, paste_back)
-        check_background(background)
-        check_layers(layers)
-        self._smooth = OneEuro(smoothing, fps)
-        self.engine = engine if isinstance(engine, Engine) else Engine(engine, device=device)
-        self.engine.check_mode(mode)
-        self.mode = mode
-        self.strength = strength
-        self.adapt_scale = adapt_scale
-        self.paste_back = paste_back
-        self._size = size or self.engine.resolution
-        self._lends = detail and "flow" in self.engine.bundle.outputs
-        if detail and not self._lends and (paste_back or self._size > self.engine.resolution):
-            warn_without_flow(self.engine.bundle.name)
-        self.framer = Framer(Framing.of(self.engine.bundle.framing), fit, crop, driving_crop, face, self.engine.subject)
-        self._layers = (
-            layers == "auto" and "flow" in self.engine.bundle.outputs and self.framer.framing.subject == "face"
-        )
-        self._cut = Cutter(self.framer, self.engine.resolution, fps, limits)
-        self._limits = limits
-        self._background = background
-        self._finish: Finish | None = None
-        self._source: Source | None = None
-        self._reference: Motion | None = None
-
-    def set_source(self, picture: Picture | Sequence[Picture]) -> None:
-        """Choose what to move (a list of views for models that fuse several; the first one is pasted back into) and
-        start a new stream.
-        """
-        views = source_views(picture)
-        size = None if self._needs_all_pixels else max(self._size, self.engine.resolution)
-        images = [read_image(view, size, self._limits, self._background) for view in views]
-        windows = [self.framer.source(image) for image in images]
-        size, fit = self.engine.resolution, self.framer.fit
-        squares = [
-            square(image, size, fit) if window is None else window.cut(image, size)
-            for image, window in zip(images, windows, strict=True)
-        ]
-        self._source = self.engine.encode(np.stack(squares))
-        self._finish = Finish(
-            images[0],
-            windows[0],
-            squares[0],
-            fit=fit,
-            size=self._size,
-            paste_back=self.paste_back,
-            lend=self.engine.detail if self._lends else None,
-            layer=partial(self.engine.layers, self._source) if self._layers else None,
-        )
-        self.reset()
-
-    @property
-    def layered(self) -> bool:
-        """Whether the source is moved in layers, so that what a driver's eyes do is of use; before there is one,
-        whether it may be.
-        """
-        return self._layers and (self._finish is None or self._finish.layers is not None)
-
-    @property
-    def _needs_all_pixels(self) -> bool:
-        return self.paste_back or self.framer.crop != "off"
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """(width, height) of the results; with `paste_back` known once there is a source."""
-        return self._finish.size if self._finish else (self._size, self._size)
-
-    @property
-    def still(self) -> Bytes:
-        """The source as it is before it moves, as large as the results: uint8 (height, width, 3). Raises `InputError`
-        when there is none yet.
-        """
-        if self._finish is None:
-            raise InputError("There is no source picture yet; call set_source first.")
-        return self._finish.still
-
-    @property
-    def source(self) -> Source:
-        """The encoded source. Raises `InputError` when there is none yet."""
-        if self._source is None:
-            raise InputError("There is no source picture yet; call set_source first.")
-        return self._source
-
-    def reset(self, reference: Motion | None = None) -> None:
-        """Start a new stream. `reference` (one frame) is the pose that the relative mode counts from; by default
-        that of the next frame.
-        """
-        self._reference = reference
-        self._smooth.reset()
-        self._cut.reset()
-
-    def frame(self, picture: Picture) -> Bytes:
-        """The source in the pose of one driving frame: uint8 (height, width, 3) in RGB, of the `size`."""
-        self.engine.hasten()
-        return self.frames(self._cut(picture)[None])[0]
-
-    def frames(self, squares: Bytes) -> Bytes:
-        """The same for the next frames of the stream at once, all uint8 (B, R, R, 3): cut to the model's size."""
-        return self.poses(self.engine.detect(squares, eyes=self.layered))
-
-    def poses(self, motion: Motion) -> Bytes:
-        """The same for the next frames of the stream whose motion was detected before: uint8 (B, height, width, 3)."""
-        source, motion = self.source, self._smooth(motion)
-        driven = self._drive(source.motion[:1], motion)
-        rendered = self.engine.render_dense(source, driven)
-        if self._finish is None:
-            return rendered.image
-        return self._finish(rendered, driven.points, self._faces(motion, driven))
-
-    def _faces(self, driving: Motion, driven: Motion) -> list[Expression | None]:
-        """What the face does in every frame: since the reference frame in the relative mode, else since the source."""
-        names, rest = self.engine.names, self.source.motion[:1]
-        layers = None if self._finish is None else self._finish.layers
-        if driving.eyes is None or layers is None or layers.eyes is None or not names:
-            return [None] * len(driving)
-        rest = replace(rest, eyes=layers.eyes[None].astype(np.float32))
-        if self.mode == "relative" and self._reference is not None and self._reference.eyes is not None:
-            rest, driven = self._reference, driving
-        faces = [(named(points, names), eyes) for points, eyes in zip(driven.points, driving.eyes, strict=True)]
-        first = (named(rest.points[0], names), np.asarray(rest.eyes)[0])
-        # In the other modes `driven` has the strength already; lids and gaze have it not.
-        return [expression(face, first, self.strength, self.mode == "relative") for face in faces]
-
-    def _drive(self, source: Motion, driving: Motion) -> Motion:
-        """The motion to render, by the driving mode."""
-        if self.mode == "relative":
-            if self._reference is None:
-                self._reference = driving[:1]
-            return relative(source, driving, self._reference, strength=self.strength, adapt_scale=self.adapt_scale)
-        if self.mode == "disentangled":
-            driving = self.engine.disentangle(source, driving)
-        return absolute(source, driving, strength=self.strength)
-
-
-def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:
-    """The pictures of a source, which is one or a list of them. Raises `InputError` when there is none."""
-    views = [source] if isinstance(source, str | os.PathLike | Image.Image | np.ndarray) else source
-    if not isinstance(views, Sequence):
-        raise InputError(f"The source is {type(source).__name__}; give a file, a Pillow image or an array.")
-    if not views:
-        raise InputError("The list of source pictures is empty; give at least one.")
-    return list(views)
-
-
-def check_layers(layers: str) -> None:
-    """Raises `OptionError` unless `layers` is a choice."""
-    if layers not in LAYERS:
-        raise OptionError(f'layers is "{layers}"; choose {" or ".join(LAYERS)}.')
-
-
-def check_mode(mode: str) -> None:
-    """Raises `OptionError` unless `mode` is a driving mode."""
-    if mode not in MODES:
-        raise OptionError(f'There is no mode "{mode}"; choose one of {", ".join(MODES)}.')
-
-
 def _motion(found: Mapping[str, np.ndarray]) -> Motion:
-    return Motion(found["points"], found.get("jacobians"), found.get("covariances"))
+    return Motion(**{name: found[name] for name in PARAMETERS if name in found})
 
 
-def _parts(role: str, motion: Motion) -> dict[str, np.ndarray]:
+def _parts(role: Literal["source", "driving"], motion: Motion) -> dict[str, np.ndarray]:
     """The parts of `motion` under the names that the graphs give to those of the source or driving frame."""
-    parts = {name: getattr(motion, name) for name in _PARTS}
-    return {f"{role}_{name}": value for name, value in parts.items() if value is not None}
+    parts = {name: getattr(motion, name) for name in PARAMETERS}
+    return of(role, {name: value for name, value in parts.items() if value is not None})
 
 
 def _wanted(graph: Graph, feeds: Mapping[str, np.ndarray | ort.OrtValue]) -> dict[str, np.ndarray | ort.OrtValue]:

@@ -16,8 +16,9 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from runtime.engine import Animator
-from runtime.media.picture import Bytes, Picture
+from runtime.animator import Animator
+from runtime.media.picture import Picture
+from runtime.values import Bytes
 
 T = TypeVar("T")
 
@@ -29,6 +30,9 @@ STOP = object()
 
 RESET = object()
 """What it returns to count the motion from the next frame's pose on."""
+
+CALM = 0.3
+"""Smoothing of webcams, which are noisy."""
 
 _POLL = 0.1
 """Seconds after which the loop looks whether it was interrupted."""
@@ -128,6 +132,7 @@ def live(animator: Animator, frames: Iterable[Picture], show: Show, *, seconds: 
     is shown, so that the latency stays below twice the time for one. Raises what reading, animating and showing raise.
     """
     session = Session()
+    animator.hasten()
     begin = time.monotonic()
     with Latest(frames) as latest:
         while seconds is None or time.monotonic() - begin < seconds:

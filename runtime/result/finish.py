@@ -17,9 +17,10 @@ from runtime.graphs.cores import available_cores
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Layers
 from runtime.layers.expression import Expression
-from runtime.media.picture import Bytes, Fit, square
-from runtime.result.detail import Detail, Floats
+from runtime.media.picture import Fit, square
+from runtime.result.detail import Detail
 from runtime.result.paste import Paste
+from runtime.values import Bytes, Floats, is_whole
 
 MAX_SIZE = 2048
 """Largest side of a result, in pixels; a frame costs its pixels."""
@@ -42,7 +43,7 @@ class Rendered:
     """(B, 1, h, w) in [0, 1]: 1 where the source shows what the result shows; None likewise."""
 
 
-Layer = Callable[[Canvas, NDArray[np.bool_] | None], "Layers | None"]
+Layer = Callable[[Canvas, NDArray[np.bool_] | None], Layers | None]
 """Makes the `Layers` of a source, of which edges of the square may have to stay where they are."""
 
 Lend = Callable[[Bytes, Bytes], Detail]
@@ -148,7 +149,7 @@ def check_size(size: int | None, paste_back: bool) -> None:
     """
     if size is None:
         return
-    if isinstance(size, bool) or not isinstance(size, int) or size % 2 or not 16 <= size <= MAX_SIZE:
+    if not is_whole(size) or size % 2 or not 16 <= size <= MAX_SIZE:
         raise OptionError(f"size is {size}; it must be an even number of pixels from 16 to {MAX_SIZE}.")
     if paste_back:
         raise OptionError("With paste_back the result is as large as the picture; leave size out.")

@@ -18,6 +18,7 @@ import pytest
 from served_page import free_port
 from stranger import Stranger, file
 
+from checkpoints.contract import MODES
 from checkpoints.errors import ModelError, OptionError
 from demo import words
 from demo.commands import page as command
@@ -28,7 +29,6 @@ from demo.samples import Samples
 from demo.studio import Studio
 from demo.sweep import sweep
 from runtime.media.picture import FITS
-from runtime.motion.modes import MODES
 from runtime.result.structure import SHOWS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -46,8 +46,8 @@ def test_the_page_can_be_built_without_the_samples(toy):
 
 def test_every_mode_and_fit_of_the_engine_has_words(studio, toy_affine):
     assert {value for _, value in words.modes(studio.engine.bundle)} == set(MODES)
-    assert {value for _, value in words.fits()} == set(FITS)
-    assert {value for _, value in words.shows()} == {"", *SHOWS}
+    assert set(words.OPTIONS["fit"].choices) == set(FITS)
+    assert set(words.OPTIONS["show"].choices) == {"", *SHOWS}
     assert [value for _, value in words.modes(Studio(toy_affine).engine.bundle)] == ["relative", "absolute"]
 
 
