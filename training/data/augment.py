@@ -57,15 +57,16 @@ class PairAugment:
         return batch
 
     def degrade(self, image: Tensor) -> Tensor:
-        """`image` (B, 3, H, W) blurred, made noisy and partly hidden at random: what only a detector should see."""
+        """`image` (B, 3, H, W) blurred, made noisy (with a gamma), partly hidden, each at random and of some pictures
+        only: what only a detector that learns should see."""
         if self.config.degrade <= 0:
             return image
         image = hide_some(blur_some(image, self.config.degrade), self.config.degrade)
         chosen = torch.rand(len(image), 1, 1, 1, device=image.device) < self.config.degrade
         strength = 0.06 * torch.rand(len(image), 1, 1, 1, device=image.device)
         gamma = torch.empty(len(image), 1, 1, 1, device=image.device).uniform_(0.7, 1.4)
-        image = image.clamp(1e-4, 1) ** gamma
-        return (image + chosen * strength * torch.randn_like(image)).clamp(0, 1)
+        noisy = (image.clamp(1e-4, 1) ** gamma + strength * torch.randn_like(image)).clamp(0, 1)
+        return torch.where(chosen, noisy, image)
 
     def _flip(self, batch: Sample, pictures: list[str]) -> None:
         chosen = torch.rand(len(batch["source"]), device=batch["source"].device) < self.config.flip

@@ -71,6 +71,6 @@ def _turn(image: Tensor, turns: Tensor) -> Tensor:
         (green - blue) / divisor,
         torch.where(green == high, 2 + (blue - red) / divisor, 4 + (red - green) / divisor),
     )
-    sixth = place + 6 * turns + torch.tensor([5.0, 3.0, 1.0]).to(image).view(1, 3, 1, 1)
+    sixth = place + 6 * turns + torch.arange(5, 0, -2, dtype=image.dtype, device=image.device).view(1, 3, 1, 1)
     sixth = sixth.remainder(6)
     return high - spread * torch.minimum(sixth, 4 - sixth).clamp(0, 1)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.data.pairs import Sample
+from training.models.parts.matrices import exact_product
 from training.models.parts.sampling import coordinate_grid
 
 _POINTS = ("source_points", "driving_points")
@@ -31,14 +32,14 @@ def place(batch: Sample, maps: Tensor, pictures: list[str]) -> Sample:
     What comes from beyond the border is a reflection in the pictures, and hidden in the flow.
     """
     batch = dict(batch)
-    back, _ = torch.linalg.inv_ex(maps)  # `inv` would have a graphics card waited for, to see whether it failed
+    back = torch.linalg.inv_ex(maps).inverse  # `inv` would have a GPU wait to learn that it worked: it always does
     for name in pictures:
         batch[name] = _look_up(batch[name], back, "bilinear", "reflection")
     for name in _POINTS:
         if name in batch:
             batch[name] = _move(maps, batch[name])
     if "background" in batch:
-        batch["background"] = maps @ batch["background"] @ back
+        batch["background"] = exact_product(exact_product(maps, batch["background"]), back)
     if "flow" in batch:
         # Nearest: a mean of two flows across an outline is a motion that nothing has.
         old = _look_up(batch["flow"].permute(0, 3, 1, 2), back, "nearest", "border").permute(0, 2, 3, 1)
@@ -50,7 +51,7 @@ def place(batch: Sample, maps: Tensor, pictures: list[str]) -> Sample:
 
 def _move(maps: Tensor, points: Tensor) -> Tensor:
     """(B, N, 2) `points` moved by `maps`."""
-    return points @ maps[:, :2, :2].transpose(1, 2) + maps[:, None, :2, 2]
+    return exact_product(points, maps[:, :2, :2].transpose(1, 2)) + maps[:, None, :2, 2]
 
 
 def _look_up(values: Tensor, back: Tensor, mode: str, padding: str) -> Tensor:

@@ -34,17 +34,17 @@ class PatchDiscriminator(nn.Module):
 
 def generator_loss(verdict: Tensor) -> Tensor:
     """Least-squares GAN, generator's side."""
-    return (1 - verdict).square().mean()
+    return (1 - verdict.float()).square().mean()
 
 
 def discriminator_loss(real: Tensor, made: Tensor) -> Tensor:
     """Least-squares GAN, discriminator's side."""
-    return (1 - real).square().mean() + made.square().mean()
+    return (1 - real.float()).square().mean() + made.float().square().mean()
 
 
 def feature_matching(real: list[Tensor], made: list[Tensor]) -> Tensor:
     """Mean absolute difference of the discriminator's feature maps; no gradient into those of the real picture."""
     total = made[0].new_zeros(())
     for a, b in zip(made, real, strict=True):
-        total = total + (a - b.detach()).abs().mean()
+        total = total + (a.float() - b.detach().float()).abs().mean()
     return total

@@ -9,7 +9,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.models.parts.matrices import inverse_2x2
+from training.models.parts.constants import chosen
+from training.models.parts.matrices import exact_product, inverse_2x2
 
 DELTA = 0.3
 """Attention that every living motion anchor should get in all (supplement; the published code has 0.33, which ten
@@ -24,9 +25,9 @@ def disobedience(
     `source` and `driving` are points (B, I, 2) and jacobians (B, I, 2, 2) of the binding anchors; the bound ones are at
     `source_points` and `driving_points` (B, K, 2).
     """
-    linear = source[1] @ inverse_2x2(driving[1])
+    linear = exact_product(source[1], inverse_2x2(driving[1]))
     offset = driving_points[:, None] - driving[0][:, :, None]  # (B, I, K, 2)
-    carried = source[0][:, :, None] + offset @ linear.transpose(-1, -2)
+    carried = source[0][:, :, None] + exact_product(offset, linear.transpose(-1, -2))
     return torch.linalg.vector_norm(source_points[:, None] - carried, dim=-1)
 
 
@@ -45,4 +46,4 @@ def completeness(attention: Tensor, dead: tuple[int, ...] = (), delta: float = D
     """Mean over the batch of sum_k max(0, delta - |w_k|_1), `attention` (B, I, K): every anchor should be bound by
     something. The anchors numbered in `dead` are beyond that."""
     living = [k for k in range(attention.shape[2]) if k not in dead]
-    return (delta - attention[:, :, living].sum(1)).clamp(min=0).sum(1).mean()
+    return (delta - chosen(attention, living, 2).sum(1)).clamp(min=0).sum(1).mean()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.models.parts.matrices import inverse_2x2
+from training.models.parts.matrices import exact_product, inverse_2x2
 
 
 def value_loss(points: Tensor, mapped_points: Tensor) -> Tensor:
@@ -15,5 +15,5 @@ def value_loss(points: Tensor, mapped_points: Tensor) -> Tensor:
 
 def jacobian_loss(jacobians: Tensor, warp_jacobians: Tensor, warped_jacobians: Tensor) -> Tensor:
     """Mean |I - J(X)^-1 DW(p(X')) J(X')|, all (B, K, 2, 2)."""
-    product = inverse_2x2(jacobians) @ (warp_jacobians @ warped_jacobians)
+    product = exact_product(inverse_2x2(jacobians), exact_product(warp_jacobians, warped_jacobians))
     return (torch.eye(2, dtype=product.dtype, device=product.device) - product).abs().mean()

@@ -22,6 +22,8 @@ from training.models.parts.published import Published
 from training.models.parts.random_warp import Distance
 from training.models.parts.sampling import resize_flow, warp
 
+DETECTORS = ("kp_detector", "region_predictor", "glance_network")
+"""Networks that find the points, by the names they have in one family or another."""
 Views = Literal["one", "many"]
 """How many pictures of its source a family takes: one, or any number that it fuses."""
 
@@ -66,6 +68,12 @@ class DenseMotion:
         flow = self.flow_at(source.shape[-2:], align_corners)
         key = ("source", align_corners)
         return self._once(key, (flow, source), lambda: warp(source.expand(len(flow), -1, -1, -1), flow, align_corners))
+
+    def still(self) -> DenseMotion:
+        """The same motion as constants: no gradient reaches what found it."""
+        extra = {name: each.detach() if isinstance(each, Tensor) else each for name, each in self.extra.items()}
+        occlusions = [each.detach() for each in self.occlusions]
+        return DenseMotion(self.flow.detach(), occlusions, self.masks.detach(), extra)
 
     def _once(self, key: tuple[Any, ...], of: tuple[Tensor, ...], make: Callable[[], Tensor]) -> Tensor:
         """What `make` gives, kept for as long as it is made `of` the same tensors."""
@@ -175,6 +183,12 @@ class MotionModel(nn.Module, ABC):
         """`move`, then `generate`."""
         motion = self.move(features, source, driving, background, spline_dropout)
         return Rendered(**vars(motion), image=self.generate(features, motion))
+
+    @property
+    def learns_to_detect(self) -> bool:
+        """Whether any network that finds the points is being trained."""
+        networks = [getattr(self, name, None) for name in DETECTORS]
+        return any(each.requires_grad for network in networks if network is not None for each in network.parameters())
 
     @property
     def has_disentangle(self) -> bool:

@@ -19,6 +19,7 @@ from training.losses.backbones import Backbone
 from training.losses.perceptual import PerceptualPyramid
 from training.losses.smoothness import smoothness
 from training.models.base import MotionModel
+from training.models.parts.matrices import exact_product
 from training.models.parts.sampling import gaussian_heatmaps
 from training.objectives.anchors import ANCHOR_LOSSES
 from training.objectives.batch_pass import Pass
@@ -195,6 +196,12 @@ def _perceptual(objective: Objective, run: Pass) -> Tensor:
     return objective.perceptual(run.image, run.target)
 
 
+def _perceptual_generator(objective: Objective, run: Pass) -> Tensor:
+    """The same for the generator alone: beside the truth of flow and points its gradient at the detector, a hundred
+    times that of all others, teaches these nothing but to please the backbone."""
+    return objective.perceptual(run.painted, run.target)
+
+
 def _pixel(objective: Objective, run: Pass) -> Tensor:
     return pixels.pixel_loss(run.image, run.target, run.picture_weight)
 
@@ -264,7 +271,7 @@ def _background(objective: Objective, run: Pass) -> Tensor:
     there, back = run.background, run.model.background(run.target, run.source)
     if there is None or back is None:
         raise OptionError("the background loss needs a background predictor; set model.background = true")
-    return (torch.eye(3, device=there.device) - there @ back).abs().mean()
+    return (torch.eye(3, device=there.device) - exact_product(there.float(), back.float())).abs().mean()
 
 
 def _true_background(objective: Objective, run: Pass) -> Tensor:
@@ -279,16 +286,32 @@ def _adversarial(objective: Objective, run: Pass) -> Tensor:
 
 
 def _feature_matching(objective: Objective, run: Pass) -> Tensor:
+    return _matched(objective, run, run.image)
+
+
+def _matched(objective: Objective, run: Pass, image: Tensor) -> Tensor:
+    # The result first: what a pass finds without gradients stays without them.
+    made, _ = objective.judged(image, run)
     with torch.no_grad():
         real, _ = objective.judged(run.target, run)
-    return adversarial.feature_matching(real, objective.judged(run.image, run)[0])
+    return adversarial.feature_matching(real, made)
 
 
-ADVERSARIAL = {"adversarial", "feature_matching"}
+def _adversarial_generator(objective: Objective, run: Pass) -> Tensor:
+    """For the generator alone, as a discriminator would rather have points where they are easily forged."""
+    return adversarial.generator_loss(objective.judged(run.painted, run)[1])
+
+
+def _feature_matching_generator(objective: Objective, run: Pass) -> Tensor:
+    return _matched(objective, run, run.painted)
+
+
+ADVERSARIAL = {"adversarial", "feature_matching", "adversarial_generator", "feature_matching_generator"}
 """Losses that need a discriminator."""
 
 LOSSES: dict[str, Loss] = {
     "perceptual": _perceptual,
+    "perceptual_generator": _perceptual_generator,
     "pixel": _pixel,
     "gradient": _gradient,
     "warped_source": _warped,
@@ -301,6 +324,8 @@ LOSSES: dict[str, Loss] = {
     "disentangle_shape": _disentangle_shape,
     "adversarial": _adversarial,
     "feature_matching": _feature_matching,
+    "adversarial_generator": _adversarial_generator,
+    "feature_matching_generator": _feature_matching_generator,
     **ANCHOR_LOSSES,
     **TEACHER_LOSSES,
     "truth_points": _points,

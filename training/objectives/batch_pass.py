@@ -13,7 +13,8 @@ from checkpoints.errors import OptionError
 from training.data.pairs import Sample, source_views
 from training.losses.focus import focus_map
 from training.models.base import DenseMotion, Motion, MotionModel
-from training.models.parts.random_warp import RandomWarp
+from training.models.parts.constants import chosen, constant
+from training.models.parts.random_warp import RandomWarp, seeded_uniform
 
 STRETCH = 0.25
 """Largest relative change of a shape per axis in the disentanglement stage without cross-identity data."""
@@ -73,8 +74,10 @@ class Pass:
         known = points.shape[1]
         if count > known:
             raise OptionError(f"the data have {known} surface points and cannot teach {count}; weigh truth_points 0")
-        chosen = torch.arange(count, device=points.device) * known // count
-        return points[:, chosen], visible[:, chosen]
+        if count == known:
+            return points, visible
+        every = [index * known // count for index in range(count)]
+        return chosen(points, every, 1), chosen(visible, every, 1)
 
     def point_weight(self, count: int) -> Tensor | None:
         """(count,) how much each surface point counts, 1 on average; None: all alike.
@@ -83,10 +86,14 @@ class Pass:
         """
         if not self.focus:
             return None
-        splines = self._splines()
-        weight = torch.ones(splines, count // splines)
-        weight[list(self.focus)] = self.focus_weight
-        return (weight / weight.mean()).flatten().to(self.source)
+        splines, focus, times = self._splines(), self.focus, self.focus_weight
+
+        def make() -> Tensor:
+            weight = torch.ones(splines, count // splines)
+            weight[list(focus)] = times
+            return (weight / weight.mean()).flatten()
+
+        return constant(("focus", splines, count, focus, times), make, self.source)
 
     def place_weight(self, size: torch.Size | tuple[int, ...]) -> Tensor | None:
         """(B, 1, h, w) how much each place of the driving pose counts, from 1 up; None: all alike.
@@ -97,7 +104,7 @@ class Pass:
             return None
         splines = self._splines()
         points, _ = self.surface_points("driving", splines * self.model.config.points_per_tps)
-        parts = points.unflatten(1, (splines, -1))[:, list(self.focus)]
+        parts = chosen(points.unflatten(1, (splines, -1)), self.focus, 1)
         return 1 + (self.focus_weight - 1) * focus_map(parts, int(size[0]), int(size[1]))[:, None]
 
     @cached_property
@@ -139,7 +146,9 @@ class Pass:
             return [Motion(self.truth(f"{name}_points").clamp(-1, 1)) for name in ("source", "driving")]
         references = self.batch["references"].unbind(1) if "references" in self.batch else ()
         images = torch.cat([self.source, self.target, *references])
-        every = self.model.detect(self.degrade(images) if self.degrade else images)
+        # A detector that is not being trained gives the other networks their truth.
+        seen = self.degrade(images) if self.degrade and self.model.learns_to_detect else images
+        every = self.model.detect(seen)
         return _split(every, 2 + len(references))
 
     @property
@@ -167,8 +176,7 @@ class Pass:
         if "target" in self.batch:
             return self.model.detect(self.driving)
         motion = self.driving_motion
-        draws = [torch.rand(2, generator=torch.Generator().manual_seed(int(s))) for s in self.batch["seed"].tolist()]
-        scale = 1 + STRETCH * (2 * torch.stack(draws).to(motion.points) - 1)
+        scale = 1 + STRETCH * (2 * seeded_uniform(self.batch["seed"], 2).to(motion.points) - 1)
         jacobians = None if motion.jacobians is None else scale[:, None, :, None] * motion.jacobians
         return Motion(motion.points * scale[:, None], jacobians)
 
@@ -221,6 +229,15 @@ class Pass:
     def image(self) -> Tensor:
         """The result (B, 3, H, W)."""
         return self.model.generate(self.features, self.motion)
+
+    @cached_property
+    def painted(self) -> Tensor:
+        """`image` (B, 3, H, W), whose gradient stops at the motion: it reaches the generator alone."""
+        motion = self.motion
+        moving = (motion.flow, motion.masks, *motion.occlusions, *motion.extra.values())
+        if not any(isinstance(each, Tensor) and each.requires_grad for each in moving):
+            return self.image
+        return self.model.generate(self.features, motion.still())
 
     @cached_property
     def _taught(self) -> tuple[MotionModel, tuple[Tensor, ...], DenseMotion]:

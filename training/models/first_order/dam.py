@@ -22,6 +22,7 @@ from training.models.first_order.model import (
     JacobianDetector,
 )
 from training.models.first_order.published import DAM_FILES
+from training.models.parts.constants import constant
 from training.models.parts.published import Published
 from training.models.parts.sampling import full_precision
 
@@ -96,10 +97,13 @@ class AnchorDetector(JacobianDetector):
             keys = self.leaf_attention_block(leaves)[:, :, 0]  # (B, c, K)
             scores = queries.transpose(1, 2) @ keys * self.scale
             if self.dead:
-                dead = torch.zeros(self.leaves, dtype=torch.bool, device=scores.device)
-                dead[list(self.dead)] = True
+                dead = constant(("dead", self.leaves, tuple(self.dead)), self._dead, scores).bool()
                 scores = scores.masked_fill(dead, float("-inf"))
             return torch.softmax(scores, -1)
+
+    def _dead(self) -> Tensor:
+        """(K,): 1 for every dead motion anchor."""
+        return torch.tensor([float(anchor in self.dead) for anchor in range(self.leaves)])
 
     def forward(self, image: Tensor) -> Motion:
         """Motion anchors; all anchors and the attention (HDAM) are in `extra` as `anchor_points`,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from training.models.parts.blocks import DownBlock, Norm, ResBlock, SameBlock, UpBlock
+from training.models.parts.layout import for_convolutions, for_sampling
 from training.models.parts.sampling import resize_flow, resize_map, warp
 
 
@@ -60,27 +61,27 @@ class JohnsonGenerator(nn.Module):
         size = features.shape[-2:]
         # Resizing was half-pixel in every version of the published code, whatever grid sampling was.
         resized = resize_flow(flow, size, align_corners=False)
-        moved = warp(features.expand(flow.shape[0], -1, -1, -1), resized, self.align_corners)
+        moved = warp(for_sampling(features).expand(flow.shape[0], -1, -1, -1), resized, self.align_corners)
         return moved * resize_map(occlusion, size, align_corners=False)
 
     def fill(self, x: Tensor, moved: Tensor, occlusion: Tensor) -> Tensor:
         """`x` where the source is hidden, `moved` (warped and masked features of its size) where it is seen."""
-        return moved + x * (1 - resize_map(occlusion, x.shape[-2:], align_corners=False))
+        return moved + for_sampling(x) * (1 - resize_map(occlusion, x.shape[-2:], align_corners=False))
 
     def decode(self, moved: Tensor, skips: tuple[Tensor, ...], flow: Tensor, occlusion: Tensor) -> Tensor:
         """The picture (B, 3, H, W) in [0, 1] from the warped and masked coarsest map `moved`.
 
         `skips` are the source's finer maps, coarse to fine, and the source picture; or nothing.
         """
-        x = self.bottleneck(moved)
+        x = self.bottleneck(for_convolutions(moved))
         if not skips:
             for block in self.up_blocks:
                 x = block(x)
             return torch.sigmoid(self.final(x).float())
         x = self.fill(x, moved, occlusion)
         for block, skip in zip(self.up_blocks, skips, strict=False):
-            x = self.fill(block(x), self.warp_masked(skip, flow, occlusion), occlusion)
-        x = torch.sigmoid(self.final(x).float())
+            x = self.fill(block(for_convolutions(x)), self.warp_masked(skip, flow, occlusion), occlusion)
+        x = torch.sigmoid(self.final(for_convolutions(x)).float())
         return self.fill(x, self.warp_masked(skips[-1], flow, occlusion), occlusion)
 
     def forward(self, features: tuple[Tensor, ...], flow: Tensor, occlusion: Tensor) -> Tensor:

@@ -14,7 +14,8 @@ from training.models.first_order.johnson import GeneratorConfig, JohnsonGenerato
 from training.models.parts.blocks import Encoder, Hourglass
 from training.models.parts.candidates import background_motion, blend, warp_by_each
 from training.models.parts.disentangle import DisentangleNetwork, disentangle_motion
-from training.models.parts.matrices import inverse_2x2
+from training.models.parts.layout import for_convolutions
+from training.models.parts.matrices import exact_product, inverse_2x2
 from training.models.parts.refinement import Refinement, RefinementConfig, make_refinement
 from training.models.parts.sampling import (
     AntialiasReduction,
@@ -134,7 +135,7 @@ class JacobianDetector(HeatmapDetector):
                 return Motion(points)
             maps = self.jacobian(features.float()).unflatten(1, (-1, 4))  # (B, K or 1, 4, h, w)
             weights = heat.flatten(2)[:, :, :, None]
-            means = maps.flatten(3).expand(-1, heat.shape[1], -1, -1) @ weights
+            means = exact_product(maps.flatten(3).expand(-1, heat.shape[1], -1, -1), weights)
             return Motion(points, means.reshape(-1, heat.shape[1], 2, 2))
 
     def forward(self, image: Tensor) -> Motion:
@@ -166,7 +167,7 @@ class FlowNetwork(nn.Module):
         warped = warp_by_each(small, candidates, self.config.align_corners)
         heat = torch.cat([torch.zeros_like(heat[:, :1]), heat], 1)
         # Published order of channels: heat map, red, green and blue of one candidate after the other.
-        features = self.hourglass(torch.cat([heat[:, :, None], warped], 2).flatten(1, 2))[-1]
+        features = self.hourglass(for_convolutions(torch.cat([heat[:, :, None], warped], 2).flatten(1, 2)))[-1]
         masks = torch.softmax(self.mask(features).float(), 1)
         occlusion = torch.sigmoid(self.occlusion(features).float())
         extra = {"sparse_flows": candidates, "warped_sources": warped, "features": features}
@@ -198,7 +199,7 @@ class BackgroundEncoder(nn.Module):
         if self.size and both.shape[-1] > self.size:
             both = antialias_reduce(both, self.size / both.shape[-1])
         with full_precision(both):
-            numbers = self.fc(self.encoder(both)[-1].mean((2, 3)).float())
+            numbers = self.fc(self.encoder(both.float())[-1].mean((2, 3)))
             last = torch.eye(3, device=numbers.device).flatten()[numbers.shape[1] :].expand(numbers.shape[0], -1)
             return torch.cat([numbers, last], 1).unflatten(1, (3, 3))
 
@@ -260,7 +261,7 @@ class FirstOrderModel(MotionModel):
         offset = grid - driving.points[:, :, None]  # (B, K, M, 2)
         linear = self.linear_parts(source, driving)
         if linear is not None:
-            offset = offset @ linear.transpose(-1, -2)
+            offset = exact_product(offset, linear.transpose(-1, -2))
         moved = source.points[:, :, None] + offset
         first = background_motion(grid, background, driving.points.shape[0])
         return torch.cat([first, moved], 1).unflatten(2, (size, size))
@@ -299,4 +300,4 @@ class FirstOrderModel(MotionModel):
 
 def relative_linear(source: Tensor, driving: Tensor) -> Tensor:
     """J_S J_D^-1 of (1 or B, K, 2, 2) and (B, K, 2, 2)."""
-    return source @ inverse_2x2(driving)
+    return exact_product(source, inverse_2x2(driving))

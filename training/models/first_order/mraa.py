@@ -21,7 +21,7 @@ from training.models.first_order.model import (
 )
 from training.models.first_order.published import MRAA_FILES
 from training.models.parts.disentangle import disentangle_motion
-from training.models.parts.matrices import inverse_2x2, principal_axes, same_side
+from training.models.parts.matrices import exact_product, inverse_2x2, principal_axes, same_side
 from training.models.parts.published import Published
 from training.models.parts.sampling import coordinate_grid, expected_points, full_precision
 
@@ -88,7 +88,7 @@ class MRAA(FirstOrderModel):
             return super().heatmaps(motion, size)
         offset = coordinate_grid(size, size, motion.points) - motion.points[:, :, None, None]
         precision = inverse_2x2(motion.covariances)
-        scaled = offset @ precision[:, :, None]
+        scaled = exact_product(offset, precision[:, :, None])
         return torch.exp(-0.5 * (scaled * offset).sum(-1))
 
     def disentangle(self, source: Motion, driving: Motion) -> Motion:
@@ -102,7 +102,7 @@ class MRAA(FirstOrderModel):
         result = disentangle_motion(self.avd_network, shape, driving)
         if not self.config.covariance_heatmaps:
             return result
-        return replace(result, covariances=_axes(result) @ _axes(result).transpose(-1, -2))
+        return replace(result, covariances=exact_product(_axes(result), _axes(result).transpose(-1, -2)))
 
 
 def _axes(motion: Motion) -> Tensor:
@@ -116,4 +116,4 @@ def _covariances(heat: Tensor, centres: Tensor) -> Tensor:
     height, width = heat.shape[-2:]
     grid = coordinate_grid(height, width, heat)
     offset = (grid - centres[:, :, None, None]).flatten(2, 3)  # (B, K, hw, 2)
-    return (offset * heat.flatten(2)[..., None]).transpose(-1, -2) @ offset
+    return exact_product((offset * heat.flatten(2)[..., None]).transpose(-1, -2), offset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from training.models.parts.matrices import exact_product
 from training.models.parts.sampling import full_precision, warp
 
 
@@ -15,7 +16,7 @@ def background_motion(points: Tensor, background: Tensor | None, batch: int) -> 
     """
     if background is None:
         return points.expand(batch, 1, -1, 2)
-    homogeneous = torch.cat([points, torch.ones_like(points[:, :1])], -1) @ background.transpose(1, 2)
+    homogeneous = exact_product(torch.cat([points, torch.ones_like(points[:, :1])], -1), background.transpose(1, 2))
     return (homogeneous[..., :2] / homogeneous[..., 2:])[:, None]
 
 
@@ -30,5 +31,8 @@ def warp_by_each(image: Tensor, candidates: Tensor, align_corners: bool) -> Tens
 
 def blend(masks: Tensor, candidates: Tensor) -> Tensor:
     """The flow (B, h, w, 2): the mean of `candidates` (B, K, h, w, 2) weighted by `masks` (B, K, h, w)."""
-    with full_precision(candidates):
-        return torch.einsum("bkhw,bkhwc->bhwc", masks, candidates)
+    if torch.compiler.is_exporting():
+        with full_precision(candidates):
+            return torch.einsum("bkhw,bkhwc->bhwc", masks, candidates)
+    # As a batch of tiny matrix products it would take twice the time, and TF32 would round the coordinates.
+    return (masks[..., None] * candidates).sum(1)

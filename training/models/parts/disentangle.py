@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from training.models.base import Motion
+from training.models.parts.sampling import full_precision
 
 
 def _perceptron(inputs: int, widths: tuple[int, ...], outputs: int) -> nn.Sequential:
@@ -41,7 +42,8 @@ class DisentangleNetwork(nn.Module):
 
 def disentangle_motion(network: DisentangleNetwork, source: Motion, driving: Motion) -> Motion:
     """`driving` (B) in the shape of `source` (1 or B): on (x, y) of every point, or on (x, y, a00, a01, a10, a11)."""
-    flat = network(_numbers(source).flatten(1), _numbers(driving).flatten(1))
+    with full_precision(driving.points):  # what goes in and comes out are coordinates
+        flat = network(_numbers(source).flatten(1).float(), _numbers(driving).flatten(1).float())
     numbers = flat.unflatten(1, (driving.points.shape[1], -1))
     if driving.jacobians is None:
         return Motion(numbers)

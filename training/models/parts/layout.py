@@ -33,15 +33,15 @@ def for_convolutions(values: Tensor) -> Tensor:
     if torch.compiler.is_exporting():
         return values
     kind = values.device.type
-    dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else values.dtype
-    return _Converted.apply(values, dtype, True)
+    mixed = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
+    return _Converted.apply(values, torch.get_autocast_dtype(kind) if mixed else values.dtype, True)
 
 
 def for_sampling(values: Tensor) -> Tensor:
     """`values` (B, C, h, w) with channels first, in full precision: what `grid_sample` is fast with and computes in."""
     if torch.compiler.is_exporting():
         return values
-    return _Converted.apply(values, torch.float32, False)
+    return _Converted.apply(values, torch.promote_types(values.dtype, torch.float32), False)
 
 
 def _is_last(values: Tensor) -> bool:

@@ -1,11 +1,36 @@
-"""Closed forms for 2x2 matrices: neither inverses nor singular value decompositions export to ONNX."""
+"""Small matrices: products that nothing may round, and closed forms where inverses and singular value decompositions
+would not export to ONNX."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
+from training.models.parts.sampling import full_precision
+
 TINY = 1e-12
+
+
+def exact_product(left: Tensor, right: Tensor) -> Tensor:
+    """`left` (..., n, m) @ `right` (..., m, k) for coordinates: neither in the type of mixed precision, whose eight
+    bits are a pixel of 256, nor with the ten bits of TF32 where that is allowed (splines make eight pixels of it).
+
+    Its gradient is as exact.
+    """
+    if torch.compiler.is_exporting():
+        return left @ right
+    with full_precision(left):
+        if not _products_are_rounded():
+            return left @ right
+        return (left[..., :, :, None] * right[..., None, :, :]).sum(-2)
+
+
+def _products_are_rounded() -> bool:
+    """Whether float32 matrix products may be computed with fewer bits; torch does not tell where it was set by part."""
+    try:
+        return torch.get_float32_matmul_precision() != "highest"
+    except RuntimeError:
+        return True
 
 
 def inverse_2x2(matrix: Tensor) -> Tensor:

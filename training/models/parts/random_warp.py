@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from training.models.parts.matrices import exact_product
 from training.models.parts.sampling import coordinate_grid, warp
 
 Distance = Literal["squared", "l1"]
@@ -16,6 +17,30 @@ distance r (FOMM, DAM, MRAA)."""
 SIGMA_AFFINE = 0.05
 SIGMA_TPS = 0.005
 GRID = 5
+
+
+def seeded_uniform(seeds: Tensor, count: int) -> Tensor:
+    """(B, count) numbers in (0, 1), each row a function of its seed (B,) alone, below 2^32, on whatever device it is.
+
+    A hash of seed and place (lowbias32 of C. Wellons' "hash prospector") instead of a generator for every seed, which
+    would run on the host only and have a GPU wait for it.
+    """
+    places = torch.arange(count, device=seeds.device)
+    hashed = _hash(_hash(seeds.long()[:, None] & 0xFFFFFFFF) ^ _hash(places + 1))
+    return ((hashed >> 9).float() + 0.5) / 2**23
+
+
+def seeded_normal(seeds: Tensor, count: int) -> Tensor:
+    """(B, count) numbers of the standard normal distribution, as `seeded_uniform` (Box and Muller 1958)."""
+    length, turn = seeded_uniform(seeds, 2 * count).chunk(2, 1)
+    return (-2 * length.log()).sqrt() * torch.cos(2 * torch.pi * turn)
+
+
+def _hash(values: Tensor) -> Tensor:
+    """32 bits to 32 bits, in int64; products overflow, and their lower bits are right."""
+    values = ((values ^ (values >> 16)) * 0x7FEB352D) & 0xFFFFFFFF
+    values = ((values ^ (values >> 15)) * 0x846CA68B) & 0xFFFFFFFF
+    return values ^ (values >> 16)
 
 
 class RandomWarp:
@@ -32,12 +57,10 @@ class RandomWarp:
     @classmethod
     def draw(cls, seeds: Tensor, like: Tensor, distance: Distance = "squared") -> RandomWarp:
         """A warp for every seed (B,), the same whatever batch the seed is in."""
-        affine, weights = [], []
-        for seed in seeds.tolist():
-            generator = torch.Generator().manual_seed(int(seed))
-            affine.append(torch.eye(2, 3) + SIGMA_AFFINE * torch.randn(2, 3, generator=generator))
-            weights.append(SIGMA_TPS * torch.randn(GRID * GRID, generator=generator))
-        return cls(torch.stack(affine).to(like), torch.stack(weights).to(like), distance)
+        drawn = seeded_normal(seeds, 6 + GRID * GRID).to(like)
+        affine = SIGMA_AFFINE * drawn[:, :6].unflatten(1, (2, 3))
+        affine = affine + torch.eye(2, 3, dtype=like.dtype, device=like.device)
+        return cls(affine, SIGMA_TPS * drawn[:, 6:], distance)
 
     def points(self, points: Tensor) -> Tensor:
         """W at `points` (B, K, 2)."""
@@ -49,7 +72,8 @@ class RandomWarp:
             length = offset.abs().sum(-1)
             bent = length.square() * torch.log(length + 1e-6)
         bent = (bent * self.weights[:, None]).sum(-1, keepdim=True)
-        return points @ self.affine[:, :, :2].transpose(1, 2) + self.affine[:, None, :, 2] + bent
+        moved = exact_product(points, self.affine[:, :, :2].transpose(1, 2))
+        return moved + self.affine[:, None, :, 2] + bent
 
     def jacobians(self, points: Tensor) -> Tensor:
         """Derivative of W at `points` (B, K, 2), rows = output coordinate: (B, K, 2, 2)."""

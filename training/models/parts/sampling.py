@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checkpoints.errors import OptionError
+from training.models.parts.constants import constant
 
 
 def full_precision(like: Tensor) -> AbstractContextManager[object]:
     """Switches mixed precision off: coordinates need more than the eight bits of bfloat16."""
-    return torch.autocast(like.device.type, enabled=False)
+    kind = like.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
 
 
 def coordinate_grid(height: int, width: int, like: Tensor) -> Tensor:
@@ -65,7 +67,11 @@ def expected_points(probabilities: Tensor) -> Tensor:
     """(B, K, 2): the mean coordinate under each of `probabilities` (B, K, h, w), which sum to 1 over space."""
     height, width = probabilities.shape[-2:]
     grid = coordinate_grid(height, width, probabilities)
-    return torch.einsum("bkhw,hwc->bkc", probabilities, grid)
+    if torch.compiler.is_exporting():
+        return torch.einsum("bkhw,hwc->bkc", probabilities, grid)
+    # Row by row and column by column: sums that no reduced precision of matrix products rounds.
+    x, y = grid[0, :, 0], grid[:, 0, 1]
+    return torch.stack([(probabilities.sum(2) * x).sum(-1), (probabilities.sum(3) * y).sum(-1)], -1)
 
 
 def antialias_kernel(scale: float, channels: int) -> Tensor:
@@ -87,7 +93,8 @@ def antialias_reduce(image: Tensor, scale: float) -> Tensor:
     """`image` (B, C, H, W) reduced by `scale` (1/n for an integer n; 1 gives the image itself)."""
     if scale >= 1:
         return image
-    kernel = antialias_kernel(scale, image.shape[1]).to(image)
+    channels = image.shape[1]
+    kernel = constant(("antialias", scale, channels), lambda: antialias_kernel(scale, channels), image)
     return reduce_with(image, kernel, round(1 / scale))
 
 

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.models.base import MotionModel
+from training.models.parts.matrices import exact_product
 from training.models.parts.sampling import coordinate_grid, full_precision, resize_map, warp
 
 LEVELS = (4, 2, 1)
@@ -74,7 +75,7 @@ def _places(affine: Tensor, like: Tensor) -> tuple[Tensor, Tensor]:
     height, width = like.shape[-2:]
     grid = coordinate_grid(height, width, like).flatten(0, 1)
     cells = torch.cat([grid, torch.ones_like(grid[:, :1])], -1)
-    return cells, (cells @ affine[:, :2].transpose(1, 2)).unflatten(1, (height, width))
+    return cells, exact_product(cells, affine[:, :2].transpose(1, 2)).unflatten(1, (height, width))
 
 
 def _step(
@@ -87,7 +88,8 @@ def _step(
     by_number = torch.cat([slope[..., None] * cells for slope in moved], -1)
     inside = (places.abs().amax(-1) <= 1).flatten(1)
     belief = weight.flatten(1) * inside / (1 + difference.square().mean(1) / NOISE**2).square()
-    cost = difference.new_tensor([LINEAR, LINEAR, 1, LINEAR, LINEAR, 1]) * RIDGE * len(cells)
+    linear = difference.new_full((2,), LINEAR)
+    cost = torch.cat([linear, linear.new_ones(1)]).repeat(2) * RIDGE * len(cells)
     matrix = torch.einsum("bcni,bcnj,bn->bij", by_number, by_number, belief) + torch.diag(cost)
     pull = torch.einsum("bcni,bcn,bn->bi", by_number, difference, belief)
     pull = pull - cost * (affine - identity)[:, :2].flatten(1)

@@ -11,6 +11,8 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
+from training.models.parts.constants import chosen
+
 
 def unfolded(driving: Tensor, source: Tensor, least: float) -> Tensor:
     """The points `driving` (B, K, N, 2) of K parts, none squeezed below `least` of what `source` (B, K, N, 2) shows.
@@ -26,9 +28,9 @@ def unfolded(driving: Tensor, source: Tensor, least: float) -> Tensor:
     across = (moved[..., 1] * still[..., 0] - moved[..., 0] * still[..., 1]).sum(2) / size
     quarter = torch.stack([-still[..., 1], still[..., 0]], -1)
     rigid = along[..., None, None] * still + across[..., None, None] * quarter
-    first, second = (list(side) for side in zip(*combinations(range(driving.shape[2]), 2), strict=True))
-    wanted = rigid[:, :, first] - rigid[:, :, second]
-    found = moved[:, :, first] - moved[:, :, second]
+    first, second = zip(*combinations(range(driving.shape[2]), 2), strict=True)
+    wanted = chosen(rigid, first, 2) - chosen(rigid, second, 2)
+    found = chosen(moved, first, 2) - chosen(moved, second, 2)
     ratio = (found * wanted).sum(-1) / wanted.square().sum(-1).clamp(min=1e-8)
     worst = ratio.amin(2).clamp(max=least)
     back = ((least - worst) / (1 - worst))[..., None, None]

@@ -14,6 +14,7 @@ from checkpoints.errors import OptionError
 from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.parts.blocks import Blocks, DownBlock, Hourglass, Norm, SameBlock, UpBlock, make_residual
 from training.models.parts.candidates import background_motion, blend, warp_by_each
+from training.models.parts.constants import chosen
 from training.models.parts.disentangle import DisentangleNetwork, disentangle_motion
 from training.models.parts.layout import for_convolutions, for_sampling
 from training.models.parts.published import Published
@@ -157,7 +158,7 @@ class BackgroundPredictor(nn.Module):
     def forward(self, source: Tensor, driving: Tensor) -> Tensor:
         """(B, 3, 3), homogeneous driving to source coordinates."""
         affine = self.bg_encoder(torch.cat([source, driving], 1)).view(-1, 2, 3)
-        last = torch.tensor([0.0, 0.0, 1.0], dtype=affine.dtype, device=affine.device)
+        last = torch.eye(3, dtype=affine.dtype, device=affine.device)[2:]
         return torch.cat([affine, last.expand(affine.shape[0], 1, 3)], 1)
 
 
@@ -212,10 +213,10 @@ class DenseMotionNetwork(nn.Module):
 
     def _unfolded(self, control: Tensor, target: Tensor) -> Tensor:
         """`control` (B, K, N, 2) with the splines that are looked at twice kept from folding."""
-        chosen = list(self.config.glances)
-        kept = unfolded(control[:, chosen], target[:, chosen], self.config.least_squeeze).unbind(1)
+        glances = self.config.glances
+        kept = unfolded(chosen(control, glances, 1), chosen(target, glances, 1), self.config.least_squeeze).unbind(1)
         parts = list(control.unbind(1))
-        for index, part in zip(chosen, kept, strict=True):
+        for index, part in zip(glances, kept, strict=True):
             parts[index] = part
         return torch.stack(parts, 1)
 

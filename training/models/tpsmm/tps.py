@@ -20,6 +20,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from training.models.parts.matrices import exact_product
+
 LOG_EPSILON = 1e-9
 
 
@@ -42,31 +44,32 @@ def solve_tps(
     basis, upper = _orthogonal_basis(torch.cat([ones, control], -1))
     kernel = radial((control[..., :, None, :] - control[..., None, :, :]).square().sum(-1))
     kernel = kernel + kernel_ridge * torch.eye(count, dtype=control.dtype, device=control.device)
-    blocks = basis.transpose(-1, -2) @ kernel @ basis
-    rotated = basis.transpose(-1, -2) @ target
+    turned = basis.transpose(-1, -2)
+    blocks = exact_product(exact_product(turned, kernel), basis)
+    rotated = exact_product(turned, target)
     b11, b12 = blocks[..., :3, :3], blocks[..., :3, 3:]
     right = rotated[..., :3, :]
     if count > 3:
         # B22^-1 applied to [B21, Q2^T q] at once.
         solved = _solve_positive(blocks[..., 3:, 3:], torch.cat([blocks[..., 3:, :3], rotated[..., 3:, :]], -1))
-        b11 = b11 - b12 @ solved[..., :3]
-        right = right - b12 @ solved[..., 3:]
-    x = _solve_3x3(upper @ upper.transpose(-1, -2) - affine_ridge * b11, right)
+        b11 = b11 - exact_product(b12, solved[..., :3])
+        right = right - exact_product(b12, solved[..., 3:])
+    x = _solve_3x3(exact_product(upper, upper.transpose(-1, -2)) - affine_ridge * b11, right)
     weights = -affine_ridge * x
     if count > 3:
-        weights = torch.cat([weights, solved[..., 3:] - solved[..., :3] @ weights], -2)
-    constant_first = (upper.transpose(-1, -2) @ x).transpose(-1, -2)
+        weights = torch.cat([weights, solved[..., 3:] - exact_product(solved[..., :3], weights)], -2)
+    constant_first = exact_product(upper.transpose(-1, -2), x).transpose(-1, -2)
     affine = torch.cat([constant_first[..., 1:], constant_first[..., :1]], -1)
-    return basis @ weights, affine
+    return exact_product(basis, weights), affine
 
 
 def evaluate_tps(points: Tensor, control: Tensor, weights: Tensor, affine: Tensor) -> Tensor:
     """Splines (..., N, 2), (..., N, 2), (..., 2, 3) at `points` (M, 2): (..., M, 2)."""
     x, y = points[:, 0], points[:, 1]
     squared = (x - control[..., 0:1]).square() + (y - control[..., 1:2]).square()  # (..., N, M)
-    bent = weights.transpose(-1, -2) @ radial(squared)  # (..., 2, M)
+    bent = exact_product(weights.transpose(-1, -2), radial(squared))  # (..., 2, M)
     homogeneous = torch.stack([x, y, torch.ones_like(x)])  # (3, M)
-    return (bent + affine @ homogeneous).transpose(-1, -2)
+    return (bent + exact_product(affine, homogeneous)).transpose(-1, -2)
 
 
 def spline_motions(
@@ -99,8 +102,9 @@ def _orthogonal_basis(columns: Tensor) -> tuple[Tensor, Tensor]:
         vector = torch.cat([first + sign * norm, tail[..., 1:, :]], -2)
         vector = torch.cat([torch.zeros_like(r[..., :k, :1]), vector], -2)
         vector = vector / vector.square().sum(-2, keepdim=True).add(1e-30).sqrt()
-        r = r - 2 * vector @ (vector.transpose(-1, -2) @ r)
-        q = q - 2 * (q @ vector) @ vector.transpose(-1, -2)
+        across = vector.transpose(-1, -2)
+        r = r - exact_product(2 * vector, exact_product(across, r))
+        q = q - exact_product(2 * exact_product(q, vector), across)
     return q, r[..., :3, :].triu()
 
 
@@ -137,7 +141,7 @@ def _solve_3x3(matrix: Tensor, right: Tensor) -> Tensor:
     a, b, c = matrix[..., 0, :], matrix[..., 1, :], matrix[..., 2, :]
     bc, ca, ab = _cross(b, c), _cross(c, a), _cross(a, b)
     determinant = (a * bc).sum(-1)[..., None, None]
-    return torch.stack([bc, ca, ab], -1) @ right / determinant
+    return exact_product(torch.stack([bc, ca, ab], -1), right) / determinant
 
 
 def _cross(a: Tensor, b: Tensor) -> Tensor:
