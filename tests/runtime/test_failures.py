@@ -1,7 +1,6 @@
 """What goes wrong in the middle of the work: disks that fill up, decoders that are killed, videos that break off."""
 
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -19,6 +18,8 @@ from checkpoints.errors import BunrakuWarning, InputError, OutputError
 from runtime import Animator, Engine, animate
 from runtime.media.ffmpeg import Ffmpeg
 from runtime.media.video import probe, read_frames
+
+resource = pytest.importorskip("resource", reason="this system has no limits of processes and no POSIX signals")
 
 ROOT = Path(__file__).resolve().parents[2]
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="processes and file systems are handled as on Linux")

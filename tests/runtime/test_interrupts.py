@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from checkpoints import start
 from runtime import cli
 
 ROOT = Path(__file__).resolve().parents[2]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no signals that one could send")
 AT_THE_IMPORT = """
 import os, signal, sys
 class Interrupter:
@@ -54,14 +56,22 @@ def test_an_interrupted_import_ends_with_our_line(tmp_path, words, name):
     assert (found.stdout, found.stderr, found.returncode) == ("", "bunraku: stopped\n", 130)
 
 
+def skip_without(package: str) -> None:
+    """Skip where `package` is not installed; it is not imported."""
+    if find_spec(package) is None:
+        pytest.skip(f"{package} is not installed")
+
+
 @pytest.mark.parametrize("name", ["gradio", "runtime.engine"])
 def test_so_does_the_space(tmp_path, name):
+    skip_without("gradio")
     found = interrupted(tmp_path, name, str(ROOT / "app.py"))
     assert (found.stdout, found.stderr, found.returncode) == ("", "bunraku: stopped\n", 130)
 
 
 @pytest.mark.parametrize(("name", "command"), [("demo.studio", ["page"]), ("torch", ["train", "absent"])])
 def test_so_it_does_while_a_command_imports_what_it_needs(tmp_path, name, command):
+    skip_without("gradio" if command == ["page"] else "torch")
     found = interrupted(tmp_path, name, *SCRIPT, *command)
     assert (found.stdout, found.stderr, found.returncode) == ("", "bunraku: stopped\n", 130)
 

@@ -1,4 +1,4 @@
-"""Equivariance: keypoints of a warped picture must be the warped keypoints (models.md 1; FOMM Eq. 9 to 11)."""
+"""Equivariance: keypoints of a warped picture must be the warped keypoints (models.md 1; FOMM, supplement A.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Perceptual reconstruction on an image pyramid (models.md 1; FOMM Eq. 5 and Johnson et al. 2016)."""
+"""Perceptual reconstruction on an image pyramid (models.md 1; FOMM, section 3.3, after Johnson et al. 2016)."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class GeneratorConfig:
     norm: Norm = "batch"
     """Of all networks of pictures."""
     align_corners: bool = False
-    """Of grid sampling. Published FOMM weights behave better with true: see models.md 2."""
+    """Of grid sampling. Published FOMM weights are of a time when it was true (models.md 2)."""
 
 
 class JohnsonGenerator(nn.Module):

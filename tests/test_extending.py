@@ -1,0 +1,246 @@
+"""What docs/extending.md tells people to write works as it stands: applied to a copy of the repository, and run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+TEXT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
+COPIED = ("checkpoints", "demo", "export", "runtime", "training", "tests", "pyproject.toml")
+MOTION = (
+    "checkpoints/contract.py",
+    "training/models/base.py",
+    "training/objectives",
+    "export",
+    "runtime",
+    "training/evaluation/movers.py",
+)
+"""Where a kind of motion passes, but for the families that have it."""
+
+
+@dataclass(frozen=True)
+class Block:
+    """A piece of a file: all of a new one, or lines that come and go."""
+
+    section: str
+    path: str
+    lines: tuple[str, ...]
+    new: bool
+
+
+def blocks() -> Iterator[Block]:
+    for section in re.split(r"^## ", TEXT, flags=re.MULTILINE)[1:]:
+        title = section.splitlines()[0]
+        for kind, body in re.findall(r"^```(python|toml|diff)\n(.*?)^```$", section, re.DOTALL | re.MULTILINE):
+            first, *lines = body.splitlines()
+            yield Block(title, first.removeprefix("# "), tuple(lines), kind != "diff")
+
+
+def apply(block: Block, root: Path) -> None:
+    """Write or change the file of `block` below `root`; what it changes must be there once."""
+    path = root / block.path
+    if block.new:
+        assert not path.exists(), f"{block.path} is there already"
+        path.write_text("\n".join(block.lines) + "\n", encoding="utf-8")
+        return
+    old, new = ("\n".join(line[1:] for line in block.lines if line[:1] != other) + "\n" for other in "+-")
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1, (
+        f"docs/extending.md changes lines that {block.path} has {text.count(old)} times:\n{old}"
+    )
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def link_large(source: str, target: str) -> None:
+    """A copy of code, a link to anything else."""
+    if source.endswith((".py", ".toml")):
+        shutil.copyfile(source, target)
+    else:
+        os.symlink(source, target)
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the repository with all that the document adds."""
+    root = tmp_path_factory.mktemp("extended")
+    for name in COPIED:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "*.pyc")
+            shutil.copytree(ROOT / name, root / name, copy_function=link_large, ignore=ignored)
+        else:
+            shutil.copyfile(ROOT / name, root / name)
+    for block in blocks():
+        apply(block, root)
+    return root
+
+
+def run(root: Path, *words: str) -> str:
+    """Output of Python with `words` in the copy. Fails where it does."""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root), str(root / "tests")]), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, *words], cwd=root, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_table_counts_the_files() -> None:
+    rows = re.findall(r"^\| \[(.+?)\]\(.*?\) \| (\d+) \| (\d+) \|$", TEXT, re.MULTILINE)
+    for title, new, changed in rows:
+        own = [block for block in blocks() if block.section.lower() == title]
+        if own:
+            found = [len({block.path for block in own if block.new is kind}) for kind in (True, False)]
+            assert found == [int(new), int(changed)], title
+    assert len(rows) == len(re.findall(r"^## ", TEXT, re.MULTILINE))
+
+
+def test_the_files_that_a_kind_of_motion_passes_are_those_of_the_document() -> None:
+    section = TEXT.split("## A kind of motion")[1]
+    named = set(re.findall(r"^\| `(.+?)` \|", section, re.MULTILINE))
+    files = [
+        path for place in MOTION for path in ([ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"))
+    ]
+    found = {str(path.relative_to(ROOT)) for path in files if "covariances" in path.read_text(encoding="utf-8")}
+    assert named == found
+
+
+@pytest.mark.slow
+def test_the_toy_is_trained_exported_and_moves_a_picture(extended: Path, tmp_path: Path) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed (the extra train)")
+    script = tmp_path / "steps.py"
+    script.write_text(STEPS)
+    assert run(extended, str(script), str(tmp_path)).endswith("moved\n")
+
+
+@pytest.mark.slow
+def test_what_is_expected_of_figures_holds_for_discs(extended: Path) -> None:
+    pytest.importorskip("torch", reason="PyTorch is not installed (the extra train)")
+    run(
+        extended,
+        "-m",
+        "pytest",
+        "-n",
+        "0",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/training/data/test_synth_kinds.py",
+        "-k",
+        "disc",
+    )
+
+
+def test_it_is_written_in_our_style(extended: Path) -> None:
+    pytest.importorskip("ruff", reason="ruff is not installed (the extra dev)")
+    paths = sorted({block.path for block in blocks() if block.path.endswith(".py")})
+    run(extended, "-m", "ruff", "check", "--no-cache", *paths)
+    run(extended, "-m", "ruff", "format", "--no-cache", "--check", *paths)
+
+
+STEPS = """
+import argparse
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime
+import toy_bundle
+import torch
+from clips import moving
+from PIL import Image
+
+from checkpoints.bundle import Bundle
+from export.commands import export
+from export.graphs import trace
+from export.rewrites.catalogue import REWRITES
+from checkpoints.errors import OptionError
+from runtime import Engine, Motion, animate
+from runtime.animate import Request
+from runtime.commands.declaring import declare
+from runtime.options import Options, read_word
+from runtime.motion.modes import mirrored
+from training.checkpoint import load_model
+from training.commands import train
+from training.objectives.base import LOSSES
+
+try:
+    from demo import fields
+except ModuleNotFoundError:  # the extra demo is not installed
+    fields = None
+
+folder = Path(sys.argv[1])
+
+
+def command(module, *words):
+    parser = argparse.ArgumentParser()
+    module.add_arguments(parser)
+    assert module.run(parser.parse_args([str(word) for word in words])) == 0
+
+
+# The family, the loss and the renderer.
+command(train, "toy", "stages.0.steps=3", "-o", folder / "run", "--device", "cpu", "--quiet")
+model, _ = load_model(folder / "run" / "model.safetensors")
+assert model.family == "toy"
+same = torch.full((1, 3, 2, 2), 0.5)
+assert abs(LOSSES["charbonnier"](None, SimpleNamespace(image=same, target=same)) - 1e-3) < 1e-6
+
+# The rewrite.
+class Twice(torch.nn.Module):
+    def forward(self, x):
+        return -(-x) + 1
+
+graph = trace(Twice(), {"x": torch.zeros(2, 3)}, ["y"])
+rewrite = next(each for each in REWRITES if each.name == "negate")
+assert rewrite.apply(graph) == 1
+assert "Neg" not in {node.op_type for node in graph.graph}
+session = onnxruntime.InferenceSession(ir.to_proto(graph).SerializeToString(), providers=["CPUExecutionProvider"])
+given = np.random.default_rng(0).random((2, 3), np.float32)
+assert (session.run(None, {"x": given})[0] == given + 1).all()
+
+# The bundle, the mode.
+rng = np.random.default_rng(1)
+pictures = [folder / f"{name}.png" for name in ("a", "b", "c")]
+for path in pictures:
+    Image.fromarray(rng.integers(0, 256, (8, 8, 3), np.uint8)).resize((64, 64)).save(path)
+command(export, folder / "run", "-o", folder / "toy", "--frames", *pictures)
+bundle = Bundle.load(folder / "toy")
+assert (bundle.family, "mirrored" in bundle.modes) == ("toy", True)
+moving(folder / "driving.mp4", 4)
+engine = Engine(folder / "toy", device="cpu", threads=1)
+results = [
+    animate(pictures[0], folder / "driving.mp4", model=engine, output=folder / f"{mode}.gif", mode=mode, crop="off")
+    for mode in ("relative", "mirrored")
+]
+assert [len(result) for result in results] == [4, 4]
+turned = mirrored(Motion(np.float32([[[0.5, 0.25]]]), np.float32([[[[1, 2], [3, 4]]]])))
+assert turned.points.tolist() == [[[-0.5, 0.25]]]
+assert turned.jacobians.tolist() == [[[[1, -2], [-3, 4]]]]
+
+# The option.
+chosen = {"model": engine, "crop": "off", "driving_crop": "off", "progress": False}
+usual, flipped = (animate(pictures[0], pictures, flip=flip, **chosen).frames for flip in (False, True))
+assert (flipped == usual[:, :, ::-1]).all()
+parser = argparse.ArgumentParser()
+declare(parser, Request)
+assert parser.parse_args(["--flip"]).flip
+assert read_word(Options, "flip", "yes") is True
+try:
+    animate(pictures[0], pictures, flip="yes", **chosen)
+except OptionError as error:
+    assert str(error) == "flip is 'yes'; it must be True or False."
+else:
+    raise AssertionError("a word is no switch")
+assert fields is None or "flip" in fields.NAMES
+print("moved")
+"""

@@ -1,0 +1,53 @@
+"""What describes the repository agrees with it: citation, extras, lanes of tests."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from checkpoints.card import FAMILIES
+
+ROOT = Path(__file__).parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DOCUMENTS = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "web" / "README.md"]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def parsed(name: str) -> Any:
+    yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+    return yaml.safe_load(read(name))
+
+
+def test_the_citation_is_of_this_version_and_names_the_paper_of_every_family() -> None:
+    citation = parsed("CITATION.cff")
+    assert (citation["version"], citation["license"]) == (PROJECT["version"], PROJECT["license"])
+    titles = " | ".join(reference["title"].lower() for reference in citation["references"])
+    for family, paper in FAMILIES.items():
+        assert paper.split(" (")[0].lower() in titles, family
+
+
+def test_extras_that_documents_name_are_there() -> None:
+    known = set(PROJECT["optional-dependencies"])
+    for path in DOCUMENTS:
+        for named in re.findall(r"'(?:bunraku|\.)\[([a-z,]+)\]'", path.read_text(encoding="utf-8")):
+            assert set(named.split(",")) <= known, path
+
+
+def test_the_workflow_runs_what_the_documents_say() -> None:
+    jobs = parsed(".github/workflows/ci.yml")["jobs"]
+    commands = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
+    assert ".ci/run" in commands["linux"]
+    (lane,) = re.findall(r"^\| fast \| `\S+python (.+?)`", read("CONTRIBUTING.md"), re.MULTILINE)
+    assert f"python {lane}" in commands["fast"]
+    systems = jobs["fast"]["strategy"]["matrix"]["os"]
+    assert {system.split("-")[0] for system in systems} == {"ubuntu", "windows", "macos"}
+    hooks = {hook["entry"].split()[0] for hook in parsed(".pre-commit-config.yaml")["repos"][1]["hooks"]}
+    assert hooks <= {command.split()[0] for command in commands["style"]}
+    assert hooks == {"ruff", "mypy"}
