@@ -15,8 +15,15 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-COPIED = ("checkpoints", "export", "runtime", "training", "tests", "pyproject.toml")
-MOTION = ("training/models/base.py", "training/objectives", "export", "runtime", "training/evaluation/movers.py")
+COPIED = ("checkpoints", "demo", "export", "runtime", "training", "tests", "pyproject.toml")
+MOTION = (
+    "checkpoints/contract.py",
+    "training/models/base.py",
+    "training/objectives",
+    "export",
+    "runtime",
+    "training/evaluation/movers.py",
+)
 """Where a kind of motion passes, but for the families that have it."""
 
 
@@ -157,11 +164,20 @@ from checkpoints.bundle import Bundle
 from export.commands import export
 from export.graphs import trace
 from export.rewrites.catalogue import REWRITES
+from checkpoints.errors import OptionError
 from runtime import Engine, Motion, animate
+from runtime.animate import Request
+from runtime.commands.declaring import declare
+from runtime.options import Options, read_word
 from runtime.motion.modes import mirrored
 from training.checkpoint import load_model
 from training.commands import train
 from training.objectives.base import LOSSES
+
+try:
+    from demo import fields
+except ModuleNotFoundError:  # the extra demo is not installed
+    fields = None
 
 folder = Path(sys.argv[1])
 
@@ -210,5 +226,21 @@ assert [len(result) for result in results] == [4, 4]
 turned = mirrored(Motion(np.float32([[[0.5, 0.25]]]), np.float32([[[[1, 2], [3, 4]]]])))
 assert turned.points.tolist() == [[[-0.5, 0.25]]]
 assert turned.jacobians.tolist() == [[[[1, -2], [-3, 4]]]]
+
+# The option.
+chosen = {"model": engine, "crop": "off", "driving_crop": "off", "progress": False}
+usual, flipped = (animate(pictures[0], pictures, flip=flip, **chosen).frames for flip in (False, True))
+assert (flipped == usual[:, :, ::-1]).all()
+parser = argparse.ArgumentParser()
+declare(parser, Request)
+assert parser.parse_args(["--flip"]).flip
+assert read_word(Options, "flip", "yes") is True
+try:
+    animate(pictures[0], pictures, flip="yes", **chosen)
+except OptionError as error:
+    assert str(error) == "flip is 'yes'; it must be True or False."
+else:
+    raise AssertionError("a word is no switch")
+assert fields is None or "flip" in fields.NAMES
 print("moved")
 """
