@@ -67,13 +67,15 @@ class DenseMotion:
         """The `source` picture (1 or B, C, H, W) seen through the flow at its own size: (B, C, H, W), once for all."""
         flow = self.flow_at(source.shape[-2:], align_corners)
         key = ("source", align_corners)
-        return self._once(key, (flow, source), lambda: warp(source.expand(len(flow), -1, -1, -1), flow, align_corners))
+        batch = flow.shape[0]  # not len(), which a traced graph would take for a constant
+        return self._once(key, (flow, source), lambda: warp(source.expand(batch, -1, -1, -1), flow, align_corners))
 
     def still(self) -> DenseMotion:
         """The same motion as constants: no gradient reaches what found it."""
         extra = {name: each.detach() if isinstance(each, Tensor) else each for name, each in self.extra.items()}
         occlusions = [each.detach() for each in self.occlusions]
-        return DenseMotion(self.flow.detach(), occlusions, self.masks.detach(), extra)
+        masks = None if self.masks is None else self.masks.detach()
+        return DenseMotion(self.flow.detach(), occlusions, masks, extra)
 
     def _once(self, key: tuple[Any, ...], of: tuple[Tensor, ...], make: Callable[[], Tensor]) -> Tensor:
         """What `make` gives, kept for as long as it is made `of` the same tensors."""
