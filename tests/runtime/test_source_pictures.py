@@ -23,10 +23,12 @@ def pictures(tmp_path):
     return [str(path) for path in paths]
 
 
-def test_the_error_names_the_families_that_can(tmp_path):
+def test_the_error_says_which_models_can(tmp_path):
     toy_bundle.build(tmp_path / "one")
     engine = Engine(tmp_path / "one", device="cpu", threads=1)
-    with pytest.raises(OptionError, match=r"takes one source picture, not 2; give one, or .* fuses views: dime"):
+    with pytest.raises(
+        OptionError, match=r'takes one source picture, not 2; give one, or a model that fuses several \("views": "many"'
+    ):
         engine.encode(np.stack([spot(20, 30), spot(30, 30)]))
 
 
