@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import Signature, signature
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import gradio as gr
 
 from demo import words
 from demo.answers import cache_of, photo_field, photos_field, said, sentences, visitor_of
+from demo.fields import NAMES, chosen, lay_out, parameters, told
 from demo.part_panel import PartPanel
 from demo.studio import PICTURES, Studio, Take
-from runtime.media.picture import Fit
-from runtime.motion.driving import Reference
-from runtime.motion.modes import Mode
-from runtime.result.structure import Show
 
 
 @dataclass
@@ -69,14 +68,12 @@ def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown]:
             go = gr.Button(words.GO, variant="primary", size="lg", elem_id="go")
             stop = gr.Button(words.STOP, variant="secondary", size="lg", visible=False, elem_id="stop")
             part.lay_out_fields()
-            model, fields = _fields(studio)
+            model, kind, fields = _fields(studio)
             gr.Markdown(words.CONSENT.format(minutes=studio.limits.keep_minutes), elem_id="consent")
         with gr.Column(scale=5, min_width=300, elem_id="outcome"):
             outcome = _outcome()
-    inputs = [photo, clip, fields["mode"], fields["strength"], fields["smoothing"], fields["adapt_scale"]]
-    inputs += [fields["fit"], part.crop, part.face, fields["driving_crop"], fields["paste_back"]]
-    inputs += [fields["reference"], model, views, fields["kind"], fields["size"], fields["compare"]]
-    inputs += [fields["start"], fields["end"], fields["label"], fields["show"]]
+    options = {**fields, "crop": part.crop, "face": part.face}
+    inputs = [photo, clip, *(options[name] for name in NAMES), model, views, kind]
     part.connect(studio, photo, model, fields["fit"], outcome.caption)
     _connect(studio, inputs, (go, stop), outcome)
     _connect_choices(studio, model, clip, fields["mode"], views, estimate)
@@ -101,34 +98,16 @@ def _outcome() -> _Outcome:
     )
 
 
-def _fields(studio: Studio) -> tuple[gr.Dropdown, dict[str, Any]]:
-    """The choice of models and the other fields, by the names of the endpoint's parameters."""
+def _fields(studio: Studio) -> tuple[gr.Dropdown, gr.Radio, dict[str, Any]]:
+    """The choice of models, the kind of file, and the fields of the options by their names."""
     names = studio.shelf.names
-    modes = words.modes(studio.shelf.bundle())
-    fields: dict[str, Any] = {}
     with gr.Accordion(words.MORE, open=False, elem_id="more", elem_classes="fold"):
         model = gr.Dropdown(
             names, value=names[0], label=words.MODEL, info=words.MODEL_HINT, visible=len(names) > 1, elem_id="model"
         )
-        fields["mode"] = gr.Radio(modes, value=modes[0][1], label=words.MODE, info=words.MODE_HINT, elem_id="mode")
-        fields["reference"] = gr.Radio(
-            words.references(), value="first", label=words.REFERENCE, info=words.REFERENCE_HINT
-        )
-        fields["strength"] = gr.Slider(0, 2, value=1, step=0.05, label=words.STRENGTH, info=words.STRENGTH_HINT)
-        fields["smoothing"] = gr.Slider(0, 1, value=0, step=0.05, label=words.SMOOTHING, info=words.SMOOTHING_HINT)
-        fields["adapt_scale"] = gr.Checkbox(True, label=words.ADAPT)
-        fields["driving_crop"] = gr.Radio(words.driving_crops(), value="auto", label=words.DRIVING)
-        fields["fit"] = gr.Radio(words.fits(), value="crop", label=words.FIT, info=words.FIT_HINT)
-        fields["paste_back"] = gr.Checkbox(False, label=words.PASTE)
-        fields["size"] = gr.Radio(words.sizes(), value=0, label=words.RESULT_SIZE, info=words.RESULT_SIZE_HINT)
-        fields["compare"] = gr.Checkbox(False, label=words.COMPARE)
-        fields["show"] = gr.Radio(words.shows(), value="", label=words.SHOW, elem_id="show")
-        fields["label"] = gr.Checkbox(False, label=words.LABEL)
-        with gr.Row():
-            fields["start"] = gr.Number(0, label=words.START, minimum=0, min_width=140)
-            fields["end"] = gr.Number(0, label=words.END, minimum=0, min_width=140)
-        fields["kind"] = gr.Radio(words.kinds(), value=".mp4", label=words.KIND, elem_id="kind")
-    return model, fields
+        fields = lay_out(studio.shelf.bundle())
+        kind = gr.Radio(words.kinds(), value=".mp4", label=words.KIND, elem_id="kind")
+    return model, kind, fields
 
 
 def _connect(
@@ -139,89 +118,7 @@ def _connect(
 ) -> None:
     """What happens on a click: the buttons change places, the work is done, they change back."""
     go, stop = buttons
-
-    def animate(
-        source: str,
-        driving: str,
-        mode: Mode = "relative",
-        strength: float = 1.0,
-        smoothing: float = 0.0,
-        adapt_scale: bool = True,
-        fit: Fit = "crop",
-        crop: str = "auto",
-        face: int | None = None,
-        driving_crop: str = "auto",
-        paste_back: bool = False,
-        reference: str = "first",
-        model: str | None = None,
-        views: list[str] | None = None,
-        kind: str = ".mp4",
-        size: int | None = None,
-        compare: bool = False,
-        start: float = 0.0,
-        end: float | None = None,
-        label: bool = False,
-        show: Show | None = None,
-        request: gr.Request | None = None,
-        progress: gr.Progress = gr.Progress(),  # noqa: B008  # how Gradio finds it
-    ) -> tuple[str | None, str, str | None]:
-        """Move a picture as a video moves. Returns the video, with the driving video's sound, a sentence on it, and,
-        instead of the video, the moving picture if that was the kind asked for.
-
-        Args:
-            source: The picture to move.
-            driving: The video whose motion it takes.
-            mode: "relative": move as the video moves from its first frame on; "absolute": take its poses as they
-                are; "disentangled": take its poses in the picture's own proportions.
-            strength: How much motion: 0 none, 1 all of it, 2 twice.
-            smoothing: Against jitter, from 0 (off) to 1.
-            adapt_scale: In relative mode, fit the motion to the size of what is moved.
-            fit: How a picture becomes square where no face is looked for: "crop" or "pad".
-            crop: The square of the picture: "auto" (around the face), "center", "off", or "x,y,w,h" in pixels.
-            face: Which face of the picture, 1 is the largest; 0 takes that too.
-            driving_crop: The square of the video: "auto", "follow" (the face), "center", "off", or "x,y,w,h".
-            paste_back: Put the moving square back into the whole picture.
-            reference: The driving frame that the relative mode counts from: "first", "best" or its number.
-            model: One of the page's models.
-            views: More pictures of the same person, for models that fuse several.
-            kind: ".mp4", ".webm", ".gif" or ".webp".
-            size: Pixels along a side of the result; 0 for the model's own size.
-            compare: Put the picture and the driving frame beside each result.
-            start: Where in the driving video to begin, in seconds.
-            end: Where to end; 0 for all of it.
-            label: Write into the pictures that they were made by AI.
-            show: "structure" draws what the model finds in picture, video and result on them, side by side; "" nothing.
-        """
-        progress(0, desc=words.DETECTING)
-        with sentences():
-            take = studio.animate(
-                source,
-                driving,
-                cache_of(outcome.video),
-                visitor=visitor_of(request),
-                report=lambda done, total: progress((done, total), desc=words.WORKING, unit="frames"),
-                model=model,
-                views=views or (),
-                kind=kind,
-                mode=mode,
-                strength=strength,
-                smoothing=smoothing,
-                adapt_scale=adapt_scale,
-                fit=fit,
-                crop=crop,
-                face=face or None,
-                driving_crop=driving_crop,
-                paste_back=paste_back,
-                size=size or None,
-                compare=compare,
-                start=start or 0.0,
-                end=end or None,
-                label=label,
-                show=show or None,
-                reference=cast(Reference, int(reference) if reference.isdecimal() else reference),
-            )
-        studio.visitors.keep(visitor_of(request), take.path)
-        return _shown(take)
+    animate = _endpoint(studio, outcome)
 
     def busy(request: gr.Request) -> tuple[Any, ...]:
         studio.visitors.keep(visitor_of(request), None)
@@ -254,6 +151,67 @@ def _connect(
         stop_all, None, outcome.caption, api_name="stop", queue=False, show_progress="hidden", cancels=[made]
     ).then(idle, None, after, **private)
     outcome.share.click(None, None, None, js="() => window.bunrakuShare()")
+
+
+def _endpoint(studio: Studio, outcome: _Outcome) -> Callable[..., tuple[str | None, str, str | None]]:
+    """What the button and `/animate` do: the parameters are the files, the engine's options, and the page's own."""
+    known = _parameters()
+
+    def animate(*given: Any) -> tuple[str | None, str, str | None]:
+        """Move a picture as a video moves. Returns the video, with the driving video's sound, a sentence on it, and,
+        instead of the video, the moving picture if that was the kind asked for.
+
+        Args:
+            source: The picture to move.
+            driving: The video whose motion it takes.
+            {options}
+            model: One of the page's models.
+            views: More pictures of the same person, for models that fuse several.
+            kind: ".mp4", ".webm", ".gif" or ".webp".
+        """
+        bound = known.bind(*given)
+        bound.apply_defaults()
+        values = bound.arguments
+        visitor, progress = visitor_of(values["request"]), values["progress"]
+        progress(0, desc=words.DETECTING)
+        with sentences():
+            take = studio.animate(
+                values["source"],
+                values["driving"],
+                cache_of(outcome.video),
+                visitor=visitor,
+                report=lambda done, total: progress((done, total), desc=words.WORKING, unit="frames"),
+                model=values["model"],
+                views=values["views"] or (),
+                kind=values["kind"],
+                **chosen(values),
+            )
+        studio.visitors.keep(visitor, take.path)
+        return _shown(take)
+
+    # Gradio asks the function for its parameters, of which it makes the endpoint's.
+    animate.__doc__ = (animate.__doc__ or "").replace("{options}", "\n            ".join(told()))
+    animate.__signature__ = known  # type: ignore[attr-defined]
+    animate.__annotations__ = {name: each.annotation for name, each in known.parameters.items()}
+    return animate
+
+
+def _parameters() -> Signature:
+    """Of the endpoint `/animate`; the last two are for Gradio to fill in."""
+
+    def own(
+        source: str,
+        driving: str,
+        model: str | None = None,
+        views: list[str] | None = None,
+        kind: str = ".mp4",
+        request: gr.Request | None = None,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008  # how Gradio finds it
+    ) -> None:
+        """Parameters that are no options of the engine."""
+
+    files, *rest = signature(own, eval_str=True).parameters.values()
+    return Signature([files, rest[0], *parameters(), *rest[1:]])
 
 
 def _shown(take: Take) -> tuple[str | None, str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
@@ -32,6 +33,44 @@ def compare_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Checkbo
         elem_id="compared",
     )
     table = gr.Markdown(elem_id="compare-table", elem_classes="spoken")
+    _connect(studio, [photo, clip, chosen], (go, stop), result, table)
+    return chosen
+
+
+def _connect(
+    studio: Studio,
+    inputs: list[gr.components.Component],
+    buttons: tuple[gr.Button, gr.Button],
+    result: gr.Video,
+    table: gr.Markdown,
+) -> None:
+    """What happens on a click: the buttons change places, the work is done, they change back."""
+    go, stop = buttons
+    compare_ways = _endpoint(studio, result)
+
+    def stop_all(request: gr.Request) -> str:
+        studio.stop(visitor_of(request))
+        return words.STOPPED
+
+    private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    busy = lambda: (gr.Button(visible=False), gr.Button(visible=True))  # noqa: E731
+    idle = lambda: (gr.Button(visible=True), gr.Button(visible=False))  # noqa: E731
+    made = go.click(busy, None, [go, stop], **private).then(
+        compare_ways,
+        inputs,
+        [result, table],
+        api_name="compare",
+        concurrency_limit=studio.limits.at_once,
+        concurrency_id="animate",
+        show_progress_on=[result],
+    )
+    for ended in (made.success, made.failure):
+        ended(idle, None, [go, stop], **private)
+    stop.click(stop_all, None, table, cancels=[made], **private).then(idle, None, [go, stop], **private)
+
+
+def _endpoint(studio: Studio, result: gr.Video) -> Callable[..., tuple[str, str]]:
+    """What the button and `/compare` do."""
 
     def compare_ways(
         source: str | None = None,
@@ -55,7 +94,7 @@ def compare_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Checkbo
             found = compare(
                 studio,
                 *pair,
-                [by_label[label] for label in chosen or offered[:2] if label in by_label],
+                [by_label[label] for label in chosen or labels(studio)[:2] if label in by_label],
                 cache_of(result),
                 visitor=visitor_of(request),
                 report=lambda done, total: progress((done, total), desc=words.WORKING, unit="frames"),
@@ -65,26 +104,7 @@ def compare_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Checkbo
         notices = dict.fromkeys(notice for take in found.takes.values() for notice in take.notices)
         return str(found.path), "\n".join([head, *rows]) + said(tuple(notices))
 
-    def stop_all(request: gr.Request) -> str:
-        studio.stop(visitor_of(request))
-        return words.STOPPED
-
-    private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    busy = lambda: (gr.Button(visible=False), gr.Button(visible=True))  # noqa: E731
-    idle = lambda: (gr.Button(visible=True), gr.Button(visible=False))  # noqa: E731
-    made = go.click(busy, None, [go, stop], **private).then(
-        compare_ways,
-        [photo, clip, chosen],
-        [result, table],
-        api_name="compare",
-        concurrency_limit=studio.limits.at_once,
-        concurrency_id="animate",
-        show_progress_on=[result],
-    )
-    for ended in (made.success, made.failure):
-        ended(idle, None, [go, stop], **private)
-    stop.click(stop_all, None, table, cancels=[made], **private).then(idle, None, [go, stop], **private)
-    return chosen
+    return compare_ways
 
 
 def labels(studio: Studio) -> list[str]:

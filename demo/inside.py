@@ -17,7 +17,7 @@ from runtime import Engine
 from runtime.framing.framer import Framer, Framing
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Bytes, read_image, square
-from runtime.motion.driving import open_clip, read_squares
+from runtime.motion.driving import frame_clip, open_clip, read_squares
 from runtime.motion.modes import Mode, Motion, absolute, relative
 from runtime.result.structure import Structure, draw, hue
 
@@ -56,7 +56,7 @@ class Inside:
         self._frames: list[bytes] = []
         self._seen: list[tuple[Structure, int]] = []
         motions = []
-        frames = read_squares(open_clip(driving, limits=limits), size, framer)
+        frames = read_squares(frame_clip(open_clip(driving, limits=limits), framer), size)
         while batch := list(islice(frames, min(engine.batch, MOST_FRAMES - len(self._frames)))):
             seen = engine.structure(np.stack(batch))
             motions.append(seen.motion)

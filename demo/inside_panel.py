@@ -24,7 +24,7 @@ def inside_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Dropdown
     gr.Markdown(words.INSIDE_HELP, elem_classes="hint")
     with gr.Row(equal_height=True):
         model = gr.Dropdown(names, value=names[0], label=words.MODEL, elem_id="inside-model")
-        mode = gr.Radio(modes, value=modes[0][1], label=words.MODE, elem_id="inside-mode")
+        mode = gr.Radio(modes, value=modes[0][1], label=words.OPTIONS["mode"].label, elem_id="inside-mode")
     go = gr.Button(words.INSIDE_GO, variant="primary", size="lg", elem_id="inside-go")
     frame = gr.Slider(
         1,

@@ -7,12 +7,11 @@ import time
 from dataclasses import dataclass, field
 
 from runtime import Animator, Engine
+from runtime.many.live import CALM
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Bytes
 from runtime.motion.modes import Mode
 
-_CALM = 0.3
-"""Smoothing of webcams, which are noisy."""
 _KEPT = 16
 """Visitors whose animator is remembered; who comes back after more others starts anew."""
 _MEMORY = 0.9
@@ -93,7 +92,7 @@ class Live:
             session = self._sessions.get(visitor)
             if session is not None and session.key == key:
                 return session
-        animator = Animator(engine, mode=mode, smoothing=_CALM, fps=10.0, limits=limits)
+        animator = Animator(engine, mode=mode, smoothing=CALM, fps=10.0, limits=limits)
         animator.set_source(photo)
         session = _Session(key, animator)
         with self._lock:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
 
 from demo import words
 from demo.answers import camera_field, photo_field, sentences, visitor_of
+from demo.fields import Field, field
 from demo.live import Live
 from demo.studio import Studio
 from runtime.media.picture import Bytes
@@ -20,10 +22,27 @@ _CAMERA = {"video": {"width": {"ideal": 480}, "height": {"ideal": 480}, "facingM
 """More pixels would only take time on the way."""
 
 
+@dataclass
+class _Stage:
+    photo: gr.Image
+    camera: gr.Image
+    result: gr.Image
+    speed: gr.Markdown
+    rest: gr.Button
+
+
 def live_panel(studio: Studio) -> gr.Dropdown:
     """Lay out the panel in the Blocks that are open; returns the choice of models."""
-    live, names = Live(), studio.shelf.names
-    modes = words.modes(studio.shelf.bundle())
+    names = studio.shelf.names
+    stage = _stage(studio)
+    with gr.Accordion(words.MORE, open=False, elem_classes="fold"):
+        model = gr.Dropdown(names, value=names[0], label=words.MODEL, info=words.MODEL_HINT, visible=len(names) > 1)
+        mode, strength = (field(name, studio.shelf.bundle(), "live") for name in ("mode", "strength"))
+    _connect(studio, stage, model, mode, strength)
+    return model
+
+
+def _stage(studio: Studio) -> _Stage:
     gr.Markdown(words.LIVE_HELP, elem_classes="hint")
     with gr.Row(equal_height=True, elem_id="live"):
         photo = photo_field(
@@ -53,11 +72,11 @@ def live_panel(studio: Studio) -> gr.Dropdown:
             elem_classes="input-block",
         )
     speed = gr.Markdown(elem_id="speed", elem_classes="hint", min_height=26)
-    rest = gr.Button(words.LIVE_RESET, elem_id="rest")
-    with gr.Accordion(words.MORE, open=False, elem_classes="fold"):
-        model = gr.Dropdown(names, value=names[0], label=words.MODEL, info=words.MODEL_HINT, visible=len(names) > 1)
-        mode = gr.Radio(modes, value=modes[0][1], label=words.MODE, info=words.MODE_HINT)
-        strength = gr.Slider(0, 2, value=1, step=0.05, label=words.STRENGTH, info=words.STRENGTH_HINT)
+    return _Stage(photo, camera, result, speed, gr.Button(words.LIVE_RESET, elem_id="rest"))
+
+
+def _connect(studio: Studio, stage: _Stage, model: gr.Dropdown, mode: Field, strength: Field) -> None:
+    live = Live()
 
     def move(
         frame: Bytes | None,
@@ -89,10 +108,10 @@ def live_panel(studio: Studio) -> gr.Dropdown:
         return gr.Radio(modes, value=modes[0][1])
 
     private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    camera.stream(
+    stage.camera.stream(
         move,
-        [camera, photo, model, mode, strength],
-        [result, speed],
+        [stage.camera, stage.photo, model, mode, strength],
+        [stage.result, stage.speed],
         stream_every=_EVERY,
         time_limit=studio.limits.live_seconds,
         concurrency_limit=studio.limits.live_at_once,
@@ -100,7 +119,6 @@ def live_panel(studio: Studio) -> gr.Dropdown:
         show_progress="hidden",
         api_visibility="private",
     )
-    photo.change(arrive, None, None, **private)
-    rest.click(begin_rest, None, None, **private)
+    stage.photo.change(arrive, None, None, **private)
+    stage.rest.click(begin_rest, None, None, **private)
     model.change(suit, model, mode, **private)
-    return model

@@ -18,10 +18,10 @@ from demo.samples import Samples
 from demo.shelf import Shelf
 from demo.visitors import Visitors
 from runtime import Engine, animate
-from runtime.animate import Progress
 from runtime.engine import DEFAULT_MODEL
 from runtime.graphs.sessions import Device
 from runtime.motion.driving import open_clip
+from runtime.progress import Progress
 
 KINDS = (".mp4", ".webm", ".gif", ".webp")
 """The kinds of file that a visitor may choose among ..."""

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from checkpoints.bundle import Bundle
 
 TITLE = "Bunraku"
@@ -32,8 +36,6 @@ SIZE = "Size"
 PERCENT = "In percent of the photo."
 FACE = "Which face, if there are several (1 is the largest, 0 leaves it to the page)"
 
-MODE = "How should the photo move?"
-MODE_HINT = "If the face bends out of shape, try another of these."
 _MODES = {
     "relative": "Follow the movements, starting from the photo's own pose",
     "absolute": "Copy the poses: the head goes just where the video's head is",
@@ -44,34 +46,62 @@ _SHORT = {"relative": "follows the movements", "absolute": "copies the poses", "
 MORE = "Fine tuning"
 MODEL = "Model"
 MODEL_HINT = "The tab Models says what each is good for."
-REFERENCE = "Movements count from"
-REFERENCE_HINT = "Photo and video fit best where the poses are alike; looking for that moment takes a little longer."
-_REFERENCES = {"first": "The video's first picture", "best": "The moment most like the photo"}
-STRENGTH = "Strength"
-STRENGTH_HINT = "0 is still, 1 as in the video, 2 twice as much."
-SMOOTHING = "Calm"
-SMOOTHING_HINT = "Takes trembling away. Much of it makes quick movements lag."
-DRIVING = "Part of the video to watch"
-_DRIVING = {
-    "auto": "Around the face, standing still",
-    "follow": "Around the face, wherever it goes",
-    "center": "The middle",
-    "off": "All of it",
+
+
+@dataclass(frozen=True)
+class Words:
+    """What the page says of an option."""
+
+    label: str
+    hint: str | None = None
+    choices: Mapping[Any, str] | None = None
+    """What a visitor reads of each value, where there are few."""
+    most: float | None = None
+    """Where a slider from 0 on ends."""
+
+
+OPTIONS: Mapping[str, Words] = {
+    "mode": Words("How should the photo move?", "If the face bends out of shape, try another of these.", _MODES),
+    "reference": Words(
+        "Movements count from",
+        "Photo and video fit best where the poses are alike; looking for that moment takes a little longer.",
+        {"first": "The video's first picture", "best": "The moment most like the photo"},
+    ),
+    "strength": Words("Strength", "0 is still, 1 as in the video, 2 twice as much.", most=2),
+    "smoothing": Words("Calm", "Takes trembling away. Much of it makes quick movements lag.", most=1),
+    "adapt_scale": Words("Fit the movements to the size of the face in the photo"),
+    "driving_crop": Words(
+        "Part of the video to watch",
+        choices={
+            "auto": "Around the face, standing still",
+            "follow": "Around the face, wherever it goes",
+            "center": "The middle",
+            "off": "All of it",
+        },
+    ),
+    "fit": Words(
+        "Making it square",
+        "Where no face is looked for. Nothing is ever stretched.",
+        {"crop": "Cut off the sides", "pad": "Keep everything, add bars"},
+    ),
+    "paste_back": Words("Give me the whole photo back, with the moving part in it"),
+    "size": Words(
+        "Size of the result",
+        "Larger ones take detail from the photo, and more time.",
+        {0: "As the model makes it", 512: "512 pixels", 768: "768 pixels"},
+    ),
+    "compare": Words("Put the photo and the video beside the result"),
+    "show": Words(
+        "Draw on photo, video and result, side by side",
+        choices={"": "Nothing", "structure": "The points that the model follows"},
+    ),
+    "label": Words("Write into the pictures that they were made by AI"),
+    "start": Words("Begin at (seconds into the video)"),
+    "end": Words("End at (seconds into the video; 0 for all of it)"),
 }
-FIT = "Making it square"
-FIT_HINT = "Where no face is looked for. Nothing is ever stretched."
-_FITS = {"crop": "Cut off the sides", "pad": "Keep everything, add bars"}
-ADAPT = "Fit the movements to the size of the face in the photo"
-PASTE = "Give me the whole photo back, with the moving part in it"
-LABEL = "Write into the pictures that they were made by AI"
-COMPARE = "Put the photo and the video beside the result"
-SHOW = "Draw on photo, video and result, side by side"
-_SHOWS = {"": "Nothing", "structure": "The points that the model follows"}
-RESULT_SIZE = "Size of the result"
-RESULT_SIZE_HINT = "Larger ones take detail from the photo, and more time."
-_SIZES = {0: "As the model makes it", 512: "512 pixels", 768: "768 pixels"}
-START = "Begin at (seconds into the video)"
-END = "End at (seconds into the video; 0 for all of it)"
+"""Of every option of the engine that the page has a field for, in the order of the fields. The part of the photo has
+fields of its own.
+"""
 KIND = "Kind of file"
 _KINDS = {
     ".mp4": "Video (MP4)",
@@ -144,7 +174,8 @@ MODELS_BAD_NAME = '"{name}" is not a name on the Hub; write owner/name or owner/
 MODELS_NO_NAME = "Write the model's name first, such as owner/name."
 
 
-def _choices(words: dict[str, str]) -> list[tuple[str, str]]:
+def choices(words: Mapping[Any, str]) -> list[tuple[str, Any]]:
+    """The same as (what a visitor reads, value)."""
     return [(text, value) for value, text in words.items()]
 
 
@@ -153,39 +184,14 @@ def modes(bundle: Bundle) -> list[tuple[str, str]]:
     return [(text, mode) for mode, text in _MODES.items() if mode in bundle.modes]
 
 
-def fits() -> list[tuple[str, str]]:
-    """The ways to make a picture square, as (what a visitor reads, value)."""
-    return _choices(_FITS)
-
-
 def kinds() -> list[tuple[str, str]]:
     """The kinds of file, as (what a visitor reads, extension)."""
-    return _choices(_KINDS)
-
-
-def sizes() -> list[tuple[str, int]]:
-    """The sizes of a result, as (what a visitor reads, pixels along a side or 0)."""
-    return [(text, value) for value, text in _SIZES.items()]
-
-
-def shows() -> list[tuple[str, str]]:
-    """What can be drawn on a result, as (what a visitor reads, value or nothing)."""
-    return _choices(_SHOWS)
-
-
-def references() -> list[tuple[str, str]]:
-    """The reference frames, as (what a visitor reads, value)."""
-    return _choices(_REFERENCES)
+    return choices(_KINDS)
 
 
 def crops() -> list[tuple[str, str]]:
     """The ways to choose the part of a photo, as (what a visitor reads, value)."""
-    return _choices(_HOW)
-
-
-def driving_crops() -> list[tuple[str, str]]:
-    """The ways to choose the part of a video, as (what a visitor reads, value)."""
-    return _choices(_DRIVING)
+    return choices(_HOW)
 
 
 def way(model: str, mode: str) -> str:

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Literal, get_args
+from typing import Annotated
 
 import numpy as np
 import onnxruntime as ort
@@ -22,26 +22,25 @@ from PIL import Image
 from checkpoints.bundle import Bundle
 from checkpoints.errors import InputError, OptionError
 from checkpoints.registry import load_model
-from runtime.framing.framer import Crop, Cutter, Framer, Framing, Subject
+from runtime.framing.framer import Cutter, Framer, Framing, Subject
 from runtime.graphs.cores import available_cores
-from runtime.graphs.sessions import Device, Graph, open_graphs
+from runtime.graphs.sessions import Device, Graph, check_device, open_graphs
 from runtime.layers.anatomy import NEEDED, named, see_eyes, see_subject
 from runtime.layers.compose import Canvas, Layers, Rest, open_layers
 from runtime.layers.expression import Expression, expression
 from runtime.layers.matte import find_person
-from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Bytes, Fit, Picture, check_background, check_fit, read_image, square
-from runtime.motion.modes import MODES, Mode, Motion, absolute, check_strength, relative
+from runtime.media.picture import Picture, read_image, square
+from runtime.motion.modes import Motion, absolute, check_mode, relative
 from runtime.motion.smoothing import OneEuro
+from runtime.options import CommonOptions, Option, StreamOptions, made_with
 from runtime.result.detail import Detail, open_detail
-from runtime.result.finish import Finish, Rendered, check_size, warn_without_flow
+from runtime.result.finish import Finish, Rendered, warn_without_flow
 from runtime.result.structure import Structure
+from runtime.values import Bytes
 
 DEFAULT_MODEL = "faces-lite"
 _PARTS = ("points", "jacobians", "covariances")
 """Outputs of the graph `motion` that make a `Motion`; it may have others."""
-LayersMode = Literal["auto", "off"]
-LAYERS: tuple[str, ...] = get_args(LayersMode)
 MANY_VIEWS = ("dime",)
 """Families whose models fuse several pictures of one source."""
 
@@ -135,6 +134,11 @@ class Engine:
         """Finds what this model moves by its own points."""
         return Subject(self.detect, self.resolution)
 
+    def framer(self, options: CommonOptions) -> Framer:
+        """Chooses the squares of this model's pictures as `options` say."""
+        framing = Framing.of(self.bundle.framing)
+        return Framer(framing, options.fit, options.crop, options.driving_crop, options.face, self.subject)
+
     def disentangle(self, source: Motion, driving: Motion) -> Motion:
         """`driving`'s pose in the shape of `source` (one frame). Only with a model that offers the mode."""
         graph = self._graphs["disentangle"]
@@ -199,76 +203,50 @@ class Engine:
             )
 
 
+@dataclass(frozen=True, kw_only=True)
+class AnimatorOptions(StreamOptions):
+    """What an `Animator` is made with."""
+
+    engine: Engine | str | os.PathLike[str] | Bundle = field(default=DEFAULT_MODEL, kw_only=False)
+    device: Annotated[Device, Option("machine", check_device)] = "auto"
+    """Where to compute, unless an engine is shared."""
+
+
 class Animator:
     """One source moved by one stream of driving frames: one frame in, one frame out. Not for several
     threads.
     """
 
-    def __init__(
-        self,
-        engine: Engine | str | os.PathLike[str] = DEFAULT_MODEL,
-        *,
-        mode: Mode = "relative",
-        device: Device = "auto",
-        strength: float = 1.0,
-        smoothing: float = 0.0,
-        adapt_scale: bool = True,
-        fit: Fit = "crop",
-        crop: Crop = "auto",
-        driving_crop: Crop = "auto",
-        face: int | None = None,
-        paste_back: bool = False,
-        size: int | None = None,
-        detail: bool = True,
-        layers: LayersMode = "auto",
-        background: str = "white",
-        fps: float = 25.0,
-        limits: Limits = DEFAULT_LIMITS,
-    ) -> None:
-        """`engine`: an opened one to share, or a model's name or folder to open on `device`.
+    @made_with(AnimatorOptions)
+    def __init__(self, options: AnimatorOptions) -> None:
+        """The keywords are the fields of `AnimatorOptions`: an `engine` to share, or a model's name or folder to open
+        on `device`, and what `runtime.options` explains.
 
-        `mode`, `strength` (0 = still, 1 = as driven, more = exaggerated) and `adapt_scale` are explained in
-        `runtime.motion.modes`; `smoothing` in [0, 1] in `runtime.motion.smoothing`, for which `fps` tells the frames'
-        rate.
-
-        `crop` and `driving_crop` choose the square of the source and of the driving frames: "auto" (around
-        the face, as large as in the model's training; the driving square is found in the first frame and
-        stays, "follow" moves it with the face), "points" (around those that the model itself finds), "center",
-        (x, y, w, h) in pixels, or "off". There, and where no face is found, which a `BunrakuWarning` says,
-        `fit` makes the square. `face` counts the source's faces, the largest is 1. With `paste_back` the
-        results are the whole source picture with the square moving in it; else squares of `size` pixels (even,
-        at most 2048; by default the model's). Where results are larger than the model's pictures, the source's
-        own fine `detail` is lent to them. `background`: the colour behind transparent parts of the source.
-        `limits`: what pictures are refused as too large. `layers`: "auto" moves a person whom the source shows as a
-        whole before a backdrop that stays, and, with models whose points have names, opens and shuts mouth and eyes;
-        "off" leaves all of it to the model.
+        The square of the driving frames is found in the first one and stays, unless it is to follow the face. Where no
+        face is found, which a `BunrakuWarning` says, `fit` makes the square. With `paste_back` the results are the
+        whole source picture with the square moving in it; else squares of `size` pixels (even, at most 2048; by default
+        the model's).
 
         Raises `OptionError` and `ModelError`.
         """
-        check_mode(mode)
-        check_strength(strength)
-        check_fit(fit)
-        check_size(size, paste_back)
-        check_background(background)
-        check_layers(layers)
-        self._smooth = OneEuro(smoothing, fps)
-        self.engine = engine if isinstance(engine, Engine) else Engine(engine, device=device)
-        self.engine.check_mode(mode)
-        self.mode = mode
-        self.strength = strength
-        self.adapt_scale = adapt_scale
-        self.paste_back = paste_back
-        self._size = size or self.engine.resolution
-        self._lends = detail and "flow" in self.engine.bundle.outputs
-        if detail and not self._lends and (paste_back or self._size > self.engine.resolution):
+        self._smooth = OneEuro(options.smoothing, options.fps)
+        engine = options.engine
+        self.engine = engine if isinstance(engine, Engine) else Engine(engine, device=options.device)
+        self.engine.check_mode(options.mode)
+        self.mode = options.mode
+        self.strength = options.strength
+        self.adapt_scale = options.adapt_scale
+        self.paste_back = options.paste_back
+        self._size = options.size or self.engine.resolution
+        gives_flow = "flow" in self.engine.bundle.outputs
+        self._lends = options.detail and gives_flow
+        if options.detail and not gives_flow and (self.paste_back or self._size > self.engine.resolution):
             warn_without_flow(self.engine.bundle.name)
-        self.framer = Framer(Framing.of(self.engine.bundle.framing), fit, crop, driving_crop, face, self.engine.subject)
-        self._layers = (
-            layers == "auto" and "flow" in self.engine.bundle.outputs and self.framer.framing.subject == "face"
-        )
-        self._cut = Cutter(self.framer, self.engine.resolution, fps, limits)
-        self._limits = limits
-        self._background = background
+        self.framer = self.engine.framer(options)
+        self._layers = options.layers == "auto" and gives_flow and self.framer.framing.subject == "face"
+        self._cut = Cutter(self.framer, self.engine.resolution, options.fps, options.limits)
+        self._limits = options.limits
+        self._background = options.background
         self._finish: Finish | None = None
         self._source: Source | None = None
         self._reference: Motion | None = None
@@ -390,18 +368,6 @@ def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:
     if not views:
         raise InputError("The list of source pictures is empty; give at least one.")
     return list(views)
-
-
-def check_layers(layers: str) -> None:
-    """Raises `OptionError` unless `layers` is a choice."""
-    if layers not in LAYERS:
-        raise OptionError(f'layers is "{layers}"; choose {" or ".join(LAYERS)}.')
-
-
-def check_mode(mode: str) -> None:
-    """Raises `OptionError` unless `mode` is a driving mode."""
-    if mode not in MODES:
-        raise OptionError(f'There is no mode "{mode}"; choose one of {", ".join(MODES)}.')
 
 
 def _motion(found: Mapping[str, np.ndarray]) -> Motion:

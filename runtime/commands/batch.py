@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 
 from checkpoints.errors import InputError
-from runtime.commands.animate import FORMATS, add_options
+from runtime.animate import Request
+from runtime.commands.animate import FORMATS
+from runtime.commands.declaring import declare
 from runtime.many.batch import RESULTS, read_pairs, run_batch
 from runtime.many.batch_ray import on_ray
 
@@ -20,13 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"{RESULTS} and tried again the next time."
     )
     add = parser.add_argument
-    add("pairs", metavar="PAIRS.csv", type=Path, help="columns: source, driving and, if wanted, output")
+    columns = "columns: source, driving and, if wanted, output, and options (crop, mode ...) of single pairs"
+    add("pairs", metavar="PAIRS.csv", type=Path, help=columns)
     add("-o", "--output", required=True, type=Path, metavar="FOLDER", help="where to write")
     add("--format", choices=FORMATS, default="mp4", help="of results without a name; png is a folder (%(default)s)")
     add("--ray", metavar="ADDRESS", help="work on a Ray cluster: ray://HOST:PORT, auto, or local for this machine")
     add("--workers", type=int, default=2, help="with --ray: processes at once (%(default)s)")
     add("--cores", type=int, default=1, help="with --ray: cores of each (%(default)s)")
-    add_options(parser)
+    declare(parser, Request)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from runtime.commands.animate import CROP, DRIVING_CROP, add_limits
-from runtime.engine import DEFAULT_MODEL, Animator
-from runtime.graphs.sessions import DEVICES
-from runtime.many.live import live
+from runtime.commands.declaring import declare
+from runtime.engine import DEFAULT_MODEL, Animator, AnimatorOptions
+from runtime.many.live import CALM, live
 from runtime.many.live_devices import TARGETS, camera, screen
-from runtime.media.picture import FITS
-from runtime.motion.modes import MODES
 
 HELP = "move a picture as a camera sees you move"
 
@@ -27,22 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--mirror", action=switch, default=True, help="swap left and right, as in a mirror (on)")
     add("--seconds", type=float, metavar="S", help="stop after that long")
     add("--model", default=DEFAULT_MODEL, help="embedded model, folder, or owner/name on the Hub (%(default)s)")
-    add("--mode", choices=MODES, default="relative", help="see bunraku animate (%(default)s)")
-    add("--device", choices=DEVICES, default="auto", help="where to compute (%(default)s)")
-    add("--strength", type=float, default=1.0, help="motion: 0 none, 1 all of it, 2 twice (%(default)s)")
-    add("--smoothing", type=float, default=0.3, help="against jitter, from 0 (off) to 1 (%(default)s)")
-    add(
-        "--crop",
-        default="auto",
-        metavar="HOW",
-        help=CROP,
-    )
-    add("--driving-crop", default="auto", metavar="HOW", help=DRIVING_CROP.replace("video", "camera"))
-    add("--face", type=int, metavar="N", help="which face of the picture, 1 is the largest")
-    add("--paste-back", action=switch, default=False, help="put the moving square back into the whole picture (off)")
-    add("--fit", choices=FITS, default="crop", help="squares without framing: by cropping or with bars (%(default)s)")
-    add("--fps", type=float, default=25.0, help="frames a second to expect, for smoothing (%(default)s)")
-    add_limits(parser)
+    declare(parser, AnimatorOptions, other={"smoothing": CALM})
 
 
 def run(args: argparse.Namespace) -> int:

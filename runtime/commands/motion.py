@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from runtime.commands.animate import DRIVING_CROP, add_limits
-from runtime.engine import DEFAULT_MODEL
-from runtime.graphs.sessions import DEVICES
-from runtime.media.picture import FITS
+from runtime.animate import Request
+from runtime.commands.declaring import declare
 from runtime.motion.extract import extract_motion
 from runtime.motion.file import SUFFIX
 
@@ -23,13 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = extract.add_argument
     add("driving", metavar="DRIVING", help="the video whose motion is recorded")
     add("-o", "--output", metavar="FILE", help=f"where to write ({SUFFIX}); by default DRIVING{SUFFIX} here")
-    add("--model", default=DEFAULT_MODEL, help="embedded model, folder, or owner/name on the Hub (%(default)s)")
-    add("--device", choices=DEVICES, default="auto", help="where to compute (%(default)s)")
-    add("--driving-crop", default="auto", metavar="HOW", help=DRIVING_CROP.replace("the same", "auto, center, x,y,w,h"))
-    add("--fit", choices=FITS, default="crop", help="squares without framing: by cropping or with bars (%(default)s)")
-    add("--fps", type=float, help="frames a second; by default the video's own")
-    add_limits(extract)
-    add("--progress", action=argparse.BooleanOptionalAction, default=True, help="show a bar on stderr (on)")
+    names = ("model", "device", "driving_crop", "fit", "fps", "limits", "progress")
+    declare(extract, Request, only=names)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import warnings
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -16,9 +15,10 @@ from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionErr
 from runtime.framing.faces import Face, find_faces
 from runtime.framing.window import Window
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Bytes, Fit, Picture, read_image, square
+from runtime.media.picture import Fit, Picture, read_image, square
 from runtime.motion.modes import Motion
 from runtime.motion.smoothing import OneEuro
+from runtime.values import Bytes, is_whole
 
 Crop = str | Sequence[float]
 """How a square is chosen: "auto" (around the face, or whatever the model was trained on), "points" (around the points
@@ -112,7 +112,7 @@ def check_crop(crop: Crop, name: str, *, follow: bool = False) -> str | Window:
 
 def check_face(face: int | None) -> None:
     """Raises `OptionError` unless `face` counts from 1 on, or is None."""
-    if face is not None and (not isinstance(face, int) or face < 1):
+    if face is not None and not (is_whole(face) and face >= 1):
         raise OptionError(f"face is {face}; the largest is 1, the next one 2.")
 
 
@@ -166,10 +166,6 @@ class Framer:
         self.face = face
         self.crop = self._meant(check_crop(crop, "crop"))
         self.driving_crop = self._meant(check_crop(driving_crop, "driving_crop", follow=True))
-        self.windows: dict[Hashable, Window | None] = {}
-        """The squares of whole videos, once they are found."""
-        self.looking = threading.Lock()
-        """Held while one is looked for."""
 
     def _meant(self, crop: str | Window) -> str | Window:
         if crop not in ("auto", "follow") or self.framing.subject == "face":

@@ -180,8 +180,7 @@ def open_graphs(bundle: Bundle, device: Device = "auto", threads: int | None = N
     defaults to the cores that this process may use. Raises `OptionError` for an unknown device,
     `ModelError` when the device is not to be had or a graph cannot be opened.
     """
-    if device not in DEVICES:
-        raise OptionError(f'There is no device "{device}"; choose one of {", ".join(DEVICES)}.')
+    check_device(device)
     reason = _card_refused("cuda" if device == "auto" else device) if device != "cpu" else None
     if device not in ("auto", "cpu") and reason is not None:
         raise ModelError(f"{_SPOKEN[device]} was asked for but {reason}; choose --device cpu or auto.")
@@ -192,6 +191,12 @@ def open_graphs(bundle: Bundle, device: Device = "auto", threads: int | None = N
             device = "cpu"
     chosen = "cpu" if device == "auto" else device
     return _opener.submit(_open_on, bundle, chosen, threads).result()
+
+
+def check_device(device: str) -> None:
+    """Raises `OptionError` unless `device` is a choice; whether it is to be had is another question."""
+    if device not in DEVICES:
+        raise OptionError(f'There is no device "{device}"; choose one of {", ".join(DEVICES)}.')
 
 
 def open_graph(path: Path, name: str, device: str = "cpu", threads: int = 1, calls: int = 1) -> Graph:

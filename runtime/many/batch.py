@@ -13,15 +13,16 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path, PurePath
 from typing import Any
 
-from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, OutputError
+from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, OptionError, OutputError
 from runtime.animate import animate
 from runtime.engine import Engine
 from runtime.media.fetch import is_address
 from runtime.media.picture import check_file
+from runtime.options import Options, defaults, read_word
 
 RESULTS = "results.jsonl"
 """The file in the output folder: one JSON object a line, the last one of a pair counts."""
@@ -39,6 +40,8 @@ class Job:
     """File, relative to the output folder."""
     key: str = ""
     """Stands for inputs and options as they are; another key is another job."""
+    options: Mapping[str, str] = field(default_factory=dict)
+    """What this pair has of its own instead of the batch's options, as it is written in the list."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,8 @@ Run = Callable[[Sequence[Job], Path, Mapping[str, Any]], Iterable[Outcome]]
 
 
 def read_pairs(path: Path, suffix: str = ".mp4") -> list[Job]:
-    """The pairs in a CSV file whose first line names its columns: "source", "driving" and, if wanted, "output".
+    """The pairs in a CSV file whose first line names its columns: "source", "driving" and, if wanted, "output", and any
+    fields of `runtime.options.Options`, for pairs that are to have something of their own ("mode", "crop" ...).
 
     Files are meant relative to the list's own folder; an output is a name in the output folder, by default made of
     both names, with that `suffix` ("/" for a folder of frames). Raises `InputError` when the list cannot be used.
@@ -87,8 +91,10 @@ def read_pairs(path: Path, suffix: str = ".mp4") -> list[Job]:
 
 def _job(path: Path, number: int, row: Mapping[str, str | None], taken: set[str], suffix: str) -> Job:
     """The pair in the line `number` of the list `path`."""
-    if unknown := sorted(set(row) - set(_COLUMNS)):
-        raise InputError(f"{path} has the column {unknown[0]!r}; there are {', '.join(_COLUMNS)}.")
+    own = defaults(Options)
+    if unknown := sorted(set(row) - {*_COLUMNS, *own}):
+        there_are = ", ".join((*_COLUMNS, *own))
+        raise InputError(f"{path} has the column {unknown[0]!r}; there are {there_are}.")
     source, driving, output = ((row.get(name) or "").strip() for name in _COLUMNS)
     if not source or not driving:
         raise InputError(f"{path}, line {number}: the {'driving' if source else 'source'} is missing; add it.")
@@ -102,7 +108,17 @@ def _job(path: Path, number: int, row: Mapping[str, str | None], taken: set[str]
         raise InputError(f"{path}, line {number}: {output} is the output of another line, too; give another name.")
     if PurePath(output).is_absolute() or ".." in PurePath(output).parts:
         raise InputError(f"{path}, line {number}: {output} is outside of the output folder; give a name in it.")
-    return Job(source, driving, output)
+    options = {name: text.strip() for name, text in row.items() if name in own and text and text.strip()}
+    try:
+        Options(**_read(options))
+    except OptionError as error:
+        raise InputError(f"{path}, line {number}: {error}") from error
+    return Job(source, driving, output, options=options)
+
+
+def _read(options: Mapping[str, str]) -> dict[str, Any]:
+    """What the words of a list mean. Raises `OptionError`."""
+    return {name: read_word(Options, name, word) for name, word in options.items()}
 
 
 def run_batch(
@@ -169,7 +185,8 @@ def worker(folder: Path, options: Mapping[str, Any]) -> Callable[[Job], Outcome]
         notes = [str(note.message) for note in said if issubclass(note.category, BunrakuWarning)]
         took = round(time.monotonic() - begin, 3)
         status = "failed" if error else "done"
-        return Outcome(**asdict(job), status=status, frames=frames, seconds=took, error=error, warnings=notes)
+        known = {field.name: getattr(job, field.name) for field in fields(job) if field.name != "options"}
+        return Outcome(**known, status=status, frames=frames, seconds=took, error=error, warnings=notes)
 
     return do
 
@@ -177,13 +194,14 @@ def worker(folder: Path, options: Mapping[str, Any]) -> Callable[[Job], Outcome]
 def _do(job: Job, folder: Path, engine: Engine, options: Mapping[str, Any]) -> int:
     (folder / job.output).parent.mkdir(parents=True, exist_ok=True)
     target = os.path.join(folder, job.output)  # a slash at its end means frames
-    return len(animate(job.source, job.driving, model=engine, output=target, **{**options, "progress": False}))
+    chosen = {**options, **_read(job.options), "progress": False}
+    return len(animate(job.source, job.driving, model=engine, output=target, **chosen))
 
 
 def _key(job: Job, options: Mapping[str, Any]) -> str:
     """Changes when a file of the pair, or an option, does."""
     facts: list[Any] = [job.source, job.driving, job.output]
-    facts += sorted((name, str(value)) for name, value in options.items())
+    facts += sorted((name, str(value)) for name, value in {**options, **job.options}.items())
     for path in (job.source, job.driving):
         try:
             stat = os.stat(path)

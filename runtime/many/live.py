@@ -30,6 +30,9 @@ STOP = object()
 RESET = object()
 """What it returns to count the motion from the next frame's pose on."""
 
+CALM = 0.3
+"""Smoothing of webcams, which are noisy."""
+
 _POLL = 0.1
 """Seconds after which the loop looks whether it was interrupted."""
 

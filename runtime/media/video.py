@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from checkpoints.errors import BunrakuWarning, InputError
+from checkpoints.errors import BunrakuWarning, InputError, OptionError
 from runtime.framing.window import Window, fill
 from runtime.media.ffmpeg import Ffmpeg, read_arguments
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import MIN_SIDE, Bytes, Fit, check_file, check_fit
+from runtime.media.picture import MIN_SIDE, Fit, check_file, check_fit
+from runtime.values import Bytes, is_number
 
 _DAMAGE = re.compile(
     "partial file|prematurely|decode failed|damaged|corrupt|truncated|error while decoding|concealing|"
@@ -24,6 +25,8 @@ _DAMAGE = re.compile(
 )
 """What ffmpeg says of files that are broken; it also complains about much that does no harm."""
 
+_MAX_RATE = 1000
+"""Frames a second."""
 _SLACK = 0.2
 """Seconds that a file may promise too much, by rounding and by the length of its sound."""
 
@@ -292,3 +295,16 @@ def _reason(log: str) -> str:
         "No JPEG data": "it is damaged or not a video",
     }
     return next((words for sign, words in known.items() if sign in log), "it holds no frames")
+
+
+def exact_rate(fps: float) -> Fraction:
+    """`fps` as the fraction that was meant: 29.97 is 30000/1001. Raises `OptionError` where it can be none."""
+    if not (is_number(fps) and 0 < fps <= _MAX_RATE):
+        raise OptionError(f"fps is {fps}; it must lie above 0 and not above {_MAX_RATE}.")
+    ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
+    return ntsc if fps != round(fps) and abs(ntsc - Fraction(fps)) < Fraction(1, 100) else Fraction(str(fps))
+
+
+def check_fps(fps: float) -> None:
+    """Raises `OptionError` unless a video can have that many frames a second."""
+    exact_rate(fps)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Generator, Iterable, Iterator, Sized
@@ -10,20 +9,24 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 import numpy as np
 from PIL import Image
 
 from checkpoints.errors import InputError, OptionError
-from runtime.engine import Engine
 from runtime.framing.framer import Cutter, Framer
+from runtime.framing.window import Window
 from runtime.many.pipeline import prefetch
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Bytes, Picture, check_file
+from runtime.media.picture import Picture, check_file
 from runtime.media.video import VideoInfo, probe, read_frames, read_whole
 from runtime.motion.file import SUFFIX, MotionFile, load_motion
 from runtime.motion.modes import Motion, best_frame
+from runtime.values import Bytes, is_number, is_whole
+
+if TYPE_CHECKING:
+    from runtime.engine import Engine
 
 Reference = Literal["first", "best"] | int
 """The driving frame that the relative mode counts the motion from."""
@@ -37,6 +40,7 @@ _LATEST = 1e9
 """Seconds; no video plays so late, and what is far beyond cannot be told to ffmpeg."""
 _WORDS = re.compile(r"(\d+)")
 
+_MAX_LOOP = 10_000
 _LONGEST = 1280
 """Longer side in pixels of frames of which more than the model's square is needed."""
 
@@ -110,10 +114,10 @@ def open_clip(
 
 def check_span(start: float, end: float | None) -> None:
     """Raises `OptionError` unless the second `start` lies before `end`, and both in any video's time."""
-    for name, value in {"start": start, "end": end}.items():
-        if value is not None and not -_LATEST <= value <= _LATEST:
-            raise OptionError(f"{name} is {value:g}; it must be a number of seconds below {_LATEST:.0f}.")
-    if not (0 <= start < math.inf and (end is None or start < end < math.inf)):
+    for name, value in {"start": start, "end": start if end is None else end}.items():
+        if not (is_number(value) and -_LATEST <= value <= _LATEST):
+            raise OptionError(f"{name} is {value}; it must be a number of seconds below {_LATEST:.0f}.")
+    if not (start >= 0 and (end is None or start < end)):
         raise OptionError(f"From second {start} to {end} there is nothing; start must be 0 or more and before end.")
 
 
@@ -143,20 +147,45 @@ def _nothing_left(path: Path, start: float) -> OptionError:
     return OptionError(f"{path} ends before second {start:g}; start earlier.")
 
 
-def read_motion(clip: Clip, engine: Engine, framer: Framer, *, eyes: bool = False) -> Generator[Motion, None, None]:
-    """The motion of `clip` in batches of the engine's size, framed by `framer`, decoded ahead in another thread; with
-    `eyes` also what these do (`Engine.detect`).
+def check_loop(loop: int) -> None:
+    """Raises `OptionError` unless `loop` is a number of times."""
+    if not (is_whole(loop) and 1 <= loop <= _MAX_LOOP):
+        raise OptionError(f"loop is {loop}; it must be a whole number from 1 to {_MAX_LOOP}.")
+
+
+@dataclass(frozen=True)
+class Framed:
+    """A source of motion, and the square of it that the model is shown."""
+
+    clip: Clip
+    framer: Framer
+    window: Window | None = None
+    """Of a whole video; None where the `framer` cuts each picture by itself, or all that `fit` means is shown."""
+
+
+def frame_clip(clip: Clip, framer: Framer) -> Framed:
+    """Decide which square of `clip` is shown: a video's first seconds are looked at, once. Raises `InputError` where
+    the video cannot be read.
+    """
+    if clip.video is None or clip.motion is not None or framer.driving_crop in ("off", "follow"):
+        return Framed(clip, framer)
+    return Framed(clip, framer, framer.video(_samples(clip.video), clip.video.size))
+
+
+def read_motion(framed: Framed, engine: Engine, *, eyes: bool = False) -> Generator[Motion, None, None]:
+    """The motion of a clip in batches of the engine's size, decoded ahead in another thread; with `eyes` also what
+    these do (`Engine.detect`).
 
     Raises `InputError` when there is no frame, and when recorded motion is of another model.
     """
-    batch = engine.batch
-    if clip.motion is not None:
-        clip.motion.check(engine.bundle)
-        for start in range(0, len(clip.motion.motion), batch):
-            yield clip.motion.motion[start : start + batch]
+    batch, recorded = engine.batch, framed.clip.motion
+    if recorded is not None:
+        recorded.check(engine.bundle)
+        for start in range(0, len(recorded.motion), batch):
+            yield recorded.motion[start : start + batch]
         return
     found = False
-    with prefetch(read_squares(clip, engine.resolution, framer), depth=2 * batch) as ready:
+    with prefetch(read_squares(framed, engine.resolution), depth=2 * batch) as ready:
         while squares := list(islice(ready, batch)):
             found = True
             yield engine.detect(np.stack(squares), eyes=eyes)
@@ -164,29 +193,16 @@ def read_motion(clip: Clip, engine: Engine, framer: Framer, *, eyes: bool = Fals
         raise InputError("The driving frames are empty; give at least one.")
 
 
-def read_squares(clip: Clip, size: int, framer: Framer) -> Iterator[Bytes]:
-    """The driving frames in the square of a model of `size` pixels, uint8 (size, size, 3) each, framed by `framer`."""
+def read_squares(framed: Framed, size: int) -> Iterator[Bytes]:
+    """The driving frames in the square of a model of `size` pixels: uint8 (size, size, 3) each."""
+    clip, framer = framed.clip, framed.framer
     cutter = Cutter(framer, size, float(clip.rate), clip.limits)
     if clip.video is None:
         yield from map(cutter, clip.pictures or ())
-    elif framer.driving_crop == "off":
-        yield from read_frames(clip.video, size, framer.fit, clip.rate)
     elif framer.driving_crop == "follow":
         yield from map(cutter, read_whole(clip.video, _LONGEST, clip.rate))
     else:
-        look(clip, framer)
-        yield from read_frames(clip.video, size, framer.fit, clip.rate, framer.windows[clip.video])
-
-
-def look(clip: Clip, framer: Framer) -> None:
-    """Choose the square of a whole video, once: what `read_squares` does first, or waits for where another thread is at
-    it already. Raises `InputError` where the video cannot be read.
-    """
-    if clip.video is None or clip.motion is not None or framer.driving_crop in ("off", "follow"):
-        return
-    with framer.looking:
-        if clip.video not in framer.windows:  # it may be read again
-            framer.windows[clip.video] = framer.video(_samples(clip.video), clip.video.size)
+        yield from read_frames(clip.video, size, framer.fit, clip.rate, framed.window)
 
 
 def _samples(video: VideoInfo) -> list[Image.Image]:
@@ -194,17 +210,25 @@ def _samples(video: VideoInfo) -> list[Image.Image]:
     return [Image.fromarray(frame) for frame in read_whole(video, _LONGEST, min(rate, video.rate), seconds)]
 
 
+def read_reference(word: str) -> Reference:
+    """What a word on the command line means; whether it means anything, `check_reference` knows."""
+    return int(word) if word.isdecimal() else cast(Reference, word)
+
+
 def check_reference(reference: Reference) -> None:
     """Raises `OptionError` unless `reference` is a word for a frame, or its number."""
-    number = isinstance(reference, int) and not isinstance(reference, bool) and reference >= 0
+    number = isinstance(reference, int) and is_whole(reference) and reference >= 0
     if not number and reference not in ("first", "best"):
         raise OptionError(f'reference is "{reference}"; choose first, best or the number of a frame from 0 on.')
 
 
 def reference_of(source: Motion, driving: Motion, reference: Reference) -> Motion:
     """The motion of the reference frame, out of all frames of `driving`. Raises `OptionError` when there is none."""
-    words = {"first": lambda: 0, "best": lambda: best_frame(source, driving)}
-    number = reference if isinstance(reference, int) else words[reference]()
+    number = reference if isinstance(reference, int) else _named_frame(source, driving, reference)
     if number >= len(driving):
         raise OptionError(f"reference is {number}, but the last driving frame is {len(driving) - 1}; choose another.")
     return driving[number : number + 1]
+
+
+def _named_frame(source: Motion, driving: Motion, name: str) -> int:
+    return best_frame(source, driving) if name == "best" else 0

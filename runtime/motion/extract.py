@@ -8,15 +8,17 @@ from contextlib import closing
 from pathlib import Path
 
 from checkpoints.errors import OutputError
-from runtime.animate import Progress, exact_rate, progress_bar
 from runtime.engine import DEFAULT_MODEL, Engine
-from runtime.framing.framer import Crop, Framer, Framing
+from runtime.framing.framer import Crop
 from runtime.graphs.sessions import Device
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Fit, Picture, check_fit
-from runtime.motion.driving import open_clip, read_motion
+from runtime.media.picture import Fit, Picture
+from runtime.media.video import exact_rate
+from runtime.motion.driving import frame_clip, open_clip, read_motion
 from runtime.motion.file import SUFFIX, MotionFile, save_motion
 from runtime.motion.modes import Motion
+from runtime.options import Options
+from runtime.progress import Progress, progress_bar
 
 
 def extract_motion(
@@ -36,16 +38,16 @@ def extract_motion(
     Playing the file gives, on the CPU, the very frames that playing the video would give. The options are those
     of `runtime.animate`. Raises a `BunrakuError` when the video, an option, the model or the output is at fault.
     """
-    check_fit(fit)
+    options = Options(fit=fit, driving_crop=driving_crop, fps=fps, limits=limits)
     target = None if output is None else Path(output)
     if target is not None:
         _check_target(target)
     clip = open_clip(driving, None if fps is None else exact_rate(fps), limits)
     engine = model if isinstance(model, Engine) else Engine(model, device=device)
-    framer = Framer(Framing.of(engine.bundle.framing), fit, "off", driving_crop, None, engine.subject)
+    framed = frame_clip(clip, engine.framer(options))
     batches: list[Motion] = []
     done = 0
-    with progress_bar(progress, clip.total) as report, closing(read_motion(clip, engine, framer, eyes=True)) as motions:
+    with progress_bar(progress, clip.total) as report, closing(read_motion(framed, engine, eyes=True)) as motions:
         for motion in motions:
             batches.append(motion)
             done += len(motion)

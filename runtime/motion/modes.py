@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.errors import OptionError
+from runtime.values import Floats, is_number
 
-Floats = NDArray[np.float32]
 Mode = Literal["absolute", "relative", "disentangled"]
 MODES: tuple[str, ...] = get_args(Mode)
 
@@ -150,7 +150,13 @@ def _float32(values: NDArray[np.floating]) -> Floats:
     return values.astype(np.float32, copy=False)
 
 
+def check_mode(mode: str) -> None:
+    """Raises `OptionError` unless `mode` is a driving mode."""
+    if mode not in MODES:
+        raise OptionError(f'There is no mode "{mode}"; choose one of {", ".join(MODES)}.')
+
+
 def check_strength(strength: float) -> None:
     """Raises `OptionError` unless `strength` is a finite number of 0 or more."""
-    if not (np.isfinite(strength) and strength >= 0):
+    if not (is_number(strength) and strength >= 0):
         raise OptionError(f"strength is {strength}; it must be a number of 0 or more (1 leaves the motion as it is).")

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.errors import OptionError
-from runtime.motion.modes import Floats, Motion
+from runtime.motion.modes import Motion
+from runtime.values import Floats, is_number
 
 SPEED_CUTOFF = 1.0
 """Cut-off in Hz of the low-pass filter on the speed itself (the paper's value)."""
@@ -28,8 +29,7 @@ class OneEuro:
 
     def __init__(self, smoothing: float, rate: float) -> None:
         check_smoothing(smoothing)
-        if not 0 < rate < np.inf:
-            raise OptionError(f"fps is {rate}; it must be a number above 0.")
+        check_rate(rate)
         self.smoothing = smoothing
         self.rate = rate
         self._channels: dict[str, _Channel] = {}
@@ -81,5 +81,11 @@ def _weight(cutoff: float | NDArray[np.float64], rate: float) -> float | NDArray
 
 def check_smoothing(smoothing: float) -> None:
     """Raises `OptionError` unless `smoothing` lies in [0, 1]."""
-    if not 0 <= smoothing <= 1:
+    if not (is_number(smoothing) and 0 <= smoothing <= 1):
         raise OptionError(f"smoothing is {smoothing}; it must lie between 0 (off) and 1 (strongest).")
+
+
+def check_rate(rate: float) -> None:
+    """Raises `OptionError` unless a stream can have that many frames a second."""
+    if not (is_number(rate) and rate > 0):
+        raise OptionError(f"fps is {rate}; it must be a number above 0.")

@@ -11,10 +11,9 @@ import numpy as np
 from PIL import Image
 
 from checkpoints.errors import OptionError
-from runtime.framing.framer import Framer
 from runtime.many.pipeline import prefetch
-from runtime.media.picture import Bytes
-from runtime.motion.driving import Clip, read_squares
+from runtime.motion.driving import Clip, Framed, read_squares
+from runtime.values import Bytes
 
 
 class Comparison:
@@ -25,26 +24,24 @@ class Comparison:
     def __init__(
         self,
         still: Bytes,
-        clip: Clip,
+        framed: Framed,
         resolution: int,
-        framer: Framer,
         loop: int = 1,
         mark: Callable[[Bytes], Bytes] | None = None,
     ) -> None:
         """`still` uint8 (height, width, 3) is the source as large as the results; the driving frames are those of
-        `clip`, `loop` times, as the model of that `resolution` is shown them. `mark` draws on each of the pictures.
+        `framed`, `loop` times, as the model of that `resolution` is shown them. `mark` draws on each of the pictures.
         """
         self._mark = mark or (lambda picture: picture)
         self._still = self._mark(still)
-        self._clip = clip
-        self._turns = (lambda: read_squares(clip, resolution, framer) for _ in range(loop))
+        self._recorded = framed.clip.motion is not None
+        self._turns = (read_squares(framed, resolution) for _ in range(loop))
         self._stack = ExitStack()
         self._squares: Iterator[Bytes] | None = None
 
     def __enter__(self) -> Comparison:
-        if self._clip.motion is None:
-            squares = chain.from_iterable(turn() for turn in self._turns)
-            self._squares = self._stack.enter_context(prefetch(squares, depth=4))
+        if not self._recorded:
+            self._squares = self._stack.enter_context(prefetch(chain.from_iterable(self._turns), depth=4))
         return self
 
     def __exit__(
@@ -56,7 +53,7 @@ class Comparison:
     def size(self) -> tuple[int, int]:
         """(width, height) of what is made."""
         height, width, _ = self._still.shape
-        return 2 * width + (height if self._clip.motion is None else 0), height
+        return 2 * width + (0 if self._recorded else height), height
 
     def __call__(self, result: Bytes) -> Bytes:
         """The next result beside source and driving frame: uint8 (height, wider, 3)."""

@@ -17,9 +17,10 @@ from runtime.graphs.cores import available_cores
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Layers
 from runtime.layers.expression import Expression
-from runtime.media.picture import Bytes, Fit, square
+from runtime.media.picture import Fit, square
 from runtime.result.detail import Detail, Floats
 from runtime.result.paste import Paste
+from runtime.values import Bytes, is_whole
 
 MAX_SIZE = 2048
 """Largest side of a result, in pixels; a frame costs its pixels."""
@@ -148,7 +149,7 @@ def check_size(size: int | None, paste_back: bool) -> None:
     """
     if size is None:
         return
-    if isinstance(size, bool) or not isinstance(size, int) or size % 2 or not 16 <= size <= MAX_SIZE:
+    if not is_whole(size) or size % 2 or not 16 <= size <= MAX_SIZE:
         raise OptionError(f"size is {size}; it must be an even number of pixels from 16 to {MAX_SIZE}.")
     if paste_back:
         raise OptionError("With paste_back the result is as large as the picture; leave size out.")

@@ -72,6 +72,24 @@ def test_started_again_it_does_only_what_is_missing(inputs, toy, capsys):
     assert (inputs / "out" / RESULTS).stat().st_size == size
 
 
+def test_a_pair_may_have_options_of_its_own(inputs, toy):
+    (inputs / "in" / "pairs.csv").write_text(
+        'source,driving,Mode,compare,crop\na.png,one.mp4,absolute,,\nb.png,two.mp4,,yes,"8,8,40,40"\n'
+    )
+    words = ["batch", "in/pairs.csv", "-o", "out", "--model", str(toy), "--no-progress"]
+    assert main(words) == 0
+    assert [line["status"] for line in lines(inputs / "out")] == ["done", "done"]
+    assert center(next(iter(read_frames(probe(inputs / "out" / "a-one.mp4"))))) == pytest.approx((20, 30), abs=1)
+    assert probe(inputs / "out" / "b-two.mp4").size == (3 * 64, 64)
+    before = [line["key"] for line in lines(inputs / "out")]
+    text = (inputs / "in" / "pairs.csv").read_text()
+    (inputs / "in" / "pairs.csv").write_text(text.replace("absolute", "relative"))
+    assert main(words) == 0  # the first one is another job now, and the second the same
+    after = [line["key"] for line in lines(inputs / "out")]
+    assert after[:2] == before
+    assert len(after) == 3
+
+
 def test_other_options_or_another_picture_are_another_job(inputs, toy):
     jobs = read_pairs(inputs / "in" / "pairs.csv")[:1]
     done: list[Job] = []
@@ -145,7 +163,10 @@ def test_names_of_results(inputs, toy):
         ("", "holds no pairs"),
         ("source,driving\n", "holds no pairs"),
         ("a.png,one.mp4\nb.png,two.mp4\n", "has the column 'a.png'"),
-        ("source,driving,strength\na,b,1\n", "has the column 'strength'"),
+        ("source,driving,strenth\na,b,1\n", "has the column 'strenth'"),
+        ("source,driving,strength\na,b,-1\n", "line 2: strength is -1"),
+        ("source,driving,compare\na,b,perhaps\n", 'line 2: compare is "perhaps"'),
+        ("source,driving,paste_back,size\na,b,yes,512\n", "line 2: With paste_back"),
         ("source,driving\na.png,\n", "line 2: the driving is missing"),
         ("source,driving\n,one.mp4\n", "line 2: the source is missing"),
         ("source,driving\na,b,c\n", "column"),

@@ -12,7 +12,7 @@ from runtime import Animator, Engine, animate
 from runtime.framing.framer import Framer, Framing
 from runtime.framing.window import Window
 from runtime.media.video import probe, read_frames, read_whole
-from runtime.motion.driving import open_clip, read_motion
+from runtime.motion.driving import frame_clip, open_clip, read_motion
 from runtime.motion.modes import Motion, best_frame
 
 
@@ -152,6 +152,6 @@ def test_wrong_options_are_refused(engine, change, words):
 def test_motion_comes_in_order_and_in_full(engine, tmp_path):
     clip = open_clip(moving(tmp_path / "driving.mp4", 9))
     framer = Framer(Framing(subject="spot"), "crop", "off", "auto", None)
-    motion = Motion.concatenate(list(read_motion(clip, engine, framer)))
+    motion = Motion.concatenate(list(read_motion(frame_clip(clip, framer), engine)))
     assert len(motion) == clip.total == 9
     assert (np.diff(motion.points.mean(axis=1)[:, 0]) > 0).all()

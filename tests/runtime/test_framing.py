@@ -1,7 +1,6 @@
 """Framing: heads come out as large, and where, as the model is used to; what is set by hand is obeyed."""
 
 import warnings
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -11,6 +10,7 @@ from drawn_face import face_picture
 from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
+from demo.notices import heard
 from runtime import Engine, animate
 from runtime.framing.faces import find_faces
 from runtime.framing.framer import Cutter, Framer, Framing, check_crop
@@ -142,21 +142,32 @@ def test_following_keeps_the_face_in_the_middle_and_a_fixed_square_does_not():
     assert not [found for found in find_faces(stayed) if abs(found.center[0] - 64) < 20]
 
 
-def test_a_video_is_looked_through_once_however_many_wait_for_it(tmp_path, monkeypatch):
+def test_a_video_is_looked_through_once_however_often_it_is_read(toy, tmp_path, monkeypatch):
     path = encode(tmp_path / "clip.mp4", [face_picture((320, 240), (160, 120, 90))] * 8)
     clip, chooser, looked = open_clip(path), framer(), []
     samples = driving._samples
     monkeypatch.setattr(driving, "_samples", lambda video: looked.append(video) or samples(video))
-    with ThreadPoolExecutor(3) as pool:
-        list(pool.map(lambda _: driving.look(clip, chooser), range(3)))
-        frames = list(driving.read_squares(clip, 64, chooser))
+    framed = driving.frame_clip(clip, chooser)
+    first, second = (list(driving.read_squares(framed, 64)) for _ in range(2))
     assert looked == [clip.video]
-    (window,) = chooser.windows.values()
-    assert window == chooser.video(samples(clip.video), clip.video.size)
-    assert len(frames) == 8
+    assert framed.window == chooser.video(samples(clip.video), clip.video.size)
+    assert len(first) == len(second) == 8
+    looked.clear()
+    photo = face_picture((200, 200), (100, 100, 80))
+    animate(photo, path, model=toy, driving_crop="points", compare=True, loop=2, progress=False)
+    assert len(looked) == 1
 
 
-def test_what_goes_wrong_while_looking_ahead_is_told_by_the_reader(toy, tmp_path, monkeypatch):
+def test_what_is_noticed_while_looking_ahead_reaches_whoever_listens(toy, tmp_path):
+    path = encode(tmp_path / "clip.mp4", [spot(30, 30)] * 8)
+    folder = tmp_path / "toy"
+    toy_bundle.build(folder, subject="face")
+    with heard() as said:
+        animate(spot(30, 30), path, model=folder, progress=False)
+    assert any("No face was found in the driving video" in each for each in said)
+
+
+def test_what_goes_wrong_while_looking_ahead_is_told(toy, tmp_path, monkeypatch):
     path = encode(tmp_path / "clip.mp4", [face_picture((320, 240), (160, 120, 90))] * 3)
 
     def broken(video):

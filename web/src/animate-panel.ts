@@ -126,8 +126,8 @@ function fields(modes: Mode[]): HTMLElement[] {
     radios({ name: "mode", title: words.MODE, hint: words.MODE_HINT, options: Object.fromEntries(offered) }),
     slider({ name: "strength", title: words.STRENGTH, hint: words.STRENGTH_HINT, most: 2, value: 1 }),
     slider({ name: "smoothing", title: words.SMOOTHING, hint: words.SMOOTHING_HINT, most: 1, value: 0 }),
-    checkbox("adapt", words.ADAPT, true),
-    radios({ name: "driving-crop", title: words.DRIVING, options: words.DRIVING_CROPS }),
+    checkbox("adapt", words.ADAPT_SCALE, true),
+    radios({ name: "driving-crop", title: words.DRIVING_CROP, options: words.DRIVING_CROPS }),
     checkbox("label", words.LABEL, false),
   ];
 }

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,11 @@ WEB = Path(__file__).resolve().parents[1]
 
 _WORDS = (
     *("TITLE", "LINE", "TAB_ANIMATE", "TAB_LIVE", "PHOTO", "CLIP", "RESULT", "PHOTO_EXAMPLE", "CLIP_EXAMPLE"),
-    *("HOW", "MODE", "MODE_HINT", "MORE", "STRENGTH", "STRENGTH_HINT", "SMOOTHING", "SMOOTHING_HINT", "DRIVING"),
-    *("ADAPT", "LABEL", "GO", "STOP", "DOWNLOAD", "SHARE", "DETECTING", "WORKING", "STOPPED", "LIVE_HELP"),
+    *("HOW", "MORE", "GO", "STOP", "DOWNLOAD", "SHARE", "DETECTING", "WORKING", "STOPPED", "LIVE_HELP"),
     *("LIVE_PHOTO", "LIVE_CAMERA", "LIVE_RESULT", "LIVE_RESET", "LIVE_SPEED", "LIVE_FIRST"),
 )
+_OPTIONS = ("mode", "strength", "smoothing", "driving_crop", "adapt_scale", "label")
+"""Those that the page in the browser has, too: their words under their names, and `_HINT`."""
 _COLOURS = (
     *("body_background_fill", "body_text_color", "body_text_color_subdued", "block_background_fill"),
     *("block_border_color", "input_background_fill", "input_border_color", "button_primary_background_fill"),
@@ -45,11 +46,18 @@ _COLOURS = (
 def shared_words() -> str:
     """The page's sentences, choices and marks."""
     found: dict[str, Any] = {name: getattr(words, name) for name in _WORDS}
-    found["MODES"] = words._MODES
+    for name in _OPTIONS:
+        option = words.OPTIONS[name]
+        found |= {name.upper(): option.label} | ({f"{name.upper()}_HINT": option.hint} if option.hint else {})
+    found["MODES"] = words.OPTIONS["mode"].choices
     found["CROPS"] = {value: text for text, value in words.crops() if value != "hand"}
-    found["DRIVING_CROPS"] = {value: text for text, value in words.driving_crops() if value != "follow"}
+    found["DRIVING_CROPS"] = _without_follow(words.OPTIONS["driving_crop"].choices or {})
     found |= {"LABEL_TEXT": TEXT, "STATEMENT": STATEMENT, "COMMENT": COMMENT, "XMP": _XMP.decode()}
     return json.dumps(found, indent=2, ensure_ascii=False) + "\n"
+
+
+def _without_follow(crops: Mapping[str, str]) -> dict[str, str]:
+    return {value: text for value, text in crops.items() if value != "follow"}
 
 
 def shared_colours() -> str:

@@ -38,9 +38,10 @@ def layers(animator):
 @pytest.fixture(scope="session")
 def frames(engine):
     """Four driving frames of the bundled video, far apart."""
-    from runtime.motion.driving import open_clip, read_squares
+    from runtime.motion.driving import frame_clip, open_clip, read_squares
 
-    read = list(read_squares(open_clip(SAMPLE.with_suffix(".mp4")), engine.resolution, Animator(engine).framer))
+    framed = frame_clip(open_clip(SAMPLE.with_suffix(".mp4")), Animator(engine).framer)
+    read = list(read_squares(framed, engine.resolution))
     return np.stack(read)[[0, len(read) // 3, len(read) // 2, -1]]
 
 

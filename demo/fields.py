@@ -1,0 +1,92 @@
+"""The page's fields for the engine's options, and its endpoint's parameters, from the options themselves: the page adds
+no more than its words (`demo.words.OPTIONS`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from inspect import Parameter
+from typing import Any, get_args
+
+import gradio as gr
+
+from checkpoints.bundle import Bundle
+from demo import words
+from runtime.options import Options, defaults, described, docstrings, read_word
+
+Field = gr.components.FormComponent
+
+BY_PART = ("crop", "face")
+"""Options whose fields belong to the part of the photo (`demo.part_panel`)."""
+
+NAMES = tuple(name for name in described(Options) if name in {*words.OPTIONS, *BY_PART})
+"""Of the options that the page has, in the engine's order."""
+
+_DEFAULTS = defaults(Options)
+
+
+def lay_out(bundle: Bundle) -> dict[str, Field]:
+    """A field for each option with words, in their order, in whatever is open; by the options' names."""
+    fields: dict[str, Field] = {}
+    numbers = [name for name, said in words.OPTIONS.items() if _is_number(name, said)]
+    for name in words.OPTIONS:
+        if name not in numbers:
+            fields[name] = field(name, bundle)
+    with gr.Row():
+        return fields | {name: gr.Number(0, minimum=0, min_width=140, **_said(name)) for name in numbers}
+
+
+def _is_number(name: str, said: words.Words) -> bool:
+    return said.choices is None and said.most is None and not isinstance(_DEFAULTS[name], bool)
+
+
+def field(name: str, bundle: Bundle, place: str = "option") -> Field:
+    """The field of one option; `place` begins its id in the page."""
+    said, default = words.OPTIONS[name], _DEFAULTS[name]
+    if name == "mode":
+        modes = words.modes(bundle)
+        return gr.Radio(modes, value=modes[0][1], **_said(name, place))
+    if said.choices is not None:
+        value = default if default is not None else next(iter(said.choices))
+        return gr.Radio(words.choices(said.choices), value=value, **_said(name, place))
+    if said.most is not None:
+        return gr.Slider(0, said.most, value=default, step=0.05, **_said(name, place))
+    return gr.Checkbox(default, **_said(name, place))
+
+
+def _said(name: str, place: str = "option") -> dict[str, Any]:
+    said = words.OPTIONS[name]
+    return {"label": said.label, "info": said.hint, "elem_id": f"{place}-{name}"}
+
+
+def parameters() -> list[Parameter]:
+    """The endpoint's parameters for the options: the engine's names and defaults."""
+    return [
+        Parameter(
+            name, Parameter.POSITIONAL_OR_KEYWORD, default=_DEFAULTS[name], annotation=described(Options)[name][0]
+        )
+        for name in NAMES
+    ]
+
+
+def told() -> Iterator[str]:
+    """A line on each of them, as Gradio reads them in a docstring."""
+    known = docstrings(Options)
+    for name in NAMES:
+        empty = "" if _DEFAULTS[name] is not None else ' 0, or "", stands for none.'
+        yield f"{name}: {known[name]}{empty}"
+
+
+def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
+    """What the engine is told where the fields hold these `values`. A field for a number cannot be empty: 0 in it, or
+    no words, stand for None where that can be, and else for the default.
+    """
+    found: dict[str, Any] = {}
+    for name in NAMES:
+        value, (hint, option) = values[name], described(Options)[name]
+        if value is None or (not value and type(None) in get_args(hint)):
+            value = _DEFAULTS[name]
+        elif option.read is not None and isinstance(value, str):
+            value = read_word(Options, name, value)
+        found[name] = value
+    return found

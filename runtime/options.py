@@ -1,0 +1,308 @@
+"""What can be chosen when a picture is moved: each option once.
+
+The fields below are the keywords of `runtime.animate` and `runtime.Animator`, the options of the commands, the columns
+of a batch's list and the parameters of the page's endpoint, in this order and with these defaults. Their docstrings are
+the help of the commands and the endpoint's description. To construct the value is the whole check.
+
+An option more is a field more: its type, its docstring, its default, and in `Option` the group in which the commands
+list it, with what else is special of it. Then it has to be used; and for the page it needs words (`demo/words.py`).
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import textwrap
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import Field, dataclass, fields
+from functools import wraps
+from inspect import Parameter, Signature, getsource, signature
+from itertools import pairwise
+from types import UnionType
+from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from checkpoints.errors import OptionError
+from runtime.framing.framer import Crop, check_crop, check_face
+from runtime.layers import LayersMode, check_layers
+from runtime.media.limits import DEFAULT_LIMITS, Limits
+from runtime.media.picture import Fit, check_background, check_fit
+from runtime.media.video import check_fps
+from runtime.motion.driving import Reference, check_loop, check_reference, check_span, read_reference
+from runtime.motion.modes import Mode, check_mode, check_strength
+from runtime.motion.smoothing import check_rate, check_smoothing
+from runtime.result.finish import check_size
+from runtime.result.structure import Show, check_show
+from runtime.values import is_number, is_whole
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+T = TypeVar("T")
+
+GROUPS = ("input", "motion", "framing", "output", "machine")
+"""What the commands list options under."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """What there is to say of an option beside its type, default and docstring."""
+
+    group: str
+    """One of `GROUPS`."""
+    check: Callable[[Any], object] | None = None
+    """Raises `OptionError` for what it cannot be; by default only the type is looked at."""
+    read: Callable[[str], Any] | None = None
+    """Makes the value of a word on the command line, where the type does not tell how."""
+    metavar: str | None = None
+    """What stands for the value in the help of a command."""
+
+
+def in_pair(value: Any) -> None:
+    """What the option may be depends on another one: the options look at both themselves."""
+
+
+def _check_source_crop(crop: Crop) -> None:
+    check_crop(crop, "crop")
+
+
+def _check_driving_crop(crop: Crop) -> None:
+    check_crop(crop, "driving_crop", follow=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommonOptions:
+    """What streams and finished videos have in common. Raises `OptionError` for whatever cannot be."""
+
+    mode: Annotated[Mode, Option("motion", check_mode)] = "relative"
+    """How the driving motion is taken over: relative moves as the driving pictures move from their first one on,
+    absolute takes their poses as they are, disentangled takes them in the picture's own proportions.
+    """
+    strength: Annotated[float, Option("motion", check_strength)] = 1.0
+    """How much motion: 0 none, 1 all of it, 2 twice."""
+    smoothing: Annotated[float, Option("motion", check_smoothing)] = 0.0
+    """Against jitter, from 0 (off) to 1."""
+    adapt_scale: Annotated[bool, Option("motion")] = True
+    """In relative mode, fit the motion to the size of what is moved."""
+    fit: Annotated[Fit, Option("framing", check_fit)] = "crop"
+    """How pictures become square where no face is looked for: by cropping (crop), or with bars (pad)."""
+    crop: Annotated[Crop, Option("framing", _check_source_crop, metavar="HOW")] = "auto"
+    """The square of the picture: auto (around the face), points (around the model's own), center, off (see fit), or
+    x,y,w,h in pixels.
+    """
+    driving_crop: Annotated[Crop, Option("framing", _check_driving_crop, metavar="HOW")] = "auto"
+    """The square of the driving pictures: the same, or follow (the face, wherever it goes)."""
+    face: Annotated[int | None, Option("framing", check_face, metavar="N")] = None
+    """Which face of the picture, 1 is the largest."""
+    paste_back: Annotated[bool, Option("framing")] = False
+    """Put the moving square back into the whole picture."""
+    size: Annotated[int | None, Option("output", in_pair, metavar="PIXELS")] = None
+    """Side of the moving square; by default the model's."""
+    detail: Annotated[bool, Option("output")] = True
+    """Where the result is larger than the model's pictures, lend it the picture's own detail."""
+    layers: Annotated[LayersMode, Option("motion", check_layers)] = "auto"
+    """Move a person as a whole before a backdrop that stays, where one is seen (auto), or leave all to the model
+    (off).
+    """
+    background: Annotated[str, Option("input", check_background, metavar="COLOUR")] = "white"
+    """The colour behind transparent parts of the picture: a name, or #rrggbb."""
+    limits: Annotated[Limits, Option("input", read=Limits.parse, metavar="NAME=N,...")] = DEFAULT_LIMITS
+    """Refuse larger inputs: pixels of a picture, seconds, bytes of a file; inf for no limit."""
+
+    def __post_init__(self) -> None:
+        for name, (hint, option) in described(type(self)).items():
+            value = getattr(self, name)
+            if option.check is not None and not (value is None and _is_optional(hint)):
+                option.check(value)
+            elif option.check is None and not _fits(value, hint):
+                raise OptionError(f"{name} is {value!r}; it must be {_meant(hint)}.")
+        check_size(self.size, self.paste_back)
+
+    def common(self) -> dict[str, Any]:
+        """The options that streams have too, by name."""
+        return {field.name: getattr(self, field.name) for field in fields(CommonOptions)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamOptions(CommonOptions):
+    """What can be chosen for a stream of driving frames."""
+
+    fps: Annotated[float, Option("motion", check_rate)] = 25.0
+    """Frames a second to expect, for smoothing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(CommonOptions):
+    """What can be chosen for a video. Raises `OptionError` for whatever cannot be."""
+
+    reference: Annotated[Reference, Option("motion", check_reference, read_reference)] = "first"
+    """In relative mode, the driving frame that the motion is counted from: first, best (the one most like the picture)
+    or a number from 0 on. But for the first, all frames are looked at before one is made.
+    """
+    fps: Annotated[float | None, Option("output", check_fps)] = None
+    """Frames a second; by default the video's own, and 25 for pictures."""
+    start: Annotated[float, Option("input", in_pair, metavar="SECONDS")] = 0.0
+    """Where in the video to begin."""
+    end: Annotated[float | None, Option("input", in_pair, metavar="SECONDS")] = None
+    """Where in it to stop; by default at its end."""
+    loop: Annotated[int, Option("output", check_loop, metavar="N")] = 1
+    """How often it is played."""
+    compare: Annotated[bool, Option("output")] = False
+    """Show picture and driving frame beside the result."""
+    show: Annotated[Show | None, Option("output", in_pair, metavar="WHAT")] = None
+    """The same, and draw on all three what the model finds in them: structure (its points, or the anchors that bind
+    them).
+    """
+    urls: Annotated[bool, Option("input")] = False
+    """Fetch picture and video where they are http(s) addresses."""
+    label: Annotated[bool, Option("output")] = False
+    """Write into the pictures that they were made by AI."""
+    sign: Annotated[str | os.PathLike[str] | None, Option("output", metavar="FILE.pem")] = None
+    """Sign the result (C2PA) with this key and its certificates."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_show(self.show, self.paste_back)
+        check_span(self.start, self.end)
+
+
+def described(options: type) -> Mapping[str, tuple[Any, Option]]:
+    """Type and `Option` of every field of the class `options` that has one, by name."""
+    if options not in _described:
+        hints = get_type_hints(options, include_extras=True)
+        _described[options] = {
+            name: get_args(hint)[:2] for name, hint in hints.items() if get_origin(hint) is Annotated
+        }
+    return _described[options]
+
+
+_described: dict[type, Mapping[str, tuple[Any, Option]]] = {}
+
+
+def docstrings(options: type) -> dict[str, str]:
+    """What the docstrings of the class's fields say, in one line each, by name. Read from the source, which only
+    commands and the page need.
+    """
+    found: dict[str, str] = {}
+    for kind in reversed([kind for kind in options.__mro__ if kind is not object]):
+        body = ast.parse(textwrap.dedent(getsource(kind))).body[0]
+        for field, after in pairwise(getattr(body, "body", [])):
+            if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(after, ast.Expr):
+                found[field.target.id] = " ".join(str(ast.literal_eval(after.value)).split())
+    return found
+
+
+def defaults(options: type) -> dict[str, Any]:
+    """The options of the class by name, with their defaults."""
+    known: Sequence[Field[Any]] = fields(options)
+    return {field.name: field.default for field in known if field.name in described(options)}
+
+
+def read_word(options: type, name: str, word: str) -> Any:
+    """The value of the option `name` that is written as `word`, in a list of pairs. Raises `OptionError` for words that
+    cannot be one; whether the value can be, the options themselves check.
+    """
+    hint, option = described(options)[name]
+    if option.read is not None:
+        return option.read(word)
+    kind = plain_type(hint)
+    try:
+        return _SWITCH[word.lower()] if kind is bool else kind(word)
+    except (KeyError, ValueError) as error:
+        raise OptionError(f'{name} is "{word}"; it must be {_meant(hint)}.') from error
+
+
+def plain_type(hint: Any) -> type:
+    """What a word is made into for an option of that type: bool, int, float or str."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    return next((kind for kind in (bool, int, float) if kind in kinds), str)
+
+
+def choices(hint: Any) -> tuple[str, ...]:
+    """The words that an option of that type may be, where it is one of a few."""
+    return tuple(get_args(hint)) if get_origin(hint) is Literal else ()
+
+
+_SWITCH = dict.fromkeys(("yes", "true", "on", "1"), True) | dict.fromkeys(("no", "false", "off", "0"), False)
+
+
+def _is_optional(hint: Any) -> bool:
+    return type(None) in get_args(hint)
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether `value` is of the type `hint`; numbers are no booleans."""
+    if get_origin(hint) in (Union, UnionType):
+        return any(_fits(value, kind) for kind in get_args(hint))
+    if get_origin(hint) is Literal:
+        return value in get_args(hint)
+    if hint in (int, float):
+        return is_whole(value) if hint is int else is_number(value)
+    return isinstance(value, get_origin(hint) or hint)
+
+
+def _meant(hint: Any) -> str:
+    """What a value of the type `hint` is, in words."""
+    if choices(hint):
+        return " or ".join(choices(hint))
+    kinds = [kind for kind in (get_args(hint) or (hint,)) if kind is not type(None)]
+    words = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
+    return " or ".join(words.get(kind, getattr(get_origin(kind) or kind, "__name__", str(kind))) for kind in kinds)
+
+
+def called_with(options: Callable[P, T]) -> Callable[[Callable[[T], R]], Callable[P, R]]:
+    """A function of one value of the class `options` is called with the fields of that class: they are its keywords,
+    for people, `inspect` and type checkers alike.
+    """
+
+    def wrap(function: Callable[[T], R]) -> Callable[P, R]:
+        known = _signature(options)
+
+        @wraps(function)
+        def call(*given: P.args, **named: P.kwargs) -> R:
+            _check_call(known, function.__qualname__, given, named)
+            return function(options(*given, **named))
+
+        _declare(call, known.replace(return_annotation=signature(function).return_annotation))
+        return call
+
+    return wrap
+
+
+def made_with(options: Callable[P, T]) -> Callable[[Callable[[S, T], None]], Callable[Concatenate[S, P], None]]:
+    """The same for the `__init__` of a class."""
+
+    def wrap(function: Callable[[S, T], None]) -> Callable[Concatenate[S, P], None]:
+        known = _signature(options)
+
+        @wraps(function)
+        def call(self: S, /, *given: P.args, **named: P.kwargs) -> None:
+            _check_call(known, function.__qualname__, given, named)
+            function(self, options(*given, **named))
+
+        itself = Parameter("self", Parameter.POSITIONAL_OR_KEYWORD)
+        _declare(call, known.replace(parameters=[itself, *known.parameters.values()]))
+        return call
+
+    return wrap
+
+
+def _declare(function: Any, told: Signature) -> None:
+    """What `inspect.signature` says of `function`."""
+    function.__signature__ = told
+
+
+def _signature(options: Callable[..., Any]) -> Signature:
+    hints = get_type_hints(options)
+    found = signature(options)
+    return found.replace(
+        parameters=[each.replace(annotation=hints[name]) for name, each in found.parameters.items()],
+        return_annotation=None,
+    )
+
+
+def _check_call(known: Signature, name: str, given: Sequence[Any], named: Mapping[str, Any]) -> None:
+    """Raises `TypeError` with the words, and the name, of the function that was meant."""
+    try:
+        known.bind(*given, **named)
+    except TypeError as error:
+        raise TypeError(f"{name}() {error}") from None
