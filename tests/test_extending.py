@@ -9,13 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-COPIED = ("checkpoints", "export", "runtime", "training", "tests", "pyproject.toml")
+COPIED = ("checkpoints", "demo", "export", "runtime", "training", "tests", "pyproject.toml")
 MOTION = ("training/models/base.py", "training/objectives", "export", "runtime", "training/evaluation/movers.py")
 """Where a kind of motion passes, but for the families that have it."""
 
@@ -115,21 +116,17 @@ def test_the_toy_is_trained_exported_and_moves_a_picture(extended: Path, tmp_pat
 
 
 @pytest.mark.slow
-def test_what_is_expected_of_figures_holds_for_discs(extended: Path) -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed (the extra train)")
-    run(
-        extended,
-        "-m",
-        "pytest",
-        "-n",
-        "0",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "tests/training/data/test_synth_kinds.py",
-        "-k",
-        "disc",
-    )
+@pytest.mark.parametrize(
+    ("needed", "tests"),
+    [
+        ("torch", ["tests/training/data/test_synth_kinds.py", "-k", "disc"]),
+        ("gradio", ["tests/runtime/test_options.py"]),
+    ],
+)
+def test_what_is_expected_of_all_figures_and_options_holds(extended: Path, needed: str, tests: list[str]) -> None:
+    if find_spec(needed) is None:
+        pytest.skip(f"{needed} is not installed")
+    run(extended, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *tests)
 
 
 def test_it_is_written_in_our_style(extended: Path) -> None:
@@ -210,5 +207,12 @@ assert [len(result) for result in results] == [4, 4]
 turned = mirrored(Motion(np.float32([[[0.5, 0.25]]]), np.float32([[[[1, 2], [3, 4]]]])))
 assert turned.points.tolist() == [[[-0.5, 0.25]]]
 assert turned.jacobians.tolist() == [[[[1, -2], [-3, 4]]]]
+
+# The option.
+plain, swapped = (
+    animate(pictures[0], folder / "driving.mp4", model=engine, crop="off", swap_sides=swap) for swap in (False, True)
+)
+assert (swapped.frames == plain.frames[:, :, ::-1]).all()
+assert not (swapped.frames == plain.frames).all()
 print("moved")
 """
