@@ -20,6 +20,7 @@ from benchmarks.operators import profile, rewrite_gains
 from benchmarks.peak import Peak, measure_peak
 from benchmarks.plots import plot_growth, plot_rewrites
 from benchmarks.subjects import CONFIGURATIONS, Subject, default_cache, subject
+from checkpoints.contract import FRAMEWISE
 from runtime.graphs.cores import available_cores
 
 PARTS = ("models", "compiled", "rewrites", "profile", "growth")
@@ -116,7 +117,7 @@ def _rewrites(chosen: Subject, budget: float) -> list[tuple[str, float]]:
 def _profile(chosen: Subject) -> dict[str, Any]:
     """On one thread: two share operators out, and their times then hold what waits."""
     tables = {}
-    for graph in ("motion", "render"):
+    for graph in FRAMEWISE:
         print(f"\n{chosen.name}: {graph}, ms a frame on one thread")
         tables[graph] = profile(chosen.bundle.path(graph).read_bytes(), 1)[:15]
         for kind, count, milliseconds in tables[graph]:

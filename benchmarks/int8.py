@@ -28,6 +28,7 @@ from PIL import Image
 from benchmarks.measure import outputs, render_inputs, repeat
 from benchmarks.operators import open_graph, session_options
 from benchmarks.subjects import TRAINED
+from checkpoints.contract import FRAME, IMAGE, MOTION, RENDER, REQUIRED_GRAPHS, SOURCE, feature, is_feature
 from checkpoints.errors import BunrakuError
 from checkpoints.registry import find_checkpoint
 from export.convert import Options, build_graphs
@@ -57,11 +58,9 @@ def render_feeds(
     graphs: dict[str, onnx.ModelProto], source: NDArray[np.uint8], driving: NDArray[np.uint8]
 ) -> list[dict[str, NDArray[Any]]]:
     """What `render` is fed for each driving frame in absolute mode."""
-    opened = {name: _open(graphs[name]) for name in ("source", "motion", "render")}
-    encoded = outputs(opened["source"], {"image": source[None]})
-    return [
-        render_inputs(opened["render"], encoded, outputs(opened["motion"], {"frame": frame[None]})) for frame in driving
-    ]
+    opened = {name: _open(graphs[name]) for name in REQUIRED_GRAPHS}
+    encoded = outputs(opened[SOURCE], {IMAGE: source[None]})
+    return [render_inputs(opened[RENDER], encoded, outputs(opened[MOTION], {FRAME: frame[None]})) for frame in driving]
 
 
 def _open(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
@@ -71,7 +70,7 @@ def _open(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
 def deciding(render: onnx.ModelProto) -> list[str]:
     """The convolutions, by name, that flow and occlusion come from: they see the reduced source, the first of TPSMM's
     features, and none of the others."""
-    painting = {value.name for value in render.graph.input if value.name.startswith("feature_")} - {"feature_0"}
+    painting = {value.name for value in render.graph.input if is_feature(value.name)} - {feature(0)}
     found = []
     for node in render.graph.node:  # in the order of computation
         if painting.intersection(node.input):
@@ -123,10 +122,10 @@ def compare(
     given = example(model, model.config.resolution)
     shipped = build_graphs(model, given, Options(weights="fp32"))
     # Winograd's products grow far beyond what 8 bits can tell apart, so its sites stay direct convolutions.
-    direct = build_graphs(model, given, Options(weights="fp32", without=("winograd",)))["render"]
+    direct = build_graphs(model, given, Options(weights="fp32", without=("winograd",)))[RENDER]
     feeds = render_feeds(shipped, source, clip)
     ways = {
-        "as shipped, 32 bits": shipped["render"],
+        "as shipped, 32 bits": shipped[RENDER],
         "all convolutions in 8 bits": quantised(direct, feeds[:CALIBRATED], []),
         "those that paint in 8 bits": quantised(direct, feeds[:CALIBRATED], deciding(direct)),
     }
@@ -137,7 +136,7 @@ def compare(
             least[name] = min(least[name], 1e3 * repeat(lambda: session.run(None, feeds[0]), 0.0).cpu)  # noqa: B023
     pictures = {}
     for name, render in ways.items():
-        graphs = {graph: proto.SerializeToString() for graph, proto in {**shipped, "render": render}.items()}
+        graphs = {graph: proto.SerializeToString() for graph, proto in {**shipped, RENDER: render}.items()}
         pictures[name] = graph_pictures(graphs, source[None], clip[-JUDGED:])["absolute"]
     exact = pictures["as shipped, 32 bits"].astype(int)
     differences = {name: np.abs(each.astype(int) - exact) for name, each in pictures.items()}

@@ -18,6 +18,7 @@ import torch
 from PIL import Image
 
 from benchmarks.subjects import ROOT, Subject, picture
+from checkpoints.contract import FRAMEWISE, REQUIRED_GRAPHS, is_feature, of
 from runtime.engine import Animator, Engine
 
 
@@ -80,7 +81,7 @@ def plain_pass(subject: Subject, threads: int, budget: float) -> Timing:
     options.intra_op_num_threads, options.log_severity_level = threads, 3
     source, motion, render = (
         onnxruntime.InferenceSession(subject.traced / f"{name}.onnx", options, providers=["CPUExecutionProvider"])
-        for name in ("source", "motion", "render")
+        for name in REQUIRED_GRAPHS
     )
     size = subject.bundle.resolution
     image, frame = picture(size)[None], picture(size, 0.5)[None]
@@ -101,9 +102,8 @@ def render_inputs(
     render: onnxruntime.InferenceSession, encoded: dict[str, np.ndarray], moved: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
     """What `render` is fed in absolute mode: of what the graphs `source` and `motion` have made, what it takes."""
-    known = {name: value for name, value in encoded.items() if name.startswith("feature_")}
-    known |= {f"source_{name}": value for name, value in encoded.items()}
-    known |= {f"driving_{name}": value for name, value in moved.items()}
+    known = {name: value for name, value in encoded.items() if is_feature(name)}
+    known |= of("source", encoded) | of("driving", moved)
     return {value.name: known[value.name] for value in render.get_inputs()}
 
 
@@ -133,7 +133,7 @@ def engine_pass(subject: Subject, threads: int, budget: float) -> EngineTimes:
     batch = engine.batch
     each = Timing(frames.best / batch, frames.median / batch, frames.calls, frames.cpu / batch)
     graphs = subject.bundle.graphs
-    gflops = sum(graphs[name].gflops or 0.0 for name in ("motion", "render"))
+    gflops = sum(graphs[name].gflops or 0.0 for name in FRAMEWISE)
     return EngineTimes(repeat(lambda: engine.encode(source), budget / 4), each, engine.batch, gflops)
 
 

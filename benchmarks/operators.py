@@ -16,6 +16,7 @@ import onnxruntime
 
 from benchmarks.measure import repeat
 from benchmarks.subjects import load_traced
+from checkpoints.contract import RENDER
 from export.convert import finish
 from export.rewrites.catalogue import REWRITES
 
@@ -79,7 +80,7 @@ def rewrite_gains(plain: Path, budget: float) -> list[tuple[str, float]]:
     turn, all before it included; a rewrite that changes nothing has none. All are measured in turn, so that a
     disturbance does not hit one alone; every one is held in memory meanwhile.
     """
-    graph = load_traced(plain, "render")
+    graph = load_traced(plain, RENDER)
     sessions = {"as exported": _finished(graph)}
     for step in REWRITES:
         if step.apply(graph):
@@ -94,4 +95,4 @@ def rewrite_gains(plain: Path, budget: float) -> list[tuple[str, float]]:
 
 
 def _finished(graph: ir.Model) -> onnxruntime.InferenceSession:
-    return open_graph(finish("render", graph.clone()).SerializeToString(), session_options(1))
+    return open_graph(finish(RENDER, graph.clone()).SerializeToString(), session_options(1))

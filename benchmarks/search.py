@@ -22,6 +22,7 @@ import torch
 from benchmarks.measure import repeat
 from benchmarks.operators import random_feeds, session_options
 from benchmarks.subjects import TRAINED
+from checkpoints.contract import RENDER
 from checkpoints.errors import BunrakuError, OptionError
 from export.convert import finish
 from export.flops import count_gflops
@@ -118,7 +119,7 @@ def measure_times(candidates: Mapping[str, Sequence[str]], rounds: int) -> dict[
         model = build(settings.family, settings.model).eval()
         graph = export_render(model, example(model, model.config.resolution))
         rewrite(graph, REWRITES)
-        render = finish("render", graph)
+        render = finish(RENDER, graph)
         gflops[name] = count_gflops(render)
         sessions[name] = onnxruntime.InferenceSession(
             render.SerializeToString(), session_options(1), providers=["CPUExecutionProvider"]

@@ -18,13 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints.card import CARD, model_card
+from checkpoints.contract import GRAPHS, IMAGE, MODES, MOTION, NEEDS, REQUIRED_GRAPHS
 from checkpoints.description import DESCRIPTION, FORMAT, is_ours, minor, read_json, seal
 from checkpoints.errors import ModelError
 from checkpoints.graph_file import check_graph, read_graph
 from checkpoints.own_card import check_card, digest
-
-MODES = ("absolute", "relative", "disentangled")
-"""Every driving mode that a bundle may offer (`modes`)."""
 
 PRECISIONS = ("fp32", "fp16")
 """What a graph may compute in."""
@@ -32,8 +30,6 @@ PRECISIONS = ("fp32", "fp16")
 WEIGHTS = ("fp32", "fp16", "int16")
 """What a graph's large weights may be stored in; "int16" ones are scaled when the graph is opened."""
 
-_REQUIRED_GRAPHS = ("source", "motion", "render")
-_GRAPHS = (*_REQUIRED_GRAPHS, "disentangle")
 _MAX_GRAPH_BYTES = (2 << 30) - 1
 """ONNX's own limit for one file."""
 _MOST_GFLOPS = 1e9
@@ -91,7 +87,7 @@ class Bundle:
     jacobians: bool
     """Whether motions carry a linear part (B, K, 2, 2)."""
     modes: tuple[str, ...]
-    """Driving modes that make sense with this model, out of `MODES`."""
+    """Driving modes that make sense with this model, out of `contract.MODES`."""
     outputs: tuple[str, ...]
     """Outputs of `render`; always "image", sometimes "flow", "occlusion" and "masks"."""
     graphs: Mapping[str, Graph]
@@ -214,7 +210,7 @@ def _parse(values: Any, folder: Path) -> Bundle:
     graphs = {
         name: _parse_graph(_get(values["graphs"], name, dict, where), name, where)
         for name in _get(values, "graphs", dict, where)
-        if name in _GRAPHS  # a higher minor format may add graphs that this version has no use for
+        if name in GRAPHS  # a higher minor format may add graphs that this version has no use for
     }
     bundle = Bundle(
         name=_get(values, "name", str, where),
@@ -272,7 +268,7 @@ def _parse_graph(values: Any, name: str, where: Path) -> Graph:
 
 
 def _check_sense(bundle: Bundle, where: Path) -> None:
-    missing = [name for name in _REQUIRED_GRAPHS if name not in bundle.graphs]
+    missing = [name for name in REQUIRED_GRAPHS if name not in bundle.graphs]
     if missing:
         raise ModelError(f"{where} lacks the graphs {', '.join(missing)}; fetch or export the model again.")
     unknown = set(bundle.modes) - set(MODES)
@@ -280,8 +276,8 @@ def _check_sense(bundle: Bundle, where: Path) -> None:
         "resolution": 0 < bundle.resolution <= 8192,
         "num_points": 0 < bundle.num_points <= 100_000,
         "views": bundle.views in ("one", "many"),
-        "modes": bool(bundle.modes) and ("disentangle" in bundle.graphs or "disentangled" not in bundle.modes),
-        "outputs": "image" in bundle.outputs,
+        "modes": bool(bundle.modes) and all(NEEDS.get(mode, MOTION) in bundle.graphs for mode in bundle.modes),
+        "outputs": IMAGE in bundle.outputs,
         "structure": _is_structure(bundle.structure, bundle.num_points),
         "card": bundle.card is None or bool(_DIGEST.fullmatch(bundle.card)),
     }

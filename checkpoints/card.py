@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from checkpoints.contract import FRAMEWISE
+
 if TYPE_CHECKING:
     from checkpoints.bundle import Bundle
 
@@ -36,7 +38,7 @@ _SPDX_TO_HUB = {"NOASSERTION": "other"}
 
 def gflops(bundle: Bundle) -> float | None:
     """Operations of one driving frame, in 1e9; None where nobody counted them."""
-    counts = [bundle.graphs[name].gflops for name in ("motion", "render")]
+    counts = [bundle.graphs[name].gflops for name in FRAMEWISE]
     return None if None in counts else round(sum(count or 0 for count in counts), 4)
 
 

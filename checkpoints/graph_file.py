@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checkpoints.contract import FRAME, IMAGE, MOTION, RENDER
 from checkpoints.errors import ModelError
 from checkpoints.onnx_file import Shape, has_external_data, signature
 
@@ -49,14 +50,14 @@ def check_graph(bundle: Bundle, name: str, path: Path) -> None:
 def _fitting(bundle: Bundle, name: str, takes: dict[str, Shape], gives: dict[str, Shape]) -> dict[str, bool]:
     """What the description says, and whether the graph `name` with these inputs and outputs is so."""
     graph, both = bundle.graphs[name], {**takes, **gives}
-    pictures = [both[key] for key in ("image", "frame") if key in both]
+    pictures = [both[key] for key in (IMAGE, FRAME) if key in both]
     points = [shape for key, shape in both.items() if key == "points" or key.endswith("_points")]
     return {
         "inputs": set(graph.inputs) <= set(takes),
-        "outputs": set(graph.outputs) <= set(gives) and (name != "render" or set(bundle.outputs) <= set(gives)),
+        "outputs": set(graph.outputs) <= set(gives) and (name != RENDER or set(bundle.outputs) <= set(gives)),
         "resolution": all(_may_be(shape, (None, bundle.resolution, bundle.resolution, 3)) for shape in pictures),
         "num_points": all(_may_be(shape, (None, bundle.num_points, 2)) for shape in points),
-        "jacobians": name != "motion" or bundle.jacobians == ("jacobians" in gives),
+        "jacobians": name != MOTION or bundle.jacobians == ("jacobians" in gives),
     }
 
 

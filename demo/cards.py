@@ -8,6 +8,7 @@ from typing import Any
 
 from checkpoints.bundle import Bundle
 from checkpoints.card import FAMILIES
+from checkpoints.contract import FRAMEWISE
 from checkpoints.own_card import shown_card
 
 _MAX_CHARACTERS = 20_000
@@ -16,7 +17,7 @@ _MAX_CHARACTERS = 20_000
 def card(bundle: Bundle) -> str:
     """Markdown on a model: facts first, then its own card."""
     megabytes = sum(graph.bytes for graph in bundle.graphs.values()) / 1e6
-    gflops = [graph.gflops for name, graph in bundle.graphs.items() if name in ("motion", "render")]
+    gflops = [graph.gflops for name, graph in bundle.graphs.items() if name in FRAMEWISE]
     facts = {
         "Family": FAMILIES.get(bundle.family, bundle.family),
         "Licence": bundle.licence,

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from checkpoints.bundle import Bundle
+from checkpoints.contract import Mode
 from runtime import Engine
 from runtime.framing.framer import Framer, Framing
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Bytes, read_image, square
 from runtime.motion.driving import frame_clip, open_clip, read_squares
-from runtime.motion.modes import Mode, Motion, absolute, relative
+from runtime.motion.modes import Motion, absolute, relative
 from runtime.result.structure import Structure, draw, hue
 
 PANELS = ("source", "driving", "image", "flow", "occlusion", "masks", "structure")

@@ -6,11 +6,11 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from checkpoints.contract import Mode
 from runtime import Animator, Engine
 from runtime.many.live import CALM
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Bytes
-from runtime.motion.modes import Mode
 
 _KEPT = 16
 """Visitors whose animator is remembered; who comes back after more others starts anew."""

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from onnx_ir.passes import common
 
 from checkpoints.bundle import Bundle, describe_graph, write_bundle
+from checkpoints.contract import MODES, MOTION, NEEDS, RENDER
 from checkpoints.errors import ModelError, OptionError
 from export.flops import count_gflops
 from export.graphs import DEFAULT_OPSET, export_graphs
@@ -145,7 +146,7 @@ def describe(
         )
         for graph, proto in protos.items()
     }
-    masks = next(value for value in protos["render"].graph.output if value.name == "masks")
+    masks = next(value for value in protos[RENDER].graph.output if value.name == "masks")
     parts = masks.type.tensor_type.shape.dim[1].dim_value - 1  # beside the background
     return Bundle(
         name=name,
@@ -153,8 +154,8 @@ def describe(
         resolution=given.resolution,
         num_points=given.source["points"].shape[1],
         jacobians="jacobians" in given.source,
-        modes=("absolute", "relative", *(["disentangled"] if "disentangle" in graphs else [])),
-        outputs=graphs["render"].outputs,
+        modes=tuple(mode for mode in MODES if NEEDS.get(mode, MOTION) in graphs),
+        outputs=graphs[RENDER].outputs,
         graphs=graphs,
         licence=str(training.get("licence") or UNKNOWN_LICENCE),
         parity=parity.to_json(),

@@ -11,6 +11,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
+from checkpoints.contract import DISENTANGLE, FRAME, IMAGE, MOTION, OUTPUTS, RENDER, SOURCE, feature, of
 from export.wrappers import DisentangleGraph, Example, MotionGraph, RenderGraph, SourceGraph, pack, unpack
 from training.models.base import MotionModel
 
@@ -77,31 +78,31 @@ def _signature(module: nn.Module) -> list[str]:
 
 
 def _both(example: Example, names: tuple[str, ...]) -> dict[str, Tensor]:
-    source = {f"source_{name}": example.source[name] for name in names}
-    return source | {f"driving_{name}": example.driving[name] for name in names}
+    given = [{name: values[name] for name in names} for values in (example.source, example.driving)]
+    return of("source", given[0]) | of("driving", given[1])
 
 
 def export_render(model: MotionModel, example: Example, opset: int = DEFAULT_OPSET) -> ir.Model:
     """The `render` graph alone, as in `export_graphs`."""
     names = tuple(example.driving)
-    inputs = {f"feature_{index}": feature for index, feature in enumerate(example.features)}
+    inputs = {feature(index): map_ for index, map_ in enumerate(example.features)}
     inputs |= _both(example, names)
     dynamic = {name: "batch" for name in inputs if name.startswith("driving_")}
     if model.views == "many":
         dynamic |= {name: "views" for name in inputs if name not in dynamic}
     module = RenderGraph(model, len(example.features), names)
-    return trace(module, inputs, ["image", "flow", "occlusion", "masks"], dynamic, opset)
+    return trace(module, inputs, list(OUTPUTS), dynamic, opset)
 
 
 def _source(model: MotionModel, example: Example, render: ir.Model, opset: int) -> ir.Model:
     """Gives what `render` reads of the source, and the points and jacobians that driving modes need."""
     wanted = {value.name for value in render.graph.inputs}
     names = tuple(name for name in example.source if name != "covariances" or "source_covariances" in wanted)
-    features = [f"feature_{index}" for index in range(len(example.features))]
+    features = [feature(index) for index in range(len(example.features))]
     size = example.resolution
     image = torch.zeros(len(example.features[0]), size, size, 3, dtype=torch.uint8)
-    dynamic = {"image": "views"} if model.views == "many" else {}
-    graph = trace(SourceGraph(model, names), {"image": image}, [*names, *features], dynamic, opset)
+    dynamic = {IMAGE: "views"} if model.views == "many" else {}
+    graph = trace(SourceGraph(model, names), {IMAGE: image}, [*names, *features], dynamic, opset)
     for value in [v for v in graph.graph.outputs if v.name in features and v.name not in wanted]:
         graph.graph.outputs.remove(value)
     return graph
@@ -115,9 +116,8 @@ def _disentangle(model: MotionModel, example: Example, opset: int) -> ir.Model:
     driving = {name: example.driving[name] for name in names}
     with torch.no_grad():
         outputs = list(pack(model.disentangle(unpack(source), unpack(driving))))
-    inputs = {f"source_{name}": value for name, value in source.items()}
-    inputs |= {f"driving_{name}": value for name, value in driving.items()}
-    dynamic = {f"driving_{name}": "batch" for name in names}
+    inputs = of("source", source) | of("driving", driving)
+    dynamic = of("driving", dict.fromkeys(names, "batch"))
     return trace(DisentangleGraph(model, names), inputs, outputs, dynamic, opset)
 
 
@@ -131,10 +131,10 @@ def export_graphs(model: MotionModel, example: Example, opset: int = DEFAULT_OPS
     render = export_render(model, example, opset)
     motions = [*example.driving, *example.structure]
     graphs = {
-        "source": _source(model, example, render, opset),
-        "motion": trace(MotionGraph(model), {"frame": frames}, motions, {"frame": "batch"}, opset),
-        "render": render,
+        SOURCE: _source(model, example, render, opset),
+        MOTION: trace(MotionGraph(model), {FRAME: frames}, motions, {FRAME: "batch"}, opset),
+        RENDER: render,
     }
     if model.has_disentangle:
-        graphs["disentangle"] = _disentangle(model, example, opset)
+        graphs[DISENTANGLE] = _disentangle(model, example, opset)
     return graphs

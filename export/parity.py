@@ -18,6 +18,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from checkpoints.contract import DISENTANGLE, FRAME, IMAGE, MOTION, RENDER, SOURCE, is_feature, of
 from checkpoints.errors import ModelError
 from export.wrappers import as_views, pack, to_bytes, to_float, unpack
 from training.models.base import MotionModel
@@ -110,33 +111,27 @@ class _Graphs:
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
-def _prefixed(prefix: str, values: Arrays) -> Arrays:
-    return {f"{prefix}_{name}": value for name, value in values.items()}
-
-
 def graph_pictures(
-    graphs: Mapping[str, bytes], source: Bytes, driving: Bytes, output: str = "image"
+    graphs: Mapping[str, bytes], source: Bytes, driving: Bytes, output: str = IMAGE
 ) -> dict[str, NDArray[Any]]:
     """Rendered pictures (T, H, W, 3) of every mode from the serialised graphs, or another `output` of `render`.
 
     `source` (V, H, W, 3), `driving` (T, H, W, 3).
     """
     engine = _Graphs(graphs)
-    encoded = engine.run("source", {"image": source})
-    features = {name: value for name, value in encoded.items() if name.startswith("feature_")}
+    encoded = engine.run(SOURCE, {IMAGE: source})
+    features = {name: value for name, value in encoded.items() if is_feature(name)}
     origin = {name: value for name, value in encoded.items() if name not in features}
-    motion = engine.batched("motion", {}, {"frame": driving})
+    motion = engine.batched(MOTION, {}, {FRAME: driving})
     modes = {"absolute": motion}
     first = {name: value[:1] for name, value in motion.items()}
     modes["relative"] = relative(origin, motion, first)
-    if "disentangle" in graphs:
-        shape = {name: value[:1] for name, value in _prefixed("source", origin).items()}
-        posed = engine.batched("disentangle", shape, _prefixed("driving", motion))
+    if DISENTANGLE in graphs:
+        shape = {name: value[:1] for name, value in of("source", origin).items()}
+        posed = engine.batched(DISENTANGLE, shape, of("driving", motion))
         modes["disentangled"] = {**motion, **posed}
-    fixed = {**features, **_prefixed("source", origin)}
-    return {
-        mode: engine.batched("render", fixed, _prefixed("driving", values))[output] for mode, values in modes.items()
-    }
+    fixed = {**features, **of("source", origin)}
+    return {mode: engine.batched(RENDER, fixed, of("driving", values))[output] for mode, values in modes.items()}
 
 
 @torch.no_grad()
@@ -232,7 +227,7 @@ class Spread:
         return max(float(np.abs(one[mode] - other[mode]).max()) for one, other in pairs for mode in one)
 
     def _pictures(self, graphs: Mapping[str, onnx.ModelProto]) -> list[dict[str, NDArray[Any]]]:
-        opened = {**graphs, "render": unrounded(graphs["render"])}
+        opened = {**graphs, RENDER: unrounded(graphs[RENDER])}
         data = {name: proto.SerializeToString() for name, proto in opened.items()}
         return [graph_pictures(data, source, self._driving, _UNROUNDED) for source in self._sources]
 

@@ -12,12 +12,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from checkpoints.contract import PARAMETERS, STRUCTURE
 from training.models.base import Motion, MotionModel
 
-PARAMETERS = ("points", "jacobians", "covariances")
-"""Names of the sparse motion parameters, in the order in which graphs take and give them."""
-
-STRUCTURE = {"anchors": "anchor_points", "attention": "attention"}
+_EXTRA = dict(zip(STRUCTURE, ("anchor_points", "attention"), strict=True))
 """Names under which `motion` gives what binds the points, for drawings, and under which a motion's `extra` has it."""
 
 
@@ -47,7 +45,7 @@ def unpack(values: dict[str, Tensor], prefix: str = "") -> Motion:
 
 def structure(motion: Motion) -> dict[str, Tensor]:
     """What binds the points of a motion, by the names that graphs give it; empty in most families."""
-    return {name: motion.extra[key] for name, key in STRUCTURE.items() if key in motion.extra}
+    return {name: motion.extra[key] for name, key in _EXTRA.items() if key in motion.extra}
 
 
 def as_views(motion: Motion) -> Motion:
@@ -68,7 +66,7 @@ class Example:
     driving: dict[str, Tensor]
     """The driving frames' parameters by name, batch size 2: a batch of one would be traced as a constant."""
     structure: tuple[str, ...] = ()
-    """Names of what binds the points (`STRUCTURE`), where the family has it."""
+    """Names of what binds the points (`contract.STRUCTURE`), where the family has it."""
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import onnxruntime as ort
@@ -20,6 +20,20 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from checkpoints.bundle import Bundle
+from checkpoints.contract import (
+    DENSE,
+    DISENTANGLE,
+    FRAME,
+    FRAMEWISE,
+    IMAGE,
+    MOTION,
+    PARAMETERS,
+    RENDER,
+    SOURCE,
+    STRUCTURE,
+    is_feature,
+    of,
+)
 from checkpoints.errors import InputError, OptionError
 from checkpoints.registry import load_model
 from runtime.framing.framer import Cutter, Framer, Framing, Subject
@@ -39,8 +53,6 @@ from runtime.result.structure import Structure
 from runtime.values import Bytes
 
 DEFAULT_MODEL = "faces-lite"
-_PARTS = ("points", "jacobians", "covariances")
-"""Outputs of the graph `motion` that make a `Motion`; it may have others."""
 MANY_VIEWS = ("dime",)
 """Families whose models fuse several pictures of one source."""
 
@@ -77,7 +89,7 @@ class Engine:
     @property
     def device(self) -> str:
         """Where the graphs really run: "cpu" or "cuda"."""
-        return self._graphs["render"].device
+        return self._graphs[RENDER].device
 
     @property
     def resolution(self) -> int:
@@ -97,13 +109,13 @@ class Engine:
         On the CPU, two for every frame that is computed at once: while the last one of a call is waited for, its
         threads have nothing to do.
         """
-        return 8 if self.device == "cuda" else 2 * self._graphs["render"].at_once
+        return 8 if self.device == "cuda" else 2 * self._graphs[RENDER].at_once
 
     def hasten(self) -> None:
         """From now on, a call with a single frame gives it as soon as possible: for live pictures. Without this, each
         core works on a frame of its own where the model is small enough, for most frames a second.
         """
-        for name in ("motion", "render"):
+        for name in FRAMEWISE:
             self._graphs[name].hasten()
 
     def encode(self, pictures: Bytes) -> Source:
@@ -113,21 +125,21 @@ class Engine:
                 f'The model "{self.bundle.name}" ({self.bundle.family}) takes one source picture, not '
                 f"{len(pictures)}; give one, or a model of a family that fuses views: {', '.join(MANY_VIEWS)}."
             )
-        found = self._graphs["source"]({"image": pictures})
-        render = self._graphs["render"]
-        features = {name: render.place(value) for name, value in found.items() if name.startswith("feature_")}
+        found = self._graphs[SOURCE]({IMAGE: pictures})
+        render = self._graphs[RENDER]
+        features = {name: render.place(value) for name, value in found.items() if is_feature(name)}
         return Source(_motion(found), features)
 
     def detect(self, frames: Bytes, *, eyes: bool = False) -> Motion:
         """The motion of `frames`, uint8 (B, R, R, 3); with `eyes` also lids and gaze, where the points have names."""
-        graph = self._graphs["motion"]
-        motion = _motion(graph({"frame": frames}, [name for name in _PARTS if name in graph.outputs]))
+        graph = self._graphs[MOTION]
+        motion = _motion(graph({FRAME: frames}, [name for name in PARAMETERS if name in graph.outputs]))
         return replace(motion, eyes=see_eyes(frames, self.names, motion.points)) if eyes and self.names else motion
 
     def structure(self, frames: Bytes) -> Structure:
         """The same with what binds the points of `frames`, where the bundle gives it."""
-        found = self._graphs["motion"]({"frame": frames})
-        return Structure(_motion(found), found.get("anchors"), found.get("attention"))
+        found = self._graphs[MOTION]({FRAME: frames})
+        return Structure(_motion(found), *(found.get(name) for name in STRUCTURE))
 
     @property
     def subject(self) -> Subject:
@@ -141,20 +153,18 @@ class Engine:
 
     def disentangle(self, source: Motion, driving: Motion) -> Motion:
         """`driving`'s pose in the shape of `source` (one frame). Only with a model that offers the mode."""
-        graph = self._graphs["disentangle"]
+        graph = self._graphs[DISENTANGLE]
         found = graph(_wanted(graph, _parts("source", source) | _parts("driving", driving)))
         covariances = found.get("covariances", driving.covariances)
         return Motion(found["points"], found.get("jacobians"), covariances, driving.eyes)
 
     def render(self, source: Source, driving: Motion) -> Bytes:
         """The source in the poses of `driving`: uint8 (B, R, R, 3)."""
-        return self.render_dense(source, driving, ["image"]).image
+        return self.render_dense(source, driving, [IMAGE]).image
 
-    def render_dense(
-        self, source: Source, driving: Motion, outputs: Sequence[str] = ("image", "flow", "occlusion")
-    ) -> Rendered:
+    def render_dense(self, source: Source, driving: Motion, outputs: Sequence[str] = DENSE) -> Rendered:
         """The same with flow and occlusion, where the bundle has these outputs."""
-        graph = self._graphs["render"]
+        graph = self._graphs[RENDER]
         feeds = dict(source.features) | _parts("source", source.motion) | _parts("driving", driving)
         names = [name for name in outputs if name in graph.outputs]
         return Rendered(**graph(_wanted(graph, feeds), names))
@@ -173,7 +183,7 @@ class Engine:
         person = None if subject is None else find_person(canvas.picture, canvas.inner, subject.middle)
         if subject is None or person is None:
             return None
-        still = self.render_dense(source, source.motion[:1], ("image", "flow"))
+        still = self.render_dense(source, source.motion[:1], (IMAGE, "flow"))
         if still.flow is None:
             return None
         return Layers(self._layers_graph, canvas, subject, person, Rest(still.image[0], still.flow[0]), border)
@@ -190,7 +200,7 @@ class Engine:
         """Everything that the model gives beside the picture: `image`, uint8 (B, R, R, 3), and those of `flow`
         (B, h, w, 2), `occlusion` (B, 1, h, w) and `masks` (B, K + 1, h, w) that its description lists in `outputs`.
         """
-        graph = self._graphs["render"]
+        graph = self._graphs[RENDER]
         feeds = dict(source.features) | _parts("source", source.motion) | _parts("driving", driving)
         return graph(_wanted(graph, feeds), [name for name in self.bundle.outputs if name in graph.outputs])
 
@@ -371,13 +381,13 @@ def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:
 
 
 def _motion(found: Mapping[str, np.ndarray]) -> Motion:
-    return Motion(found["points"], found.get("jacobians"), found.get("covariances"))
+    return Motion(**{name: found[name] for name in PARAMETERS if name in found})
 
 
-def _parts(role: str, motion: Motion) -> dict[str, np.ndarray]:
+def _parts(role: Literal["source", "driving"], motion: Motion) -> dict[str, np.ndarray]:
     """The parts of `motion` under the names that the graphs give to those of the source or driving frame."""
-    parts = {name: getattr(motion, name) for name in _PARTS}
-    return {f"{role}_{name}": value for name, value in parts.items() if value is not None}
+    parts = {name: getattr(motion, name) for name in PARAMETERS}
+    return of(role, {name: value for name, value in parts.items() if value is not None})
 
 
 def _wanted(graph: Graph, feeds: Mapping[str, np.ndarray | ort.OrtValue]) -> dict[str, np.ndarray | ort.OrtValue]:

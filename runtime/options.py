@@ -21,6 +21,7 @@ from itertools import pairwise
 from types import UnionType
 from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from checkpoints.contract import Mode
 from checkpoints.errors import OptionError
 from runtime.framing.framer import Crop, check_crop, check_face
 from runtime.layers import LayersMode, check_layers
@@ -28,7 +29,7 @@ from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Fit, check_background, check_fit
 from runtime.media.video import check_fps
 from runtime.motion.driving import Reference, check_loop, check_reference, check_span, read_reference
-from runtime.motion.modes import Mode, check_mode, check_strength
+from runtime.motion.modes import check_mode, check_strength
 from runtime.motion.smoothing import check_rate, check_smoothing
 from runtime.result.finish import check_size
 from runtime.result.structure import Show, check_show

@@ -12,6 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from checkpoints.contract import FRAME, IMAGE, is_feature
 from export.weights.int16 import EXACT
 
 IN_HALF = (
@@ -57,7 +58,8 @@ def _coordinates(model: onnx.ModelProto) -> set[int]:
         found.add(place)
         waiting.extend(nodes[place].input)
     known = {tensor.name for tensor in model.graph.initializer}
-    known |= {value.name for value in model.graph.input if not value.name.startswith(("feature_", "image", "frame"))}
+    inputs = (value.name for value in model.graph.input)
+    known |= {name for name in inputs if not is_feature(name) and name not in (IMAGE, FRAME)}
     for place, node in enumerate(nodes):  # constants, and what is made of points and constants
         if all(not name or name in known for name in node.input) and node.op_type != "Conv":
             found.add(place)

@@ -17,6 +17,7 @@ import numpy as np
 import onnxruntime as ort
 
 from checkpoints.bundle import Bundle
+from checkpoints.contract import FRAMEWISE, PER_FRAME
 from checkpoints.errors import ModelError, OptionError
 from runtime.graphs.cores import available_cores
 from runtime.graphs.gpu import PROVIDERS, Bound, Provider, providers
@@ -26,11 +27,6 @@ DEVICES: tuple[str, ...] = get_args(Device)
 
 _QUIET = 3  # errors only
 
-
-_FRAMEWISE = ("motion", "render")
-"""Graphs that compute every frame by itself ..."""
-_FRAMES = ("frame", "driving_points", "driving_jacobians", "driving_covariances")
-"""... and the inputs of theirs that hold one entry a frame; so do all their outputs."""
 
 AT_ONCE = ((20.0, 4), (150.0, 2))
 """How many frames are computed at the same time, at most one a core: of the first row whose 1e9 operations a graph
@@ -118,7 +114,7 @@ class Graph:
             placed = {name: feed for name, feed in feeds.items() if isinstance(feed, ort.OrtValue)}
             arrays = {name: np.ascontiguousarray(feed) for name, feed in feeds.items() if name not in placed}
             return [self._worker.submit(self._bound, names, arrays, placed)]
-        framewise = [name for name in _FRAMES if name in values]
+        framewise = [name for name in PER_FRAME if name in values]
         frames = {values[name].shape()[0] for name in framewise}
         if self._team is None or len(frames) != 1:
             return [self._worker.submit(_run, self._session, names, values)]
@@ -252,7 +248,7 @@ def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Grap
     files = {name: (partial(bundle.read, name), f'{name}" of the model "{bundle.name}') for name in bundle.graphs}
     sessions = {}
     for name, file in files.items():
-        options = _options(cores // at_once if name in _FRAMEWISE else cores)
+        options = _options(cores // at_once if name in FRAMEWISE else cores)
         sessions[name] = _session(*file, options, _providers(device, bundle.graphs[name].precision))
         # Asked for CUDA without a working driver, ONNX Runtime goes on with the CPU and says nothing.
         if sessions[name].get_providers()[0] != PROVIDERS[device]:
@@ -262,7 +258,7 @@ def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Grap
     worker, team = _workers(1), _workers(at_once) if at_once > 1 else None
     graphs = {}
     for name, session in sessions.items():
-        if team is None or name not in _FRAMEWISE:
+        if team is None or name not in FRAMEWISE:
             graphs[name] = Graph(name, session, place, worker)
         else:
             wide = partial(_open_wide, *files[name], cores)
@@ -272,7 +268,7 @@ def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Grap
 
 def _frames_at_once(bundle: Bundle) -> int:
     """Of a bundle that does not tell its operations: one."""
-    gflops = [bundle.graphs[name].gflops for name in _FRAMEWISE]
+    gflops = [bundle.graphs[name].gflops for name in FRAMEWISE]
     return next((count for limit, count in AT_ONCE if all(each is not None and each < limit for each in gflops)), 1)
 
 

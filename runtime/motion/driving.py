@@ -207,6 +207,8 @@ def read_squares(framed: Framed, size: int) -> Iterator[Bytes]:
 
 def _samples(video: VideoInfo) -> list[Image.Image]:
     rate, seconds = _LOOK
+    if video.span is not None and video.span * rate <= 0.5:  # at that rate it has no frame at all
+        rate = video.rate
     return [Image.fromarray(frame) for frame in read_whole(video, _LONGEST, min(rate, video.rate), seconds)]
 
 

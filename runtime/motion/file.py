@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 
 from checkpoints.bundle import Bundle
+from checkpoints.contract import MOTION, PARAMETERS
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
 from runtime.motion.modes import Motion
 
 SUFFIX = ".motion"
 FORMAT = "1"
 
-_PARTS = ("points", "jacobians", "covariances", "eyes")
+_PARTS = (*PARAMETERS, "eyes")
 _MOST_BYTES = 2 << 30
 _MAX_RATE = 1000
 _DAMAGED = (KeyError, ValueError, TypeError, ZeroDivisionError, OSError, RecursionError, AttributeError)
@@ -44,7 +45,7 @@ class MotionFile:
     @classmethod
     def of(cls, motion: Motion, rate: Fraction, bundle: Bundle) -> MotionFile:
         """`motion` as it was found by the model `bundle`."""
-        return cls(motion, rate, bundle.family, bundle.name, bundle.graphs["motion"].sha256)
+        return cls(motion, rate, bundle.family, bundle.name, bundle.graphs[MOTION].sha256)
 
     def check(self, bundle: Bundle) -> None:
         """Raises `ModelError` when the model `bundle` cannot play this; warns when it is not the very model."""
@@ -60,7 +61,7 @@ class MotionFile:
                 f'{name} was made by the model "{self.model}", whose points are not those of "{bundle.name}"; '
                 "extract it again with this model."
             )
-        if self.graph != bundle.graphs["motion"].sha256:
+        if self.graph != bundle.graphs[MOTION].sha256:
             warnings.warn(
                 f'{name} was made by another model ("{self.model}"); extract it again if it looks wrong.',
                 BunrakuWarning,

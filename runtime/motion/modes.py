@@ -8,16 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from checkpoints.contract import MODES
 from checkpoints.errors import OptionError
 from runtime.values import Floats, is_number
-
-Mode = Literal["absolute", "relative", "disentangled"]
-MODES: tuple[str, ...] = get_args(Mode)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ import pytest
 from served_page import free_port
 from stranger import Stranger, file
 
+from checkpoints.contract import MODES
 from checkpoints.errors import ModelError, OptionError
 from demo import words
 from demo.commands import page as command
@@ -28,7 +29,6 @@ from demo.samples import Samples
 from demo.studio import Studio
 from demo.sweep import sweep
 from runtime.media.picture import FITS
-from runtime.motion.modes import MODES
 from runtime.result.structure import SHOWS
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -158,6 +158,14 @@ def test_a_video_is_looked_through_once_however_often_it_is_read(toy, tmp_path, 
     assert len(looked) == 1
 
 
+def test_a_clip_of_a_moment_is_framed_too(toy, tmp_path):
+    path = encode(tmp_path / "clip.mp4", [spot(30, 30)] * 25)
+    photo = face_picture((200, 200), (100, 100, 80))
+    for end, frames in ((1e-9, 1), (0.04, 1), (0.12, 3), (0.16, 4), (0.2, 5)):
+        animation = animate(photo, path, model=toy, driving_crop="points", end=end, progress=False)
+        assert len(animation) == frames
+
+
 def test_what_is_noticed_while_looking_ahead_reaches_whoever_listens(toy, tmp_path):
     path = encode(tmp_path / "clip.mp4", [spot(30, 30)] * 8)
     folder = tmp_path / "toy"

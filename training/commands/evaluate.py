@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from checkpoints.contract import MODES
+
 HELP = "measure how good models are, on clips or on rendered people"
 
 
@@ -19,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--json", type=Path, metavar="FILE", help="write the numbers there, for machines")
     add("--report", type=Path, metavar="FOLDER", help="write a page there: table, plots, best and worst cases")
     add("--tasks", nargs="+", choices=("reconstruction", "animation"), help="only these (default: both)")
-    add("--mode", choices=("absolute", "relative", "disentangled"), default="relative", help="of the animation")
+    add("--mode", choices=MODES, default="relative", help="of the animation")
     add("--pairs", type=Path, metavar="CSV", help="pairs for the animation, with the columns source and driving")
     add("--random-pairs", type=int, default=200, metavar="N", help="without --pairs: draw so many (%(default)s)")
     add("--limit", type=int, metavar="N", help="at most so many cases of each task")

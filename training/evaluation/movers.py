@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Clip = NDArray[np.uint8]
 Floats = NDArray[np.float32]
-MODES = ("absolute", "relative", "disentangled")
 
 
 @dataclass(frozen=True)

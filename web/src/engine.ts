@@ -15,7 +15,9 @@ export interface Source {
   features: Tensors;
 }
 
-const PARTS = ["points", "jacobians", "covariances"] as const;
+/** Whether an output of `source` is a map of the encoded picture. */
+export const isFeature = (name: string) => name.startsWith("feature_");
+export const PARTS = ["points", "jacobians", "covariances"] as const;
 /** Shape of one frame's part of a motion, but for the number of points. */
 const INNER: Record<(typeof PARTS)[number], number[]> = { points: [2], jacobians: [2, 2], covariances: [2, 2] };
 
@@ -33,7 +35,7 @@ export class Engine {
    * move people in layers.
    */
   static async open(runtime: Runtime, bundle: Bundle, models: Models, networks?: Networks): Promise<Engine> {
-    const features = bundle.graphs.source!.outputs.filter((name) => name.startsWith("feature_"));
+    const features = bundle.graphs.source!.outputs.filter(isFeature);
     const graphs: Partial<Record<GraphName, Graph>> = {};
     for (const name of GRAPHS) {
       const model = models[name];
@@ -51,7 +53,7 @@ export class Engine {
   async encode(picture: Uint8Array): Promise<Source> {
     const { source } = this.graphs;
     const found = await source.run({ image: source.bytes(picture, this.shape) });
-    const features = Object.fromEntries(Object.entries(found).filter(([name]) => name.startsWith("feature_")));
+    const features = Object.fromEntries(Object.entries(found).filter(([name]) => isFeature(name)));
     return { motion: motionOf(found), features };
   }
 

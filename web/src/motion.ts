@@ -18,7 +18,8 @@ export interface Motion {
   eyes?: Float32Array;
 }
 
-export type Mode = "relative" | "absolute" | "disentangled";
+export const MODES = ["absolute", "relative", "disentangled"] as const;
+export type Mode = (typeof MODES)[number];
 
 const f = Math.fround;
 

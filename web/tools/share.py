@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from checkpoints import contract
 from demo import appearance, words
 from runtime.framing.faces import Face, _clusters, _distinct
 from runtime.framing.framer import Framer, Framing
@@ -249,6 +250,16 @@ def face_vectors() -> dict[str, Any]:
     }
 
 
+def contract_names() -> dict[str, Any]:
+    """The names that the page in the browser has, too."""
+    return {
+        "graphs": list(contract.GRAPHS),
+        "modes": list(contract.MODES),
+        "parameters": list(contract.PARAMETERS),
+        "feature": contract.feature(0),
+    }
+
+
 def files() -> dict[Path, str]:
     """Every file that is written, with its content."""
     vectors = {
@@ -258,6 +269,7 @@ def files() -> dict[Path, str]:
         "framing": framing_vectors(),
         "faces": face_vectors(),
         "layers": layer_vectors(),
+        "contract": contract_names(),
     }
     made = {WEB / "tests" / "vectors" / f"{name}.json": json.dumps(value) + "\n" for name, value in vectors.items()}
     made[WEB / "src" / "shared" / "words.json"] = shared_words()

@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from checkpoints.contract import MODES
 from runtime.engine import Animator
 from runtime.layers.anatomy import see_eyes, see_subject
 from runtime.layers.canvas import Canvas
-from runtime.motion.modes import MODES
 
 POINTS = {
     "at one place": lambda points: np.zeros_like(points),

@@ -1,0 +1,64 @@
+"""The names on which export, engine, page and benchmarks agree (docs/contract.md): graphs, inputs, outputs, modes.
+
+Light: it imports nothing but the standard library. The page in the browser has the same names, which its tests compare.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeVar, get_args
+
+T = TypeVar("T")
+
+SOURCE = "source"
+"""The graph that encodes a source picture, once."""
+MOTION = "motion"
+"""The graph that finds the motion of a driving frame."""
+RENDER = "render"
+"""The graph that renders the source in a driving frame's pose."""
+DISENTANGLE = "disentangle"
+"""The graph that takes a driving frame's pose in the source's own proportions; not every model has it."""
+REQUIRED_GRAPHS = (SOURCE, MOTION, RENDER)
+GRAPHS = (*REQUIRED_GRAPHS, DISENTANGLE)
+FRAMEWISE = (MOTION, RENDER)
+"""Graphs that compute every frame by itself, and so once a frame."""
+
+Mode = Literal["absolute", "relative", "disentangled"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+"""Every driving mode that a bundle may offer (`modes`)."""
+NEEDS = {"disentangled": DISENTANGLE}
+"""Modes that take a graph which not every model has."""
+
+IMAGE = "image"
+"""Pictures, uint8 (B, H, W, 3): what `source` takes and `render` gives."""
+FRAME = "frame"
+"""Driving frames, likewise: what `motion` takes."""
+PARAMETERS = ("points", "jacobians", "covariances")
+"""Of sparse motion, in the order in which graphs take and give them."""
+STRUCTURE = ("anchors", "attention")
+"""What binds the points: outputs of `motion` for drawings alone."""
+OUTPUTS = (IMAGE, "flow", "occlusion", "masks")
+"""Of `render`; a bundle has the first, and may lack the others."""
+DENSE = OUTPUTS[:3]
+"""Those of them that results are made of; the rest is for drawings."""
+
+_FEATURE = "feature_"
+
+
+def feature(number: int) -> str:
+    """The name of a map of the encoded source: an output of `source` and an input of `render`."""
+    return f"{_FEATURE}{number}"
+
+
+def is_feature(name: str) -> bool:
+    """Whether an input or output is such a map."""
+    return name.startswith(_FEATURE)
+
+
+def of(role: Literal["source", "driving"], values: Mapping[str, T]) -> dict[str, T]:
+    """Motion parameters under the names that graphs give to those of the source, or of the driving frame."""
+    return {f"{role}_{name}": value for name, value in values.items()}
+
+
+PER_FRAME = (FRAME, *of("driving", dict.fromkeys(PARAMETERS)))
+"""Inputs that hold one entry a frame."""

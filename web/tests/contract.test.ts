@@ -1,0 +1,19 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { GRAPHS } from "../src/bundle";
+import { isFeature, PARTS } from "../src/engine";
+import { MODES } from "../src/motion";
+
+const names = JSON.parse(readFileSync(new URL("vectors/contract.json", import.meta.url), "utf8"));
+
+describe("the names of the contract are those of checkpoints/contract.py", () => {
+  it("graphs, modes and motion parameters", () => {
+    expect([...GRAPHS]).toEqual(names.graphs);
+    expect([...MODES]).toEqual(names.modes);
+    expect([...PARTS]).toEqual(names.parameters);
+  });
+  it("maps of the encoded source", () => {
+    expect(isFeature(names.feature)).toBe(true);
+    expect(names.parameters.some(isFeature)).toBe(false);
+  });
+});
