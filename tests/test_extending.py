@@ -16,8 +16,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-COPIED = ("checkpoints", "demo", "export", "runtime", "training", "tests", "pyproject.toml")
-MOTION = ("training/models/base.py", "training/objectives", "export", "runtime", "training/evaluation/movers.py")
+COPIED = ("checkpoints", "demo", "export", "runtime", "training", "tests", "web/src", "pyproject.toml")
+MOTION = (
+    *("training/models/base.py", "training/objectives", "training/evaluation/movers.py"),
+    *("checkpoints", "export", "runtime"),
+)
 """Where a kind of motion passes, but for the families that have it."""
 
 
@@ -56,7 +59,7 @@ def apply(block: Block, root: Path) -> None:
 
 def link_large(source: str, target: str) -> None:
     """A copy of code, a link to anything else."""
-    if source.endswith((".py", ".toml")):
+    if source.endswith((".py", ".toml", ".ts")):
         shutil.copyfile(source, target)
     else:
         os.symlink(source, target)
