@@ -24,8 +24,8 @@ from scipy.ndimage import maximum_filter, minimum_filter
 
 from checkpoints.errors import ModelError
 from runtime import Engine
-from runtime.media.picture import Bytes
 from runtime.result.finish import Rendered
+from runtime.values import Bytes
 from training.data.synth import TEST_SEEDS, HeadRenderer, SceneSpec, true_flow
 from training.data.synth.person.scene import sample_scene
 from training.evaluation.networks.lpips import Lpips, lpips_vgg

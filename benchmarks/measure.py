@@ -19,7 +19,8 @@ from PIL import Image
 
 from benchmarks.subjects import ROOT, Subject, picture
 from checkpoints.contract import FRAMEWISE, REQUIRED_GRAPHS, is_feature, of
-from runtime.engine import Animator, Engine
+from runtime.animator import Animator
+from runtime.engine import Engine
 
 
 @dataclass(frozen=True)

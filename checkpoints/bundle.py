@@ -160,7 +160,7 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle, models: Mapping
 
     The folder is filled under another name beside its place and checked as any reader would check it; only
     then does it take the name, replacing an older bundle. Raises `ModelError` when the description is
-    invalid, does not fit the models, or `folder` holds something that is not a bundle.
+    invalid, does not fit the models, or `folder` holds something that is not a bundle or cannot be replaced.
     """
     folder = Path(folder)
     if folder.exists() and not (folder / DESCRIPTION).is_file() and (not folder.is_dir() or any(folder.iterdir())):
@@ -181,16 +181,30 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle, models: Mapping
         (aside / CARD).write_text(card, encoding="utf-8", newline="\n")
         aside.chmod(0o755)  # mkdtemp makes folders that only their owner may enter
         Bundle.load(aside)
-        if folder.exists():
-            older = aside.with_name(aside.name + "-older")
-            folder.rename(older)
-            aside.rename(folder)
-            shutil.rmtree(older)
-        else:
-            aside.rename(folder)
+        _take_place(aside, folder)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return Bundle.load(folder)
+
+
+def _take_place(aside: Path, folder: Path) -> None:
+    """Give the finished bundle in `aside` the name `folder`. Raises `ModelError` when that fails; an older bundle is
+    there as before then.
+    """
+    older = aside.with_name(aside.name + "-older")
+    replaces = folder.exists()
+    try:
+        if replaces:
+            folder.rename(older)
+        try:
+            aside.rename(folder)
+        except BaseException:
+            if replaces:
+                older.rename(folder)
+            raise
+    except OSError as error:
+        raise ModelError(f"{folder} cannot be written ({error.strerror}); choose another folder.") from error
+    shutil.rmtree(older, ignore_errors=True)
 
 
 def read_description(folder: Path) -> Bundle:

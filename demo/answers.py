@@ -18,7 +18,8 @@ import numpy as np
 from checkpoints.errors import BunrakuError, InputError
 from demo import words
 from demo.studio import StoppedError, Studio
-from runtime.media.picture import Bytes, read_encoded, read_image
+from runtime.media.picture import read_encoded, read_image
+from runtime.values import Bytes
 
 _VISITOR_OF_SCRIPTS = "-"
 

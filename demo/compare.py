@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 from checkpoints.errors import OptionError
 from demo import words
 from demo.studio import StoppedError, Studio, Take
-from runtime.media.picture import Bytes
 from runtime.media.video import VideoInfo, exact_rate, probe, read_frames
 from runtime.media.writer import VideoWriter
 from runtime.progress import Progress
+from runtime.values import Bytes
 
 FEWEST, MOST = 2, 4
 _BAR = 28

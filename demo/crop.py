@@ -14,7 +14,8 @@ from demo.studio import without_folders
 from runtime.framing.framer import Framer, Framing
 from runtime.framing.window import Window
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Bytes, Fit, read_image
+from runtime.media.picture import Fit, read_image
+from runtime.values import Bytes
 
 BY_HAND = "hand"
 """Beside "auto", "center" and "off" of `runtime.framing.framer.Crop`: the square is where the visitor has put it."""

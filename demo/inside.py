@@ -17,10 +17,11 @@ from checkpoints.contract import Mode
 from runtime import Engine
 from runtime.framing.framer import Framer, Framing
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Bytes, read_image, square
+from runtime.media.picture import read_image, square
 from runtime.motion.driving import frame_clip, open_clip, read_squares
 from runtime.motion.modes import Motion, absolute, relative
 from runtime.result.structure import Structure, draw, hue
+from runtime.values import Bytes
 
 PANELS = ("source", "driving", "image", "flow", "occlusion", "masks", "structure")
 """In the order in which they are shown; those after the third are there where the model gives them."""

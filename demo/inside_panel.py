@@ -12,7 +12,7 @@ from demo import words
 from demo.answers import sentences, visitor_of
 from demo.inside import MOST_FRAMES, PANELS, Inside, Looks, panels_of
 from demo.studio import Studio
-from runtime.media.picture import Bytes
+from runtime.values import Bytes
 
 
 def inside_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Dropdown:

@@ -10,7 +10,7 @@ from checkpoints.contract import Mode
 from runtime import Animator, Engine
 from runtime.many.live import CALM
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Bytes
+from runtime.values import Bytes
 
 _KEPT = 16
 """Visitors whose animator is remembered; who comes back after more others starts anew."""
@@ -94,6 +94,7 @@ class Live:
                 return session
         animator = Animator(engine, mode=mode, smoothing=CALM, fps=10.0, limits=limits)
         animator.set_source(photo)
+        animator.hasten()
         session = _Session(key, animator)
         with self._lock:
             self._sessions.pop(visitor, None)

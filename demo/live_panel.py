@@ -13,7 +13,7 @@ from demo.answers import camera_field, photo_field, sentences, visitor_of
 from demo.fields import Field, field
 from demo.live import Live
 from demo.studio import Studio
-from runtime.media.picture import Bytes
+from runtime.values import Bytes
 
 _EVERY = 0.08
 """Seconds between two pictures of the webcam at the most; where the answer takes longer, the newest one counts."""

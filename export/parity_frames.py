@@ -8,12 +8,10 @@ from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from checkpoints.errors import InputError
-
-Bytes = NDArray[np.uint8]
+from export.parity import Bytes
 
 _MOST_FRAMES = 250
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}

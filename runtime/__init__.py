@@ -12,7 +12,8 @@ if start.is_command(__name__):
 
 from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, ModelError, OptionError, OutputError
 from runtime.animate import Animation, animate
-from runtime.engine import Animator, Engine
+from runtime.animator import Animator
+from runtime.engine import Engine
 from runtime.media.limits import Limits
 from runtime.motion.extract import extract_motion
 from runtime.motion.modes import Motion

@@ -16,7 +16,8 @@ import numpy as np
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import OutputError
-from runtime.engine import DEFAULT_MODEL, Animator, Engine, source_views
+from runtime.animator import Animator, source_views
+from runtime.engine import DEFAULT_MODEL, Engine
 from runtime.graphs.sessions import Device, check_device
 from runtime.many.pipeline import Sink, prefetch
 from runtime.media.fetch import local

@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
+from runtime.animator import Animator, AnimatorOptions
 from runtime.commands.declaring import declare
-from runtime.engine import DEFAULT_MODEL, Animator, AnimatorOptions
+from runtime.engine import DEFAULT_MODEL
 from runtime.many.live import CALM, live
 from runtime.many.live_devices import TARGETS, camera, screen
 

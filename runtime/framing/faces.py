@@ -17,7 +17,7 @@ from PIL import Image
 
 from runtime.framing.window import Window
 from runtime.graphs.sessions import Graph, open_graph
-from runtime.media.picture import Bytes
+from runtime.values import Bytes
 
 MODEL = Path(__file__).parents[1] / "assets" / "face.onnx"
 SIDE = 128

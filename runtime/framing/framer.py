@@ -18,7 +18,7 @@ from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Fit, Picture, read_image, square
 from runtime.motion.modes import Motion
 from runtime.motion.smoothing import OneEuro
-from runtime.values import Bytes, is_whole
+from runtime.values import Bytes, is_number, is_whole
 
 Crop = str | Sequence[float]
 """How a square is chosen: "auto" (around the face, or whatever the model was trained on), "points" (around the points
@@ -68,7 +68,7 @@ class Framing:
         known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
         framing = cls(**known)
         numbers = (framing.head, framing.closest, framing.middle, framing.spread)
-        sensible = all(isinstance(value, int | float) and 0.05 <= value <= 2 for value in numbers)
+        sensible = all(is_number(value) and 0.05 <= value <= 2 for value in numbers)
         if not sensible or not isinstance(framing.subject, str):
             raise ModelError(f"The model's framing {known} is impossible; fetch or export the model again.")
         return framing

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from runtime.media.picture import Bytes
+from runtime.values import Bytes
 
 
 @dataclass(frozen=True)

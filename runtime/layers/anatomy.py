@@ -15,13 +15,13 @@ from runtime.framing.faces import Face, find_faces
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import SIDES, Expression
 from runtime.layers.eyes import Eye, find_eyes
-from runtime.layers.frames import Affine, Array, Floats, bounded, head_frame
+from runtime.layers.frames import Affine, Array, Pixels, bounded, head_frame
 from runtime.layers.matte import box_blur
 from runtime.layers.mesh import find_lips
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import Anatomy
 from runtime.layers.shutters import EyeShutter, smooth
-from runtime.media.picture import Bytes
+from runtime.values import Bytes
 
 Pairs = tuple[Array, Array]
 """Points (K, 2) in the result and in the source."""
@@ -53,7 +53,7 @@ class Subject(Protocol):
     """(2,): a place well inside the face."""
     expression: Array | None
     """(2, 3): what its eyes do, as `Motion.eyes`; None where nobody looked."""
-    face: Floats
+    face: Pixels
     """(c, c) in [0, 1]: where the model's own flow and picture count."""
 
     def pairs(self, driven: Array, cells: Array, moved: Array) -> tuple[Pairs, Pairs]:
@@ -62,7 +62,7 @@ class Subject(Protocol):
         """
         ...
 
-    def shutters(self, picture: Floats) -> Shutters:
+    def shutters(self, picture: Pixels) -> Shutters:
         """What changes the expression in `picture` (c, c, 4), colours and alpha."""
         ...
 
@@ -74,7 +74,7 @@ class Shutters:
         """`eyes`: left and right, each with its width in the head's own frame."""
         self._eyes, self._mouth = eyes, mouth
 
-    def __call__(self, picture: Floats, face: Expression | None) -> Iterator[tuple[Place, Floats]]:
+    def __call__(self, picture: Pixels, face: Expression | None) -> Iterator[tuple[Place, Pixels]]:
         """Patches (h, w, 4), and the rows and columns of `picture` (c, c, 4) where they belong."""
         if face is None or face.at_rest:
             parts = [shutter.patch for shutter, _ in self._eyes] + ([self._mouth.patch] if self._mouth else [])
@@ -108,9 +108,9 @@ class NamedFace:
         (self.eyes,) = _eyes([canvas], [face])
         self.expression: Array | None = np.array([[eye.opening, *eye.gaze] for eye in self.eyes])
         hull = box_blur(_hull(points[self._on_face], len(canvas)), round(0.1 * self._unit))
-        self.face: Floats = hull * (1 - self._parts())
+        self.face: Pixels = hull * (1 - self._parts())
 
-    def _parts(self) -> Floats:
+    def _parts(self) -> Pixels:
         """(c, c): where mouth and eyes are, which the model's flow would stretch."""
         size, own = len(self._canvas), self.anatomy.frame.inverse()
         x, y = np.moveaxis(own(np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1).astype(float)), -1, 0)
@@ -126,7 +126,7 @@ class NamedFace:
         """See `Subject`."""
         return (driven[self._stiff], self._points[self._stiff]), (driven[self._neck], self._points[self._neck])
 
-    def shutters(self, picture: Floats) -> Shutters:
+    def shutters(self, picture: Pixels) -> Shutters:
         """See `Subject`."""
         face, frame, size = self._named, self.anatomy.frame, len(picture)
         eyes = [
@@ -135,7 +135,7 @@ class NamedFace:
         ]
         return Shutters(eyes, self._mouth(frame, picture))
 
-    def _mouth(self, frame: Affine, picture: Floats) -> MouthShutter:
+    def _mouth(self, frame: Affine, picture: Pixels) -> MouthShutter:
         own, face = frame.inverse(), self._named
         ends = np.array([face["eye_right.outer"], face["eye_left.outer"]])
         found = find_lips(self._canvas, ends, self._points[self._on_face])
@@ -163,7 +163,7 @@ class SeenFace:
         self.anatomy = Anatomy(frame, 1.15, np.array(_USUAL_SHOULDERS))
         self.middle: Array = frame(np.array([0.0, 0.3]))
         x, y = self._own(np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1).astype(float))
-        self.face: Floats = smooth((1.15 - np.hypot(x / 0.68, (y - 0.42) / 0.82)) / 0.3)
+        self.face: Pixels = smooth((1.15 - np.hypot(x / 0.68, (y - 0.42) / 0.82)) / 0.3)
 
     def _own(self, places: Array) -> tuple[Array, Array]:
         x, y = np.moveaxis(self.anatomy.frame.inverse()(places), -1, 0)
@@ -179,7 +179,7 @@ class SeenFace:
         first, second = ((cells[part], places[part]) if part.sum() > 5 else still for part in (head, neck))
         return first, second
 
-    def shutters(self, picture: Floats) -> Shutters:
+    def shutters(self, picture: Pixels) -> Shutters:
         """See `Subject`."""
         return Shutters([], None)
 
@@ -250,7 +250,7 @@ def _plain_eye(named: Mapping[str, Array], side: str) -> Eye:
     )
 
 
-def _hull(points: Array, size: int) -> Floats:
+def _hull(points: Array, size: int) -> Pixels:
     """(size, size): 1 in the convex hull of `points` (K, 2), a little widened."""
     middle = points.mean(0)
     around = middle + (points - middle) * 1.04

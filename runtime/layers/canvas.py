@@ -10,7 +10,7 @@ from PIL import Image
 
 from runtime.framing.window import Window
 from runtime.layers.frames import Array
-from runtime.media.picture import Bytes
+from runtime.values import Bytes
 
 
 @dataclass(frozen=True)

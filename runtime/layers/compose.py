@@ -20,11 +20,11 @@ from runtime.graphs.sessions import Graph, open_graph
 from runtime.layers.anatomy import Subject
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import Expression
-from runtime.layers.frames import Array, Floats, bounded
+from runtime.layers.frames import Array, Pixels, bounded
 from runtime.layers.matte import backdrop, matte
 from runtime.layers.person import Person
-from runtime.media.picture import Bytes
 from runtime.result.detail import blurring, enlarging, spreading
+from runtime.values import Bytes
 
 MODEL = Path(__file__).parents[1] / "assets" / "layers.onnx"
 
@@ -61,7 +61,7 @@ class Layers:
         graph: Graph,
         canvas: Canvas,
         subject: Subject,
-        person: Floats,
+        person: Pixels,
         rest: Rest,
         border: NDArray[np.bool_] | None,
     ) -> None:
@@ -77,7 +77,7 @@ class Layers:
         """(c, c, 4): the person's colours times alpha, and alpha."""
         painted = subject.face
         texture = np.concatenate([self._own.transpose(2, 0, 1), painted[None]])[None].astype(np.float32)
-        self._textures: SimpleQueue[Floats] = SimpleQueue()
+        self._textures: SimpleQueue[Pixels] = SimpleQueue()
         """The person's texture with an expression, one for each frame that may be made at the same time."""
         for _ in range(graph.calls if len(colours) <= _LARGE else 1):
             self._textures.put(texture.copy())

@@ -13,7 +13,7 @@ from PIL import Image
 
 from runtime.graphs.sessions import Graph, open_graph
 from runtime.layers.frames import Affine, Array
-from runtime.media.picture import Bytes
+from runtime.values import Bytes
 
 MODEL = Path(__file__).parents[1] / "assets" / "eye.onnx"
 SIDE = 64

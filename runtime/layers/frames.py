@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from runtime.media.picture import Bytes
+from runtime.values import Bytes
 
 Array = NDArray[np.float64]
 """Coordinates."""
-Floats = NDArray[np.floating[Any]]
+Pixels = NDArray[np.floating[Any]]
 """Values of pixels, mostly float32."""
 
 TEMPLATE = {

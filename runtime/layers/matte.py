@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from runtime.graphs.sessions import Graph, open_graph
-from runtime.layers.frames import Floats
-from runtime.media.picture import Bytes
+from runtime.layers.frames import Pixels
+from runtime.values import Bytes
 
 MODEL = Path(__file__).parents[1] / "assets" / "person.onnx"
 SIDE = 256
@@ -35,7 +35,7 @@ def _network() -> Graph:
     return open_graph(MODEL, "person")
 
 
-def find_person(canvas: Bytes, inner: slice, face: NDArray[np.floating]) -> Floats | None:
+def find_person(canvas: Bytes, inner: slice, face: NDArray[np.floating]) -> Pixels | None:
     """The probability f32 (256, 256) that the parts of `canvas`, uint8 (c, c, 3), show the person whose face is at
     the pixel `face` (x, y); None where there is none. `inner`: rows and columns of the square that is moved,
     which is looked at a second time by itself.
@@ -56,7 +56,7 @@ def find_person(canvas: Bytes, inner: slice, face: NDArray[np.floating]) -> Floa
     return _connected(person, face / len(canvas))
 
 
-def _connected(person: Floats, face: NDArray[np.floating]) -> Floats | None:
+def _connected(person: Pixels, face: NDArray[np.floating]) -> Pixels | None:
     """Only what hangs together with the face, whose place (x, y) is given in parts of the side."""
     coarse = person.reshape(_COARSE, SIDE // _COARSE, _COARSE, SIDE // _COARSE).max((1, 3)) > 0.35
     sure = Image.fromarray(coarse.astype(np.uint8)).copy()  # a picture of an array is read-only
@@ -69,7 +69,7 @@ def _connected(person: Floats, face: NDArray[np.floating]) -> Floats | None:
     return np.where(box_blur(kept.astype(np.float32), 2) > 0, person, 0).astype(np.float32)
 
 
-def matte(canvas: Floats, person: Floats) -> Floats:
+def matte(canvas: Pixels, person: Pixels) -> Pixels:
     """Alpha f32 (c, c) in [0, 1] of the person in `canvas`, f32 (c, c, 3) in 0 ... 255: the probability `person`, its
     edge led by the picture's (guided filter, He et al. 2010, with the colours as guide).
     """
@@ -92,7 +92,7 @@ def matte(canvas: Floats, person: Floats) -> Floats:
     return (sure + edge * (alpha - sure)).astype(np.float32)
 
 
-def _guided(guide: Floats, mask: Floats, radius: int, ease: float) -> tuple[Floats, Floats]:
+def _guided(guide: Pixels, mask: Pixels, radius: int, ease: float) -> tuple[Pixels, Pixels]:
     """Coefficients a (h, w, 3) and b (h, w) such that a . guide + b follows `mask` (h, w)."""
     mean = box_blur(guide, radius)
     level = box_blur(mask, radius)
@@ -118,7 +118,7 @@ def _guided(guide: Floats, mask: Floats, radius: int, ease: float) -> tuple[Floa
     return box_blur(a, radius), box_blur(b, radius)
 
 
-def backdrop(canvas: Floats, alpha: Floats) -> Floats:
+def backdrop(canvas: Pixels, alpha: Pixels) -> Pixels:
     """What is behind the person, f32 (c, c, 3): `canvas` where `alpha` (c, c) says that nobody is near; behind the
     outline its mirror image, which keeps stripes and grain, and farther in what is around, spread from coarse to fine.
     """
@@ -133,7 +133,7 @@ def backdrop(canvas: Floats, alpha: Floats) -> Floats:
     return (filled + known[..., None] * (canvas - filled)).astype(np.float32)
 
 
-def _spread(canvas: Floats, known: Floats) -> Floats:
+def _spread(canvas: Pixels, known: Pixels) -> Pixels:
     """What is `known` of the `canvas` in all of it, from coarse to fine."""
     work = min(len(canvas), _WORK)
     levels = [(resized(canvas * known[..., None], work), resized(known, work))]
@@ -142,14 +142,14 @@ def _spread(canvas: Floats, known: Floats) -> Floats:
         half = len(weight) // 2
         levels.append((resized(colour, half), resized(weight, half)))
     colour, weight = levels[-1]
-    filled: Floats = colour / np.maximum(weight, 1e-4)[..., None]
+    filled: Pixels = colour / np.maximum(weight, 1e-4)[..., None]
     for colour, weight in levels[-2::-1]:
         coarse = box_blur(resized(filled, len(weight)), 1)
         filled = colour + np.clip(1 - weight, 0, 1)[..., None] * coarse
     return resized(filled, len(canvas))
 
 
-def _mirrored(canvas: Floats, known: Floats) -> tuple[Floats, Floats]:
+def _mirrored(canvas: Pixels, known: Pixels) -> tuple[Pixels, Pixels]:
     """The mirror image of what is `known`, at its edge, f32 (c, c, 3), and how much it counts, (c, c)."""
     size = len(canvas)
     coarse = resized(known, _STEPS) > 0.99
@@ -197,7 +197,7 @@ def _nearest(known: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.int
     return rows, columns
 
 
-def box_blur(values: Floats, radius: int) -> Floats:
+def box_blur(values: Pixels, radius: int) -> Pixels:
     """Means over squares of 2 `radius` + 1 pixels of (h, w) or (h, w, n); at the border over what lies inside."""
     for axis in (0, 1):
         sums = np.concatenate([np.zeros_like(values.take([0], axis)), np.cumsum(values, axis, dtype=np.float64)], axis)
@@ -208,7 +208,7 @@ def box_blur(values: Floats, radius: int) -> Floats:
     return values
 
 
-def resized(values: Floats, size: int) -> Floats:
+def resized(values: Pixels, size: int) -> Pixels:
     """(h, w) or (h, w, n) as (size, size) or (size, size, n)."""
     if values.shape[0] == size:
         return values.astype(np.float32)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from runtime.layers.expression import Expression
-from runtime.layers.frames import Affine, Array, Floats
+from runtime.layers.frames import Affine, Array, Pixels
 from runtime.layers.shutters import _EDGE, Lines, Patch, smooth, stretch
 
 _REACH = 0.95
@@ -47,7 +47,7 @@ class Lips:
 class MouthShutter:
     """Lips, the cheeks' lower part and the chin. Its frame is the head's own, whose unit is the eyes' distance."""
 
-    def __init__(self, frame: Affine, lips: Lips, nose: float, chin: float, picture: Floats) -> None:
+    def __init__(self, frame: Affine, lips: Lips, nose: float, chin: float, picture: Pixels) -> None:
         """`frame`: from the head's own frame to pixels of `picture` (size, size, C), RGB first; `nose` and `chin`:
         heights of the base of one and the tip of the other in that frame.
         """
@@ -59,7 +59,7 @@ class MouthShutter:
         self._lines = Lines([lips.inner_upper, lips.inner_lower, lips.outer_upper, lips.outer_lower])
         self._paint = _Paint(self.patch, lips, picture)
 
-    def __call__(self, picture: Floats, face: Expression) -> Floats:
+    def __call__(self, picture: Pixels, face: Expression) -> Pixels:
         """The patch of `picture` with the mouth of `face`."""
         patch = self.patch
         x, u, line = self._columns(face)
@@ -81,7 +81,7 @@ class MouthShutter:
             skin[seen] += hole[seen][:, None] * (self._paint(picture, float(gap.max()), self._middle, *at) - skin[seen])
         return skin
 
-    def _columns(self, face: Expression) -> tuple[Floats, Floats, Floats]:
+    def _columns(self, face: Expression) -> tuple[Pixels, Pixels, Pixels]:
         """For every pixel: where its column is in the source, where that lies between the corners (0 to 1), and how far
         the line between the corners moved down there.
         """
@@ -98,11 +98,11 @@ class MouthShutter:
     def _rows(
         self,
         face: Expression,
-        x: Floats,
-        before: tuple[Floats, Floats],
-        after: tuple[Floats, Floats],
-        rims: list[Floats],
-    ) -> Floats:
+        x: Pixels,
+        before: tuple[Pixels, Pixels],
+        after: tuple[Pixels, Pixels],
+        rims: list[Pixels],
+    ) -> Pixels:
         """Where every pixel's height is in the source: lips move as they are, the skin beside them is stretched."""
         patch, (outer_up, outer_low) = self.patch, rims
         (upper, lower), (edge_up, edge_low) = before, after
@@ -126,7 +126,7 @@ class MouthShutter:
 class _Paint:
     """What is seen between parted lips, in the picture's own light: the hue of the lips, the brightness of the skin."""
 
-    def __init__(self, patch: Patch, lips: Lips, picture: Floats) -> None:
+    def __init__(self, patch: Patch, lips: Lips, picture: Pixels) -> None:
         self._patch = patch
         rim = (
             np.concatenate([(lips.outer_upper + lips.inner_upper)[2:-2], (lips.outer_lower + lips.inner_lower)[2:-2]])
@@ -141,17 +141,17 @@ class _Paint:
 
     def __call__(
         self,
-        picture: Floats,
+        picture: Pixels,
         widest: float,
         middle: float,
-        x: Floats,
-        u: Floats,
-        y: Floats,
-        top: Floats,
-        gap: Floats,
-        upper: Floats,
-        lower: Floats,
-    ) -> Floats:
+        x: Pixels,
+        u: Pixels,
+        y: Pixels,
+        top: Pixels,
+        gap: Pixels,
+        upper: Pixels,
+        lower: Pixels,
+    ) -> Pixels:
         """(n, C) for n pixels between lips that are `widest` apart at most: at (x, y), `u` from corner to corner, below
         the upper lip's edge `top` by less than `gap`. What the source shows between its own lips, from `upper` to
         `lower`, is kept; below it it is dark, with a row of teeth above and a tongue below.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.layers.frames import Affine, Array, Floats
+from runtime.layers.frames import Affine, Array, Pixels
 from runtime.layers.shutters import smooth
 from runtime.result.detail import blurring
 
@@ -47,7 +47,7 @@ class Anatomy:
 class Person:
     """Finds for every cell of a model's flow where in the source the person is that it shows."""
 
-    def __init__(self, anatomy: Anatomy, face: Floats, cells: Array, border: NDArray[np.bool_] | None) -> None:
+    def __init__(self, anatomy: Anatomy, face: Pixels, cells: Array, border: NDArray[np.bool_] | None) -> None:
         """`face` (c, c): how much every pixel of the canvas belongs to the face, and not to a mouth or an eye. `cells`
         (f, f, 2): places of the flow's cells on the canvas. `border` (4,): which edges of the square (left, top, right,
         bottom) must not move; None: all may.
@@ -97,12 +97,12 @@ class Person:
             weight = 0.5 * (weight + smooth(self._depth(start + weight[..., None] * step)))
         return above + weight[..., None] * way
 
-    def _depth(self, places: Array) -> Floats:
+    def _depth(self, places: Array) -> Pixels:
         """(f, f): of `places` in the head's own frame: up to 0 where the head is, from 1 on where the shoulders are."""
         x, y = places[..., 0], places[..., 1]
         start, length = (np.interp(x, self._line[:, 0], each) for each in (self._start, self._length))
         return (y - start) / length
 
-    def _weight(self, places: Array) -> Floats:
+    def _weight(self, places: Array) -> Pixels:
         at = np.clip(np.rint(places), 0, len(self._face) - 1).astype(np.intp)
         return self._face[at[..., 1], at[..., 0]]

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from runtime.layers.eyes import Eye
-from runtime.layers.frames import Affine, Array, Floats
+from runtime.layers.frames import Affine, Array, Pixels
 
 _OVER = 0.05
 """How far a shut upper lid reaches over the lower one, whose edge is wet and light; in widths of the eye."""
@@ -27,7 +27,7 @@ _EDGE = 0.6
 """Pixels by which skin goes on under the soft edge of an opening."""
 
 
-def smooth(x: Floats | float) -> Floats:
+def smooth(x: Pixels | float) -> Pixels:
     """0 up to 0, 1 from 1 on, smoothly in between."""
     inside = np.clip(x, 0, 1).astype(np.float32, copy=False)
     return inside * inside * (3 - 2 * inside)
@@ -57,7 +57,7 @@ class Patch:
         self._linear, self._offset = frame.linear.astype(np.float32), frame.offset.astype(np.float32)
         self._size = size
 
-    def look(self, picture: Floats, x: Floats, y: Floats) -> Floats:
+    def look(self, picture: Pixels, x: Pixels, y: Pixels) -> Pixels:
         """(..., C): `picture` (size, size, C) at places (x, y) of the frame, linearly; its border is repeated."""
         ((a, b), (c, d)), (e, f), most = self._linear, self._offset, self._size - 1.001
         column, row = np.clip(a * x + b * y + e, 0, most), np.clip(c * x + d * y + f, 0, most)
@@ -71,7 +71,7 @@ class Patch:
         return upper + down * (lower - upper)
 
 
-def stretch(y: Floats, knots: Sequence[tuple[Floats | np.float32, Floats | np.float32]]) -> Floats:
+def stretch(y: Pixels, knots: Sequence[tuple[Pixels | np.float32, Pixels | np.float32]]) -> Pixels:
     """Piecewise linear map of `y` that takes the first of each of the `knots` to its second; beyond them as at the
     ends.
     """
@@ -82,7 +82,7 @@ def stretch(y: Floats, knots: Sequence[tuple[Floats | np.float32, Floats | np.fl
     return y + moved
 
 
-def height(line: Array, x: Floats) -> Floats:
+def height(line: Array, x: Pixels) -> Pixels:
     """Of the line through the points `line` (K, 2) at `x`; beyond its ends that of the ends."""
     order = np.argsort(line[:, 0])
     return np.interp(x, line[order, 0], line[order, 1]).astype(np.float32)
@@ -99,7 +99,7 @@ class Lines:
         self._steps = (_TABLE - 1) / max(last - self._first, 1e-6)
         self._table = np.stack([height(line, places) for line in lines], -1)
 
-    def __call__(self, x: Floats) -> list[Floats]:
+    def __call__(self, x: Pixels) -> list[Pixels]:
         """The height of each line at `x`."""
         at = np.clip((x - self._first) * self._steps, 0, _TABLE - 1.001)
         left = at.astype(np.int32)
@@ -131,7 +131,7 @@ class EyeShutter:
         self._iris = back(eye.iris)
         self._radius = min(eye.radius / eye.width, 0.3)
 
-    def __call__(self, picture: Floats, opening: float, brow: float, gaze: Array) -> Floats:
+    def __call__(self, picture: Pixels, opening: float, brow: float, gaze: Array) -> Pixels:
         """The patch of `picture` (size, size, C): an eye that is open by so much of what it is there, its brow moved
         down by `brow` and its iris by `gaze` (2,), in widths of the eye.
         """
@@ -152,7 +152,7 @@ class EyeShutter:
         covered = covered * np.clip((lower - target) * patch.unit, 0, 1) * self._between
         return skin + covered[..., None] * (self._eyeball(picture, target, gaze) - skin)
 
-    def _unfold(self, picture: Floats, skin: Floats, target: Floats, shut: float) -> None:
+    def _unfold(self, picture: Pixels, skin: Pixels, target: Pixels, shut: float) -> None:
         """Paint onto `skin` a lid that is as light as the skin below the eye, and lashes along its edge `target`."""
         patch, upper, lower = self.patch, self._upper, self._lower
         below = patch.look(picture, patch.x, lower + 0.16 + 0.35 * (target - patch.y))
@@ -162,7 +162,7 @@ class EyeShutter:
         line = np.exp(-(((patch.y - target) / width) ** 2)) * self._along
         skin[..., :3] *= 1 - ((1 - _LASHES) * min(1.0, 2 * shut) * line)[..., None]
 
-    def _eyeball(self, picture: Floats, target: Floats, gaze: Array) -> Floats:
+    def _eyeball(self, picture: Pixels, target: Pixels, gaze: Array) -> Pixels:
         """What shows between the lids: an iris that moves as a disc, the white beside it stretched and squeezed."""
         patch, upper, lower = self.patch, self._upper, self._lower
         middle, radius = float(self._iris[0]), self._radius

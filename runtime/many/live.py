@@ -16,8 +16,9 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from runtime.engine import Animator
-from runtime.media.picture import Bytes, Picture
+from runtime.animator import Animator
+from runtime.media.picture import Picture
+from runtime.values import Bytes
 
 T = TypeVar("T")
 
@@ -131,6 +132,7 @@ def live(animator: Animator, frames: Iterable[Picture], show: Show, *, seconds: 
     is shown, so that the latency stays below twice the time for one. Raises what reading, animating and showing raise.
     """
     session = Session()
+    animator.hasten()
     begin = time.monotonic()
     with Latest(frames) as latest:
         while seconds is None or time.monotonic() - begin < seconds:

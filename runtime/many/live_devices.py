@@ -14,8 +14,8 @@ import numpy as np
 from checkpoints.errors import InputError, OptionError, OutputError
 from runtime.many.live import RESET, STOP, Show
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Bytes
 from runtime.media.video import probe, read_whole
+from runtime.values import Bytes
 
 _TITLE = "Bunraku (q ends, r takes this pose as the rest)"
 _LONGEST = 1280

@@ -14,9 +14,9 @@ import numpy as np
 from PIL import Image
 
 from checkpoints.errors import OutputError
-from runtime.media.picture import Bytes
 from runtime.media.provenance import mark
 from runtime.media.writer import check_folder
+from runtime.values import Bytes
 
 _NAME = "frame-{:06d}.png"
 

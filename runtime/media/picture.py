@@ -17,10 +17,10 @@ from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
 from checkpoints.errors import InputError, OptionError
 from runtime.media.ffmpeg import Ffmpeg, max_pixels
 from runtime.media.limits import DEFAULT_LIMITS, Limits
+from runtime.values import Bytes
 
 Fit = Literal["crop", "pad"]
 FITS: tuple[str, ...] = get_args(Fit)
-Bytes = NDArray[np.uint8]
 Picture = str | os.PathLike[str] | Image.Image | NDArray[np.generic]
 """A file, a Pillow image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8 in RGB order."""
 

@@ -16,9 +16,9 @@ import numpy as np
 
 from checkpoints.errors import BunrakuWarning, OutputError
 from runtime.media.ffmpeg import Ffmpeg, read_arguments
-from runtime.media.picture import Bytes
 from runtime.media.provenance import ffmpeg_marks, mark
 from runtime.media.video import VideoInfo, trim_arguments
+from runtime.values import Bytes
 
 
 @dataclass(frozen=True)

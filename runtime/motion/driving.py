@@ -126,7 +126,12 @@ def folder_pictures(folder: Path) -> list[Path]:
     found = [path for path in folder.iterdir() if path.suffix.lower() in _PICTURES and not path.name.startswith(".")]
     if not found:
         raise InputError(f"The folder {folder} holds no pictures ({', '.join(_PICTURES)}); give another one.")
-    return sorted(found, key=lambda path: [int(word) if word.isdecimal() else word for word in _WORDS.split(path.name)])
+    return sorted(found, key=_as_counted)
+
+
+def _as_counted(path: Path) -> list[int | str]:
+    """By this, names sort as people count: 2 before 10."""
+    return [int(word) if word.isdecimal() else word for word in _WORDS.split(path.name)]
 
 
 class _Part:

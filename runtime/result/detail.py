@@ -19,9 +19,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from runtime.graphs.sessions import Graph, open_graph
-from runtime.media.picture import Bytes
-
-Floats = NDArray[np.float32]
+from runtime.values import Bytes, Floats
 
 MODEL = Path(__file__).parents[1] / "assets" / "detail.onnx"
 

@@ -18,9 +18,9 @@ from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Layers
 from runtime.layers.expression import Expression
 from runtime.media.picture import Fit, square
-from runtime.result.detail import Detail, Floats
+from runtime.result.detail import Detail
 from runtime.result.paste import Paste
-from runtime.values import Bytes, is_whole
+from runtime.values import Bytes, Floats, is_whole
 
 MAX_SIZE = 2048
 """Largest side of a result, in pixels; a frame costs its pixels."""
@@ -43,7 +43,7 @@ class Rendered:
     """(B, 1, h, w) in [0, 1]: 1 where the source shows what the result shows; None likewise."""
 
 
-Layer = Callable[[Canvas, NDArray[np.bool_] | None], "Layers | None"]
+Layer = Callable[[Canvas, NDArray[np.bool_] | None], Layers | None]
 """Makes the `Layers` of a source, of which edges of the square may have to stay where they are."""
 
 Lend = Callable[[Bytes, Bytes], Detail]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from runtime.media.picture import Bytes
+from runtime.values import Bytes
 
 TEXT = "AI-generated"
 

@@ -10,7 +10,8 @@ from PIL import Image
 
 from checkpoints.errors import BunrakuWarning
 from runtime.framing.window import Window
-from runtime.media.picture import Bytes, Fit
+from runtime.media.picture import Fit
+from runtime.values import Bytes
 
 MAX_PIXELS = 3840 * 2400
 """Larger pictures are made smaller: no player shows such videos, and each frame of them costs its pixels."""

@@ -18,8 +18,8 @@ from PIL import Image, ImageDraw
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError, OptionError
-from runtime.media.picture import Bytes
-from runtime.motion.modes import Floats, Motion
+from runtime.motion.modes import Motion
+from runtime.values import Bytes, Floats
 
 if TYPE_CHECKING:
     from runtime.engine import Engine

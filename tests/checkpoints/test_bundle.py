@@ -99,6 +99,26 @@ def test_a_failed_write_leaves_nothing_and_keeps_the_older_bundle(toy, folder, t
     assert [file.name for file in tmp_path.iterdir()] == ["toy"]
 
 
+@pytest.mark.parametrize("failing", [1, 2])
+def test_an_older_bundle_comes_back_when_it_cannot_be_replaced(toy, folder, monkeypatch, failing):
+    """The first renaming sets the older bundle aside, the second gives the newer one its name."""
+    rename, calls = Path.rename, []
+
+    def stuck(path: Path, target: Path) -> Path:
+        calls.append(path)
+        if len(calls) == failing:
+            raise PermissionError(13, "Permission denied")
+        return rename(path, target)
+
+    before = sorted(folder.parent.iterdir())
+    monkeypatch.setattr(Path, "rename", stuck)
+    with pytest.raises(ModelError, match=r"cannot be written \(Permission denied\)"):
+        write_bundle(folder, replace(Bundle.load(toy), name="newer"), models_of(toy))
+    assert len(calls) == (1, 3)[failing - 1]
+    assert Bundle.load(folder) == Bundle.load(toy)
+    assert sorted(folder.parent.iterdir()) == before
+
+
 def test_models_and_description_must_name_the_same_graphs(toy, tmp_path):
     models = models_of(toy)
     del models["motion"]

@@ -11,7 +11,8 @@ from PIL import Image
 from checkpoints.errors import BunrakuWarning, OptionError
 from export.assets.detail_graph import build
 from runtime import animate
-from runtime.engine import Animator, Engine
+from runtime.animator import Animator
+from runtime.engine import Engine
 from runtime.result.detail import MODEL, Detail, blurring, enlarging, open_detail, spreading
 
 SMALL, LARGE, CELLS = 32, 128, 8

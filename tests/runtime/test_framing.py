@@ -112,7 +112,7 @@ def test_what_is_no_number_of_a_face_is_refused(face):
         framer(face=face)
 
 
-@pytest.mark.parametrize("values", [{"head": 0}, {"head": "large"}, {"middle": 9}, {"subject": 5}])
+@pytest.mark.parametrize("values", [{"head": 0}, {"head": "large"}, {"middle": 9}, {"subject": 5}, {"head": True}])
 def test_an_impossible_framing_of_a_bundle_is_refused(values):
     with pytest.raises(ModelError, match="framing"):
         Framing.of(values)

@@ -10,8 +10,8 @@ import pytest
 from checkpoints.errors import OptionError
 from runtime import Animator, Limits, animate
 from runtime.animate import Request
+from runtime.animator import AnimatorOptions
 from runtime.commands.declaring import declare
-from runtime.engine import AnimatorOptions
 from runtime.options import (
     GROUPS,
     CommonOptions,

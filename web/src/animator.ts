@@ -1,4 +1,4 @@
-/** One photo moved by one stream of driving frames: the `Animator` of runtime/engine.py, for squares of the model's size. */
+/** One photo moved by one stream of driving frames: the `Animator` of runtime/animator.py, for squares of the model's size. */
 import type { Engine, Source } from "./engine";
 import type { Canvas } from "./layers/canvas";
 import type { Layers } from "./layers/compose";

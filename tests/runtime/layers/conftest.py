@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 import runtime
-from runtime.engine import Animator, Engine
+from runtime.animator import Animator
+from runtime.engine import Engine
 from runtime.media.picture import read_image
 
 SAMPLE = Path(runtime.__file__).parent / "assets" / "sample.jpg"

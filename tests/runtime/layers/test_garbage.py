@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from checkpoints.contract import MODES
-from runtime.engine import Animator
+from runtime.animator import Animator
 from runtime.layers.anatomy import see_eyes, see_subject
 from runtime.layers.canvas import Canvas
 

@@ -10,7 +10,8 @@ from PIL import Image
 from checkpoints.errors import OptionError
 from export.assets.layers_graph import build
 from runtime import animate
-from runtime.engine import Animator, Engine
+from runtime.animator import Animator
+from runtime.engine import Engine
 from runtime.framing.window import Window
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import MODEL
