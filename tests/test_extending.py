@@ -158,7 +158,10 @@ from export.commands import export
 from export.graphs import trace
 from export.rewrites.catalogue import REWRITES
 from runtime import Engine, Motion, animate
+from runtime.animate import Request
+from runtime.commands.declaring import declare
 from runtime.motion.modes import mirrored
+from runtime.options import Options, read_word
 from training.checkpoint import load_model
 from training.commands import train
 from training.objectives.base import LOSSES
@@ -217,5 +220,9 @@ plain, swapped = (
 )
 assert (swapped.frames == plain.frames[:, :, ::-1]).all()
 assert not (swapped.frames == plain.frames).all()
+parser = argparse.ArgumentParser()
+declare(parser, Request)
+assert parser.parse_args(["--swap-sides"]).swap_sides
+assert read_word(Options, "swap_sides", "yes") is True
 print("moved")
 """

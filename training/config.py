@@ -52,6 +52,8 @@ class Data:
     """Pictures of the source, itself and references, for families that fuse views (DiME: 1 + N_ref)."""
     workers: int = limited(0, ge=0)
     """Reading processes."""
+    resident: bool = False
+    """Shards are read once, into the memory of the device that trains, and pairs are made there (`data.resident`)."""
     augment: Augment = field(default_factory=Augment)
 
 
@@ -73,6 +75,8 @@ class Stage:
     epochs: float = limited(0, ge=0)
     steps: int = limited(0, ge=0)
     """Length of the stage, in epochs or in optimiser steps: one of the two."""
+    share: float = limited(0.0, ge=0, le=1)
+    """Part of the time of a run that has minutes instead (`python -m training.bare`); 0: by what its steps take."""
     batch: int = limited(8, ge=1)
     """Pairs per process and step."""
     accumulate: int = limited(1, ge=1)
@@ -115,6 +119,11 @@ class Stage:
     """Components whose normalisation statistics stay fixed although the rest trains."""
     teacher: str = ""
     """Finished model that the `distil_*` losses learn from, named as `init` of the run; it is never trained."""
+
+    @property
+    def needs_flow(self) -> bool:
+        """Whether it asks for the true flow or visibility, which take time to compute."""
+        return self.true_flow or any(self.losses.get(name, 0) > 0 for name in ("truth_flow", "truth_occlusion"))
 
 
 @dataclass(frozen=True)
@@ -250,5 +259,7 @@ def _check_together(config: RunConfig, name: str) -> None:
         raise OptionError(
             f"{name}: data.backdrops goes with data.kind = 'synth'; shards get theirs from `bunraku synth --backdrops`"
         )
+    if config.data.resident and config.data.kind != "shards":
+        raise OptionError(f"{name}: data.resident goes with data.kind = 'shards'; others are read or rendered anew")
     if config.data.kind != "synth" and not config.data.path:
         raise OptionError(f"{name}: data.path is missing; give the folder, for example data.path=clips")

@@ -30,6 +30,10 @@ class Position:
     """Optimiser steps done in all stages."""
     best: float = float("inf")
     """Lowest evaluation so far."""
+    fraction: float = 0.0
+    """Of this stage, done; of runs whose stages have shares of the time."""
+    seconds: float = 0.0
+    """Trained in all stages; of such runs."""
 
 
 def save_state(

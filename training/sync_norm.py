@@ -2,26 +2,59 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.distributed as dist
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
-class _SumOverProcesses(torch.autograd.Function):
-    """All-reduce whose gradient is summed over processes too."""
+class _NormalisedTogether(torch.autograd.Function):
+    """Normalises by the statistics of all processes, with torch's own kernels for all that touches a map.
+
+    Written as plain differentiable arithmetic, a step took a third longer on a CPU.
+    """
 
     @staticmethod
-    def forward(context: object, values: Tensor) -> Tensor:
-        result = values.clone()
-        dist.all_reduce(result)
-        return result
+    def forward(
+        context: Any, x: Tensor, weight: Tensor, bias: Tensor, eps: float
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The normalised `x` (B, C, ...), then mean, variance and number of all values (C,), (C,), ()."""
+        ones = torch.ones_like(weight)
+        mean, variance = torch.batch_norm_update_stats(x, torch.zeros_like(ones), ones, 0.0)
+        count = ones.new_full((1,), x.numel() / x.shape[1])
+        sums = torch.cat([mean * count, (variance + mean.square()) * count, count])
+        dist.all_reduce(sums)
+        total = sums[-1]
+        mean, square = (sums[:-1] / total).chunk(2)
+        variance = (square - mean.square()).clamp(min=0)
+        context.save_for_backward(x, weight, mean, (variance + eps).rsqrt(), total)
+        context.mark_non_differentiable(mean, variance, total)
+        return F.batch_norm(x, mean, variance, weight, bias, False, 0.0, eps), mean, variance, total
 
     @staticmethod
-    def backward(context: object, gradient: Tensor) -> Tensor:
-        result = gradient.clone()
-        dist.all_reduce(result)
-        return result
+    @once_differentiable
+    def backward(context: Any, gradient: Tensor, *_: Any) -> tuple[Tensor, Tensor, Tensor, None]:
+        x, weight, mean, inverse, total = context.saved_tensors
+        _, for_weight, for_bias = torch.ops.aten.native_batch_norm_backward(
+            gradient, x, weight, None, None, mean, inverse, True, 0.0, [False, True, True]
+        )
+        sums = torch.cat([for_weight, for_bias])
+        dist.all_reduce(sums)
+        along, constant = (sums / total).chunk(2)
+        # weight / deviation * (gradient - mean of it - normalised x * mean of its product with the gradient)
+        scale = weight * inverse
+        slope = -scale * inverse * along
+        of_gradient = _scaled(gradient, scale, -scale * constant - slope * mean)
+        return of_gradient.add_(_scaled(x, slope, torch.zeros_like(slope))), for_weight, for_bias, None
+
+
+def _scaled(values: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """`values` (B, C, ...) times `scale` (C,) plus `shift` (C,) in one pass, whatever their type."""
+    return F.batch_norm(values, torch.zeros_like(scale), torch.ones_like(scale), scale, shift, False, 0.0, 0.0)
 
 
 class SyncedBatchNorm(_BatchNorm):
@@ -35,23 +68,14 @@ class SyncedBatchNorm(_BatchNorm):
         """`x` (B, C, ...)."""
         if not self.training or not dist.is_initialized():
             return super().forward(x)
-        axes = [axis for axis in range(x.dim()) if axis != 1]
-        values = x.float()
-        count = values.new_full((1,), values.numel() / values.shape[1])
-        sums = torch.cat([values.sum(axes), values.square().sum(axes), count])
-        sums = _SumOverProcesses.apply(sums)
-        total = sums[-1]
-        mean, square = (sums[:-1] / total).chunk(2)
-        variance = (square - mean.square()).clamp(min=0)
+        result, mean, variance, total = _NormalisedTogether.apply(x, self.weight, self.bias, self.eps)
         if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
             momentum = self.momentum if self.momentum is not None else 0.1
             with torch.no_grad():
                 self.num_batches_tracked += 1
                 self.running_mean.lerp_(mean, momentum)
                 self.running_var.lerp_(variance * total / (total - 1), momentum)
-        shape = [1, -1] + [1] * (x.dim() - 2)
-        scale = (self.weight * (variance + self.eps).rsqrt()).view(shape)
-        return ((values - mean.view(shape)) * scale + self.bias.view(shape)).to(x.dtype)
+        return result
 
 
 def synchronise(module: nn.Module) -> None:

@@ -11,7 +11,6 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,25 +21,30 @@ from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
-from checkpoints.errors import BunrakuError, BunrakuWarning, OptionError
+from checkpoints.errors import BunrakuError, BunrakuWarning
 from training.checkpoint import save_model, sweep, write_atomically
 from training.config import RunConfig, Stage
 from training.data.augment import PairAugment
-from training.data.pairs import PairDataset, Sample, batches
+from training.data.pairs import PairDataset, PairSource, Sample, StepSource, batches, set_stage
 from training.data.sources import open_source
 from training.data.synth.person.points import POINT_NAMES
 from training.ema import Average
 from training.initial import initial_model
+from training.inspection import drawn, held_out_losses
 from training.losses.backbones import open_backbone
 from training.models.base import MotionModel
 from training.objectives import ADVERSARIAL, Objective, Schedule
 from training.state import Position, restore_modules, restore_optimizers
 from training.state_file import NAME, PREVIOUS, StateFile
+from training.stepper import Stepper, choose_parameters, make_optimizers
 from training.sync_norm import synchronise
-from training.watch import Watcher
+from training.timetable import Pace, Progress, Timetable, share_time
+from training.watch import LOG_EVERY, Watcher
 
 NON_FINITE_LIMIT = 3
 """Batches in a row whose loss may be not a number before the run stops."""
+FOREVER = 2**31
+"""Steps that no stage by the clock reaches."""
 OWN_FILES = (NAME, PREVIOUS, "model.safetensors", "best.safetensors", "config.json")
 """What a run writes in its folder as a whole; what a kill left unfinished of them is removed."""
 
@@ -75,10 +79,19 @@ class Trainer:
     `best.safetensors`.
     """
 
-    def __init__(self, config: RunConfig, folder: Path, device: str | None = None, progress: bool = True) -> None:
+    def __init__(
+        self,
+        config: RunConfig,
+        folder: Path,
+        device: str | None = None,
+        progress: bool = True,
+        save_seconds: float = math.inf,
+        on_save: Callable[[], None] = lambda: None,
+    ) -> None:
         """Builds the model and reads the data set's index; resumes when `folder` holds a state.
 
-        `device`: None lets Accelerate choose, "cpu" forces the CPU.
+        `device`: None lets Accelerate choose, "cpu" forces the CPU. State and model are also saved every
+        `save_seconds`; `on_save` is called after each time.
         """
         self.config = config
         self.folder = folder
@@ -106,8 +119,12 @@ class Trainer:
         if found is not None:
             path, self.position, self._resumed = found
             restore_modules(path, self._resumed, self._modules)
-        self.dataset = PairDataset(open_source(config.data), config.seed, config.data.repeats)
-        self.test = PairDataset(open_source(config.data, test=True), config.seed) if config.data.test_path else None
+        self.dataset = PairDataset(self._open(test=False), config.seed, config.data.repeats)
+        self.test = PairDataset(self._open(test=True), config.seed) if config.data.test_path else None
+        self.save_seconds, self.on_save = save_seconds, on_save
+        self._saved = time.monotonic()
+        self._parts: dict[str, int] = {}
+        self._optimizers: dict[str, Any] = {}
         self._time_is_up: Callable[[], bool] | None = None
         self.watcher = Watcher(folder, progress and self.main, enabled=self.main)
         if self.main:
@@ -119,6 +136,9 @@ class Trainer:
     def model(self) -> MotionModel:
         """The model being trained."""
         return self.objective.model
+
+    def _open(self, test: bool) -> PairSource | StepSource:
+        return open_source(self.config.data, test, self.accelerator.device)
 
     @property
     def state_path(self) -> Path:
@@ -134,27 +154,66 @@ class Trainer:
             modules["discriminator"] = self.objective.discriminator
         return modules
 
-    def run(self, stop_after: int | None = None, time_is_up: Callable[[], bool] | None = None) -> Result:
+    def run(
+        self,
+        stop_after: int | None = None,
+        time_is_up: Callable[[], bool] | None = None,
+        timetable: Timetable | None = None,
+    ) -> Result:
         """Train to the end, for `stop_after` steps of this call, or until `time_is_up`, asked after every step.
 
-        Raises `TrainingError` when a loss is not a number several times in a row: the state on disk stays the last
-        good one.
+        With a `timetable` (`plan` makes one) stages end by its clock instead of by their steps. Raises `TrainingError`
+        when a loss is not a number several times in a row: the state on disk stays the last good one.
         """
         budget = stop_after if stop_after is not None else math.inf
         self._time_is_up = time_is_up
         while self.position.stage < len(self.config.stages) and budget > 0 and not self._late():
             stage = self.config.stages[self.position.stage]
-            budget -= self._run_stage(stage, budget)
-            if self.position.step >= self._length(stage):
-                self.position.stage += 1
-                self.position.step = 0
-                self.position.best = math.inf
-                self._resumed = None
+            steps, finished = self._run_stage(stage, budget, timetable)
+            budget -= steps
+            if finished:
+                at = self.position
+                self.position = Position(stage=at.stage + 1, total=at.total, seconds=at.seconds)
+                self._resumed, self._optimizers = None, {}
                 if self.main:
-                    self._state.save(self.position, self._modules, {})
+                    self.save({})
         checkpoint = self._save_model("model.safetensors")
         self.watcher.close()
         return Result(checkpoint, self.position.total)
+
+    def plan(self, stop: float, total: float = 0.0, steps: int = 3) -> Timetable:
+        """The timetable of a call that ends when `time.monotonic()` shows `stop`; `total` as `Timetable` has it.
+
+        Stages that name no share are given one by what their steps take here: `steps` of each are tried, the first
+        uncounted, and taken back.
+        """
+
+        def cost(index: int) -> float:
+            stage = self.config.stages[index]
+            seconds = self.time_steps(stage, steps) if index >= self.position.stage else 1.0
+            return seconds * self._length(stage)
+
+        return Timetable(stop, share_time(self.config.stages, cost), total)
+
+    def time_steps(self, stage: Stage, steps: int = 3) -> float:
+        """Seconds that a step of `stage` takes: the mean of `steps` after a first. Nothing that is trained changes."""
+        modules = self._modules.items()
+        kept = {name: {key: value.clone() for key, value in module.state_dict().items()} for name, module in modules}
+        resumed, self._resumed = self._resumed, None
+        augment = PairAugment(self.config.data.augment, stage.placing)
+        stepper, stream = self._start(stage, augment, 0, steps + 1)
+        try:
+            stepper.step(stream, Schedule(0, 0), stage.lr, 0, 0)
+            stepper.tally.look()
+            begin = time.perf_counter()
+            for step in range(1, steps + 1):
+                stepper.step(stream, Schedule(0, step), stage.lr, step, step)
+            stepper.tally.look()
+            return (time.perf_counter() - begin) / steps
+        finally:
+            self._resumed = resumed
+            for name, module in modules:
+                module.load_state_dict(kept[name])
 
     def _length(self, stage: Stage) -> int:
         """Optimiser steps of a stage."""
@@ -163,23 +222,18 @@ class Trainer:
     def _steps_per_epoch(self, stage: Stage) -> float:
         return max(1.0, len(self.dataset) / (stage.batch * stage.accumulate * self.accelerator.num_processes))
 
-    def _run_stage(self, stage: Stage, budget: float) -> int:
-        """Steps done of `stage`."""
-        self.dataset.source.size, self.dataset.source.cross = stage.size, stage.cross
-        augment = PairAugment(self.config.data.augment, stage.placing)
+    def _start(self, stage: Stage, augment: PairAugment, first: int, stop: int) -> tuple[Stepper, Iterator[Sample]]:
+        """What takes the steps of `stage`, and the batches of steps `first` to `stop`."""
+        set_stage(self.dataset.source, stage)
         self.objective.start_stage(stage, augment)
-        optimizers = self._optimizers(stage)
+        optimizers: dict[str, Any] = dict(make_optimizers(self.objective, stage, choose_parameters(self.model, stage)))
         if self._resumed is not None:
             restore_optimizers(self._resumed, optimizers)
-        self._resumed = None
         wrapped: Any = self.objective
         if self.accelerator.num_processes > 1:
             wrapped = self.accelerator.prepare_model(self.objective)
         optimizers = {name: self.accelerator.prepare_optimizer(each) for name, each in optimizers.items()}
-        stop = self._length(stage)
-        if self.position.step + budget < stop:
-            stop = self.position.step + int(budget)
-        first = self.position.step
+        self._optimizers = optimizers
         stream = batches(
             self.dataset,
             stage.batch,
@@ -189,191 +243,127 @@ class Trainer:
             self.accelerator.process_index,
             self.accelerator.num_processes,
         )
-        self.watcher.start_stage(stage.name, first, self._length(stage))
-        bad = 0
+        parts = self._parts.get(stage.name, 1)
+        stepper = Stepper(self.accelerator, self.objective, wrapped, optimizers, self.average, stage, augment, parts)
+        return stepper, stream
+
+    def _progress(self, stage: Stage, timetable: Timetable | None) -> Progress:
+        length = self._length(stage)
+        if timetable is None:
+            return Progress(length)
+        at = self.position
+        return Progress(length, timetable.seconds(at.stage, at.fraction, at.seconds), at.fraction)
+
+    def _run_stage(self, stage: Stage, budget: float, timetable: Timetable | None) -> tuple[int, bool]:
+        """Steps done of `stage`, at most `budget`, and whether it is finished."""
+        progress = self._progress(stage, timetable)
+        first, trained = self.position.step, self.position.seconds
+        length = FOREVER if progress.timed else progress.length
+        stop = first + int(min(budget, length - first))
+        stepper, stream = self._start(stage, PairAugment(self.config.data.augment, stage.placing), first, stop)
+        self._resumed = None
+        self.watcher.start_stage(stage.name, first, None if progress.timed else length)
+        pace = Pace(stage.batch * stage.accumulate * self.accelerator.num_processes)
+        done = progress.fraction(first)
         for step in range(first, stop):
-            started = time.perf_counter()
-            losses = self._step(stage, step, wrapped, optimizers, augment, stream)
-            broken = [name for name, value in losses.items() if not math.isfinite(value)]
-            bad = bad + 1 if broken else 0
-            if bad >= NON_FINITE_LIMIT:
-                raise TrainingError(
-                    f"step {step} of stage {stage.name!r}: the loss {broken[0]!r} is not finite {bad} times in "
-                    f"a row; the last good state is kept in {self.state_path.name}: lower the learning rate or clip"
-                )
+            schedule = Schedule(step / self._steps_per_epoch(stage), step)
+            seed = hash((self.config.seed, self.position.total, self.accelerator.process_index)) % 2**31
+            stepper.step(stream, schedule, self._learning_rate(stage, step, done), seed, self.position.total)
+            self._parts[stage.name] = stepper.parts
             self.position.step += 1
             self.position.total += 1
-            seconds = time.perf_counter() - started
-            frames = stage.batch * stage.accumulate * self.accelerator.num_processes
-            self.watcher.step(self.position.total, losses, self._learning_rate(stage, step), frames / seconds)
-            late = self._late()
-            if not broken:
-                self._periodic(stage, optimizers, last=late or step == stop - 1)
-            if late:
-                break
-        return self.position.step - first
+            self.watcher.step()
+            pace.steps += 1
+            done = self._together(progress.fraction(self.position.step))
+            if progress.timed:
+                self.position.fraction, self.position.seconds = done, trained + progress.elapsed
+            finished = done >= 1 if progress.timed else self.position.step >= length
+            last = finished or self._late() or step == stop - 1
+            logged = last or self.position.total % LOG_EVERY == 0
+            if logged or self._due():
+                self._read(stage, stepper, self._learning_rate(stage, step, done), pace if logged else None, last)
+            if last:
+                return self.position.step - first, finished
+        return 0, True
+
+    def _read(self, stage: Stage, stepper: Stepper, rate: float, pace: Pace | None, last: bool) -> None:
+        """Wait for what was computed, log it if there is a `pace`, and do what is due unless it is broken.
+
+        Raises `TrainingError`.
+        """
+        reading = stepper.tally.look()
+        if reading.streak >= NON_FINITE_LIMIT:
+            raise TrainingError(
+                f"step {self.position.step} of stage {stage.name!r}: the loss {reading.broken or 'gradient'!r} is not "
+                f"finite {reading.streak} times in a row; the last good state is kept in {self.state_path.name}: lower "
+                "the learning rate or clip"
+            )
+        if pace is not None:
+            self.watcher.losses(self.position.total, reading.means, rate, pace.pairs_per_second())
+            stepper.tally.clear()
+        if not reading.last_broken:
+            self._periodic(stage, stepper.optimizers, last)
 
     def _late(self) -> bool:
         """Whether this call's time is over, in the eyes of any process."""
-        return self._time_is_up is not None and self._any_process(self._time_is_up())
+        return self._time_is_up is not None and self._together(float(self._time_is_up())) > 0
 
-    def _optimizers(self, stage: Stage) -> dict[str, Any]:
-        """The stage's optimiser, and the discriminator's where the stage is adversarial."""
-        settings: dict[str, Any] = {"lr": stage.lr, "betas": stage.betas, "weight_decay": stage.weight_decay}
-        optimizers = {"optimizer": torch.optim.Adam(self._choose_parameters(stage), **settings)}
-        judge = self.objective.discriminator
-        if judge is not None and ADVERSARIAL & set(stage.losses):
-            optimizers["judge"] = torch.optim.Adam(judge.parameters(), **settings)
-        return optimizers
-
-    def _choose_parameters(self, stage: Stage) -> list[nn.Parameter]:
-        """Parameters of the stage's components; the rest is frozen, normalisation statistics included."""
-        components = dict(self.model.named_children())
-        unknown = sorted((set(stage.train) | set(stage.clip) | set(stage.eval_mode)) - set(components))
-        if unknown:
-            raise OptionError(
-                f"stage {stage.name!r}: the model has no component {unknown[0]!r}; there are {', '.join(components)}"
-            )
-        chosen: list[nn.Parameter] = []
-        for name, component in components.items():
-            trained = not stage.train or name in stage.train
-            component.requires_grad_(trained)
-            component.train(trained and name not in stage.eval_mode)
-            if trained:
-                chosen += list(component.parameters())
-        if not chosen:
-            raise OptionError(f"stage {stage.name!r}: nothing to train in {', '.join(stage.train)}")
-        return chosen
-
-    def _step(
-        self,
-        stage: Stage,
-        step: int,
-        wrapped: Any,
-        optimizers: dict[str, Any],
-        augment: PairAugment,
-        stream: Any,
-    ) -> dict[str, float]:
-        """One optimiser step; returns the mean of every weighted loss. A non-finite loss changes nothing."""
-        for optimizer in optimizers.values():
-            for group in optimizer.param_groups:
-                group["lr"] = self._learning_rate(stage, step)
-        optimizer = optimizers["optimizer"]
-        torch.manual_seed(hash((self.config.seed, self.position.total, self.accelerator.process_index)) % 2**31)
-        schedule = Schedule(step / self._steps_per_epoch(stage), step)
-        sums: dict[str, float] = {}
-        optimizer.zero_grad(set_to_none=True)
-        for _ in range(stage.accumulate):
-            batch: Sample = {name: value.to(self.accelerator.device) for name, value in next(stream).items()}
-            batch = augment(batch)
-            with self.accelerator.autocast():
-                losses = wrapped(batch, schedule)
-            total = torch.stack(list(losses.values())).sum() / stage.accumulate
-            self.accelerator.backward(total)
-            for name, value in losses.items():
-                sums[name] = sums.get(name, 0.0) + float(value.detach()) / stage.accumulate
-        if self._any_process(not all(math.isfinite(value) for value in sums.values())):
-            return sums if not all(math.isfinite(v) for v in sums.values()) else {**sums, "other process": math.nan}
-        self.accelerator.unscale_gradients(optimizer)
-        for name, clip in stage.clip.items():
-            nn.utils.clip_grad_norm_(self.model.get_submodule(name).parameters(), clip.max, float(clip.norm))
-        optimizer.step()
-        if "judge" in optimizers:
-            sums |= self._judge_step(wrapped, optimizers["judge"], batch, schedule)
-        if self.average is not None:
-            self.average.update(self.model, self.position.total)
-        return sums
-
-    def _judge_step(self, wrapped: Any, optimizer: Any, batch: Sample, schedule: Schedule) -> dict[str, float]:
-        """The discriminator's turn, on the pictures that were just made."""
-        optimizer.zero_grad(set_to_none=True)
-        with self.accelerator.autocast():
-            losses = wrapped(batch, schedule, judge=True)
-        self.accelerator.backward(torch.stack(list(losses.values())).sum())
-        optimizer.step()
-        return {name: float(value.detach()) for name, value in losses.items()}
-
-    def _any_process(self, flag: bool) -> bool:
-        """Whether any process says so, so that all skip a step together."""
+    def _together(self, value: float) -> float:
+        """The highest `value` of all processes, so that all go the same way."""
         if self.accelerator.num_processes == 1:
-            return flag
-        flags = self.accelerator.gather(torch.tensor([float(flag)], device=self.accelerator.device))
-        return bool(flags.sum() > 0)
+            return value
+        values = self.accelerator.gather(torch.tensor([value], device=self.accelerator.device))
+        return float(values.max())
 
-    def _learning_rate(self, stage: Stage, step: int) -> float:
-        length = self._length(stage)
-        unit = 1.0 if stage.steps else self._steps_per_epoch(stage)
+    def _learning_rate(self, stage: Stage, step: int, done: float) -> float:
+        """Of step `step`, when `done` of the stage, from 0 to 1, lies behind it."""
         rate = stage.lr * min(1.0, (step + 1) / stage.warmup) if stage.warmup else stage.lr
         if stage.decay == "cosine":
-            return rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * step / max(1, length))))
-        return rate * 0.1 ** sum(step >= milestone * unit for milestone in stage.milestones)
+            return rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+        length = stage.steps or stage.epochs
+        return rate * 0.1 ** sum(done * length >= milestone for milestone in stage.milestones)
+
+    def _due(self) -> bool:
+        """Whether anything of `_periodic` is."""
+        every = (self.config.save_every, self.config.evaluate_every, self.config.draw_every)
+        return any(self.position.total % each == 0 for each in every) or self._save_is_due()
+
+    def _save_is_due(self) -> bool:
+        return time.monotonic() - self._saved > self.save_seconds
 
     def _periodic(self, stage: Stage, optimizers: dict[str, Any], last: bool) -> None:
         """Checkpoints, pictures and evaluation, when they are due."""
         step = self.position.total
-        if self.main and (last or step % self.config.save_every == 0):
-            bare = {name: getattr(each, "optimizer", each) for name, each in optimizers.items()}
-            self._state.save(self.position, self._modules, bare)
-            self._save_model("model.safetensors")
+        if self.main and (last or step % self.config.save_every == 0 or self._save_is_due()):
+            self.save(optimizers)
+            self.on_save()
         if self.main and self.test is not None and (last or step % self.config.evaluate_every == 0):
-            self._evaluate(stage)
+            losses = held_out_losses(self.objective, self.exported, self.test, stage)
+            total = sum(losses.values())
+            self.watcher.evaluation(step, losses, total)
+            if total < self.position.best:
+                self.position.best = total
+                self._save_model("best.safetensors")
         if self.main and (last or step % self.config.draw_every == 0):
-            self._draw(stage)
+            self.watcher.picture(step, drawn(self.exported, self.test or self.dataset, stage))
+
+    def save(self, optimizers: dict[str, Any] | None = None) -> None:
+        """Write state and model as they are now; `optimizers`: None for those of the stage that runs, if one does."""
+        every = self._optimizers if optimizers is None else optimizers
+        bare = {name: getattr(each, "optimizer", each) for name, each in every.items()}
+        self._state.save(self.position, self._modules, bare)
+        self._save_model("model.safetensors")
+        self._saved = time.monotonic()
 
     @property
-    def _exported(self) -> MotionModel:
+    def exported(self) -> MotionModel:
         """The weights worth keeping: the average where there is one."""
         return cast(MotionModel, self.average.model) if self.average is not None else self.model
-
-    @contextmanager
-    def _at_rest(self) -> Iterator[MotionModel]:
-        """The weights worth keeping, ready to be looked at; afterwards they train on as before."""
-        model = self._exported
-        modes = {name: child.training for name, child in model.named_children()}
-        try:
-            with torch.no_grad():
-                yield model.eval()
-        finally:
-            for name, child in model.named_children():
-                child.train(modes[name])
-
-    def _unchanged(self, data: PairDataset, stage: Stage, batch: int, count: int) -> list[Sample]:
-        """The first `count` batches of `data` as the stage sees them, not augmented."""
-        data.source.size, data.source.cross = stage.size, stage.cross
-        quiet = PairAugment.none()
-        device = self.accelerator.device
-        return [quiet({k: v.to(device) for k, v in each.items()}) for each in batches(data, batch, 0, count)]
-
-    def _evaluate(self, stage: Stage) -> None:
-        """Weighted losses on held-out data; the best model so far is kept as `best.safetensors`."""
-        assert self.test is not None
-        sums: dict[str, float] = {}
-        held_out = self._unchanged(self.test, stage, min(stage.batch, 8), 8)
-        trained, augment = self.objective.model, self.objective.augment
-        with self._at_rest() as model:
-            self.objective.model, self.objective.augment = model, None
-            for batch in held_out:
-                for name, value in self.objective(batch, Schedule(1e9, 0)).items():
-                    sums[name] = sums.get(name, 0.0) + float(value) / len(held_out)
-            self.objective.model, self.objective.augment = trained, augment
-        total = sum(sums.values())
-        self.watcher.evaluation(self.position.total, sums, total)
-        if total < self.position.best:
-            self.position.best = total
-            self._save_model("best.safetensors")
-
-    def _draw(self, stage: Stage) -> None:
-        from training.draw import grid
-
-        (batch,) = self._unchanged(self.test or self.dataset, stage, 4, 1)
-        with self._at_rest() as model:
-            picture = grid(model, batch)
-        self.watcher.picture(self.position.total, picture)
 
     def _save_model(self, name: str) -> Path:
         path = self.folder / name
         if self.main:
-            save_model(path, self._exported, self._provenance())
+            save_model(path, self.exported, self._provenance())
         return path
 
     def _provenance(self) -> dict[str, Any]:

@@ -27,12 +27,11 @@ class Watcher:
         self.progress = progress
         self.enabled = enabled
         self._bar: Any = None
-        self._sums: dict[str, list[float]] = {}
         self._board = _open_board(folder / "tensorboard") if enabled else None
         self._stage = ""
 
-    def start_stage(self, name: str, first: int, length: int) -> None:
-        """A stage begins (or goes on) at step `first` of `length`."""
+    def start_stage(self, name: str, first: int, length: int | None) -> None:
+        """A stage begins (or goes on) at step `first` of `length`; None: it has minutes, not steps."""
         self.close_bar()
         self._stage = name
         if self.progress:
@@ -40,23 +39,28 @@ class Watcher:
 
             self._bar = tqdm(total=length, initial=first, desc=name, unit="step", dynamic_ncols=True)
 
-    def step(self, total: int, losses: dict[str, float], rate: float, pairs_per_second: float) -> None:
+    def step(self) -> None:
         """One optimiser step was done."""
-        if not self.enabled:
-            return
-        for name, value in {**losses, "pairs_per_second": pairs_per_second}.items():
-            self._sums.setdefault(name, []).append(value)
         if self._bar is not None:
             self._bar.update()
-        if total % LOG_EVERY == 0:
-            means = {name: float(np.mean(values)) for name, values in self._sums.items()}
-            self._sums = {}
-            means["lr"] = rate
-            if torch.cuda.is_available():
-                means["gpu_gib"] = torch.cuda.max_memory_allocated() / 2**30
-            self._log("train", total, means)
-            if self._bar is not None:
-                self._bar.set_postfix({name: f"{value:.4g}" for name, value in means.items() if name in losses})
+
+    def losses(self, total: int, means: dict[str, float], rate: float, pairs_per_second: float) -> None:
+        """Means since the last call, at step `total`."""
+        if not self.enabled:
+            return
+        values = {**means, "pairs_per_second": pairs_per_second, "lr": rate}
+        if torch.cuda.is_available():
+            values["gpu_gib"] = torch.cuda.max_memory_allocated() / 2**30
+        self._log("train", total, values)
+        if self._bar is not None:
+            self._bar.set_postfix({name: f"{value:.4g}" for name, value in means.items()})
+
+    def told(self, kind: str, total: int, text: str) -> None:
+        """Something else worth keeping, in words: an error, memory that ran out."""
+        if self.enabled:
+            self._write(
+                {"kind": kind, "stage": self._stage, "step": total, "time": round(time.time(), 1), "text": text}
+            )
 
     def evaluation(self, total: int, losses: dict[str, float], value: float) -> None:
         """Held-out losses at step `total`."""
@@ -76,12 +80,15 @@ class Watcher:
         if not self.enabled:
             return
         line = {"kind": kind, "stage": self._stage, "step": total, "time": round(time.time(), 1)}
-        line |= {name: round(value, 6) for name, value in values.items()}
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        line |= {name: float(f"{value:.6g}") for name, value in values.items()}
+        self._write(line)
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(f"{kind}/{name}", value, total)
+
+    def _write(self, line: dict[str, Any]) -> None:
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
 
     def close_bar(self) -> None:
         """End the progress bar of a stage."""

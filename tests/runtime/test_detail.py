@@ -71,6 +71,34 @@ def test_a_moved_picture_is_as_sharp_as_its_source(graph, texture, shift):
     assert energy(result) > 0.85 * energy(truth) > 1.5 * energy(plain(picture))
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("shift", [-13, 13])
+def test_beyond_the_sources_border_its_last_pixels_go_on(graph, texture, axis, shift):
+    """Stripes moved along themselves stay what they are, up to the last pixel of the side where new ones come in."""
+    source = texture[:, :1].repeat(LARGE, 1).swapaxes(0, axis)
+    flow = still()
+    flow[..., axis] += shift * SMALL / LARGE * 2 / (SMALL - 1)
+    picture, seen = small(source), np.ones((1, CELLS, CELLS), np.float32)
+    result = Detail(graph, source, picture)(picture, flow, seen)
+    across = np.moveaxis(np.abs(result.astype(float) - source), axis, 0)[8:-8].mean((0, 2))
+    usual = np.abs(plain(picture).astype(float) - source).mean()
+    assert across.max() < 0.35 * usual
+    assert across.max() < across[20:-20].max() + 0.01 * usual
+
+
+def test_matrices_repeat_the_ends():
+    def keys(distance):
+        """Cubic convolution, a = -1/2."""
+        x = abs(distance)
+        return (1.5 * x - 2.5) * x * x + 1 if x < 1 else ((2.5 - 0.5 * x) * x - 4) * x + 2 if x < 2 else 0.0
+
+    values = np.random.default_rng(4).normal(size=7)
+    for large in (7, 21, 30):
+        places = np.clip((np.arange(large) + 0.5) * 7 / large - 0.5, 0, 6)
+        wanted = [sum(keys(place - k) * values[min(max(k, 0), 6)] for k in range(-2, 9)) for place in places]
+        np.testing.assert_allclose(enlarging(7, large) @ values, wanted, atol=1e-5)
+
+
 def test_what_is_hidden_or_changed_is_the_models_picture_enlarged(graph, texture):
     source = texture[:, :LARGE]
     detail = Detail(graph, source, small(source))

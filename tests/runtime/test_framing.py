@@ -142,6 +142,28 @@ def test_following_keeps_the_face_in_the_middle_and_a_fixed_square_does_not():
     assert not [found for found in find_faces(stayed) if abs(found.center[0] - 64) < 20]
 
 
+def test_the_square_of_a_video_is_that_of_its_usual_face():
+    """Half of the faces are smaller, half are larger: one that comes close for a moment changes little."""
+    sizes = [180, 200, 220, 520, 140]
+    pictures = {size: face_picture((900, 900), (450, 450, size)) for size in sizes}
+    alone = framer().driving([Image.fromarray(pictures[200])]).side
+    assert alone == pytest.approx(200 / 0.6, rel=0.1)
+    aims = np.array([Framing().aim(find_faces(picture, levels=2)[0]) for picture in pictures.values()])
+    mixed = framer().driving([Image.fromarray(picture) for picture in pictures.values()]).side
+    assert mixed == pytest.approx(alone + np.ptp(aims, axis=0).max(), abs=2)
+
+
+def test_following_stays_with_the_face_that_was_followed():
+    """Though a larger one appears elsewhere, which a search of one picture alone would take."""
+    follow = Cutter(framer(driving_crop="follow"), 128, 25.0)
+    follow(face_picture((900, 400), (220, 200, 110)))
+    for _ in range(12):
+        shown = follow(face_picture((900, 400), (226, 200, 110), (700, 200, 190)))
+    (there,) = find_faces(shown)
+    assert there.center[0] == pytest.approx(64, abs=12)
+    np.testing.assert_allclose(follow._window.center[0], 226, atol=12)
+
+
 def test_a_video_is_looked_through_once_however_often_it_is_read(toy, tmp_path, monkeypatch):
     path = encode(tmp_path / "clip.mp4", [face_picture((320, 240), (160, 120, 90))] * 8)
     clip, chooser, looked = open_clip(path), framer(), []

@@ -43,20 +43,29 @@ def test_animated_pictures_drive(toy, tmp_path, suffix):
 
 @pytest.mark.parametrize("curve", ["smpte2084", "arib-std-b67"])
 def test_hdr_is_fitted_to_usual_brightness(tmp_path, curve):
-    """A grey card that was made for a usual screen, converted to HDR, is about the same grey again."""
-    frames = [np.full((64, 64, 3), 128, np.uint8)] * 3
+    """A chart that was made for a usual screen, converted to HDR, looks the same again; only its lights are held back.
+
+    Shown as it is stored, its middle grey would be 104 (PQ) or 112 (HLG), and its red half grey.
+    """
+    greys, colours = [40, 128, 200, 235], [(200, 40, 30), (30, 160, 60), (40, 60, 190)]
+    fields = [(grey, grey, grey) for grey in greys] + colours
+    chart = np.repeat(np.array([fields], np.uint8).repeat(64, 0), 32, axis=1)
     tagged = "format=yuv444p,setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
     linear = "zscale=t=linear:npl=203,format=gbrpf32le"
     to_hdr = f"{tagged},{linear},zscale=p=bt2020:t={curve}:m=bt2020nc:r=tv:npl=203"
     options = ["-vf", f"{to_hdr},format=yuv420p10le", "-c:v", "libx265", "-x265-params", "log-level=error"]
     tags = ["-color_trc", curve, "-color_primaries", "bt2020", "-colorspace", "bt2020nc", "-pix_fmt", "yuv420p10le"]
-    path = encode(tmp_path / "hdr.mp4", frames, options=[*options, *tags])
+    path = encode(tmp_path / "hdr.mp4", [chart] * 3, options=[*options, *tags])
     assert probe(path).hdr
-    assert not probe(encode(tmp_path / "usual.mp4", frames)).hdr
-    for size in (None, 32):
-        shown = next(iter(read_frames(probe(path), size)))
-        assert 100 < shown.mean() < 150
-        assert np.ptp(shown.mean(axis=(0, 1))) < 6
+    assert not probe(encode(tmp_path / "usual.mp4", [chart] * 3)).hdr
+    shown = next(iter(read_frames(probe(path)))).astype(float)
+    found = np.stack([shown[16:48, 32 * field + 8 : 32 * field + 24].mean((0, 1)) for field in range(len(fields))])
+    assert np.ptp(found[:4], axis=1).max() < 8
+    np.testing.assert_allclose(found[:2], fields[:2], atol=4)
+    np.testing.assert_allclose(found[4:], colours, atol=22)
+    assert 180 < found[2].mean() < 200 < found[3].mean() < 235
+    small = next(iter(read_frames(probe(path), 32))).astype(float)
+    assert abs(small.mean() - shown[:, 80:144].mean()) < 6
 
 
 def test_transparent_parts_take_the_background(toy, tmp_path):

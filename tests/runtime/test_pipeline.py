@@ -21,31 +21,39 @@ def test_items_come_in_order():
 
 
 def test_no_more_than_the_depth_is_made_ahead():
-    made = []
+    made, full = [], threading.Event()
 
     def source():
         for item in range(100):
             made.append(item)
+            if len(made) == 6:
+                full.set()
             yield item
 
     with prefetch(source(), depth=4) as items:
         next(items)
-        time.sleep(0.3)
-        assert len(made) <= 1 + 4 + 1  # taken, waiting, in hand
-        assert len(made) >= 5
+        assert full.wait(60)  # taken, waiting, in hand
+        time.sleep(0.3)  # were there no bound, it would be far ahead by now
+        assert len(made) == 1 + 4 + 1
 
 
 def test_making_overlaps_with_using():
-    def slow():
+    """Each side waits, in the middle of its work on an item, for the other to work on another one."""
+    made = [threading.Event() for _ in range(6)]
+    used = [threading.Event() for _ in range(6)]
+
+    def source():
         for item in range(6):
-            time.sleep(0.05)
+            if item >= 2:
+                assert used[item - 2].wait(60)
+            made[item].set()
             yield item
 
-    start = time.perf_counter()
-    with prefetch(slow(), depth=6) as items:
-        for _ in items:
-            time.sleep(0.05)
-    assert time.perf_counter() - start < 0.5  # 0.6 one after the other
+    with prefetch(source(), depth=6) as items:
+        for item in items:
+            if item < 5:
+                assert made[item + 1].wait(60)  # made while this one is in use
+            used[item].set()
 
 
 def test_an_error_in_the_source_is_raised_after_what_came_before():

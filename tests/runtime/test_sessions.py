@@ -99,6 +99,18 @@ def test_larger_graphs_compute_fewer_frames_at_once(toy, monkeypatch, limits, ex
     assert heavy["motion"]({"frame": np.zeros((5, 64, 64, 3), np.uint8)})["points"].shape == (5, 4, 2)
 
 
+@pytest.mark.parametrize(
+    ("motion", "render", "expected"),
+    [(1.0, 10.0, 4), (1.0, 20.0, 2), (20.0, 1.0, 2), (1.0, 150.0, 1), (150.0, 1.0, 1), (None, 1.0, 1), (1.0, None, 1)],
+)
+def test_the_larger_of_the_graphs_decides(toy, motion, render, expected):
+    bundle = Bundle.load(toy)
+    changed = {"motion": motion, "render": render, "source": 500.0}  # the source is computed once
+    graphs = {**bundle.graphs, **{name: replace(bundle.graphs[name], gflops=value) for name, value in changed.items()}}
+    opened = open_graphs(replace(bundle, graphs=graphs), "cpu", threads=5)
+    assert [opened[name].at_once for name in ("source", "motion", "render")] == [1, expected, expected]
+
+
 def test_a_frame_that_fails_is_an_error_of_the_whole_call(toy, monkeypatch):
     render = open_graphs(Bundle.load(toy), "cpu", threads=2)["render"]
     feeds = {"feature_0": feature(), "source_points": points(1), "driving_points": moving(4)}

@@ -325,6 +325,8 @@ def test_every_ready_configuration_takes_a_step(path):
     narrow = {name: min(getattr(whole, name), width) for name, width in WIDEST.items() if hasattr(whole, name)}
     model = build(config.family, {**config.model, **narrow})
     objective = Objective(model, fresh_vgg19 if config.perceptual == "vgg19" else efficientnet_lite0)
+    if any(ADVERSARIAL & set(stage.losses) for stage in config.stages):
+        objective.add_discriminator()
     for stage in config.stages:
         sizes = [getattr(model.config, name, 0) for name in ("motion_size", "detector_size")]  # what both can reduce
         size = max(sizes) if getattr(model.config, "detector_pool", 1) == 1 else stage.size

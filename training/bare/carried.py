@@ -33,7 +33,8 @@ class Limits:
 def pack(work: Path, clips: dict[str, Any], limits: Limits) -> tuple[list[Path], str]:
     """Files of the run in `work`, the most wanted first, each below the limit; and what was done to the state.
 
-    The checkpoint is in float32 where one file holds it. The state is whole if it fits, else in 16 bits (a run goes on
+    What is divided has the steps done in its name, so that parts of two times are never taken for one. The checkpoint
+    is in float32 where one file holds it. The state is whole if it fits, else in 16 bits (a run goes on
     from it closely, not exactly), else without the optimiser's moments, else left out. `clips`: what the data were.
     """
     folder = work / "packed"
@@ -61,7 +62,8 @@ def _pack_model(path: Path, folder: Path, limits: Limits) -> list[Path]:
     if size_of(tensors) + MIB // 2 <= limits.file:
         save_tensors(folder / path.name, tensors, metadata)
         return [folder / path.name]
-    return split(folder, path.stem, tensors, metadata, limits.file)
+    steps = metadata["training"].get("steps", 0)
+    return split(folder, f"{path.stem}-{steps:07d}", tensors, metadata, limits.file)
 
 
 def _pack_state(path: Path, folder: Path, clips: dict[str, Any], limits: Limits) -> tuple[list[Path], str]:
@@ -71,7 +73,8 @@ def _pack_state(path: Path, folder: Path, clips: dict[str, Any], limits: Limits)
     metadata = {"state": metadata, "clips": clips}
     for how, candidate in _smaller(tensors):
         if size_of(candidate) + MIB // 2 <= limits.state:
-            return split(folder, path.stem, candidate, metadata, limits.file), how
+            steps = metadata["state"]["position"]["total"]
+            return split(folder, f"{path.stem}-{steps:07d}", candidate, metadata, limits.file), how
     return [], f"left here: even its weights in 16 bits are more than {limits.state // MIB} MiB"
 
 
@@ -83,18 +86,26 @@ def _smaller(tensors: dict[str, Tensor]) -> Iterator[tuple[str, dict[str, Tensor
 
 
 def unpack_state(folder: Path, work: Path) -> dict[str, Any]:
-    """Put the state that `pack` left in `folder` into the run's folder `work`; returns the `clips` given to `pack`.
+    """Put the newest state that `pack` left in `folder` into the run's folder `work`; returns the `clips` of `pack`.
 
     Raises `ModelError` where parts of it are missing or damaged.
     """
-    tensors, metadata = join(sorted(folder.glob("state-*-of-*.safetensors")))
+    sets: dict[str, list[Path]] = {}
+    for path in sorted(folder.glob("state-*-of-*.safetensors")):
+        sets.setdefault(path.name.rsplit("-", 3)[0], []).append(path)
+    # A kill may have left a newer set unfinished beside a whole one.
+    whole = [name for name, paths in sets.items() if len(paths) == int(paths[0].stem.rsplit("-", 1)[1])]
+    tensors, metadata = join(sets[max(whole or sets)] if sets else [])
     wide = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
     save_tensors(work / "state.safetensors", wide, metadata["state"])
     return metadata["clips"]
 
 
 def hand_out(files: list[Path], output: Path, chunk: int, limits: Limits) -> int:
-    """Copy the `chunk`-th lot of `files` (from 1), as many as may go at once, to `output`; returns how many lots."""
+    """Copy the `chunk`-th lot of `files` (from 1), as many as may go at once, to `output`; returns how many lots.
+
+    A file there is replaced at once, when the new one is whole.
+    """
     lots: list[list[Path]] = [[]]
     for path in files:
         if len(lots[-1]) == limits.files or sum(each.stat().st_size for each in (*lots[-1], path)) > limits.total:
@@ -104,5 +115,10 @@ def hand_out(files: list[Path], output: Path, chunk: int, limits: Limits) -> int
         raise OutputError(f"there are {len(lots)} lots of files; --chunk {chunk} is none of them")
     output.mkdir(parents=True, exist_ok=True)
     for path in lots[chunk - 1]:
-        shutil.copy(path, output / path.name)
+        aside = output / f".{path.name}.part"
+        try:
+            shutil.copyfile(path, aside)
+            aside.replace(output / path.name)
+        finally:
+            aside.unlink(missing_ok=True)
     return len(lots)

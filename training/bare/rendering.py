@@ -1,8 +1,8 @@
 """The data of a run on a bare machine: shards that were brought along, or shards rendered there, on the GPU.
 
 Heads are rendered by several processes: building a person is work for a processor, one core of which could not keep a
-GPU busy, and drawing them takes the GPU a fraction of that time. The trainer then reads pairs with several processes,
-so that neither waits for the other while it trains.
+GPU busy, and drawing them takes the GPU a fraction of that time. Training begins when there is something to train on,
+and takes in what is added (`training.data.resident`).
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import TracebackType
 
 import torch
 
@@ -28,6 +29,10 @@ CLIPS_A_SHARD = 16
 TEST_CLIPS = 64
 """Held-out clips; fewer where there are less than sixteen times as many to train on."""
 SPLITS = ("train", "test")
+ENOUGH = 4
+"""Shards to train on that a run begins with, if there are to be so many."""
+_TRUTH = 64 * 1024
+"""Bytes of a frame's truth, beside its picture, at most."""
 
 
 @dataclass(frozen=True)
@@ -42,30 +47,26 @@ class Wanted:
     seed: int = 0
     kind: str = "head"
 
+    @property
+    def bytes(self) -> int:
+        """That the shards of it take, about."""
+        return int(1.1 * self.clips * self.frames * (3 * self.size**2 + _TRUTH))
 
-def render_all(
-    folder: Path, wanted: Wanted, workers: int, time_is_up: Callable[[], bool], only: dict[str, list[str]] | None = None
-) -> tuple[int, bool]:
-    """Render what is missing of `wanted` below `folder`: `test/` first, then `train/`, until done or `time_is_up`.
 
-    `only`: names of the shards of each split, to make once more what another machine had. Returns frames rendered and
-    whether all is there now.
+def render_all(folder: Path, wanted: Wanted, workers: int, time_is_up: Callable[[], bool]) -> tuple[int, bool]:
+    """Render what is missing of `wanted` below `folder`: `test/` and then `train/`, by one pool of processes.
+
+    Returns the frames rendered, and whether all is there now or `time_is_up` came first.
     """
-    frames = 0
-    for split in reversed(SPLITS):
-        todo = _jobs(folder / split, wanted, split)
-        if only is not None:
-            todo = [job for job in todo if job.path.name in only[split]]
-        left = len(todo)
-        if todo and not time_is_up():
-            with closing(write_clips(todo, min(workers, left))) as done:
-                for count in done:
-                    frames, left = frames + count, left - 1
-                    if time_is_up():
-                        break
-        if left:
-            return frames, False
-    return frames, True
+    todo = [job for split in reversed(SPLITS) for job in _jobs(folder / split, wanted, split)]
+    frames, left = 0, len(todo)
+    if todo and not time_is_up():
+        with closing(write_clips(todo, min(workers, left))) as done:
+            for count in done:
+                frames, left = frames + count, left - 1
+                if time_is_up():
+                    break
+    return frames, not left
 
 
 def _jobs(folder: Path, wanted: Wanted, split: str) -> list[Job]:
@@ -82,32 +83,94 @@ def _jobs(folder: Path, wanted: Wanted, split: str) -> list[Job]:
     return [replace(job, device="cuda", batch=batch) for job in todo]
 
 
-def prepare(work: Path, wanted: Wanted, workers: int, time_is_up: Callable[[], bool]) -> dict[str, Any] | None:
-    """Render the clips of the run in `work` once; returns what was rendered, or None while that is not finished.
+class Rendering:
+    """Renders beside the training, in a thread that drives the processes; a context that ends with them."""
 
-    When the time for it is over, the run goes on with what is there, and stays with it. A run that came from another
-    machine (`work/clips.json` is there, its shards are not) gets the same clips once more, however long that takes.
-    """
-    record, folder = work / "clips.json", work / "data"
-    known = json.loads(record.read_text()) if record.is_file() else None
-    if known is not None:
-        wanted = Wanted(**known["wanted"])
-    begin = time.perf_counter()
-    frames, whole = render_all(folder, wanted, workers, time_is_up, known and known["shards"])
-    seconds = time.perf_counter() - begin
-    if frames:
-        line = {"kind": "render", "frames": frames, "seconds": round(seconds, 1), "time": round(time.time(), 1)}
-        with (work / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
-        print(f"rendered {frames} frames in {seconds:.0f} s, {frames / seconds:.0f} a second", flush=True)
-    if known is not None:
-        return known if whole else None
-    shards = {split: sorted(path.name for path in (folder / split).glob("clips-*.safetensors")) for split in SPLITS}
-    if not all(shards.values()):
-        return None
-    known = {"wanted": asdict(wanted), "shards": shards}
-    write_atomically(record, lambda path: path.write_text(json.dumps(known)))
-    return known
+    def __init__(self, folder: Path, wanted: Wanted, workers: int, stop: float, log: Path) -> None:
+        """`folder` gets `train/` and `test/`; nothing begins after `time.monotonic()` shows `stop`.
+
+        What was done goes into `log`, one line of JSON.
+        """
+        self.folder = folder
+        self.wanted = wanted
+        self._closed = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(workers, stop, log), daemon=True)
+        self._thread.start()
+
+    def _run(self, workers: int, stop: float, log: Path) -> None:
+        begin = time.perf_counter()
+        try:
+            frames, _ = render_all(
+                self.folder, self.wanted, workers, lambda: self._closed.is_set() or time.monotonic() > stop
+            )
+        except Exception as error:  # told by whoever waits, or at the end
+            self._error = error
+            return
+        seconds = time.perf_counter() - begin
+        if frames:
+            line = {"kind": "render", "frames": frames, "seconds": round(seconds, 1), "time": round(time.time(), 1)}
+            with log.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line) + "\n")
+            print(f"rendered {frames} frames in {seconds:.0f} s, {frames / seconds:.0f} a second", flush=True)
+
+    def wait(self, stop: float) -> bool:
+        """Until there is something to train on and all that is held out; False where `stop` came first.
+
+        Raises what the processes raised.
+        """
+        enough = min(ENOUGH, -(-self.wanted.clips // CLIPS_A_SHARD))
+        while time.monotonic() < stop:
+            alive = self._thread.is_alive()
+            if self._error is not None:
+                raise self._error
+            if self._count("train") >= (enough if alive else 1) and not _jobs_left(self.folder, self.wanted, "test"):
+                return True
+            if not alive:
+                return False
+            time.sleep(0.1)
+        return False
+
+    def _count(self, split: str) -> int:
+        return len(list((self.folder / split).glob("clips-*.safetensors")))
+
+    def __enter__(self) -> Rendering:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._closed.set()
+        self._thread.join(30)
+        if self._error is not None and error is None:
+            print(f"rendering stopped: {self._error}; the run went on with what there was", flush=True)
+
+
+def _jobs_left(folder: Path, wanted: Wanted, split: str) -> int:
+    clips = max(2, min(TEST_CLIPS, wanted.clips // 16)) if split == "test" else wanted.clips
+    return -(-clips // CLIPS_A_SHARD) - len(list((folder / split).glob("clips-*.safetensors")))
+
+
+def remember(work: Path, wanted: Wanted) -> Wanted:
+    """What the run in `work` is rendered from: what it began with, or else `wanted`, which is written down."""
+    record = work / "clips.json"
+    if record.is_file():
+        return Wanted(**json.loads(record.read_text(encoding="utf-8"))["wanted"])
+    write_atomically(record, lambda path: path.write_text(json.dumps({"wanted": asdict(wanted)})))
+    return wanted
+
+
+def shard_folder(work: Path, wanted: Wanted) -> Path:
+    """Where the shards go: shared memory where there is room for all of them and as much again, else `work/data`."""
+    shared = Path("/dev/shm")
+    try:
+        free = shutil.disk_usage(shared).free
+    except OSError:
+        free = 0
+    folder = shared / f"bunraku-{work.resolve().name}" / "data"
+    if torch.cuda.is_available() and not (work / "data").is_dir() and free > 2 * wanted.bytes:
+        return folder
+    return work / "data"
 
 
 def unpack(given: Path, work: Path) -> Path:
@@ -133,17 +196,6 @@ def unpack(given: Path, work: Path) -> Path:
             raise InputError(f"{given}: holds neither shards (clips-*.safetensors) nor archives of them")
         (folder / "unpacked").touch()
     return folder
-
-
-def reading_workers(cores: int, batch: int, size: int) -> int:
-    """Processes that read pairs beside the trainer: as many as cores and shared memory allow."""
-    try:
-        shared = shutil.disk_usage("/dev/shm").free
-    except OSError:
-        shared = 0
-    # Every process keeps two batches ready: two pictures of a pair, the truth beside them, and some slack.
-    each = 2 * batch * (2 * 3 * size**2 + 64 * 64 * 9 + 4096)
-    return max(0, min(cores - 2, 12, int(shared * 0.5 / each)))
 
 
 def cores() -> int:

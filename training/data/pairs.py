@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from checkpoints.errors import InputError
+from training.config import Stage
 
 Sample = dict[str, Tensor]
 
@@ -70,6 +71,30 @@ class BatchSource(PairSource, Protocol):
         ...
 
 
+@runtime_checkable
+class StepSource(Protocol):
+    """A data set that lies on the device that trains, gives the whole batch of a step, and may grow meanwhile.
+
+    `size`, `cross`, `views` and the length are those of `PairSource`.
+    """
+
+    size: int
+    cross: float
+    views: int
+    flow: bool
+    """Whether samples are to have `flow` and `flow_visible`; set before a stage begins."""
+
+    def __len__(self) -> int: ...
+
+    def draw_step(self, rng: np.random.Generator, count: int) -> Sample:
+        """`count` pairs as one batch, decided by `rng` and what there is."""
+        ...
+
+    def refresh(self) -> None:
+        """Take in what has been added; cheap where there is nothing."""
+        ...
+
+
 class StepSampler(Sampler[int]):
     """Draw numbers of one process, from step `start` to `stop`, in an order that depends on the seed alone.
 
@@ -95,7 +120,7 @@ class StepSampler(Sampler[int]):
 class PairDataset(Dataset[Sample]):
     """Maps a draw number to a sample, deterministically."""
 
-    def __init__(self, source: PairSource, seed: int, repeats: int = 1) -> None:
+    def __init__(self, source: PairSource | StepSource, seed: int, repeats: int = 1) -> None:
         self.source = source
         self.seed = seed
         self.length = len(source) * repeats
@@ -120,6 +145,8 @@ class PairDataset(Dataset[Sample]):
     def __getitems__(self, draws: list[int]) -> list[Sample]:
         """The samples of a batch; torch's loader asks for all of them at once."""
         clips, rngs = zip(*(self._place(draw) for draw in draws), strict=True)
+        if isinstance(self.source, StepSource):
+            raise TypeError("a data set on the device gives whole steps, not single samples; use `batches`")
         if isinstance(self.source, BatchSource):
             samples = self.source.draw_batch(list(clips), list(rngs))
         else:
@@ -129,10 +156,28 @@ class PairDataset(Dataset[Sample]):
         return samples
 
 
+def set_stage(source: PairSource | StepSource, stage: Stage) -> None:
+    """Have `source` give what `stage` needs."""
+    source.size, source.cross = stage.size, stage.cross
+    if isinstance(source, StepSource):
+        source.flow = stage.needs_flow
+
+
 def batches(
     dataset: PairDataset, batch: int, start: int, stop: int, workers: int = 0, rank: int = 0, world: int = 1
 ) -> Iterator[Sample]:
     """Batches of steps `start` to `stop` for one process."""
+    if isinstance(dataset.source, StepSource):
+        return _steps(dataset.source, dataset.seed, batch, range(start, stop), rank)
     sampler = StepSampler(len(dataset), batch, start, stop, rank, world)
     # Samples are read by torch workers of one thread each; more would fight with the training thread.
     return iter(DataLoader(dataset, batch_size=batch, sampler=sampler, num_workers=workers, pin_memory=False))
+
+
+def _steps(source: StepSource, seed: int, batch: int, steps: range, rank: int) -> Iterator[Sample]:
+    """The steps of a source that gives them whole; each follows from seed, step, process, and what the source holds."""
+    for step in steps:
+        source.refresh()
+        rng = np.random.default_rng([seed, step, rank, 2])
+        sample = source.draw_step(rng, batch)
+        yield sample | {"seed": torch.from_numpy(rng.integers(2**31, size=batch))}

@@ -31,7 +31,7 @@ def place(batch: Sample, maps: Tensor, pictures: list[str]) -> Sample:
     What comes from beyond the border is a reflection in the pictures, and hidden in the flow.
     """
     batch = dict(batch)
-    back = torch.linalg.inv(maps)
+    back, _ = torch.linalg.inv_ex(maps)  # `inv` would have a graphics card waited for, to see whether it failed
     for name in pictures:
         batch[name] = _look_up(batch[name], back, "bilinear", "reflection")
     for name in _POINTS:

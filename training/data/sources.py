@@ -8,20 +8,27 @@ import torch
 
 from checkpoints.errors import InputError
 from training.config import Data
-from training.data.pairs import PairSource
+from training.data.pairs import PairSource, StepSource
 
 
-def open_source(data: Data, test: bool = False) -> PairSource:
-    """The training (or held-out) data of a run. Raises `InputError` when there is nothing usable."""
-    source = _open(data, test)
+def open_source(data: Data, test: bool = False, device: torch.device | str = "cpu") -> PairSource | StepSource:
+    """The training (or held-out) data of a run; `device`: where the run trains.
+
+    Raises `InputError` when there is nothing usable.
+    """
+    source = _open(data, test, device)
     source.views = data.views
     return source
 
 
-def _open(data: Data, test: bool) -> PairSource:
+def _open(data: Data, test: bool, device: torch.device | str) -> PairSource | StepSource:
     folder = Path(data.test_path if test else data.path)
     if data.kind != "synth" and not folder.is_dir():
         raise InputError(f"{folder}: no such folder of training data; make some with `bunraku synth {folder}`")
+    if data.kind == "shards" and data.resident:
+        from training.data.resident import ResidentShards
+
+        return ResidentShards(folder, device)
     if data.kind == "shards":
         from training.data.shard_pairs import ShardPairs
 

@@ -90,7 +90,7 @@ class SynthPairs:
             "driving_visible": driving.points_visible,
             "flow": flow,
             "flow_visible": visible,
-            "background": background_between(source.truth, driving.truth),
+            "background": background_between(source.truth.background, driving.truth.background),
         }
         images = frames.image.permute(0, 3, 1, 2).contiguous().split(lengths)
         rows = zip(plans, images, range(len(plans)), strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.models.parts.sampling import coordinate_grid, part_size
+from training.models.parts.sampling import part_size
 
 
 def focus_map(parts: Tensor, height: int, width: int) -> Tensor:
@@ -13,7 +13,9 @@ def focus_map(parts: Tensor, height: int, width: int) -> Tensor:
 
     Around each point stands a Gaussian with half the root mean square distance of the part's points from their centre.
     """
-    spread = part_size(parts)
-    grid = coordinate_grid(height, width, parts)
-    distance = (grid[None, None, None] - parts[:, :, :, None, None]).square().sum(-1)
-    return torch.exp(-distance / (0.5 * spread.square()[:, :, None, None, None])).amax((1, 2))
+    narrow = (0.5 * part_size(parts).square())[..., None, None]
+    x, y = (torch.linspace(-1, 1, size, dtype=parts.dtype, device=parts.device) for size in (width, height))
+    # A Gaussian is one of rows times one of columns: an exponential a row and a column, and a product a cell.
+    across = torch.exp(-(x - parts[..., :1]).square() / narrow).flatten(1, 2)
+    down = torch.exp(-(y - parts[..., 1:]).square() / narrow).flatten(1, 2)
+    return (down[..., None] * across[:, :, None]).amax(1)

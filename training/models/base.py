@@ -11,11 +11,14 @@ backward map: for every pixel of the driving pose, where to look in the source.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+
+from training.models.parts.sampling import resize_flow, warp
 
 Views = Literal["one", "many"]
 """How many pictures of its source a family takes: one, or any number that it fuses."""
@@ -47,6 +50,27 @@ class DenseMotion:
     """(B, K + 1, h, w), softmax over the candidate motions, background first."""
     extra: dict[str, Any] = field(default_factory=dict)
     """What only losses, drawings and the family's own `generate` need: sparse flows, warped sources."""
+    _kept: dict[tuple[Any, ...], tuple[tuple[Tensor, ...], Tensor]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def flow_at(self, size: torch.Size | tuple[int, int], align_corners: bool) -> Tensor:
+        """The flow (B, height, width, 2) at another size; resized once, however many ask for it."""
+        key = ("flow", *size, align_corners)
+        return self._once(key, (self.flow,), lambda: resize_flow(self.flow, size, align_corners))
+
+    def looked_up(self, source: Tensor, align_corners: bool) -> Tensor:
+        """The `source` picture (1 or B, C, H, W) seen through the flow at its own size: (B, C, H, W), once for all."""
+        flow = self.flow_at(source.shape[-2:], align_corners)
+        key = ("source", align_corners)
+        return self._once(key, (flow, source), lambda: warp(source.expand(len(flow), -1, -1, -1), flow, align_corners))
+
+    def _once(self, key: tuple[Any, ...], of: tuple[Tensor, ...], make: Callable[[], Tensor]) -> Tensor:
+        """What `make` gives, kept for as long as it is made `of` the same tensors."""
+        kept = self._kept.get(key)
+        if kept is None or any(mine is not theirs for mine, theirs in zip(kept[0], of, strict=True)):
+            kept = self._kept[key] = (of, make())
+        return kept[1]
 
 
 @dataclass

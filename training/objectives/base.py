@@ -117,6 +117,7 @@ class Objective(nn.Module):
             last, self._last = self._last, None
             return self.judge(last)
         assert self.stage is not None, "start_stage first"
+        batch = {name: _channels_last(value) for name, value in batch.items()}
         use_background = 0 <= self.stage.background_from <= schedule.epoch
         degrade = self.augment.degrade if self.augment and self.augment.config.degrade > 0 else None
         run = Pass(
@@ -140,6 +141,12 @@ class Objective(nn.Module):
             result[name] = weight * LOSSES[name](self, run)
         self._last = run if ADVERSARIAL & set(result) else None
         return result
+
+
+def _channels_last(value: Tensor) -> Tensor:
+    """Pictures with their channels last, as convolutions are fastest; whatever follows them keeps that layout."""
+    picture = value.dim() == 4 and value.shape[1] == 3
+    return value.contiguous(memory_format=torch.channels_last) if picture else value
 
 
 def _surface(run: Pass) -> list[tuple[Tensor, Tensor, Tensor]]:

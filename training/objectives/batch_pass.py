@@ -14,7 +14,6 @@ from training.data.pairs import Sample, source_views
 from training.losses.focus import focus_map
 from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.parts.random_warp import Distance, RandomWarp
-from training.models.parts.sampling import resize_flow, warp
 
 STRETCH = 0.25
 """Largest relative change of a shape per axis in the disentanglement stage without cross-identity data."""
@@ -267,8 +266,7 @@ class Pass:
     @cached_property
     def warped_source(self) -> Tensor:
         """The source picture warped by the flow at full size, holes and all."""
-        flow = resize_flow(self.motion.flow, self.source.shape[-2:], self.model.align_corners)
-        return warp(self.source, flow, self.model.align_corners)
+        return self.motion.looked_up(self.source, self.model.align_corners)
 
 
 def _split(motion: Motion, count: int) -> list[Motion]:

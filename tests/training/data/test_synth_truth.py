@@ -6,7 +6,9 @@ import torch
 from torch.nn.functional import grid_sample
 
 from training.data.synth import POINT_NAMES, TEST_SEEDS, Frames, SceneSpec, true_flow
-from training.data.synth.core.truth import surface_buffer
+from training.data.synth.core.backdrop import EXTENT
+from training.data.synth.core.renderer import backdrops
+from training.data.synth.core.truth import pixel_grid, surface_buffer
 from training.data.synth.person.head import HAIR, SKIN, load_head
 from training.data.synth.person.performance import ACTIONS, motion
 from training.data.synth.sets.plan import SetPlan
@@ -49,6 +51,20 @@ def test_hidden_places_are_not_visible(renderer):
     _, visible = true_flow(a, b, 96)
     share = (visible & b.mask).sum() / b.mask.sum()
     assert share < 0.9
+
+
+def test_the_backdrop_is_drawn_where_its_map_says():
+    """A bright place of its plane shows where the map takes it, and so agrees with the flow."""
+    axis = torch.linspace(-1, 1, 257)
+    y, x = torch.meshgrid(axis, axis, indexing="ij")
+    places = torch.tensor([[0.3, -0.2], [-0.4, 0.5]])  # of the plane, in units of the frame
+    spots = [torch.exp(-((x - a) ** 2 + (y - b) ** 2) / 0.0002) for a, b in (places / EXTENT).tolist()]
+    maps = torch.tensor([[[1.1, -0.4, 0.1], [0.35, 0.9, -0.15]], [[0.8, 0.3, -0.2], [-0.25, 1.0, 0.1]]])
+    drawn = backdrops(torch.stack(spots)[:, None].expand(-1, 3, -1, -1), maps, 129)
+    wanted = (maps[:, :, :2] @ places[..., None])[..., 0] + maps[:, :, 2]
+    weights = drawn[:, 0] / drawn[:, 0].sum((1, 2), keepdim=True)
+    found = (weights[..., None] * pixel_grid(129)).sum((1, 2))
+    torch.testing.assert_close(found, wanted, atol=0.01, rtol=0)
 
 
 def test_points_lie_on_their_parts(pairs):

@@ -15,13 +15,13 @@ from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.parts.blocks import Blocks, DownBlock, Hourglass, Norm, SameBlock, UpBlock, make_residual
 from training.models.parts.candidates import background_motion, blend, warp_by_each
 from training.models.parts.disentangle import DisentangleNetwork, disentangle_motion
+from training.models.parts.layout import for_convolutions, for_sampling
 from training.models.parts.refinement import Refinement, RefinementConfig, make_refinement
 from training.models.parts.sampling import (
     AntialiasReduction,
     coordinate_grid,
     full_precision,
     gaussian_heatmaps,
-    resize_flow,
     resize_map,
     warp,
 )
@@ -233,18 +233,39 @@ class DenseMotionNetwork(nn.Module):
             candidates = self.candidates(source, driving, background, size)
         heat = gaussian_heatmaps(driving, size, size) - gaussian_heatmaps(source, size, size)
         warped = warp_by_each(small, candidates, self.config.align_corners)
-        maps = self.hourglass(torch.cat([torch.zeros_like(heat[:, :1]), heat, warped.flatten(1, 2)], 1))
-        masks = _softmax_with_dropout(self.maps(maps[-1]).float(), spline_dropout if self.training else 0.0)
+        seen = torch.cat([torch.zeros_like(heat[:, :1]), heat, warped.flatten(1, 2)], 1)
+        maps = self.hourglass(for_convolutions(seen))
+        logits, occlusions = self._heads(maps)
+        masks = _softmax_with_dropout(logits, spline_dropout if self.training else 0.0)
         extra = {"sparse_flows": candidates, "warped_sources": warped}
-        return DenseMotion(blend(masks, candidates), self._occlusions(maps), masks, extra)
+        return DenseMotion(blend(masks, candidates), occlusions, masks, extra)
 
-    def _occlusions(self, maps: list[Tensor]) -> list[Tensor]:
+    def _heads(self, maps: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        """Logits of the masks, and occlusion maps from coarse to fine, of the hourglass's `maps`."""
         inputs = maps[len(maps) - 1 - self.coarser :]
         x = maps[-1]
         for block in self.up:
             x = block(x)
             inputs.append(x)
-        return [torch.sigmoid(head(x).float()) for head, x in zip(self.occlusion, inputs, strict=True)]
+        masks, finest = self._read_finest(maps[-1], self.occlusion[self.coarser])
+        logits = [
+            finest if level == self.coarser else head(x)
+            for level, (head, x) in enumerate(zip(self.occlusion, inputs, strict=True))
+        ]
+        return masks.float(), [torch.sigmoid(each.float()) for each in logits]
+
+    def _read_finest(self, x: Tensor, occlusion: nn.Module) -> tuple[Tensor, Tensor]:
+        """Masks' and occlusion's logits of the hourglass's last map, by one convolution where their kernels are alike:
+        so few outputs cost as much as sixteen."""
+        assert isinstance(occlusion, nn.Conv2d)
+        if self.maps.kernel_size != occlusion.kernel_size or torch.compiler.is_exporting():
+            return self.maps(x), occlusion(x)
+        assert self.maps.bias is not None
+        assert occlusion.bias is not None
+        weight = torch.cat([self.maps.weight, occlusion.weight])
+        bias = torch.cat([self.maps.bias, occlusion.bias])
+        both = F.conv2d(x, weight, bias, padding=self.maps.padding)
+        return both[:, :-1], both[:, -1:]
 
 
 def _softmax_with_dropout(logits: Tensor, probability: float) -> Tensor:
@@ -286,13 +307,14 @@ class InpaintingNetwork(nn.Module):
             maps.append(block(maps[-1]))
         return maps
 
-    def warp_masked(self, maps: list[Tensor], flow: Tensor, occlusions: list[Tensor]) -> list[Tensor]:
+    def warp_masked(self, maps: list[Tensor], motion: DenseMotion, occlusions: list[Tensor]) -> list[Tensor]:
         """`maps` (fine to coarse) looked up at the flow and multiplied by the occlusion of their size; coarse first."""
         align = self.config.align_corners
         result = []
         for level, features in enumerate(reversed(maps)):
             size = features.shape[-2:]
-            moved = warp(features.expand(flow.shape[0], -1, -1, -1), resize_flow(flow, size, align), align)
+            sampled = for_sampling(features).expand(motion.flow.shape[0], -1, -1, -1)
+            moved = warp(sampled, motion.flow_at(size, align), align)
             result.append(moved * self.occlusion_for(level, size, occlusions))
         return result
 
@@ -301,23 +323,22 @@ class InpaintingNetwork(nn.Module):
         occlusion = occlusions[min(level, len(occlusions) - 1)]
         return resize_map(occlusion, size, self.config.align_corners)
 
-    def forward(self, maps: list[Tensor], source: Tensor, flow: Tensor, occlusions: list[Tensor]) -> Tensor:
+    def forward(self, maps: list[Tensor], source: Tensor, motion: DenseMotion) -> Tensor:
         """The picture (B, 3, H, W) in [0, 1] from the source's `maps` and the `source` picture itself."""
-        warped = self.warp_masked(maps, flow, occlusions)
-        finest = self.occlusion_for(len(warped) - 1, source.shape[-2:], occlusions)
-        x = warped[0]
+        warped = self.warp_masked(maps, motion, motion.occlusions)
+        finest = self.occlusion_for(len(warped) - 1, source.shape[-2:], motion.occlusions)
+        hidden = 1 - finest
+        x = for_convolutions(warped[0])
         residual = iter(self.resblock)
         for level, (block, count) in enumerate(zip(self.up_blocks, self.config.res_blocks, strict=True)):
             for _ in range(count):
                 x = next(residual)(x)
             x = block(x)
             if level < len(self.up_blocks) - 1:
-                x = torch.cat([x, warped[level + 1]], 1)
-        x = x * (1 - finest) + warped[-1]
+                x = torch.cat([x, for_convolutions(warped[level + 1])], 1)
+        x = for_convolutions(for_sampling(x) * hidden + warped[-1])
         painted = torch.sigmoid(self.final(x).float())
-        align = self.config.align_corners
-        moved = warp(source.expand(flow.shape[0], -1, -1, -1), resize_flow(flow, source.shape[-2:], align), align)
-        return painted * (1 - finest) + moved * finest
+        return painted * hidden + motion.looked_up(source, self.config.align_corners) * finest
 
 
 class TPSMM(MotionModel):
@@ -385,7 +406,7 @@ class TPSMM(MotionModel):
     def generate(self, features: tuple[Tensor, ...], motion: DenseMotion) -> Tensor:
         """See `MotionModel.generate`."""
         _, *maps, image = features
-        return self.inpainting_network(maps, image, motion.flow, motion.occlusions)
+        return self.inpainting_network(maps, image, motion)
 
     def warp_pairs(
         self, features: tuple[Tensor, ...], motion: DenseMotion, driving: Tensor
@@ -396,7 +417,7 @@ class TPSMM(MotionModel):
         """
         network = self.inpainting_network
         occlusions = [occlusion.detach() for occlusion in motion.occlusions]
-        moved = network.warp_masked([m.detach() for m in features[1:-1]], motion.flow, occlusions)
+        moved = network.warp_masked([m.detach() for m in features[1:-1]], motion, occlusions)
         with torch.no_grad():
             wanted = [
                 encoded * network.occlusion_for(level, encoded.shape[-2:], occlusions)

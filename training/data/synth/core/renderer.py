@@ -118,7 +118,7 @@ class Cache(OrderedDict[Hashable, _T]):
 
 
 class Renderer(ABC):
-    """Draws one kind of scene; the same seeds and times give the same pictures."""
+    """Draws one kind of scene; the same seeds and times give the same pictures, in whatever company (see `batch`)."""
 
     kind: str
 
@@ -127,7 +127,9 @@ class Renderer(ABC):
     ) -> None:
         """`batch`: how many frames are drawn at once; by default 64 on a GPU, one on a CPU.
 
-        On a CPU eight are faster at 64 pixels, none at 128; pictures may then differ in the last bit of a rounding.
+        On a CPU eight are faster at 64 pixels, none at 128. One at a time, a frame has the same bits in whatever call
+        it is asked for. Of several, matrix products may add in another order (that is the choice of the processor's
+        library): points then agree to 1e-5, and so does the picture but where an edge passes a sample by less.
 
         `photos`: what the backdrops are made of, instead of the procedural ones.
         """

@@ -102,14 +102,19 @@ def _nearest_inverse_depth(mesh: Topology, screen: Tensor, buffer: Tensor, place
     return inverse - reach.clamp_max(0.02), triangle
 
 
-def background_between(source: Truth, driving: Truth) -> Tensor:
-    """(N, 3, 3) motion of the backdrop, homogeneous driving to source coordinates."""
-    last = torch.tensor([0.0, 0.0, 1.0], device=source.background.device)
+def background_between(source: Tensor, driving: Tensor) -> Tensor:
+    """(N, 3, 3) motion of the backdrop, homogeneous driving to source coordinates, from both frames' (N, 2, 3) maps."""
+    last = torch.eye(3, device=source.device)[2:]
 
     def square(affine: Tensor) -> Tensor:
         return torch.cat([affine, last.expand(len(affine), 1, 3)], 1)
 
-    return square(source.background) @ torch.linalg.inv(square(driving.background))
+    # The adjugate, not `torch.linalg.inv`: that makes a graphics card wait to see whether it failed.
+    (a, b, x), (c, d, y) = (row.unbind(-1) for row in driving.unbind(-2))
+    area = a * d - b * c
+    rows = (d, -b, b * y - d * x), (-c, a, c * x - a * y)
+    back = torch.stack([torch.stack(row, -1) for row in rows], -2) / area[:, None, None]
+    return square(source) @ square(back)
 
 
 def flow_between(
@@ -124,7 +129,7 @@ def flow_between(
     triangle = driving_buffer.triangle.view(count, -1)
     place = locate(mesh, source.screen, triangle, driving_buffer.weights.view(count, -1, 3))
     grid = pixel_grid(size, triangle.device).view(1, -1, 2)
-    motion = background_between(source, driving)
+    motion = background_between(source.background, driving.background)
     behind = grid @ motion[:, :2, :2].transpose(1, 2) + motion[:, None, :2, 2]
     backdrop = triangle < 0
     flow = torch.where(backdrop[..., None], behind, place[..., :2])

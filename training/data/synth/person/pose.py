@@ -36,7 +36,8 @@ def move_faces(asset: HeadAsset, actors: list[Actor], pose: Pose) -> Tensor:
     joints = torch.stack([actor.joints for actor in actors])
     scale = torch.tensor([actor.action_scale for actor in actors], device=device)
     actions = torch.from_numpy(pose.actions).to(device) * scale[:, None]
-    moved = (actions @ asset.actions).view(len(actors), mesh, 3)
+    # Actor by actor: one product for all of them adds in an order that depends on how many they are.
+    moved = torch.cat([row @ asset.actions for row in actions.split(1)]).view(len(actors), mesh, 3)
     points[:, :mesh] += moved
     points[:, asset.span(BEARD)] += moved[:, asset.beard_region]
     gaze = torch.from_numpy(pose.gaze).to(device)

@@ -53,6 +53,15 @@ def _same(clip: ClipInfo) -> tuple[int, tuple[float, ...]]:
     return clip.motion, clip.times
 
 
+def unpack_truth(
+    screen: Tensor, background: Tensor, triangle: Tensor, weights: Tensor, kind: str
+) -> tuple[Truth, SurfaceBuffer]:
+    """What correspondence needs of N frames, from their tensors (N, ...) as a shard of scenes of `kind` stores them."""
+    two = weights.float() / 255
+    three = torch.cat([two, (1 - two.sum(-1, keepdim=True)).clamp_min(0)], -1)
+    return Truth(screen.float() / _STEP, background, kind), SurfaceBuffer(triangle.long(), three)
+
+
 @dataclass
 class Pair:
     """Frames a (source) and b (driving) of a clip, or of two clips of a group in `cross`."""
@@ -169,6 +178,10 @@ class SynthShards:
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_open": {}}  # mapped files do not travel to worker processes
 
+    def place(self, clip: int) -> tuple[Path, int]:
+        """The shard that holds `clip`, and its row there."""
+        return self._places[clip]
+
     @property
     def side(self) -> int:
         """Pixels of a side of the stored pictures."""
@@ -197,15 +210,13 @@ class SynthShards:
     def _truth(self, clip: int, frame: int) -> tuple[Truth, SurfaceBuffer]:
         names = ("screen", "background", "triangle", "weights")
         screen, background, triangle, weights = self._read(clip, frame, names)
-        two = weights.float() / 255
-        three = torch.cat([two, (1 - two.sum(-1, keepdim=True)).clamp_min(0)], -1)
-        return Truth(screen.float() / _STEP, background, self.info[clip].kind), SurfaceBuffer(triangle.long(), three)
+        return unpack_truth(screen, background, triangle, weights, self.info[clip].kind)
 
     def flow(self, clip: int, a: int, b: int) -> tuple[Tensor, Tensor, Tensor]:
         """Backward flow (64, 64, 2) from frame b to frame a, visibility (64, 64), the backdrop's motion (3, 3)."""
         (source, source_buffer), (driving, driving_buffer) = self._truth(clip, a), self._truth(clip, b)
         flow, visible = flow_between(source, source_buffer.triangle, driving, driving_buffer)
-        return flow[0], visible[0], background_between(source, driving)[0]
+        return flow[0], visible[0], background_between(source.background, driving.background)[0]
 
     def pair(self, clip: int, a: int, b: int) -> Pair:
         """Source frame a and driving frame b of one clip."""
