@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,6 @@ import onnxruntime
 import pytest
 import torch
 
-from export.convert import Options, build_graphs
 from export.parity import graph_pictures, measure
 from export.wrappers import example, to_float
 from training.models.base import MotionModel
@@ -102,11 +102,10 @@ def model(case: str) -> MotionModel:
     return built.eval()
 
 
-@cache
-def graphs(case: str) -> dict[str, onnx.ModelProto]:
-    """Rewritten as by default."""
-    built = model(case)
-    return build_graphs(built, example(built, SIZE), Options(resolution=SIZE))
+@pytest.fixture(scope="session")
+def graphs(traced) -> Callable[[str], dict[str, onnx.ModelProto]]:
+    """Of a case, rewritten as by default."""
+    return cache(lambda case: traced.of(model(case), SIZE))
 
 
 def inputs(proto: onnx.ModelProto) -> dict[str, list[int | str]]:
@@ -121,7 +120,7 @@ def test_every_family_is_tested() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_contract(case: str) -> None:
+def test_contract(case: str, graphs) -> None:
     found = graphs(case)
     has = example(model(case), SIZE)
     count = has.source["points"].shape[1]
@@ -145,7 +144,7 @@ def test_contract(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_parity_in_every_mode(case: str, pictures) -> None:
+def test_parity_in_every_mode(case: str, graphs, pictures) -> None:
     data = {name: proto.SerializeToString() for name, proto in graphs(case).items()}
     parity = measure(model(case), data, pictures(SIZE, 6))
     assert parity.frames == 5
@@ -157,7 +156,7 @@ def test_parity_in_every_mode(case: str, pictures) -> None:
 
 @pytest.mark.parametrize("case", ["tpsmm-light", "mraa", "dam", "dime"])
 @torch.no_grad()
-def test_what_drawings_need_is_what_the_model_has(case: str, pictures) -> None:
+def test_what_drawings_need_is_what_the_model_has(case: str, graphs, pictures) -> None:
     built, frames = model(case), np.stack(pictures(SIZE, 3))
     data = {name: proto.SerializeToString() for name, proto in graphs(case).items()}
     masks = graph_pictures(data, frames[:1], frames[1:], "masks")["absolute"]
@@ -181,7 +180,7 @@ def test_without_intermediate_anchors_there_is_no_attention() -> None:
 
 
 @pytest.mark.parametrize("case", ["tpsmm", "mraa", "dime"])
-def test_render_does_not_depend_on_how_frames_are_batched(case: str) -> None:
+def test_render_does_not_depend_on_how_frames_are_batched(case: str, graphs) -> None:
     session = onnxruntime.InferenceSession(
         graphs(case)["render"].SerializeToString(), providers=["CPUExecutionProvider"]
     )

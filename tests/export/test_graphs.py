@@ -34,15 +34,9 @@ def signature(proto: onnx.ModelProto) -> tuple[dict[str, tuple], dict[str, tuple
 
 
 @pytest.fixture(scope="module")
-def graphs(toy):
+def graphs(toy, traced):
     """Graphs of a toy with the given settings, made once."""
-
-    @cache
-    def build(**settings: bool) -> dict[str, onnx.ModelProto]:
-        model = toy(**settings)
-        return build_graphs(model, example(model, SIZE), Options(resolution=SIZE))
-
-    return build
+    return cache(lambda **settings: traced.of(toy(**settings), SIZE))
 
 
 def test_names_types_and_shapes_of_a_family_that_has_everything(graphs) -> None:
