@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import onnx
+import onnxruntime
 import pytest
 from filelock import FileLock
 
@@ -95,6 +96,14 @@ def opened(config: pytest.Config) -> Traced:
     if getattr(config, "cache", None) is None:
         raise LookupError("pytest keeps nothing")
     return Traced(config.cache.mkdir("traced"))
+
+
+def session(proto: onnx.ModelProto | bytes) -> onnxruntime.InferenceSession:
+    """On one thread: idle ones would spin, and take the core from whoever tests beside."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    data = proto if isinstance(proto, bytes) else proto.SerializeToString()
+    return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
 
 
 def build_one_registry(patch: pytest.MonkeyPatch) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
+from traced import session
 
 from export.parity import graph_pictures, measure
 from export.wrappers import example, to_float
@@ -165,11 +165,11 @@ def test_what_drawings_need_is_what_the_model_has(case: str, graphs, pictures) -
     expected = built.move((built.reduce(image),), built.detect(image), motion).masks
     np.testing.assert_allclose(masks, expected, atol=1e-4)
     np.testing.assert_allclose(masks.sum(axis=1), 1, atol=1e-5)
-    session = onnxruntime.InferenceSession(data["motion"], providers=["CPUExecutionProvider"])
-    given = {value.name for value in session.get_outputs()} - {"points", "jacobians", "covariances"}
+    motions = session(data["motion"])
+    given = {value.name for value in motions.get_outputs()} - {"points", "jacobians", "covariances"}
     assert given == ({"anchors", "attention"} if case == "dam" else set())
     if given:
-        anchors, attention = session.run(["anchors", "attention"], {"frame": frames[1:]})
+        anchors, attention = motions.run(["anchors", "attention"], {"frame": frames[1:]})
         np.testing.assert_allclose(anchors, motion.extra["anchor_points"], atol=1e-4)
         np.testing.assert_allclose(attention, motion.extra["attention"], atol=1e-4)
 
@@ -181,9 +181,7 @@ def test_without_intermediate_anchors_there_is_no_attention() -> None:
 
 @pytest.mark.parametrize("case", ["tpsmm", "mraa", "dime"])
 def test_render_does_not_depend_on_how_frames_are_batched(case: str, graphs) -> None:
-    session = onnxruntime.InferenceSession(
-        graphs(case)["render"].SerializeToString(), providers=["CPUExecutionProvider"]
-    )
+    render = session(graphs(case)["render"])
     random = np.random.default_rng(0)
     feeds: dict[str, np.ndarray] = {}
     for name, shape in inputs(graphs(case)["render"]).items():
@@ -192,12 +190,12 @@ def test_render_does_not_depend_on_how_frames_are_batched(case: str, graphs) -> 
         if name.endswith(("jacobians", "covariances")):
             feeds[name] = 0.2 * feeds[name] @ feeds[name].swapaxes(-1, -2) + np.eye(2, dtype=np.float32)
     names = ["image", "flow", "occlusion"]
-    together, flow, occlusion = session.run(names, feeds)
+    together, flow, occlusion = render.run(names, feeds)
     assert together.dtype == np.uint8
     assert together.shape == (5, SIZE, SIZE, 3)
     for count in (1, 3):
         part = {name: value[:count] if name.startswith("driving") else value for name, value in feeds.items()}
-        image, part_flow, part_occlusion = session.run(names, part)
+        image, part_flow, part_occlusion = render.run(names, part)
         assert np.abs(image.astype(int) - together[:count]).max() <= 1
         np.testing.assert_allclose(part_flow, flow[:count], atol=1e-4)
         np.testing.assert_allclose(part_occlusion, occlusion[:count], atol=1e-4)

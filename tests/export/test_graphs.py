@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
+from traced import session
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError, OptionError
@@ -18,10 +18,6 @@ from export.rewrites.pipeline import REWRITES
 from export.wrappers import example
 
 SIZE = 64
-
-
-def session(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
 def signature(proto: onnx.ModelProto) -> tuple[dict[str, tuple], dict[str, tuple]]:

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
 from tiny_run import STORED_TPSMM
+from traced import session
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError, OptionError
@@ -55,9 +56,7 @@ def types(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def run(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
-    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(
-        None, {"x": x}
-    )[0]
+    return session(model).run(None, {"x": x})[0]
 
 
 def test_what_multiplies_is_halved_and_what_is_added_is_not() -> None:
