@@ -25,7 +25,7 @@ from export.wrappers import Example, example
 from training.models.base import MotionModel
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("export", "training/models", "checkpoints/errors.py")
+SOURCES = ("export", "training/models", "checkpoints")
 """What shapes a graph, beside the model's own module."""
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnx_ir", "numpy")
 
@@ -46,7 +46,7 @@ def _hash_of(files: list[Path]) -> str:
 @functools.cache
 def sources() -> str:
     """A hash of all sources and versions that have a say in every graph."""
-    files = [file for name in SOURCES for file in ((ROOT / name).rglob("*.py") if "." not in name else [ROOT / name])]
+    files = [file for name in SOURCES for file in (ROOT / name).rglob("*.py")]
     versions = [f"{name} {version(name)}" for name in LIBRARIES]
     return hashlib.sha256(" ".join([_hash_of(files), sys.version, *versions]).encode()).hexdigest()
 
