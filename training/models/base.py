@@ -65,7 +65,9 @@ class DenseMotion:
         """The `source` picture (1 or B, C, H, W) seen through the flow at its own size: (B, C, H, W), once for all."""
         flow = self.flow_at(source.shape[-2:], align_corners)
         key = ("source", align_corners)
-        return self._once(key, (flow, source), lambda: warp(source.expand(len(flow), -1, -1, -1), flow, align_corners))
+        return self._once(
+            key, (flow, source), lambda: warp(source.expand(flow.shape[0], -1, -1, -1), flow, align_corners)
+        )
 
     def still(self) -> DenseMotion:
         """The same motion as constants: no gradient reaches what found it."""
