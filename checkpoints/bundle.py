@@ -19,10 +19,12 @@ from typing import Any
 
 from checkpoints.card import CARD, model_card
 from checkpoints.contract import GRAPHS, IMAGE, MODES, MOTION, NEEDS, REQUIRED_GRAPHS
-from checkpoints.description import DESCRIPTION, FORMAT, is_ours, minor, read_json, seal
+from checkpoints.description import DESCRIPTION, FORMAT, is_newer, is_ours, major, names_in, read_json, seal, value_of
 from checkpoints.errors import ModelError
 from checkpoints.graph_file import check_graph, read_graph
 from checkpoints.own_card import check_card, digest
+from checkpoints.parameters import Parameter, count_points, parse_parameters
+from checkpoints.upgrade import upgraded
 
 PRECISIONS = ("fp32", "fp16")
 """What a graph may compute in."""
@@ -79,13 +81,11 @@ class Bundle:
 
     name: str
     family: str
-    """"tpsmm", "fomm", "mraa", "dam" or "dime"; the engine never looks at it."""
+    """Of what kind of model it is; the engine never looks at it."""
     resolution: int
     """Height and width in pixels of every picture that goes in and comes out."""
-    num_points: int
-    """K of `points` (B, K, 2)."""
-    jacobians: bool
-    """Whether motions carry a linear part (B, K, 2, 2)."""
+    motion: Mapping[str, Parameter]
+    """The parameters of its motions by name: what the graph `motion` gives and `render` takes."""
     modes: tuple[str, ...]
     """Driving modes that make sense with this model, out of `contract.MODES`."""
     outputs: tuple[str, ...]
@@ -93,6 +93,8 @@ class Bundle:
     graphs: Mapping[str, Graph]
     licence: str
     """SPDX expression of the weights' licence."""
+    title: str = ""
+    """Full name of the family with its source, as cards give it; empty where nobody wrote it down."""
     views: str = "one"
     """"one" source picture, or "many" that the model fuses."""
     parity: Mapping[str, Any] = field(default_factory=dict)
@@ -146,10 +148,17 @@ class Bundle:
         """
         return read_graph(self.path(graph), self.graphs[graph])
 
+    @property
+    def points(self) -> int:
+        """Number of its points, whatever else its motions hold."""
+        return count_points(self.motion)
+
     def to_json(self) -> str:
-        """The text of `bundle.json`, sealed."""
+        """The text of `bundle.json`, sealed. What was read from an older format becomes one of the current format."""
         values = asdict(self)
-        for key in ("folder", "sealed", *(["card"] if self.card is None else [])):
+        values["motion"] = {name: parameter.to_json() for name, parameter in self.motion.items()}
+        values["format"] = self.format if major(self.format) == major(FORMAT) else FORMAT
+        for key in ("folder", "sealed", *(key for key in ("card", "title") if not values[key])):
             del values[key]
         return seal(values)
 
@@ -217,37 +226,45 @@ def _parse(values: Any, folder: Path) -> Bundle:
     where = folder / DESCRIPTION
     if not isinstance(values, dict):
         raise ModelError(f"{where} must hold a JSON object; fetch or export the model again.")
-    version = _get(values, "format", str, where)
+    version = value_of(values, "format", str, where)
     if not is_ours(version):
         told = version[:20]
         raise ModelError(f"{where} has format {told}, this program reads {FORMAT}; update bunraku or the model.")
+    values = upgraded(values, where)
     graphs = {
-        name: _parse_graph(_get(values["graphs"], name, dict, where), name, where)
-        for name in _get(values, "graphs", dict, where)
+        name: _parse_graph(value_of(values["graphs"], name, dict, where), name, where)
+        for name in value_of(values, "graphs", dict, where)
         if name in GRAPHS  # a higher minor format may add graphs that this version has no use for
     }
     bundle = Bundle(
-        name=_get(values, "name", str, where),
-        family=_get(values, "family", str, where),
-        resolution=_get(values, "resolution", int, where),
-        num_points=_get(values, "num_points", int, where),
-        jacobians=_get(values, "jacobians", bool, where),
-        modes=_names(values, "modes", where),
-        outputs=_names(values, "outputs", where),
+        name=value_of(values, "name", str, where),
+        family=value_of(values, "family", str, where),
+        resolution=value_of(values, "resolution", int, where),
+        motion=_parse_motion(value_of(values, "motion", dict, where), where),
+        modes=names_in(values, "modes", where),
+        outputs=names_in(values, "outputs", where),
         graphs=graphs,
-        licence=_get(values, "licence", str, where),
-        views=_get(values, "views", str, where),
-        parity=_get(values, "parity", dict, where),
-        training=_get(values, "training", dict, where),
-        framing=_get(values, "framing", dict, where) if "framing" in values else {},
-        structure=_get(values, "structure", dict, where) if "structure" in values else {},  # since format 1.2
+        licence=value_of(values, "licence", str, where),
+        title=value_of(values, "title", str, where) if "title" in values else "",
+        views=value_of(values, "views", str, where),
+        parity=value_of(values, "parity", dict, where),
+        training=value_of(values, "training", dict, where),
+        framing=value_of(values, "framing", dict, where) if "framing" in values else {},
+        structure=value_of(values, "structure", dict, where) if "structure" in values else {},  # since format 1.2
         format=version,
-        card=_get(values, "card", str, where) if "card" in values else None,  # since format 1.3
+        card=value_of(values, "card", str, where) if "card" in values else None,  # since format 1.3
         sealed="sha256" in values,
         folder=folder,
     )
     _check_sense(bundle, where)
     return bundle
+
+
+def _parse_motion(values: Any, where: Path) -> dict[str, Parameter]:
+    try:
+        return parse_parameters(values)
+    except ValueError as error:
+        raise ModelError(f"{where} has an impossible motion ({error}); update bunraku or the model.") from error
 
 
 def _parse_graph(values: Any, name: str, where: Path) -> Graph:
@@ -256,14 +273,14 @@ def _parse_graph(values: Any, name: str, where: Path) -> Graph:
     if gflops is not None and (isinstance(gflops, bool) or not isinstance(gflops, int | float)):
         raise ModelError(f'{where} has a wrong type for {what}"gflops"; fetch or export the model again.')
     graph = Graph(
-        file=_get(values, "file", str, where, what),
-        sha256=_get(values, "sha256", str, where, what),
-        bytes=_get(values, "bytes", int, where, what),
-        precision=_get(values, "precision", str, where, what),
-        inputs=_names(values, "inputs", where, what),
-        outputs=_names(values, "outputs", where, what),
+        file=value_of(values, "file", str, where, what),
+        sha256=value_of(values, "sha256", str, where, what),
+        bytes=value_of(values, "bytes", int, where, what),
+        precision=value_of(values, "precision", str, where, what),
+        inputs=names_in(values, "inputs", where, what),
+        outputs=names_in(values, "outputs", where, what),
         gflops=gflops,
-        weights=_get(values, "weights", str, where, what) if "weights" in values else "fp32",  # since format 1.1
+        weights=value_of(values, "weights", str, where, what) if "weights" in values else "fp32",  # since format 1.1
     )
     if not _FILE_NAME.fullmatch(graph.file):
         raise ModelError(f"{where} names the graph file {graph.file!r}; it must be a plain .onnx name in that folder.")
@@ -288,14 +305,13 @@ def _check_sense(bundle: Bundle, where: Path) -> None:
     unknown = set(bundle.modes) - set(MODES)
     checks = {
         "resolution": 0 < bundle.resolution <= 8192,
-        "num_points": 0 < bundle.num_points <= 100_000,
         "views": bundle.views in ("one", "many"),
         "modes": bool(bundle.modes) and all(NEEDS.get(mode, MOTION) in bundle.graphs for mode in bundle.modes),
         "outputs": IMAGE in bundle.outputs,
-        "structure": _is_structure(bundle.structure, bundle.num_points),
+        "structure": _is_structure(bundle.structure, bundle.points),
         "card": bundle.card is None or bool(_DIGEST.fullmatch(bundle.card)),
     }
-    if minor(bundle.format) <= minor(FORMAT):
+    if not is_newer(bundle.format):
         checks["modes"] &= not unknown
     wrong = [key for key, fine in checks.items() if not fine]
     if wrong:
@@ -304,7 +320,7 @@ def _check_sense(bundle: Bundle, where: Path) -> None:
 
 def _is_structure(values: Mapping[str, Any], points: int) -> bool:
     """Whether `values` may stand under `structure` for that many points."""
-    parts, dead, names = values.get("parts", points), values.get("dead", []), values.get("names", [])
+    parts, dead, names = values.get("parts", points or 1), values.get("dead", []), values.get("names", [])
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return False
     if len(set(names)) != len(names) or len(names) not in (0, points):
@@ -316,19 +332,3 @@ def _is_structure(values: Mapping[str, Any], points: int) -> bool:
 
 def _is_count(value: Any, least: int = 1) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _get(values: Mapping[str, Any], key: str, kind: type, where: Path, what: str = "") -> Any:
-    if key not in values:
-        raise ModelError(f'{where} lacks {what}"{key}"; fetch or export the model again.')
-    value = values[key]
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ModelError(f'{where} has a wrong type for {what}"{key}"; fetch or export the model again.')
-    return value
-
-
-def _names(values: Mapping[str, Any], key: str, where: Path, what: str = "") -> tuple[str, ...]:
-    names = _get(values, key, list, where, what)
-    if not all(isinstance(name, str) for name in names):
-        raise ModelError(f'{where} has a wrong type for {what}"{key}"; fetch or export the model again.')
-    return tuple(names)

@@ -22,14 +22,6 @@ CARD = "README.md"
 TAG = "bunraku"
 """By which the Hub lists models that this engine runs."""
 
-FAMILIES = {
-    "tpsmm": "Thin-Plate Spline Motion Model (Zhao and Zhang, CVPR 2022)",
-    "fomm": "First Order Motion Model (Siarohin et al., NeurIPS 2019)",
-    "mraa": "Motion Representations for Articulated Animation (Siarohin et al., CVPR 2021)",
-    "dam": "Deformable Anchor Model (Tao et al., CVPR 2022)",
-    "dime": "Differential Motion Evolution (DiME)",
-}
-
 _SPEEDS = ((5.0, "fast"), (50.0, "moderate"))
 """Operations of one frame, in 1e9, up to which a model is of a class: two CPU cores do some 100 of them a second."""
 
@@ -105,7 +97,7 @@ def _plain(text: object) -> str:
 def _what(bundle: Bundle) -> str:
     pictures = "one picture" if bundle.views == "one" else "one or several pictures of one subject"
     lines = [
-        f"A motion transfer model of the family {_plain(FAMILIES.get(bundle.family, bundle.family))}: it moves "
+        f"A motion transfer model of the family {_plain(bundle.title or bundle.family)}: it moves "
         f"{pictures} as a video moves, at {bundle.resolution}x{bundle.resolution} pixels, in the modes "
         f"{_plain(', '.join(bundle.modes))}.",
         "",

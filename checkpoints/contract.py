@@ -6,6 +6,7 @@ Light: it imports nothing but the standard library. The page in the browser has 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal, TypeVar, get_args
 
 T = TypeVar("T")
@@ -33,14 +34,20 @@ IMAGE = "image"
 """Pictures, uint8 (B, H, W, 3): what `source` takes and `render` gives."""
 FRAME = "frame"
 """Driving frames, likewise: what `motion` takes."""
-PARAMETERS = ("points", "jacobians", "covariances")
-"""Of sparse motion, in the order in which graphs take and give them."""
+PARAMETERS: Mapping[str, str] = MappingProxyType(
+    {"points": "point", "jacobians": "linear", "covariances": "covariance"}
+)
+"""Of the motions of all families so far, in the order in which graphs take and give them, and their kinds
+(`checkpoints.parameters`). A bundle may declare others, and no reader goes by these names."""
 STRUCTURE = ("anchors", "attention")
 """What binds the points: outputs of `motion` for drawings alone."""
 OUTPUTS = (IMAGE, "flow", "occlusion", "masks")
 """Of `render`; a bundle has the first, and may lack the others."""
 DENSE = OUTPUTS[:3]
 """Those of them that results are made of; the rest is for drawings."""
+
+Role = Literal["source", "driving"]
+"""Whose a parameter is that a graph takes."""
 
 _FEATURE = "feature_"
 
@@ -55,10 +62,15 @@ def is_feature(name: str) -> bool:
     return name.startswith(_FEATURE)
 
 
-def of(role: Literal["source", "driving"], values: Mapping[str, T]) -> dict[str, T]:
+def of(role: Role, values: Mapping[str, T]) -> dict[str, T]:
     """Motion parameters under the names that graphs give to those of the source, or of the driving frame."""
     return {f"{role}_{name}": value for name, value in values.items()}
 
 
-PER_FRAME = (FRAME, *of("driving", dict.fromkeys(PARAMETERS)))
-"""Inputs that hold one entry a frame."""
+ROLES = tuple(of(role, {"": None}).popitem()[0] for role in get_args(Role))
+"""What stands before the names of parameters where a graph takes them: whose they are."""
+
+
+def is_per_frame(name: str) -> bool:
+    """Whether an input holds one entry a frame."""
+    return name == FRAME or name.startswith(ROLES[1])

@@ -14,8 +14,11 @@ from typing import Any
 
 from checkpoints.errors import ModelError
 
-FORMAT = "1.3"
-"""Format written by this version. Another major number is refused; a higher minor one only adds keys."""
+FORMAT = "2.0"
+"""Format written by this version. A higher minor number only adds keys."""
+
+KNOWN = {"1": 3, "2": 0}
+"""The highest known minor number of every major number that is read; others are refused (`checkpoints.upgrade`)."""
 
 DESCRIPTION = "bundle.json"
 """Name of the description inside the folder."""
@@ -43,7 +46,37 @@ def minor(version: str) -> int:
 
 def is_ours(version: object) -> bool:
     """Whether this program reads the format `version`."""
-    return isinstance(version, str) and bool(_VERSION.fullmatch(version)) and _major(version) == _major(FORMAT)
+    return isinstance(version, str) and bool(_VERSION.fullmatch(version)) and major(version) in KNOWN
+
+
+def is_newer(version: str) -> bool:
+    """Whether the format `version`, which this program reads, may say more than it knows."""
+    return minor(version) > KNOWN[major(version)]
+
+
+def value_of(values: Mapping[str, Any], key: str, kind: type, where: Path, what: str = "") -> Any:
+    """What stands under `key` in a description out of the file `where`, in its part `what`. Raises `ModelError` unless
+    it is there and of that `kind`.
+    """
+    if key not in values:
+        raise ModelError(f'{where} lacks {what}"{key}"; fetch or export the model again.')
+    value = values[key]
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ModelError(f'{where} has a wrong type for {what}"{key}"; fetch or export the model again.')
+    return value
+
+
+def names_in(values: Mapping[str, Any], key: str, where: Path, what: str = "") -> tuple[str, ...]:
+    """The same of a list of names."""
+    names = value_of(values, key, list, where, what)
+    if not all(isinstance(name, str) for name in names):
+        raise ModelError(f'{where} has a wrong type for {what}"{key}"; fetch or export the model again.')
+    return tuple(names)
+
+
+def major(version: str) -> str:
+    """The number before the first point."""
+    return version.partition(".")[0]
 
 
 def read_json(folder: Path) -> Any:
@@ -83,15 +116,10 @@ def _check_plain(value: Any, depth: int = 0) -> None:
         _check_plain(inner, depth + 1)
 
 
-def _major(version: str) -> str:
-    return version.partition(".")[0]
-
-
 def _needs_seal(values: Mapping[str, Any]) -> bool:
-    """Descriptions have a seal since format 1.1; those of another major number are refused for that."""
+    """Descriptions have a seal since format 1.1; those of unknown major numbers are refused for that."""
     version = values.get("format")
-    known = isinstance(version, str) and _major(version) == _major(FORMAT)
-    return "sha256" in values or (known and minor(str(version)) >= 1)
+    return "sha256" in values or (is_ours(version) and not (major(str(version)) == "1" and minor(str(version)) < 1))
 
 
 def _is_sealed(text: str, digest: str) -> bool:

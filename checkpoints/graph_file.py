@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from checkpoints.contract import FRAME, IMAGE, MOTION, RENDER
+from checkpoints.contract import FRAME, IMAGE, MOTION, RENDER, ROLES
 from checkpoints.errors import ModelError
 from checkpoints.onnx_file import Shape, has_external_data, signature
 
@@ -51,14 +51,23 @@ def _fitting(bundle: Bundle, name: str, takes: dict[str, Shape], gives: dict[str
     """What the description says, and whether the graph `name` with these inputs and outputs is so."""
     graph, both = bundle.graphs[name], {**takes, **gives}
     pictures = [both[key] for key in (IMAGE, FRAME) if key in both]
-    points = [shape for key, shape in both.items() if key == "points" or key.endswith("_points")]
+    carried = {**takes, **({} if name == RENDER else gives)}
+    motions = {key: shape for key, shape in carried.items() if _parameter(key) in bundle.motion}
+    foreign = [key for key in takes if key.startswith(ROLES) and key not in motions]
+    lacking = set(bundle.motion) - set(gives) if name == MOTION else set()
     return {
         "inputs": set(graph.inputs) <= set(takes),
         "outputs": set(graph.outputs) <= set(gives) and (name != RENDER or set(bundle.outputs) <= set(gives)),
         "resolution": all(_may_be(shape, (None, bundle.resolution, bundle.resolution, 3)) for shape in pictures),
-        "num_points": all(_may_be(shape, (None, bundle.num_points, 2)) for shape in points),
-        "jacobians": name != MOTION or bundle.jacobians == ("jacobians" in gives),
+        "motion": not foreign
+        and not lacking
+        and all(_may_be(shape, (None, *bundle.motion[_parameter(key)].shape)) for key, shape in motions.items()),
     }
+
+
+def _parameter(key: str) -> str:
+    """The name of the parameter that an input or output called `key` would hold, whosever it is."""
+    return next((key.removeprefix(role) for role in ROLES if key.startswith(role)), key)
 
 
 def _may_be(shape: Shape, wanted: Shape) -> bool:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from checkpoints.bundle import Bundle
-from checkpoints.card import FAMILIES
 from checkpoints.contract import FRAMEWISE
 from checkpoints.own_card import shown_card
 
@@ -19,7 +18,7 @@ def card(bundle: Bundle) -> str:
     megabytes = sum(graph.bytes for graph in bundle.graphs.values()) / 1e6
     gflops = [graph.gflops for name, graph in bundle.graphs.items() if name in FRAMEWISE]
     facts = {
-        "Family": FAMILIES.get(bundle.family, bundle.family),
+        "Family": bundle.title or bundle.family,
         "Licence": bundle.licence,
         "Picture": f"{bundle.resolution} x {bundle.resolution} pixels",
         "Size": f"{megabytes:.0f} MB",

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from onnx_ir.passes import common
 
 from checkpoints.bundle import Bundle, describe_graph, write_bundle
-from checkpoints.contract import MODES, MOTION, NEEDS, RENDER
+from checkpoints.contract import MODES, MOTION, NEEDS, PARAMETERS, RENDER
 from checkpoints.errors import ModelError, OptionError
+from checkpoints.parameters import Parameter
 from export.flops import count_gflops
 from export.graphs import DEFAULT_OPSET, export_graphs
 from export.parity import LIMIT, Parity, Spread, measure, require
@@ -146,14 +147,12 @@ def describe(
         )
         for graph, proto in protos.items()
     }
-    masks = next(value for value in protos[RENDER].graph.output if value.name == "masks")
-    parts = masks.type.tensor_type.shape.dim[1].dim_value - 1  # beside the background
     return Bundle(
         name=name,
         family=model.family,
+        title=model.title,
         resolution=given.resolution,
-        num_points=given.source["points"].shape[1],
-        jacobians="jacobians" in given.source,
+        motion={name: Parameter(PARAMETERS[name], tuple(value.shape[1:])) for name, value in given.driving.items()},
         modes=tuple(mode for mode in MODES if NEEDS.get(mode, MOTION) in graphs),
         outputs=graphs[RENDER].outputs,
         graphs=graphs,
@@ -163,8 +162,8 @@ def describe(
         views=model.views,
         framing=dict(training.get("framing") or {}),
         structure={
-            "parts": parts,
-            "dead": list(getattr(model.config, "dead_anchors", ())),
+            "parts": model.groups or given.source["points"].shape[1],
+            "dead": list(model.dead),
             **({"names": list(training["point_names"])} if training.get("point_names") else {}),
         },
     )

@@ -11,7 +11,7 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from checkpoints.contract import DISENTANGLE, FRAME, IMAGE, MOTION, OUTPUTS, RENDER, SOURCE, feature, of
+from checkpoints.contract import DISENTANGLE, FRAME, IMAGE, MOTION, RENDER, SOURCE, feature, of
 from export.wrappers import DisentangleGraph, Example, MotionGraph, RenderGraph, SourceGraph, pack, unpack
 from training.models.base import MotionModel
 
@@ -91,7 +91,7 @@ def export_render(model: MotionModel, example: Example, opset: int = DEFAULT_OPS
     if model.views == "many":
         dynamic |= {name: "views" for name in inputs if name not in dynamic}
     module = RenderGraph(model, len(example.features), names)
-    return trace(module, inputs, list(OUTPUTS), dynamic, opset)
+    return trace(module, inputs, list(model.outputs), dynamic, opset)
 
 
 def _source(model: MotionModel, example: Example, render: ir.Model, opset: int) -> ir.Model:

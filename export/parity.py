@@ -1,7 +1,7 @@
 """Whether exported graphs compute what the PyTorch model computes, measured on pictures.
 
 The graphs run in ONNX Runtime on the CPU, as the engine runs them: the source once, driving frames in batches
-of several sizes, the driving modes between them. The model runs in PyTorch, frame by frame, without any
+of several sizes, the engine's own driving modes between them. The model runs in PyTorch, frame by frame, without any
 rewrite. Both sides make their own keypoints, so that the difference of the pictures is the difference that
 a user would see.
 """
@@ -18,9 +18,11 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from checkpoints.contract import DISENTANGLE, FRAME, IMAGE, MOTION, RENDER, SOURCE, is_feature, of
+from checkpoints.contract import DISENTANGLE, FRAME, IMAGE, MOTION, PARAMETERS, RENDER, SOURCE, is_feature, of
 from checkpoints.errors import ModelError
+from checkpoints.parameters import Parameter
 from export.wrappers import as_views, pack, to_bytes, to_float, unpack
+from runtime.motion import modes
 from training.models.base import MotionModel
 
 LIMIT = 2.0
@@ -68,15 +70,17 @@ class Parity:
 
 
 def relative(source: Arrays, driving: Arrays, reference: Arrays) -> Arrays:
-    """FOMM supplement A.3 without the movement scale: p = p_S + p_t - p_0, J = J_t J_0^-1 J_S.
+    """The engine's relative mode, without the movement scale: what `driving` holds beside parameters of a motion stays.
 
-    Of several views S is the first.
+    Of several views of the source the first counts.
     """
-    moved = {**driving, "points": source["points"][:1] + driving["points"] - reference["points"]}
-    if "jacobians" in driving:
-        change = driving["jacobians"] @ np.linalg.inv(reference["jacobians"])
-        moved["jacobians"] = change @ source["jacobians"][:1]
-    return moved
+    still, moving, first = (_motion(values) for values in (source, driving, reference))
+    return {**driving, **modes.relative(still[:1], moving, first, adapt_scale=False).arrays}
+
+
+def _motion(values: Arrays) -> modes.Motion:
+    known = {name: value for name, value in values.items() if name in PARAMETERS}
+    return modes.Motion.of(known, {name: Parameter(PARAMETERS[name], value.shape[1:]) for name, value in known.items()})
 
 
 class _Graphs:
@@ -123,15 +127,14 @@ def graph_pictures(
     features = {name: value for name, value in encoded.items() if is_feature(name)}
     origin = {name: value for name, value in encoded.items() if name not in features}
     motion = engine.batched(MOTION, {}, {FRAME: driving})
-    modes = {"absolute": motion}
     first = {name: value[:1] for name, value in motion.items()}
-    modes["relative"] = relative(origin, motion, first)
+    driven = {"absolute": motion, "relative": relative(origin, motion, first)}
     if DISENTANGLE in graphs:
         shape = {name: value[:1] for name, value in of("source", origin).items()}
         posed = engine.batched(DISENTANGLE, shape, of("driving", motion))
-        modes["disentangled"] = {**motion, **posed}
+        driven["disentangled"] = {**motion, **posed}
     fixed = {**features, **of("source", origin)}
-    return {mode: engine.batched(RENDER, fixed, of("driving", values))[output] for mode, values in modes.items()}
+    return {mode: engine.batched(RENDER, fixed, of("driving", values))[output] for mode, values in driven.items()}
 
 
 @torch.no_grad()
@@ -144,18 +147,18 @@ def torch_pictures(model: MotionModel, source: Bytes, driving: Bytes) -> dict[st
     arrays = [{name: value.numpy() for name, value in pack(motion).items()} for motion in found]
     at_rest = {name: value.numpy() for name, value in pack(origin).items()}
     moved = [relative(at_rest, values, arrays[0]) for values in arrays]
-    modes = {
+    driven = {
         "absolute": found,
         "relative": [unpack({name: torch.from_numpy(v) for name, v in values.items()}) for values in moved],
     }
     if model.has_disentangle:
         shape = unpack({name: value[:1] for name, value in pack(origin).items()})
-        modes["disentangled"] = [model.disentangle(shape, motion) for motion in found]
+        driven["disentangled"] = [model.disentangle(shape, motion) for motion in found]
     if model.views == "many":
         features, origin = tuple(feature[None] for feature in features), as_views(origin)
     return {
         mode: np.concatenate([to_bytes(model.render(features, origin, one).image).numpy() for one in motions])
-        for mode, motions in modes.items()
+        for mode, motions in driven.items()
     }
 
 
@@ -180,12 +183,12 @@ def measure(model: MotionModel, graphs: Mapping[str, bytes], frames: Sequence[By
         expected, found = torch_pictures(model, source, driving), graph_pictures(graphs, source, driving)
         for mode, pictures in expected.items():
             differences[count, mode] = np.abs(pictures.astype(np.int16) - found[mode].astype(np.int16))
-    modes, views = (sorted({key[part] for key in differences}, key=str) for part in (1, 0))
+    every, views = (sorted({key[part] for key in differences}, key=str) for part in (1, 0))
     largest = {key: float(difference.max()) for key, difference in differences.items()}
     return Parity(
         max_abs_difference=max(largest.values()),
         mean_abs_difference=round(float(np.mean([difference.mean() for difference in differences.values()])), 6),
-        modes={str(mode): max(value for key, value in largest.items() if key[1] == mode) for mode in modes},
+        modes={str(mode): max(value for key, value in largest.items() if key[1] == mode) for mode in every},
         views={int(count): max(value for key, value in largest.items() if key[0] == count) for count in views},
         frames=len(driving),
     )

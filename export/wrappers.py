@@ -110,7 +110,8 @@ class MotionGraph(nn.Module):
 
 
 class RenderGraph(nn.Module):
-    """Features, source and driving parameters -> `image`, `flow`, `occlusion` (the finest of its maps), `masks`."""
+    """Features, source and driving parameters -> those of `image`, `flow`, `occlusion` (the finest of its maps) and
+    `masks` that the family has (`MotionModel.outputs`)."""
 
     def __init__(self, model: MotionModel, features: int, parameters: tuple[str, ...]) -> None:
         super().__init__()
@@ -124,7 +125,12 @@ class RenderGraph(nn.Module):
         if self.model.views == "many":
             features, source = tuple(each[None] for each in features), as_views(source)
         rendered = self.model.render(features, source, driving)
-        return to_bytes(rendered.image), rendered.flow, rendered.occlusions[-1], rendered.masks
+        found = {"image": to_bytes(rendered.image), "flow": rendered.flow}
+        if rendered.occlusions:
+            found["occlusion"] = rendered.occlusions[-1]
+        if rendered.masks is not None:
+            found["masks"] = rendered.masks
+        return tuple(found[name] for name in self.model.outputs)
 
 
 class DisentangleGraph(nn.Module):

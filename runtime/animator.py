@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated
 
@@ -19,6 +19,7 @@ from PIL import Image
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import InputError
+from checkpoints.parameters import EYES
 from runtime.engine import DEFAULT_MODEL, Engine, Source
 from runtime.framing.framer import Cutter
 from runtime.graphs.sessions import Device, check_device
@@ -171,7 +172,7 @@ class Animator:
         rendered = self.engine.render_dense(source, driven)
         if self._finish is None:
             return rendered.image
-        return self._finish(rendered, driven.points, self._faces(motion, driven))
+        return self._finish(rendered, driven.places, self._faces(motion, driven))
 
     def _faces(self, driving: Motion, driven: Motion) -> list[Expression | None]:
         """What the face does in every frame: since the reference frame in the relative mode, else since the source."""
@@ -179,11 +180,11 @@ class Animator:
         layers = None if self._finish is None else self._finish.layers
         if driving.eyes is None or layers is None or layers.eyes is None or not names:
             return [None] * len(driving)
-        rest = replace(rest, eyes=layers.eyes[None].astype(np.float32))
+        rest = rest.with_arrays({EYES: layers.eyes[None].astype(np.float32)})
         if self.mode == "relative" and self._reference is not None and self._reference.eyes is not None:
             rest, driven = self._reference, driving
-        faces = [(named(points, names), eyes) for points, eyes in zip(driven.points, driving.eyes, strict=True)]
-        first = (named(rest.points[0], names), np.asarray(rest.eyes)[0])
+        faces = [(named(points, names), eyes) for points, eyes in zip(driven.places, driving.eyes, strict=True)]
+        first = (named(rest.places[0], names), np.asarray(rest.eyes)[0])
         # In the other modes `driven` has the strength already; lids and gaze have it not.
         return [expression(face, first, self.strength, self.mode == "relative") for face in faces]
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
 
 import numpy as np
 import onnxruntime as ort
@@ -20,7 +19,6 @@ from checkpoints.contract import (
     FRAMEWISE,
     IMAGE,
     MOTION,
-    PARAMETERS,
     RENDER,
     SOURCE,
     STRUCTURE,
@@ -28,6 +26,7 @@ from checkpoints.contract import (
     of,
 )
 from checkpoints.errors import OptionError
+from checkpoints.parameters import EYES
 from checkpoints.registry import load_model
 from runtime.framing.framer import Framer, Framing, Subject
 from runtime.graphs.cores import available_cores
@@ -43,8 +42,6 @@ from runtime.result.structure import Structure
 from runtime.values import Bytes
 
 DEFAULT_MODEL = "faces-lite"
-MANY_VIEWS = ("dime",)
-"""Families whose models fuse several pictures of one source."""
 
 _ON_CARD, _FOR_EACH = 8, 2
 """Frames a call on a graphics card, and on the CPU for each that is computed at once."""
@@ -116,28 +113,34 @@ class Engine:
         if len(pictures) != 1 and self.bundle.views == "one":
             raise OptionError(
                 f'The model "{self.bundle.name}" ({self.bundle.family}) takes one source picture, not '
-                f"{len(pictures)}; give one, or a model of a family that fuses views: {', '.join(MANY_VIEWS)}."
+                f'{len(pictures)}; give one, or a model that fuses several ("views": "many" in its description).'
             )
         found = self._graphs[SOURCE]({IMAGE: pictures})
         render = self._graphs[RENDER]
         features = {name: render.place(value) for name, value in found.items() if is_feature(name)}
-        return Source(_motion(found), features)
+        return Source(self._motion(found), features)
 
     def detect(self, frames: Bytes, *, eyes: bool = False) -> Motion:
         """The motion of `frames`, uint8 (B, R, R, 3); with `eyes` also lids and gaze, where the points have names."""
         graph = self._graphs[MOTION]
-        motion = _motion(graph({FRAME: frames}, [name for name in PARAMETERS if name in graph.outputs]))
-        return replace(motion, eyes=see_eyes(frames, self.names, motion.points)) if eyes and self.names else motion
+        motion = self._motion(graph({FRAME: frames}, list(self.bundle.motion)))
+        if not (eyes and self.names):
+            return motion
+        return motion.with_arrays({EYES: see_eyes(frames, self.names, motion.places)})
 
     def structure(self, frames: Bytes) -> Structure:
         """The same with what binds the points of `frames`, where the bundle gives it."""
         found = self._graphs[MOTION]({FRAME: frames})
-        return Structure(_motion(found), *(found.get(name) for name in STRUCTURE))
+        return Structure(self._motion(found), *(found.get(name) for name in STRUCTURE))
+
+    def _motion(self, found: Mapping[str, np.ndarray]) -> Motion:
+        """Those of a graph's outputs that the bundle declares as parameters of a motion; there may be others."""
+        return Motion.of({name: found[name] for name in self.bundle.motion if name in found}, self.bundle.motion)
 
     @property
-    def subject(self) -> Subject:
-        """Finds what this model moves by its own points."""
-        return Subject(self.detect, self.resolution)
+    def subject(self) -> Subject | None:
+        """Finds what this model moves by its own points; None where it has none."""
+        return Subject(self.detect, self.resolution) if self.bundle.points else None
 
     def framer(self, options: CommonOptions) -> Framer:
         """Chooses the squares of this model's pictures as `options` say."""
@@ -147,9 +150,8 @@ class Engine:
     def disentangle(self, source: Motion, driving: Motion) -> Motion:
         """`driving`'s pose in the shape of `source` (one frame). Only with a model that offers the mode."""
         graph = self._graphs[DISENTANGLE]
-        found = graph(_wanted(graph, _parts("source", source) | _parts("driving", driving)))
-        covariances = found.get("covariances", driving.covariances)
-        return Motion(found["points"], found.get("jacobians"), covariances, driving.eyes)
+        found = graph(_wanted(graph, of("source", source.arrays) | of("driving", driving.arrays)))
+        return driving.with_arrays(self._motion(found).arrays)
 
     def render(self, source: Source, driving: Motion) -> Bytes:
         """The source in the poses of `driving`: uint8 (B, R, R, 3)."""
@@ -158,7 +160,7 @@ class Engine:
     def render_dense(self, source: Source, driving: Motion, outputs: Sequence[str] = DENSE) -> Rendered:
         """The same with flow and occlusion, where the bundle has these outputs."""
         graph = self._graphs[RENDER]
-        feeds = dict(source.features) | _parts("source", source.motion) | _parts("driving", driving)
+        feeds = _feeds(source, driving)
         names = [name for name in outputs if name in graph.outputs]
         return Rendered(**graph(_wanted(graph, feeds), names))
 
@@ -172,7 +174,7 @@ class Engine:
         """What moves `source`, of which `canvas` shows more, as a person before a backdrop (see `Layers`); None where
         no person is seen.
         """
-        subject = see_subject(canvas, self.names, source.motion.points[0], self.resolution)
+        subject = see_subject(canvas, self.names, source.motion.places[0], self.resolution)
         person = None if subject is None else find_person(canvas.picture, canvas.inner, subject.middle)
         if subject is None or person is None:
             return None
@@ -194,7 +196,7 @@ class Engine:
         (B, h, w, 2), `occlusion` (B, 1, h, w) and `masks` (B, K + 1, h, w) that its description lists in `outputs`.
         """
         graph = self._graphs[RENDER]
-        feeds = dict(source.features) | _parts("source", source.motion) | _parts("driving", driving)
+        feeds = _feeds(source, driving)
         return graph(_wanted(graph, feeds), [name for name in self.bundle.outputs if name in graph.outputs])
 
     def check_mode(self, mode: str) -> None:
@@ -206,16 +208,11 @@ class Engine:
             )
 
 
-def _motion(found: Mapping[str, np.ndarray]) -> Motion:
-    return Motion(**{name: found[name] for name in PARAMETERS if name in found})
-
-
-def _parts(role: Literal["source", "driving"], motion: Motion) -> dict[str, np.ndarray]:
-    """The parts of `motion` under the names that the graphs give to those of the source or driving frame."""
-    parts = {name: getattr(motion, name) for name in PARAMETERS}
-    return of(role, {name: value for name, value in parts.items() if value is not None})
+def _feeds(source: Source, driving: Motion) -> dict[str, np.ndarray | ort.OrtValue]:
+    """All that is known of both, under the names that graphs give it."""
+    return {**source.features, **of("source", source.motion.arrays), **of("driving", driving.arrays)}
 
 
 def _wanted(graph: Graph, feeds: Mapping[str, np.ndarray | ort.OrtValue]) -> dict[str, np.ndarray | ort.OrtValue]:
-    """Those of `feeds` that `graph` declares; a family's networks need not use every part of a motion."""
+    """Those of `feeds` that `graph` declares; a model's networks need not use every parameter of a motion."""
     return {name: value for name, value in feeds.items() if name in graph.inputs}

@@ -18,10 +18,10 @@ ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
 COPIED = ("checkpoints", "demo", "export", "runtime", "training", "tests", "web/src", "pyproject.toml")
 MOTION = (
-    *("training/models/base.py", "training/objectives", "training/evaluation/movers.py"),
-    *("checkpoints", "export", "runtime"),
+    *("checkpoints/contract.py", "training/models/base.py", "training/objectives", "export"),
+    "training/evaluation/movers.py",
 )
-"""Where a kind of motion passes, but for the families that have it."""
+"""Where a parameter of motion passes on its way from PyTorch to a bundle, but for the families that have it."""
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,10 @@ def test_the_table_counts_the_files() -> None:
 
 
 def test_the_files_that_a_kind_of_motion_passes_are_those_of_the_document() -> None:
-    section = TEXT.split("## A kind of motion")[1]
-    named = set(re.findall(r"^\| `(.+?)` \|", section, re.MULTILINE))
+    kind, parameter = TEXT.split("## A kind of motion")[1].split("For a family in PyTorch")
+    named = set(re.findall(r"^\| `(.+?)` \|", parameter, re.MULTILINE))
+    told = set(re.findall(r"^\| `(.+?)` \|", kind, re.MULTILINE))
+    assert told == {path for path in told if re.search(r"^KINDS\b", (ROOT / path).read_text("utf-8"), re.MULTILINE)}
     files = [
         path for place in MOTION for path in ([ROOT / place] if place.endswith(".py") else (ROOT / place).rglob("*.py"))
     ]

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 from onnx import numpy_helper, parser
 
 from checkpoints.bundle import Bundle, describe_graph, write_bundle
+from checkpoints.parameters import usual
 
 SIZE = 64
 
@@ -175,8 +177,7 @@ def build(folder: Path, *, affine: bool = False, tree: bool = False, size: int =
         name="toy-affine" if affine else "toy",
         family="toy",
         resolution=size,
-        num_points=4,
-        jacobians=affine,
+        motion=usual(4, jacobians=affine, covariances=affine),
         modes=("absolute", "relative") if affine else ("absolute", "relative", "disentangled"),
         outputs=("image", "flow", "occlusion", *(["masks"] if tree else [])),
         graphs=graphs,
@@ -192,6 +193,13 @@ def damage(folder: Path, **changes: object) -> Bundle:
     bundle = replace(Bundle.load(folder), **changes)  # type: ignore[arg-type]
     (folder / "bundle.json").write_text(bundle.to_json())
     return bundle
+
+
+def as_format_1(values: dict[str, Any], version: str = "1.3") -> dict[str, Any]:
+    """The description `values` of a toy as it was before format 2."""
+    values = dict(values, format=version)
+    parameters = values.pop("motion")
+    return values | {"num_points": parameters["points"]["shape"][0], "jacobians": "jacobians" in parameters}
 
 
 def _motion(parts: list[str], batch: str, role: str = "") -> str:
@@ -225,6 +233,9 @@ def _model(signature: str, body: str, size: int) -> onnx.ModelProto:
         "binding": np.array([[[0.8, 0.2, 0, 0], [0, 0.1, 0.9, 0]]], np.float32),
         "whole": np.float32(1),
         "quarter": np.float32(0.25),
+        "unit_in_space": np.eye(3, dtype=np.float32)[None, None],
+        "four_points": np.array([1, 4, 1]),
+        "places_axes": np.array([1, 2]),
         "channels_and_size": np.array([3, size, size]),
     }
     used = {name for node in model.graph.node for name in node.input}

@@ -88,7 +88,7 @@ def look(model: MotionModel, samples: Iterable[Sample]) -> Findings:
         raise OptionError("only models of family dam with intermediate anchors (HDAM) have attention to show")
     found = [model.detect(sample["driving"].float() / 255) for sample in samples]
     attention = torch.cat([motion.extra["attention"] for motion in found])
-    return findings(attention, torch.cat([motion.points for motion in found]), model.config.dead_anchors)
+    return findings(attention, torch.cat([motion.points for motion in found]), model.dead)
 
 
 @torch.no_grad()

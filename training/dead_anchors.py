@@ -37,7 +37,7 @@ def anchor_losses(model: MotionModel, samples: Iterable[Sample]) -> Tensor:
         seeds = sample["seed"]
         for shift, name in enumerate(("source", "driving")):
             image = sample[name].to(device).float() / 255
-            warp = RandomWarp.draw(2 * seeds + shift, image, "l1")
+            warp = RandomWarp.draw(2 * seeds + shift, image, model.warp_distance)
             there = warp.points(model.detect(warp.image(image, model.align_corners)).points)
             loss = (model.detect(image).points - there).abs().mean(-1).sum(0)
             total = loss if total is None else total + loss
@@ -64,7 +64,7 @@ def without(model: MotionModel, config: dict[str, object], anchors: tuple[int, .
     Raises `ModelError` for a family that has no anchors.
     """
     if "dead_anchors" not in config:
-        raise ModelError(f"this is a {model.family} model; only the anchors of family dam can be dead")
+        raise ModelError(f"this is a {model.family} model; only anchors can be dead, and it has none")
     changed = build(model.family, {**config, "dead_anchors": list(anchors)})
     changed.load_state_dict(model.state_dict())
     return changed.eval()

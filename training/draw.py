@@ -27,6 +27,13 @@ def flow_colours(flow: Tensor, largest: float = 0.5) -> Tensor:
     return torch.stack([1 - length * (1 - channel) for channel in channels], 1)
 
 
+def mask_colours(masks: Tensor) -> Tensor:
+    """The strongest of `masks` (B, C, h, w) at every place as colour (B, 3, h, w) in [0, 1]; the first is black."""
+    count = masks.shape[1]
+    palette = torch.tensor([colorsys.hsv_to_rgb(i / count, 0.8, 0.9) if i else (0, 0, 0) for i in range(count)])
+    return palette[masks.argmax(1).cpu()].permute(0, 3, 1, 2)
+
+
 def marked(model: MotionModel, image: np.ndarray, motion: Motion, index: int) -> np.ndarray:
     """`image` uint8 (H, W, 3) with what moves it, of entry `index` of a batch's `motion`: its points, or the tree of
     anchors where there is one. The drawing is the engine's; where Pillow, which it draws with, is missing: dots.
@@ -37,11 +44,11 @@ def marked(model: MotionModel, image: np.ndarray, motion: Motion, index: int) ->
     except ModuleNotFoundError:
         return _dotted(image, points)
     if "anchor_points" not in motion.extra:
-        return draw_points(image, points, getattr(model.config, "num_tps", len(points)))
+        return draw_points(image, points, model.groups or len(points))
     anchors = motion.extra["anchor_points"][index].float().cpu().numpy()
     attention = motion.extra.get("attention")
     weights = None if attention is None else attention[index].float().cpu().numpy()
-    return draw_tree(image, anchors, len(points), weights, model.config.dead_anchors)
+    return draw_tree(image, anchors, len(points), weights, model.dead)
 
 
 def _dotted(image: np.ndarray, points: np.ndarray) -> np.ndarray:
@@ -62,7 +69,8 @@ def to_uint8(image: Tensor) -> np.ndarray:
 
 @torch.no_grad()
 def grid(model: MotionModel, batch: Sample) -> np.ndarray:
-    """One row a pair: source, driving, result, warped source, flow, occlusion, strongest mask; uint8 (H, W, 3)."""
+    """One row a pair: source, driving, target, result, flow, occlusion, strongest mask (where the family has masks);
+    uint8 (H, W, 3)."""
     source, driving = batch["source"], batch["driving"]
     source_motion, driving_motion = model.detect(source), model.detect(driving)
     views = source_views(batch)
@@ -71,10 +79,7 @@ def grid(model: MotionModel, batch: Sample) -> np.ndarray:
     size = source.shape[-2:]
     flow = F.interpolate(flow_colours(rendered.flow), size, mode="bilinear", align_corners=True)
     occlusion = F.interpolate(rendered.occlusions[-1], size, mode="bilinear", align_corners=True)
-    strongest = rendered.masks.argmax(1)
-    count = rendered.masks.shape[1]
-    palette = torch.tensor([colorsys.hsv_to_rgb(i / count, 0.8, 0.9) if i else (0, 0, 0) for i in range(count)])
-    masks = F.interpolate(palette[strongest.cpu()].permute(0, 3, 1, 2), size, mode="nearest")
+    masks = None if rendered.masks is None else F.interpolate(mask_colours(rendered.masks), size, mode="nearest")
     rows = []
     for i in range(len(source)):
         target = batch.get("target", driving)
@@ -85,7 +90,7 @@ def grid(model: MotionModel, batch: Sample) -> np.ndarray:
             to_uint8(rendered.image[i]),
             to_uint8(flow[i]),
             to_uint8(occlusion[i].expand(3, -1, -1)),
-            to_uint8(masks[i]),
+            *([] if masks is None else [to_uint8(masks[i])]),
         ]
         rows.append(np.concatenate(cells, 1))
     return np.concatenate(rows)

@@ -13,16 +13,12 @@ from torch import Tensor
 
 from checkpoints.errors import ModelError
 from export.published.archive import Archive, open_archive
+from export.published.settings import published_of
 from training.models.base import MotionModel
 from training.models.registry import build
 
-NETWORKS: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "tpsmm": (("kp_detector", "dense_motion_network", "inpainting_network"), ("avd_network", "bg_predictor")),
-    "fomm": (("generator", "kp_detector"), ()),
-    "mraa": (("generator", "region_predictor"), ("avd_network", "bg_predictor")),
-    "dam": (("generator", "kp_detector"), ("bg_predictor",)),
-}
-"""For each family, the networks that its published files must hold and those that they may hold."""
+SWITCHES = {"avd_network": "disentangle", "bg_predictor": "background"}
+"""Networks that a published file may lack, and our settings that say whether a model has them."""
 
 _SHOWN = 12
 """Tensors of each kind that a message names."""
@@ -40,7 +36,7 @@ class Imported:
 
 
 def import_weights(path: Path, family: str, settings: Mapping[str, Any], *, observe: bool = False) -> Imported:
-    """The model of `family` (a key of `NETWORKS`) with `settings` and the weights in the published file `path`.
+    """The model of `family` (one with published files) with `settings` and the weights in the published file `path`.
 
     Networks that a file may lack are left out of the model where it does. With `observe`, settings that the tensors
     tell (sizes of bottlenecks, anchors, jacobian maps) are read off them: files under one name differ there. Raises
@@ -48,17 +44,17 @@ def import_weights(path: Path, family: str, settings: Mapping[str, Any], *, obse
     that are not allowed.
     """
     archive = open_archive(path)
-    required, optional = NETWORKS[family]
+    published = published_of(family)
+    required, optional = published.networks, published.optional
     missing = [name for name in required if name not in archive.networks]
     if missing:
         found = ", ".join([*archive.networks, *archive.others]) or "nothing"
         raise ModelError(f"{path} lacks {', '.join(missing)}, so it is no {family} model; it holds {found}.")
     present = [*required, *(name for name in optional if name in archive.networks)]
     state = {f"{network}.{name}": t for network in present for name, t in archive.networks[network].items()}
-    switches = {"avd_network": "disentangle", "bg_predictor": "background"}
-    settings = {**settings, **{switches[name]: name in present for name in optional}}
+    settings = {**settings, **{SWITCHES[name]: name in present for name in optional}}
     if observe:
-        settings |= observed(family, settings, state)
+        settings |= bottlenecks(state) | published.observe(settings, state)
     model = build(family, settings)
     with torch.no_grad():
         model.load_state_dict(fitted(model.state_dict(), state, path))
@@ -66,20 +62,14 @@ def import_weights(path: Path, family: str, settings: Mapping[str, Any], *, obse
     return Imported(model.eval(), tuple(left_out), _source(path, archive))
 
 
-def observed(family: str, settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The settings of `family` that the shapes of `state` tell."""
-    sizes = {name: tensor.shape[0] for name, tensor in state.items() if tensor.ndim}
+def bottlenecks(state: Mapping[str, Tensor]) -> dict[str, Any]:
+    """The settings of a disentanglement network that the shapes of `state` tell."""
     found: dict[str, Any] = {}
     for part in ("id", "pose"):
-        layers = [name for name in sizes if name.startswith(f"avd_network.{part}_encoder.") and name.endswith(".bias")]
+        start = f"avd_network.{part}_encoder."
+        layers = [name for name in state if name.startswith(start) and name.endswith(".bias")]
         if layers:
-            found[f"{part}_bottleneck"] = sizes[max(layers, key=lambda name: int(name.split(".")[2]))]
-    maps = sizes.get("kp_detector.jacobian.weight")
-    if family in ("fomm", "dam") and maps is not None:
-        found["single_jacobian_map"] = maps == 4
-    if family == "dam" and "kp_detector.kp.weight" in sizes:
-        motion = settings.get("num_points", 10)
-        found["num_intermediate"] = max(sizes["kp_detector.kp.weight"] - motion - 1, 0)
+            found[f"{part}_bottleneck"] = state[max(layers, key=lambda name: int(name.split(".")[2]))].shape[0]
     return found
 
 

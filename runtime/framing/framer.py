@@ -139,7 +139,7 @@ class Subject:
     def _points(self, image: Image.Image, window: Window) -> NDArray[np.float64]:
         """The points (K, 2) in pixels of `image`, as the model sees them in `window`."""
         square = window.cut(image, self._resolution)
-        points = self._detect(square[None]).points[0].astype(np.float64)
+        points = self._detect(square[None]).places[0].astype(np.float64)
         places = ((points + 1) / 2 * (self._resolution - 1) + 0.5) / self._resolution
         return places * window.side + np.array([window.left, window.top])
 
@@ -168,6 +168,8 @@ class Framer:
         self.driving_crop = self._meant(check_crop(driving_crop, "driving_crop", follow=True))
 
     def _meant(self, crop: str | Window) -> str | Window:
+        if crop == "points" and self._subject is None:
+            raise OptionError("The model has no points to frame its pictures by; choose another crop.")
         if crop not in ("auto", "follow") or self.framing.subject == "face":
             return crop
         return "points" if self.framing.subject == "points" and self._subject is not None else "off"

@@ -17,7 +17,7 @@ import numpy as np
 import onnxruntime as ort
 
 from checkpoints.bundle import Bundle
-from checkpoints.contract import FRAMEWISE, PER_FRAME
+from checkpoints.contract import FRAMEWISE, is_per_frame
 from checkpoints.errors import ModelError, OptionError
 from runtime.graphs.cores import available_cores
 from runtime.graphs.gpu import PROVIDERS, Bound, Provider, providers
@@ -114,7 +114,7 @@ class Graph:
             placed = {name: feed for name, feed in feeds.items() if isinstance(feed, ort.OrtValue)}
             arrays = {name: np.ascontiguousarray(feed) for name, feed in feeds.items() if name not in placed}
             return [self._worker.submit(self._bound, names, arrays, placed)]
-        framewise = [name for name in PER_FRAME if name in values]
+        framewise = [name for name in values if is_per_frame(name)]
         frames = {values[name].shape()[0] for name in framewise}
         if self._team is None or len(frames) != 1:
             return [self._worker.submit(_run, self._session, names, values)]

@@ -1,10 +1,15 @@
-"""Motion files: the recorded motion of a clip, to be played without the clip. Safetensors: numbers, no code."""
+"""Motion files: the recorded motion of a clip, to be played without the clip. Safetensors: numbers, no code.
+
+Format 1 knew points in the plane with a matrix or two each, and what eyes do; format 2 says of every array what it is.
+A motion that format 1 can hold is written as that, so that earlier versions play it.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -12,14 +17,17 @@ from pathlib import Path
 import numpy as np
 
 from checkpoints.bundle import Bundle
-from checkpoints.contract import MOTION, PARAMETERS
+from checkpoints.contract import MOTION
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
+from checkpoints.parameters import EYES, Parameter, parse_parameters, usual
+from runtime.motion.kinds import USUAL
 from runtime.motion.modes import Motion
 
 SUFFIX = ".motion"
-FORMAT = "1"
+FORMATS = ("1", "2")
+"""Those that are read."""
 
-_PARTS = (*PARAMETERS, "eyes")
+_EYES = Parameter("eye", (2, 3))
 _MOST_BYTES = 2 << 30
 _MAX_RATE = 1000
 _DAMAGED = (KeyError, ValueError, TypeError, ZeroDivisionError, OSError, RecursionError, AttributeError)
@@ -55,11 +63,10 @@ class MotionFile:
                 f'{name} holds motion of the family "{self.family}", and the model "{bundle.name}" is of the family '
                 f'"{bundle.family}"; extract it again with this model.'
             )
-        affine = self.motion.jacobians is not None
-        if self.motion.points.shape[1] != bundle.num_points or affine != bundle.jacobians:
+        if {key: what for key, what in self.motion.parameters.items() if key != EYES} != bundle.motion:
             raise ModelError(
-                f'{name} was made by the model "{self.model}", whose points are not those of "{bundle.name}"; '
-                "extract it again with this model."
+                f'{name} was made by the model "{self.model}", whose parameters of motion are not those of '
+                f'"{bundle.name}"; extract it again with this model.'
             )
         if self.graph != bundle.graphs[MOTION].sha256:
             warnings.warn(
@@ -73,16 +80,18 @@ def save_motion(path: Path, recorded: MotionFile) -> None:
     """Write a motion file. Raises `OutputError` when `path` cannot be written; then nothing is left there."""
     from safetensors.numpy import save  # here: only motion files need it
 
-    about = {
-        "format": FORMAT,
+    motion = recorded.motion
+    about: dict[str, object] = {
+        "format": "1" if _is_usual(motion.parameters) else "2",
         "fps": str(recorded.rate),
         "family": recorded.family,
         "model": recorded.model,
         "graph": recorded.graph,
     }
-    parts = {name: getattr(recorded.motion, name) for name in _PARTS}
+    if about["format"] == "2":
+        about["motion"] = {name: what.to_json() for name, what in motion.parameters.items() if name != EYES}
     data = save(
-        {name: np.ascontiguousarray(part) for name, part in parts.items() if part is not None},
+        {name: np.ascontiguousarray(array) for name, array in motion.arrays.items()},
         {"bunraku_motion": json.dumps(about)},
     )
     aside = path.with_name(f".{path.name}.part")
@@ -103,10 +112,12 @@ def load_motion(path: Path) -> MotionFile:
     try:
         with safe_open(path, "np") as file:
             about = json.loads((file.metadata() or {})["bunraku_motion"])
-            parts = {name: file.get_tensor(name) for name in file.keys() if name in _PARTS}  # noqa: SIM118
-        if about["format"] != FORMAT:
-            told = str(about["format"])[:20]
-            raise InputError(f"{path} has the format {told}, this program reads {FORMAT}; update bunraku.")
+            if about["format"] not in FORMATS:
+                told = str(about["format"])[:20]
+                raise InputError(f"{path} has the format {told}, this program reads {FORMATS[-1]}; update bunraku.")
+            declared = None if about["format"] == "1" else parse_parameters(about["motion"])
+            known = USUAL if declared is None else {*declared, EYES}
+            arrays = {name: file.get_tensor(name) for name in file.keys() if name in known}  # noqa: SIM118
         if not _RATE.fullmatch(about["fps"]):
             raise ValueError("no frame rate")
         rate = Fraction(about["fps"])
@@ -116,20 +127,41 @@ def load_motion(path: Path) -> MotionFile:
         raise InputError(
             f"{path} is not a motion file or is damaged; make one with `bunraku motion extract`."
         ) from error
-    if not (0 < rate <= _MAX_RATE and all(isinstance(text, str) for text in (family, model, graph)) and _sound(parts)):
+    parameters = _parameters(arrays, declared)
+    words = all(isinstance(text, str) for text in (family, model, graph))
+    if not (0 < rate <= _MAX_RATE and words and _sound(arrays, parameters)):
         raise InputError(f"{path} holds impossible motion; make it again with `bunraku motion extract`.")
-    return MotionFile(Motion(**parts), rate, family, model, graph, path)
+    return MotionFile(Motion.of(arrays, parameters), rate, family, model, graph, path)
 
 
-def _sound(parts: dict[str, np.ndarray]) -> bool:
-    """Whether the arrays are a motion: of the same frames and points, float32, finite."""
-    if "points" not in parts or parts["points"].ndim != 3:
+def _is_usual(parameters: Mapping[str, Parameter]) -> bool:
+    """Whether format 1 can hold them."""
+    shapes = {name: what for name, what in parameters.items() if name != EYES}
+    points = shapes["points"].shape[0] if "points" in shapes else 0
+    return shapes == usual(points, jacobians="jacobians" in shapes, covariances="covariances" in shapes)
+
+
+def _parameters(arrays: Mapping[str, np.ndarray], declared: Mapping[str, Parameter] | None) -> dict[str, Parameter]:
+    """What a file's arrays are to be; before format 2 the points tell."""
+    if declared is None:
+        points = arrays["points"].shape[1] if "points" in arrays and arrays["points"].ndim == 3 else 0
+        declared = usual(points, jacobians="jacobians" in arrays, covariances="covariances" in arrays)
+    return {**declared, **({EYES: _EYES} if EYES in arrays else {})}
+
+
+def _sound(arrays: Mapping[str, np.ndarray], parameters: Mapping[str, Parameter]) -> bool:
+    """Whether the arrays are those `parameters`, of the same frames, float32, finite."""
+    if arrays.keys() != parameters.keys():
         return False
-    frames, points = parts["points"].shape[:2]
-    linear = (frames, points, 2, 2)
-    shapes: dict[str, tuple[int, ...]] = {"points": (frames, points, 2), "eyes": (frames, 2, 3)}
-    shapes |= {"jacobians": linear, "covariances": linear}
-    return bool(frames and points) and all(
-        part.shape == shapes[name] and part.dtype == np.float32 and np.isfinite(part).all()
-        for name, part in parts.items()
+    frames = {len(array) if array.ndim else 0 for array in arrays.values()}
+    return (
+        len(frames) == 1
+        and 0 not in frames
+        and all(
+            array.shape[1:] == parameters[name].shape
+            and array.size > 0
+            and array.dtype == np.float32
+            and bool(np.isfinite(array).all())
+            for name, array in arrays.items()
+        )
     )

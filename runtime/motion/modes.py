@@ -1,97 +1,179 @@
 """Sparse motion in numpy, and the driving modes that turn a driving frame's motion into the one to render.
 
-The same for every family of models: all the engine knows of a motion are its points and, where the family has
-them, a 2x2 linear part and a covariance a point.
+The same for every family of models: a motion is a set of named arrays, and what a mode does to one follows from its
+kind (`runtime.motion.kinds`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.contract import MODES
 from checkpoints.errors import OptionError
+from checkpoints.parameters import Parameter
+from runtime.motion.kinds import KINDS, USUAL
 from runtime.values import Floats, is_number
 
 
-@dataclass(frozen=True)
 class Motion:
-    """Motion parameters of T frames (or V views). Coordinates are (x, y) in [-1, 1], y down."""
-
-    points: Floats
-    """(T, K, 2)."""
-    jacobians: Floats | None = None
-    """(T, K, 2, 2), row = output coordinate; None in families without a linear part."""
-    covariances: Floats | None = None
-    """(T, K, 2, 2); handed through untouched by every mode."""
-    eyes: Floats | None = None
-    """(T, 2, 3), the person's left and right eye: opening, and where the iris is seen from the middle of the corners
-    (towards the inner corner, and down), all in widths of the eye; None where nobody looked. Handed through likewise.
+    """Motion parameters of T frames (or V views), by name. Coordinates are (x, y[, z]) in [-1, 1], y down. Not to be
+    changed.
     """
 
+    __slots__ = ("arrays", "parameters")
+
+    arrays: Mapping[str, Floats]
+    """(T, ...) each."""
+    parameters: Mapping[str, Parameter]
+    """What they are, by the same names."""
+
+    def __init__(
+        self,
+        points: Floats | None = None,
+        jacobians: Floats | None = None,
+        covariances: Floats | None = None,
+        eyes: Floats | None = None,
+    ) -> None:
+        """A motion of parameters that have a name of their own; `of` takes any."""
+        named = {"points": points, "jacobians": jacobians, "covariances": covariances, "eyes": eyes}
+        arrays = {name: array for name, array in named.items() if array is not None}
+        self._fill(arrays, {name: Parameter(USUAL[name], array.shape[1:]) for name, array in arrays.items()})
+
+    def _fill(self, arrays: Mapping[str, Floats], parameters: Mapping[str, Parameter]) -> None:
+        if not arrays:
+            raise ValueError("a motion needs at least one array")
+        self.arrays, self.parameters = MappingProxyType(dict(arrays)), MappingProxyType(dict(parameters))
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Floats], parameters: Mapping[str, Parameter]) -> Motion:
+        """A motion of `arrays` (T, ...), each of which `parameters` declares under its name."""
+        motion = cls.__new__(cls)
+        motion._fill(arrays, {name: parameters[name] for name in arrays})
+        return motion
+
+    def with_arrays(self, arrays: Mapping[str, Floats]) -> Motion:
+        """The same with other `arrays` in place of those of their names, or with one more of `USUAL`."""
+        new = {name: Parameter(USUAL[name], arrays[name].shape[1:]) for name in arrays if name not in self.parameters}
+        return Motion.of({**self.arrays, **arrays}, {**self.parameters, **new})
+
+    @property
+    def places(self) -> Floats:
+        """(T, K, 2): where its points are seen in the picture, over every parameter of the kind in order; K = 0 where
+        there are none.
+        """
+        found = [self.arrays[name][..., :2] for name, what in self.parameters.items() if what.kind == "point"]
+        if not found:
+            return np.zeros((len(self), 0, 2), np.float32)
+        return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+
+    @property
+    def linear(self) -> Floats | None:
+        """(T, K, D, D): the linear parts of the maps around its `places`, where it has one for each."""
+        found = [self.arrays[name] for name, what in self.parameters.items() if what.kind == "linear"]
+        return found[0] if len(found) == 1 and found[0].shape[1] == self.places.shape[1] else None
+
+    @property
+    def points(self) -> Floats:
+        """(T, K, 2 or 3). Raises `KeyError` where the motion has no parameter of the name."""
+        return self.arrays["points"]
+
+    @property
+    def jacobians(self) -> Floats | None:
+        """(T, K, D, D), row = output coordinate; None where there are none."""
+        return self.arrays.get("jacobians")
+
+    @property
+    def covariances(self) -> Floats | None:
+        """(T, K, D, D); None where there are none."""
+        return self.arrays.get("covariances")
+
+    @property
+    def eyes(self) -> Floats | None:
+        """(T, 2, 3), the person's left and right eye: opening, and where the iris is seen from the middle of the
+        corners (towards the inner corner, and down), all in widths of the eye; None where nobody looked.
+        """
+        return self.arrays.get("eyes")
+
     def __len__(self) -> int:
-        return len(self.points)
+        return len(next(iter(self.arrays.values())))
 
     def __getitem__(self, frames: slice) -> Motion:
         """A slice of frames; it stays a batch."""
-        return Motion(*(None if part is None else part[frames] for part in self._parts()))  # type: ignore[arg-type]
+        return Motion.of({name: array[frames] for name, array in self.arrays.items()}, self.parameters)
 
-    def _parts(self) -> tuple[Floats | None, ...]:
-        return self.points, self.jacobians, self.covariances, self.eyes
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{name} {array.shape}" for name, array in self.arrays.items())
+        return f"Motion({shapes})"
 
     @staticmethod
     def concatenate(motions: Sequence[Motion]) -> Motion:
-        """One motion of all frames in order; all must have the same parts."""
-        parts = zip(*(motion._parts() for motion in motions), strict=True)
-        return Motion(*(None if part[0] is None else np.concatenate(part) for part in parts))  # type: ignore[arg-type]
+        """One motion of all frames in order; all must have the same arrays."""
+        names = motions[0].arrays
+        if any(motion.arrays.keys() != names.keys() for motion in motions):
+            raise ValueError("motions of different parameters cannot follow one another")
+        return Motion.of(
+            {name: np.concatenate([motion.arrays[name] for motion in motions]) for name in names},
+            motions[0].parameters,
+        )
 
 
 def absolute(source: Motion, driving: Motion, *, strength: float = 1.0) -> Motion:
     """The driving motion as it is ("standard" mode).
 
-    `strength` moves along the straight line from the source's own pose (0) to the driving one (1) and beyond.
-    `source` holds one frame, `driving` any number.
+    `strength` moves from the source's own pose (0) to the driving one (1) and beyond, as every parameter's kind has it.
+    What `source` does not have stays the driving frame's own. `source` holds one frame, `driving` any number.
     """
     if strength == 1.0:
         return driving
-    points = source.points + strength * (driving.points - source.points)
-    jacobians = driving.jacobians
-    if jacobians is not None and source.jacobians is not None:
-        jacobians = source.jacobians + np.float32(strength) * (jacobians - source.jacobians)
-    return replace(driving, points=_float32(points), jacobians=jacobians)
+    moved = {
+        name: KINDS[what.kind].between(source.arrays[name], driving.arrays[name], strength, what)
+        for name, what in driving.parameters.items()
+        if name in source.arrays
+    }
+    return driving.with_arrays(moved)
 
 
 def relative(
     source: Motion, driving: Motion, reference: Motion, *, strength: float = 1.0, adapt_scale: bool = True
 ) -> Motion:
-    """The source's pose, moved as the driving frame has moved since the reference frame.
+    """The source's pose, moved as the driving frame has moved since the reference frame, by the `strength` s: 0 stays,
+    1 moves as much, more exaggerates. What that means to a parameter its kind says.
 
-    p = p_S + s a (p_t - p_0) and J = (I + s (J_t J_0^-1 - I)) J_S (FOMM, supplement A.3, with `strength` s;
-    s = 1 gives J_t J_0^-1 J_S). With `adapt_scale`, a = sqrt(area of the convex hull of p_S / the same of
-    p_0), so that a large face makes a small one move less. `source` and `reference` hold one frame each,
-    `driving` any number.
+    With `adapt_scale`, lengths are those of the driver times sqrt(area of the convex hull of the source's points / the
+    same of the reference frame's), so that a large face makes a small one move less. `source` and `reference` hold one
+    frame each, `driving` any number.
     """
-    scale = strength * (movement_scale(source.points[0], reference.points[0]) if adapt_scale else 1.0)
-    points = source.points + scale * (driving.points - reference.points)
-    jacobians = driving.jacobians
-    if jacobians is not None and source.jacobians is not None and reference.jacobians is not None:
-        moved = jacobians.astype(np.float64) @ _inverse(reference.jacobians)
-        unit = np.eye(2)
-        jacobians = _float32((unit + strength * (moved - unit)) @ source.jacobians)
-    return replace(driving, points=_float32(points), jacobians=jacobians)
+    scale = movement_scale(source.places[0], reference.places[0]) if adapt_scale else 1.0
+    moved = {
+        name: KINDS[what.kind].since(
+            source.arrays[name], driving.arrays[name], reference.arrays[name], strength, scale, what
+        )
+        for name, what in driving.parameters.items()
+        if name in source.arrays and name in reference.arrays
+    }
+    return driving.with_arrays(moved)
 
 
 def best_frame(source: Motion, driving: Motion) -> int:
     """The frame of `driving` (T frames) whose pose is most like that of `source` (one frame).
 
-    Poses are compared where and as large as they are not: points are centred and divided by the square root of
-    their convex hull's area (as FOMM's demonstration does with face landmarks).
+    Poses are compared where and as large as they are not: points are centred and divided by the square root of their
+    convex hull's area (as FOMM's demonstration does with face landmarks). Where there are no points, coefficients and
+    codes are compared as they are, in their units.
     """
-    aim = _normalised(source.points[0])
-    return int(np.argmin([((_normalised(points) - aim) ** 2).sum() for points in driving.points]))
+    if source.places.shape[1]:
+        aim = _normalised(source.places[0])
+        return int(np.argmin([((_normalised(points) - aim) ** 2).sum() for points in driving.places]))
+    apart = np.zeros(len(driving))
+    for name, what in driving.parameters.items():
+        if what.kind in ("coefficient", "code") and name in source.arrays:
+            way = (driving.arrays[name].astype(np.float64) - source.arrays[name]) * KINDS[what.kind].units(what)
+            apart += (way**2).reshape(len(driving), -1).sum(axis=1)
+    return int(np.argmin(apart))
 
 
 def _normalised(points: Floats) -> NDArray[np.float64]:
@@ -130,21 +212,6 @@ def _chain(ordered: list[tuple[float, float]]) -> list[tuple[float, float]]:
             chain.pop()
         chain.append((x, y))
     return chain
-
-
-def _inverse(matrices: Floats) -> NDArray[np.float64]:
-    """Inverse of (..., 2, 2); a singular matrix, which no trained detector gives, is nudged instead of
-    raising.
-    """
-    a, b, c, d = np.moveaxis(matrices.reshape(*matrices.shape[:-2], 4).astype(np.float64), -1, 0)
-    determinant = a * d - b * c
-    determinant = np.where(np.abs(determinant) < 1e-12, np.copysign(1e-12, determinant), determinant)
-    adjugate = np.stack([d, -b, -c, a], axis=-1).reshape(matrices.shape)
-    return adjugate / determinant[..., None, None]
-
-
-def _float32(values: NDArray[np.floating]) -> Floats:
-    return values.astype(np.float32, copy=False)
 
 
 def check_mode(mode: str) -> None:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.errors import OptionError
+from checkpoints.parameters import Parameter
+from runtime.motion.kinds import KINDS, Kind
 from runtime.motion.modes import Motion
 from runtime.values import Floats, is_number
 
@@ -24,7 +26,7 @@ class OneEuro:
     """Filters motions frame by frame; keeps the state between calls.
 
     `smoothing` in [0, 1]: the cut-off at rest is 0.5 / smoothing Hz, 0 switches the filter off. `rate` in
-    frames a second. Points and jacobians are filtered, each with its own speed; covariances pass untouched.
+    frames a second. Which parameters are filtered, and what has a speed of its own, their kinds say.
     """
 
     def __init__(self, smoothing: float, rate: float) -> None:
@@ -42,33 +44,34 @@ class OneEuro:
         """The motion of the next frames (T, ...), smoothed; the very first frame is returned as it is."""
         if self.smoothing == 0:
             return motion
-        jacobians = motion.jacobians
-        if jacobians is not None:
-            jacobians = self._filter("jacobians", jacobians, axes=(-2, -1))
-        eyes = None if motion.eyes is None else self._filter("eyes", motion.eyes, axes=(-1,))
-        return Motion(self._filter("points", motion.points, axes=(-1,)), jacobians, motion.covariances, eyes)
+        return motion.with_arrays(
+            {
+                name: self._filter(name, motion.arrays[name], KINDS[what.kind], what)
+                for name, what in motion.parameters.items()
+                if KINDS[what.kind].axes is not None
+            }
+        )
 
-    def _filter(self, name: str, values: Floats, axes: tuple[int, ...]) -> Floats:
+    def _filter(self, name: str, values: Floats, kind: Kind, what: Parameter) -> Floats:
         smoothed = []
         for frame in values.astype(np.float64):
-            channel = self._channels.setdefault(name, _Channel(frame))
-            smoothed.append(channel.step(frame, axes, 0.5 / self.smoothing, self.rate))
+            channel = self._channels.setdefault(name, _Channel(frame, kind.axes or (), kind.units(what)))
+            smoothed.append(channel.step(frame, 0.5 / self.smoothing, self.rate))
         return np.stack(smoothed).astype(np.float32)
 
 
 class _Channel:
-    """State of the filter for one array; `axes` are those of one vector, over which its speed is measured."""
+    """State of the filter for one array; `axes` are those of one vector, over which its speed is measured (`Kind`)."""
 
-    def __init__(self, first: NDArray[np.float64]) -> None:
+    def __init__(self, first: NDArray[np.float64], axes: tuple[int, ...], units: float | NDArray[np.float64]) -> None:
         self.value = first
         self.speed = np.zeros_like(first)
+        self._axes, self._units = axes, units
 
-    def step(
-        self, frame: NDArray[np.float64], axes: tuple[int, ...], cutoff: float, rate: float
-    ) -> NDArray[np.float64]:
+    def step(self, frame: NDArray[np.float64], cutoff: float, rate: float) -> NDArray[np.float64]:
         speed = (frame - self.value) * rate
         self.speed = self.speed + _weight(SPEED_CUTOFF, rate) * (speed - self.speed)
-        magnitude = np.sqrt((self.speed**2).sum(axis=axes, keepdims=True))
+        magnitude = np.sqrt(((self.speed * self._units) ** 2).sum(axis=self._axes, keepdims=True))
         self.value = self.value + _weight(cutoff + SPEED_GAIN * magnitude, rate) * (frame - self.value)
         return self.value
 

@@ -1,8 +1,8 @@
 """What a model finds in a picture, drawn on it: its points, or the tree of anchors that binds them.
 
-The tree is DAM's and HDAM's: motion anchors (the points), intermediate anchors and a root, all of one detector. Only
-the points move pixels; the others, and how much each intermediate anchor attends to each point, a bundle gives for
-drawings alone.
+Where a bundle's graph `motion` gives `anchors` beside its parameters, these are a tree: motion anchors (the points),
+intermediate anchors and a root, all of one detector. Only the points move pixels; the others, and how much each
+intermediate anchor attends to each point (`attention`), are for drawings alone.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ class Structure:
     """What a model finds in T pictures. Coordinates are (x, y) in [-1, 1], y down."""
 
     motion: Motion
-    """Its points, with their linear parts where the family has them."""
+    """Its points, with their linear parts where the model has them."""
     anchors: Floats | None = None
-    """(T, A, 2): the K points once more, then intermediate anchors (DAM: none), then the root; None in other
-    families, and with bundles that do not give them.
+    """(T, A, 2): the K points once more, then intermediate anchors, if any, then the root; None with bundles that do
+    not give them.
     """
     attention: Floats | None = None
     """(T, A - K - 1, K): how much each intermediate anchor binds each point; rows sum to 1, 0 where a point is dead."""
 
     def __post_init__(self) -> None:
         """Raises `ModelError` where anchors and attention do not fit the points."""
-        frames, points = self.motion.points.shape[:2]
+        frames, points = self.motion.places.shape[:2]
         if self.anchors is None:
             return
         middle = self.anchors.shape[1] - points - 1 if self.anchors.ndim == 3 else -1
@@ -60,7 +60,7 @@ class Structure:
             fits &= self.attention.shape == (frames, middle, points)
         if not fits or (middle > 0 and self.attention is None):
             raise ModelError(
-                f"The model gives anchors {self.anchors.shape} that do not fit its points {self.motion.points.shape}; "
+                f"The model gives anchors {self.anchors.shape} that do not fit its points {self.motion.places.shape}; "
                 "export it again."
             )
 
@@ -94,12 +94,12 @@ def draw(picture: Bytes, structure: Structure, frame: int, bundle: Bundle) -> By
     points. `bundle` tells which points are one part, and which are dead.
     """
     dead: Collection[int] = bundle.structure.get("dead", ())
-    points = structure.motion.points[frame]
+    points = structure.motion.places[frame]
     if structure.anchors is not None:
         attention = None if structure.attention is None else structure.attention[frame]
         return draw_tree(picture, structure.anchors[frame], len(points), attention, dead)
-    linear = None if structure.motion.jacobians is None else structure.motion.jacobians[frame]
-    return draw_points(picture, points, bundle.structure.get("parts", len(points)), linear, dead)
+    linear = None if structure.motion.linear is None else structure.motion.linear[frame, :, :2, :2]
+    return draw_points(picture, points, bundle.structure.get("parts", max(1, len(points))), linear, dead)
 
 
 def draw_points(
@@ -133,8 +133,8 @@ def draw_tree(
     """`picture`, uint8 (H, W, 3), with the tree of `anchors` (A, 2).
 
     They are `leaves` motion anchors, then intermediate ones, then the root. `attention` (I, leaves) gives the width of
-    the lines from intermediate to motion anchors (DAM has neither: its root binds all evenly). A motion anchor has the
-    colour of the anchor that binds it most. Those in `dead` are left out.
+    the lines from intermediate to motion anchors (where there are neither, the root binds all evenly). A motion anchor
+    has the colour of the anchor that binds it most. Those in `dead` are left out.
     """
     canvas = Image.fromarray(picture)
     pen = ImageDraw.Draw(canvas)

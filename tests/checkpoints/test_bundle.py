@@ -128,21 +128,22 @@ def test_models_and_description_must_name_the_same_graphs(toy, tmp_path):
 
 def test_a_higher_minor_format_is_accepted_with_what_it_adds(folder):
     def newer(values):
-        values["format"] = "1.7"
+        values["format"] = "2.7"
         values["colour"] = "blue"
         values["modes"].append("telepathic")
         values["graphs"]["enhance"] = {"anything": True}
 
     rewrite(folder, newer)
     bundle = Bundle.load(folder)
-    assert bundle.format == "1.7"
+    assert bundle.format == "2.7"
     assert "enhance" not in bundle.graphs
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda v: v.update(format="2.0"), "format 2.0"),
+        (lambda v: v.update(format="3.0"), "format 3.0"),
+        (lambda v: v.update(format="1.3"), 'lacks "num_points"'),
         (lambda v: v.update(format=1), "wrong type"),
         (lambda v: v.pop("family"), 'lacks "family"'),
         (lambda v: v.update(resolution="256"), "wrong type"),
@@ -189,9 +190,29 @@ def test_a_higher_minor_format_is_accepted_with_what_it_adds(folder):
         (lambda v: v["graphs"]["motion"].update(outputs=["points", "taste"]), "does not fit its description (outputs)"),
         (lambda v: v.update(outputs=[]), "impossible value for outputs"),
         (lambda v: v.update(outputs=["image", "smell"]), "does not fit its description (outputs)"),
-        (lambda v: v.update(num_points=8), "does not fit its description (num_points)"),
+        (lambda v: v.pop("motion"), 'lacks "motion"'),
+        (lambda v: v.update(motion={}), "a motion needs parameters"),
+        (lambda v: v.update(motion=[]), "wrong type"),
+        (lambda v: v["motion"].update(points=[4, 2]), '"points" must hold an object'),
+        (lambda v: v["motion"]["points"].update(kind="smell"), "of a kind that this program does not know"),
+        (lambda v: v["motion"]["points"].update(kind=["point"]), "of a kind that this program does not know"),
+        (lambda v: v["motion"]["points"].update(shape=[4, 4]), "a shape that no point has"),
+        (lambda v: v["motion"]["points"].update(shape=[True, 2]), "a shape that no point has"),
+        (lambda v: v["motion"]["points"].update(shape=[100_001, 2]), "a shape that no point has"),
+        (lambda v: v["motion"].update(more=v["motion"]["points"] | {"shape": [99_999, 2]}), "too many points"),
+        (lambda v: v["motion"].update(Eyes=v["motion"]["points"]), 'no parameter can be called "Eyes"'),
+        (lambda v: v["motion"].update(eyes=v["motion"]["points"]), 'no parameter can be called "eyes"'),
+        (lambda v: v["motion"].update(source_a=v["motion"]["points"]), 'no parameter can be called "source_a"'),
+        (lambda v: v["motion"].update(face={"kind": "coefficient", "shape": [2]}), "needs a name and a range for each"),
+        (lambda v: v["motion"]["points"].update(shape=[8, 2]), "does not fit its description (motion)"),
+        (lambda v: v["motion"]["points"].update(shape=[4, 3]), "does not fit its description (motion)"),
+        (lambda v: v["motion"].update(more=v["motion"]["points"]), "does not fit its description (motion)"),
+        (lambda v: v["motion"].update(more=v["motion"].pop("points")), "does not fit its description (motion)"),
         (lambda v: v.update(resolution=128), "does not fit its description (resolution)"),
-        (lambda v: v.update(jacobians=True), "does not fit its description (jacobians)"),
+        (
+            lambda v: v["motion"].update(jacobians={"kind": "linear", "shape": [4, 2, 2]}),
+            "does not fit its description (motion)",
+        ),
         (lambda v: v.update(card="none"), "impossible value for card"),
         (lambda v: v.update(card=None), "wrong type"),
         (lambda v: v["training"].update(deep=nested(40)), "nested too deeply"),
@@ -247,17 +268,18 @@ def test_the_schema_describes_what_is_written_and_what_is_read(toy, toy_affine, 
     for folder in (toy, toy_affine, toy_tree):
         jsonschema.validate(json.loads((folder / "bundle.json").read_text()), SCHEMA)
     newer = json.loads((toy / "bundle.json").read_text())
-    newer.update(format="1.9", modes=["absolute", "telepathic"], colour="blue")
+    newer.update(format="2.9", modes=["absolute", "telepathic"], colour="blue")
     newer["graphs"]["enhance"] = {"anything": True}
     jsonschema.validate(newer, SCHEMA)
-    older = json.loads((toy / "bundle.json").read_text()) | {"format": "2.0"}
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(older, SCHEMA)
+    jsonschema.validate(toy_bundle.as_format_1(json.loads((toy / "bundle.json").read_text())), SCHEMA)
+    for version in ("1.3", "3.0"):  # the first has other keys, the second nobody knows
+        other = json.loads((toy / "bundle.json").read_text()) | {"format": version}
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(other, SCHEMA)
 
 
 def test_descriptions_of_format_1_1_say_nothing_on_drawings(folder):
-    values = json.loads((folder / "bundle.json").read_text())
-    values["format"] = "1.1"
+    values = toy_bundle.as_format_1(json.loads((folder / "bundle.json").read_text()), "1.1")
     del values["structure"]
     (folder / "bundle.json").write_text(seal(values))
     assert Bundle.load(folder).structure == {}
@@ -265,8 +287,7 @@ def test_descriptions_of_format_1_1_say_nothing_on_drawings(folder):
 
 
 def test_descriptions_of_format_1_0_had_no_seal(folder):
-    values = json.loads((folder / "bundle.json").read_text())
-    values["format"] = "1.0"
+    values = toy_bundle.as_format_1(json.loads((folder / "bundle.json").read_text()), "1.0")
     del values["sha256"]
     for graph in values["graphs"].values():
         del graph["weights"]
@@ -276,6 +297,22 @@ def test_descriptions_of_format_1_0_had_no_seal(folder):
     (folder / "bundle.json").write_text(json.dumps(values))
     with pytest.raises(ModelError, match="changed after it was written"):
         Bundle.load(folder)
+
+
+@pytest.mark.parametrize("kind", ["toy", "toy_affine"])
+def test_descriptions_of_format_1_are_read_as_what_they_would_say_now(kind, tmp_path, request):
+    folder = Path(shutil.copytree(request.getfixturevalue(kind), tmp_path / "old"))
+    now = Bundle.load(folder)
+    older = toy_bundle.as_format_1(json.loads((folder / "bundle.json").read_text()))
+    (folder / "bundle.json").write_text(seal(older))
+    read = Bundle.load(folder)
+    assert read == replace(now, format="1.3")
+    assert write_bundle(tmp_path / "new", read, models_of(folder)).motion == now.motion
+    assert json.loads((tmp_path / "new" / "bundle.json").read_text())["format"] == FORMAT
+    for changed in ({"num_points": 8}, {"num_points": 0}, {"jacobians": not older["jacobians"]}, {"jacobians": 1}):
+        (folder / "bundle.json").write_text(seal(older | changed))
+        with pytest.raises(ModelError):
+            Bundle.load(folder)
 
 
 def test_line_ends_of_another_system_do_no_harm(folder):
@@ -376,11 +413,9 @@ def test_a_card_may_be_anything(folder):
 
 
 def test_descriptions_of_format_1_2_have_no_card(folder):
-    def older(values):
-        values["format"] = "1.2"
-        del values["card"]
-
-    rewrite(folder, older)
+    values = toy_bundle.as_format_1(json.loads((folder / "bundle.json").read_text()), "1.2")
+    del values["card"]
+    (folder / "bundle.json").write_text(seal(values))
     (folder / "README.md").write_text("# My own words\n")
     assert shown_card(Bundle.load(folder)) == "# My own words\n"
     jsonschema.validate(json.loads((folder / "bundle.json").read_text()), SCHEMA)
@@ -404,8 +439,12 @@ def test_no_json_value_anywhere_escapes_the_family_of_errors(tmp_path_factory, d
         toy_bundle.build(folder)
         (folder / "original").write_text((folder / "bundle.json").read_text())
     values = json.loads((folder / "original").read_text())
+    if data.draw(st.booleans()):
+        values = toy_bundle.as_format_1(values)
     junk = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(), st.just([]), st.just({}))
-    target = data.draw(st.sampled_from([values, values["graphs"], *values["graphs"].values()]))
+    parameters = values.get("motion", {})
+    targets = [values, values["graphs"], *values["graphs"].values(), *([parameters] if parameters else [])]
+    target = data.draw(st.sampled_from([*targets, *parameters.values()]))
     target[data.draw(st.sampled_from(sorted(target)))] = data.draw(junk)
     (folder / "bundle.json").write_text(seal(values))
     with suppress(BunrakuError):

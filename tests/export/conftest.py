@@ -22,6 +22,8 @@ class ToyConfig:
     covariances: bool = False
     disentangle: bool = False
     points: int = 4
+    masks: bool = True
+    occlusion: bool = True
 
 
 class Toy(MotionModel):
@@ -37,6 +39,7 @@ class Toy(MotionModel):
         self.detector = nn.Conv2d(3, 6 * config.points, 5, stride=4, padding=2)
         self.encoder = nn.Conv2d(3, 8, 3, padding=1)
         self.up = nn.Conv2d(8, 3, 3, padding=1)
+        self.outputs = tuple(name for name in ("image", "flow", "occlusion", "masks") if getattr(config, name, True))
         if config.disentangle:
             self.avd_network = nn.Linear(2, 2)
 
@@ -68,11 +71,12 @@ class Toy(MotionModel):
         flow = grid[None] + shift[:, None, None]
         occlusion = torch.sigmoid(self.warp(half, flow).mean(1, keepdim=True))
         occlusions = [occlusion, F.interpolate(occlusion, scale_factor=2)]
-        return DenseMotion(flow, occlusions, occlusion.expand(-1, self.config.points + 1, -1, -1))
+        masks = occlusion.expand(-1, self.config.points + 1, -1, -1) if self.config.masks else None
+        return DenseMotion(flow, occlusions if self.config.occlusion else [], masks)
 
     def generate(self, features: tuple[Tensor, ...], motion: DenseMotion) -> Tensor:
         half, _, image = features
-        masked = self.warp(half, motion.flow) * motion.occlusions[0]
+        masked = self.warp(half, motion.flow) * (motion.occlusions[0] if motion.occlusions else 1)
         return torch.sigmoid(self.up(F.interpolate(masked, scale_factor=2)) + image - 0.5)
 
     def warp(self, half: Tensor, flow: Tensor) -> Tensor:

@@ -80,7 +80,7 @@ def test_checkpoint_to_bundle(checkpoint, faces, tmp_path, capsys) -> None:
     folder = tmp_path / "small-model"
     assert run(checkpoint, "-o", folder, "--frames", *faces) == 0
     bundle = Bundle.load(folder)
-    assert (bundle.name, bundle.family, bundle.resolution, bundle.num_points) == ("small-model", "tpsmm", 64, 10)
+    assert (bundle.name, bundle.family, bundle.resolution, bundle.points) == ("small-model", "tpsmm", 64, 10)
     assert bundle.licence == "Apache-2.0"
     assert bundle.training["steps"] == 7
     assert bundle.parity["max_abs_difference"] <= 1

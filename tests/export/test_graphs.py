@@ -86,6 +86,21 @@ def test_what_a_family_lacks_is_absent(graphs) -> None:
     assert not [name for name in names if "jacobians" in name or "covariances" in name]
 
 
+@pytest.mark.parametrize(
+    ("settings", "given"),
+    [
+        ({"masks": False}, ("image", "flow", "occlusion")),
+        ({"masks": False, "occlusion": False}, ("image", "flow")),
+    ],
+)
+def test_a_family_may_have_neither_masks_nor_occlusion(toy, pictures, tmp_path, settings, given) -> None:
+    options = Options(resolution=SIZE)
+    bundle = convert(toy(**settings), tmp_path / "toy", pictures(SIZE, 3), name="toy", options=options)
+    assert bundle.outputs == bundle.graphs["render"].outputs == given
+    assert bundle.structure == {"parts": 4, "dead": []}
+    assert bundle.parity["max_abs_difference"] <= 1
+
+
 def test_a_batch_gives_what_its_frames_give_alone(graphs, pictures) -> None:
     motion = session(graphs()["motion"])
     frames = np.stack(pictures(SIZE, 5))
@@ -110,7 +125,7 @@ def test_bundle_says_what_it_holds(toy, pictures, tmp_path) -> None:
     written = convert(model, folder, pictures(SIZE, 5), name="toy", training=training, options=options)
     bundle = Bundle.load(folder)
     assert bundle == written
-    assert (bundle.name, bundle.family, bundle.resolution, bundle.num_points) == ("toy", "toy", SIZE, 4)
+    assert (bundle.name, bundle.family, bundle.resolution, bundle.points) == ("toy", "toy", SIZE, 4)
     assert bundle.modes == ("absolute", "relative", "disentangled")
     assert bundle.outputs == ("image", "flow", "occlusion", "masks")
     assert bundle.structure == {"parts": 4, "dead": []}

@@ -22,13 +22,13 @@ from checkpoints.bundle import Bundle, write_bundle
 from checkpoints.errors import ModelError, OptionError
 from export.commands import export as export_command
 from export.commands import import_weights as command
-from export.published.loading import NETWORKS
-from export.published.settings import KNOWN, known_settings, read_settings
+from export.published.settings import known_settings, published_of, read_settings
 from runtime.engine import Engine
 from runtime.motion.modes import relative
 from training.checkpoint import load_model
-from training.models.registry import build
+from training.models.registry import FAMILIES, build
 
+PUBLISHED = {name: model.published for name, (_, model) in FAMILIES.items() if model.published is not None}
 DENSE = {"block_expansion": 4, "max_features": 16, "num_blocks": 2, "scale_factor": 0.25}
 DETECTOR = {"temperature": 0.1, **DENSE}
 GENERATOR = {"block_expansion": 4, "max_features": 16, "num_down_blocks": 2, "num_bottleneck_blocks": 1}
@@ -87,7 +87,7 @@ def published(state: dict[str, torch.Tensor], family: str, extra: dict[str, Any]
     optimiser = torch.optim.Adam([weight])
     weight.sum().backward()
     optimiser.step()
-    content: dict[str, Any] = {name: {} for name in sum(NETWORKS[family], ())}
+    content: dict[str, Any] = {name: {} for name in published_of(family).networks + published_of(family).optional}
     for name, tensor in state.items():
         network, _, key = name.partition(".")
         content[network][key] = tensor
@@ -290,7 +290,9 @@ def test_what_is_no_configuration_is_refused(tmp_path) -> None:
         known_settings("liveportrait", "vox")
 
 
-@pytest.mark.parametrize(("family", "name"), [(family, name) for family in KNOWN for name in KNOWN[family]])
+@pytest.mark.parametrize(
+    ("family", "name"), [(family, name) for family, known in PUBLISHED.items() for name in known.configurations]
+)
 def test_known_settings_are_those_of_a_model(family, name) -> None:
     with torch.device("meta"):
         build(family, known_settings(family, name))
@@ -307,7 +309,8 @@ OWN_LANE = ("mraa", "dam")
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "family", [pytest.param(name, marks=pytest.mark.published if name in OWN_LANE else ()) for name in sorted(NETWORKS)]
+    "family",
+    [pytest.param(name, marks=pytest.mark.published if name in OWN_LANE else ()) for name in sorted(PUBLISHED)],
 )
 def test_import_export_engine_give_the_published_pictures(family, tmp_path) -> None:
     manifest, arrays = shared(family)

@@ -60,7 +60,7 @@ def test_another_familys_motion_is_refused_and_another_models_is_told(engine, tm
     with pytest.raises(ModelError, match=r'family "toy".*family "fomm"'):
         animate(spot(20, 40), tmp_path / "a.motion", model=tmp_path / "other", device="cpu", progress=False)
     toy_bundle.build(tmp_path / "affine", affine=True)
-    with pytest.raises(ModelError, match="points are not those"):
+    with pytest.raises(ModelError, match="parameters of motion are not those"):
         animate(spot(20, 40), tmp_path / "a.motion", model=tmp_path / "affine", device="cpu", progress=False)
     large = Engine(toy_bundle.build(tmp_path / "large", size=80), device="cpu", threads=1)
     with pytest.warns(BunrakuWarning, match="another model"):

@@ -22,6 +22,7 @@ class _Follower(torch.nn.Module):
     """Finds the centre of what is bright (anchor 0), and believes that anchor 1 is always at one place."""
 
     align_corners = True
+    warp_distance = "l1"
 
     def __init__(self, place: tuple[float, float]) -> None:
         super().__init__()

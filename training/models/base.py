@@ -18,6 +18,8 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from training.models.parts.published import Published
+from training.models.parts.random_warp import Distance
 from training.models.parts.sampling import resize_flow, warp
 
 DETECTORS = ("kp_detector", "region_predictor", "glance_network")
@@ -48,8 +50,8 @@ class DenseMotion:
     """(B, h, w, 2), backward, driving to source."""
     occlusions: list[Tensor]
     """(B, 1, h_i, w_i) in [0, 1], coarse to fine; 1 where the source shows what the driving pose shows."""
-    masks: Tensor
-    """(B, K + 1, h, w), softmax over the candidate motions, background first."""
+    masks: Tensor | None
+    """(B, K + 1, h, w), softmax over the candidate motions, background first; None in families that have none."""
     extra: dict[str, Any] = field(default_factory=dict)
     """What only losses, drawings and the family's own `generate` need: sparse flows, warped sources."""
     _kept: dict[tuple[Any, ...], tuple[tuple[Tensor, ...], Tensor]] = field(
@@ -75,7 +77,8 @@ class DenseMotion:
         """The same motion as constants: no gradient reaches what found it."""
         extra = {name: each.detach() if isinstance(each, Tensor) else each for name, each in self.extra.items()}
         occlusions = [each.detach() for each in self.occlusions]
-        return DenseMotion(self.flow.detach(), occlusions, self.masks.detach(), extra)
+        masks = None if self.masks is None else self.masks.detach()
+        return DenseMotion(self.flow.detach(), occlusions, masks, extra)
 
     def _once(self, key: tuple[Any, ...], of: tuple[Tensor, ...], make: Callable[[], Tensor]) -> Tensor:
         """What `make` gives, kept for as long as it is made `of` the same tensors."""
@@ -94,10 +97,26 @@ class Rendered(DenseMotion):
 
 
 class MotionModel(nn.Module, ABC):
-    """One family. Sub-modules carry the names of the published checkpoints' top-level keys."""
+    """One family, and everything that is known of it: no other module asks which family a model is of.
+
+    Sub-modules carry the names of the published checkpoints' top-level keys.
+    """
 
     family: ClassVar[str]
-    """Name in configurations and bundles: "tpsmm", "fomm", "mraa", "dam", "dime"."""
+    """Name in configurations and bundles."""
+    title: ClassVar[str] = ""
+    """Full name with its source, as cards give it; empty for the family's name alone."""
+    outputs: ClassVar[tuple[str, ...]] = ("image", "flow", "occlusion", "masks")
+    """What `render` gives, and thus the exported graph, by the names of docs/contract.md; a family may lack all but the
+    first."""
+    warp_distance: ClassVar[Distance] = "l1"
+    """Kind of spline of the random warps of the equivariance losses."""
+    started_by: ClassVar[tuple[str, ...]] = ()
+    """Other families whose checkpoints can start a run: those whose networks it takes over under the same names."""
+    inherited: ClassVar[tuple[str, ...]] = ()
+    """Settings that a run takes over from the checkpoint that starts it, unless it has its own."""
+    published: ClassVar[Published | None] = None
+    """What is known of the weights that its authors published."""
     views: ClassVar[Views] = "one"
     """Families with "many" also take sources with an axis of views after the batch: pictures (B, V, 3, H, W), and
     features and parameters (1 or B, V, ...) as `encode` and `detect` make of them. The first view is the source
@@ -106,6 +125,22 @@ class MotionModel(nn.Module, ABC):
     """Convention of grid sampling and flow resizing; a property of the checkpoint."""
     config: Any
     """The frozen dataclass that the model was built from; `dataclasses.asdict` of it rebuilds the model."""
+
+    @property
+    def groups(self) -> int:
+        """Number of groups that the points belong to, equally many each and in order, each with a shape of its own
+        (splines); 0 where every point stands for itself."""
+        return 0
+
+    @property
+    def dead(self) -> tuple[int, ...]:
+        """Numbers of the points that follow nothing."""
+        return ()
+
+    def adopted(self, state: dict[str, Tensor], other: MotionModel) -> dict[str, Tensor]:
+        """`state`, that of `other`, which starts this one, with tensors brought into this model's shapes where there is
+        a way. By default there is none."""
+        return state
 
     @abstractmethod
     def detect(self, image: Tensor) -> Motion:

@@ -12,7 +12,8 @@ from training.models.first_order.dam import DAM, DAMConfig
 from training.models.first_order.dime import DiME, DiMEConfig
 from training.models.first_order.fomm import FOMM, FOMMConfig
 from training.models.first_order.mraa import MRAA, MRAAConfig
-from training.models.tpsmm.model import TPSMM, TPSMMConfig
+from training.models.tpsmm.config import TPSMMConfig
+from training.models.tpsmm.model import TPSMM
 from training.schema import Unreadable, read
 
 FAMILIES: dict[str, tuple[type, type[MotionModel]]] = {

@@ -67,7 +67,7 @@ def _orthogonality(objective: Objective, run: Pass) -> Tensor:
 
 
 def _completeness(objective: Objective, run: Pass) -> Tensor:
-    return anchors.completeness(_attention(run), tuple(run.model.config.dead_anchors))
+    return anchors.completeness(_attention(run), run.model.dead)
 
 
 def _perceptual_augmented(objective: Objective, run: Pass) -> Tensor:

@@ -164,7 +164,7 @@ def _points(objective: Objective, run: Pass) -> Tensor:
 
 def _shape(objective: Objective, run: Pass) -> Tensor:
     """Shape of each group of surface points, whatever its place."""
-    groups = getattr(run.model.config, "num_tps", 1)
+    groups = run.model.groups or 1
     weight = run.point_weight(run.driving_motion.points.shape[1])
     return torch.stack([truth.shape_loss(points, true, groups, weight) for points, true, _ in _surface(run)]).mean()
 
@@ -179,7 +179,7 @@ def _displacement(objective: Objective, run: Pass) -> Tensor:
 def _deformation(objective: Objective, run: Pass) -> Tensor:
     """Groups of keypoints change their shape as those of surface points do, wherever they move."""
     (source, true_source, _), (driving, true_driving, _) = _surface(run)
-    groups = getattr(run.model.config, "num_tps", 1)
+    groups = run.model.groups or 1
     return truth.shape_loss(driving - source, true_driving - true_source, groups, run.point_weight(driving.shape[1]))
 
 
@@ -257,7 +257,7 @@ def _disentangle_shape(objective: Objective, run: Pass) -> Tensor:
     """The same of the shape of each spline, wherever it is: expressions are small beside the motion of a head."""
     _needs_disentangle(run)
     ours, wanted = run.disentangled.points, run.driving_motion.points
-    groups = getattr(run.model.config, "num_tps", 1)
+    groups = run.model.groups or 1
     return truth.shape_loss(ours, wanted, groups, run.point_weight(ours.shape[1]))
 
 

@@ -14,7 +14,7 @@ from training.data.pairs import Sample, source_views
 from training.losses.focus import focus_map
 from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.parts.constants import chosen, constant
-from training.models.parts.random_warp import Distance, RandomWarp, seeded_uniform
+from training.models.parts.random_warp import RandomWarp, seeded_uniform
 
 STRETCH = 0.25
 """Largest relative change of a shape per axis in the disentanglement stage without cross-identity data."""
@@ -114,10 +114,10 @@ class Pass:
 
     def _splines(self) -> int:
         """Number of the model's splines, if all those in focus are among them."""
-        count = getattr(self.model.config, "num_tps", 0)
+        count = self.model.groups
         if not count or max(self.focus) >= count or min(self.focus) < 0:
             raise OptionError(f"stage.focus names splines {list(self.focus)}; {self.model.family} has {count} here")
-        return int(count)
+        return count
 
     @property
     def source(self) -> Tensor:
@@ -189,8 +189,7 @@ class Pass:
     @cached_property
     def random_warp(self) -> RandomWarp:
         """The warp of the equivariance losses; its kind of spline is the family's."""
-        distance: Distance = "squared" if self.model.family == "tpsmm" else "l1"
-        return RandomWarp.draw(self.batch["seed"], self.target, distance)
+        return RandomWarp.draw(self.batch["seed"], self.target, self.model.warp_distance)
 
     @cached_property
     def warped_motion(self) -> Motion:

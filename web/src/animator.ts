@@ -4,7 +4,7 @@ import type { Canvas } from "./layers/canvas";
 import type { Layers } from "./layers/compose";
 import { expression, type Expression, type Face } from "./layers/expression";
 import { named, pointsOf } from "./layers/points";
-import { absolute, relative, type Mode, type Motion } from "./motion";
+import { absolute, EYES, places, relative, withEyes, type Mode, type Motion } from "./motion";
 import { OneEuro } from "./smoothing";
 
 export interface Settings {
@@ -62,22 +62,22 @@ export class Animator {
     const driving = this.smooth.step(layers?.eyes ? await engine.withEyes(square, found) : found);
     const driven = await this.drive(chosen.motion, driving);
     if (!layers) return engine.render(chosen, driven);
-    return layers.compose(await engine.renderDense(chosen, driven), driven.points, this.face(layers, driving, driven));
+    return layers.compose(await engine.renderDense(chosen, driven), places(driven), this.face(layers, driving, driven));
   }
 
   /** What the face does: since the reference frame in the relative mode, else since the source. */
   private face({ eyes }: Layers, driving: Motion, driven: Motion): Expression | undefined {
     if (!eyes) return undefined;
     const { mode, strength } = this.settings;
-    const rest = { points: this.chosen!.motion.points, eyes };
+    const rest = withEyes(this.chosen!.motion, Float32Array.from(eyes));
     const weak = mode === "relative";
     // In the other modes `driven` has the strength already; lids and gaze have it not.
-    const [now, first] = weak ? [driving, this.reference!] : [{ ...driven, eyes: driving.eyes }, rest];
+    const [now, first] = weak ? [driving, this.reference!] : [driven, rest];
     return expression(this.faceOf(now), this.faceOf(first), strength, weak);
   }
 
-  private faceOf({ points, eyes }: { points: Float32Array; eyes?: ArrayLike<number> }): Face {
-    return { points: named(pointsOf(points), this.engine.bundle.names), eyes: eyes! };
+  private faceOf(motion: Motion): Face {
+    return { points: named(pointsOf(places(motion)), this.engine.bundle.names), eyes: motion.arrays[EYES] };
   }
 
   private async drive(source: Motion, driving: Motion): Promise<Motion> {

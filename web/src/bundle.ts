@@ -1,6 +1,7 @@
 /** What `bundle.json` says of a model (docs/contract.md), read and verified before anything else is fetched. */
 import { VisitorError } from "./errors";
 import { USUAL, type Framing } from "./framing";
+import { isKind, USUAL_KINDS, type Parameters } from "./kinds";
 import { namesOf } from "./layers/anatomy";
 import type { Names } from "./layers/points";
 import type { Mode } from "./motion";
@@ -20,6 +21,8 @@ export interface GraphEntry {
 export interface Bundle {
   name: string;
   resolution: number;
+  /** The parameters of its motions by name. */
+  motion: Parameters;
   modes: Mode[];
   graphs: Partial<Record<GraphName, GraphEntry>>;
   framing: Framing;
@@ -27,14 +30,15 @@ export interface Bundle {
   names: Names;
 }
 
-const MAJOR = "1";
+const MAJORS = ["1", "2"];
 const FILE_NAME = /^[\w.-]+\.onnx$/;
 const ZEROS = "0".repeat(64);
 
 /** The model that `text`, the content of a `bundle.json`, describes. Throws a `VisitorError` where it cannot be used. */
 export async function readBundle(text: string): Promise<Bundle> {
   const values = parse(text);
-  if (String(values.format).split(".")[0] !== MAJOR) throw broken(`has format ${values.format}`);
+  const major = String(values.format).split(".")[0];
+  if (!MAJORS.includes(major)) throw broken(`has format ${values.format}`);
   if (!(await isSealed(text, String(values.sha256)))) throw broken("was changed after it was made");
   const graphs = Object.fromEntries(
     GRAPHS.filter((name) => values.graphs?.[name]).map((name) => [name, entry(values.graphs[name])]),
@@ -46,6 +50,7 @@ export async function readBundle(text: string): Promise<Bundle> {
   return {
     name: String(values.name),
     resolution: values.resolution,
+    motion: parameters(major === "1" ? upgraded(values) : values.motion),
     modes: values.modes.filter((mode: string) => mode !== "disentangled" || graphs.disentangle),
     graphs,
     framing: { ...USUAL, ...values.framing },
@@ -60,6 +65,31 @@ function parse(text: string): any {
   } catch {
     throw broken("cannot be read");
   }
+}
+
+/** What a description before format 2 says of its motion, as format 2 would. */
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+function upgraded({ num_points: points, jacobians, graphs }: Record<string, any>): unknown {
+  const given = { points: true, jacobians, covariances: graphs.motion.outputs.includes("covariances") };
+  const names = Object.entries(given).filter(([, there]) => there);
+  return Object.fromEntries(
+    names.map(([name]) => [name, { kind: USUAL_KINDS[name], shape: name === "points" ? [points, 2] : [points, 2, 2] }]),
+  );
+}
+
+function parameters(values: unknown): Parameters {
+  const declared = Object.entries((values ?? {}) as Parameters);
+  const whole = (size: unknown): boolean => Number.isInteger(size) && (size as number) > 0;
+  const fine = declared.every(
+    ([, { kind, shape, ranges }]) =>
+      isKind(kind) &&
+      Array.isArray(shape) &&
+      shape.length > 0 &&
+      shape.every(whole) &&
+      (kind !== "coefficient" || ranges?.length === shape[0]),
+  );
+  if (!declared.length || !fine) throw broken("has a motion that this page does not know");
+  return Object.fromEntries(declared);
 }
 
 function entry(graph: GraphEntry): GraphEntry {

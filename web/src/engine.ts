@@ -6,7 +6,7 @@ import type { Canvas } from "./layers/canvas";
 import { Layers, type Rendered } from "./layers/compose";
 import { findPerson } from "./layers/matte";
 import type { Networks } from "./layers/networks";
-import type { Motion } from "./motion";
+import { places, withArrays, withEyes, type Motion } from "./motion";
 
 /** A photo, encoded once: everything that `render` needs of it. */
 export interface Source {
@@ -17,9 +17,6 @@ export interface Source {
 
 /** Whether an output of `source` is a map of the encoded picture. */
 export const isFeature = (name: string) => name.startsWith("feature_");
-export const PARTS = ["points", "jacobians", "covariances"] as const;
-/** Shape of one frame's part of a motion, but for the number of points. */
-const INNER: Record<(typeof PARTS)[number], number[]> = { points: [2], jacobians: [2, 2], covariances: [2, 2] };
 
 export type Models = Partial<Record<GraphName, Uint8Array>>;
 
@@ -54,27 +51,27 @@ export class Engine {
     const { source } = this.graphs;
     const found = await source.run({ image: source.bytes(picture, this.shape) });
     const features = Object.fromEntries(Object.entries(found).filter(([name]) => isFeature(name)));
-    return { motion: motionOf(found), features };
+    return { motion: this.motionOf(found), features };
   }
 
   /** The motion of a driving frame, RGB bytes (R, R, 3). */
   async detect(frame: Uint8Array): Promise<Motion> {
     const { motion } = this.graphs;
-    const outputs = PARTS.filter((part) => this.bundle.graphs.motion!.outputs.includes(part));
-    return motionOf(await motion.run({ frame: motion.bytes(frame, this.shape) }, outputs));
+    const outputs = Object.keys(this.bundle.motion);
+    return this.motionOf(await motion.run({ frame: motion.bytes(frame, this.shape) }, outputs));
   }
 
   /** `driving`'s pose in the shape of `source`. */
   async disentangle(source: Motion, driving: Motion): Promise<Motion> {
     const graph = this.graphs.disentangle!;
-    const found = await graph.run({ ...parts(graph, "source", source), ...parts(graph, "driving", driving) });
-    return { ...driving, ...motionOf(found) };
+    const found = await graph.run({ ...named(graph, "source", source), ...named(graph, "driving", driving) });
+    return withArrays(driving, this.motionOf(found).arrays);
   }
 
   /** `motion` with what the eyes do in `frame`, of which it is. Only where there are layers. */
   async withEyes(frame: Uint8Array, motion: Motion): Promise<Motion> {
     const picture = { width: this.resolution, height: this.resolution, stride: 3, data: frame } as const;
-    return { ...motion, eyes: await seeEyes(picture, this.bundle.names, motion.points, this.networks!.eye) };
+    return withEyes(motion, await seeEyes(picture, this.bundle.names, places(motion), this.networks!.eye));
   }
 
   /** The source in the pose of `driving`: RGB bytes (R, R, 3). */
@@ -96,7 +93,7 @@ export class Engine {
     const { networks, resolution } = this;
     const { names, graphs, framing } = this.bundle;
     if (!networks || !graphs.render!.outputs.includes("flow") || framing.subject !== "face") return undefined;
-    const subject = await seeSubject(canvas, names, source.motion.points, resolution, networks);
+    const subject = await seeSubject(canvas, names, places(source.motion), resolution, networks);
     const person = subject && (await findPerson(canvas, subject.middle, networks.person));
     if (!person) return undefined;
     const rest = await this.renderDense(source, source.motion);
@@ -114,8 +111,15 @@ export class Engine {
 
   private run(source: Source, driving: Motion, outputs: string[]): Promise<Tensors> {
     const { render } = this.graphs;
-    const motions = { ...parts(render, "source", source.motion), ...parts(render, "driving", driving) };
+    const motions = { ...named(render, "source", source.motion), ...named(render, "driving", driving) };
     return render.run({ ...source.features, ...motions }, outputs);
+  }
+
+  /** Those of a graph's outputs that are declared as parameters of a motion. */
+  private motionOf(found: Tensors): Motion {
+    const names = Object.keys(this.bundle.motion).filter((name) => found[name]);
+    const arrays = Object.fromEntries(names.map((name) => [name, found[name].data as Float32Array]));
+    return { arrays, parameters: this.bundle.motion };
   }
 
   private get shape(): number[] {
@@ -123,16 +127,11 @@ export class Engine {
   }
 }
 
-function motionOf(found: Tensors): Motion {
-  const entries = PARTS.filter((part) => found[part]).map((part) => [part, found[part].data as Float32Array]);
-  return Object.fromEntries(entries) as Motion;
-}
-
-function parts(graph: Graph, role: "source" | "driving", motion: Motion): Tensors {
-  const count = motion.points.length / 2;
-  const entries = PARTS.filter((part) => motion[part]).map((part) => [
-    `${role}_${part}`,
-    graph.floats(motion[part]!, [1, count, ...INNER[part]]),
+/** The arrays of `motion` under the names that graphs give to those of the source or driving frame. */
+function named(graph: Graph, role: "source" | "driving", { arrays, parameters }: Motion): Tensors {
+  const entries = Object.entries(arrays).map(([name, values]) => [
+    `${role}_${name}`,
+    graph.floats(values, [1, ...parameters[name].shape]),
   ]);
   return Object.fromEntries(entries);
 }

@@ -5,6 +5,7 @@ import { Engine, type Models } from "./engine";
 import { VisitorError } from "./errors";
 import type { Detector } from "./faces";
 import { openNetworks, type NetworkName } from "./layers/networks";
+import { places } from "./motion";
 import { hasGpu, loadRuntime, threadsHere, type Backend, type Runtime, type RuntimeFiles } from "./graphs";
 
 /** Where everything is; the page's build knows. */
@@ -88,7 +89,7 @@ export async function givesSense(engine: Engine): Promise<boolean> {
   const source = await engine.encode(picture);
   const image = await engine.render(source, source.motion);
   engine.forget(source);
-  const sane = source.motion.points.every((value) => Math.abs(value) < 4);
+  const sane = places(source.motion).every((value) => Math.abs(value) < 4);
   const difference = image.reduce((sum, value, at) => sum + Math.abs(value - picture[at]), 0) / image.length;
   return sane && difference < 40;
 }

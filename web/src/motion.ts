@@ -1,42 +1,54 @@
 /**
- * Sparse motion, and the driving modes between `motion` and `render`: the arithmetic of runtime/motion/modes.py, in single
- * precision where that is.
+ * Sparse motion, and the driving modes between `motion` and `render`, as in runtime/motion/modes.py. What a mode does to a
+ * parameter follows from its kind (kinds.ts).
  */
+import { kindOf, USUAL_KINDS, type Parameter, type Parameters } from "./kinds";
 
-/** Motion parameters of one frame; coordinates are (x, y) in [-1, 1], y down. */
+/** Motion parameters of one frame, by name; coordinates are (x, y[, z]) in [-1, 1], y down. */
 export interface Motion {
-  /** (K, 2), row by row. */
-  points: Float32Array;
-  /** (K, 2, 2), row = output coordinate, in families that have a linear part. */
-  jacobians?: Float32Array;
-  /** (K, 2, 2); handed through untouched by every mode. */
-  covariances?: Float32Array;
-  /**
-   * (2, 3), the person's left and right eye: opening, and where the iris is seen from the middle of the corners (towards
-   * the inner corner, and down), in widths of the eye; where somebody looked. Handed through likewise.
-   */
-  eyes?: Float32Array;
+  /** Row by row. */
+  readonly arrays: Readonly<Record<string, Float32Array>>;
+  /** What they are, by the same names. */
+  readonly parameters: Parameters;
 }
+
+/**
+ * `eyes` is (2, 3), the person's left and right eye: opening, and where the iris is seen from the middle of the corners
+ * (towards the inner corner, and down), in widths of the eye; no graph of a bundle gives it.
+ */
+export const EYES = "eyes";
+const EYE: Parameter = { kind: USUAL_KINDS[EYES], shape: [2, 3] };
 
 export const MODES = ["absolute", "relative", "disentangled"] as const;
 export type Mode = (typeof MODES)[number];
 
-const f = Math.fround;
+/** `motion` with other `arrays` in place of those of their names. */
+export function withArrays(motion: Motion, arrays: Record<string, Float32Array>): Motion {
+  return { ...motion, arrays: { ...motion.arrays, ...arrays } };
+}
+
+/** `motion` with what the eyes do. */
+export function withEyes(motion: Motion, eyes: Float32Array): Motion {
+  return { arrays: { ...motion.arrays, [EYES]: eyes }, parameters: { ...motion.parameters, [EYES]: EYE } };
+}
+
+/** (K, 2), row by row: where its points are seen in the picture, over every parameter of the kind in order. */
+export function places({ arrays, parameters }: Motion): Float32Array {
+  const names = Object.keys(arrays).filter((name) => parameters[name].kind === "point");
+  const flat = names.map((name) => seen(arrays[name], parameters[name].shape[1]));
+  return flat.length === 1 ? flat[0] : Float32Array.from(flat.flatMap((values) => Array.from(values)));
+}
+
+function seen(points: Float32Array, space: number): Float32Array {
+  return space === 2 ? points : points.filter((_, at) => at % space < 2);
+}
 
 /** The driving motion as it is; `strength` moves from the source's own pose (0) to the driving one (1) and beyond. */
 export function absolute(source: Motion, driving: Motion, strength = 1): Motion {
   if (strength === 1) return driving;
-  return {
-    ...driving,
-    points: between(source.points, driving.points, f(strength)),
-    ...(driving.jacobians && source.jacobians
-      ? { jacobians: between(source.jacobians, driving.jacobians, f(strength)) }
-      : {}),
-  };
-}
-
-function between(from: Float32Array, to: Float32Array, part: number): Float32Array {
-  return from.map((value, index) => f(value + f(part * f(to[index] - value))));
+  return moved(driving, [source], (name, what) =>
+    kindOf(what).between(source.arrays[name], driving.arrays[name], strength, what),
+  );
 }
 
 export interface RelativeOptions {
@@ -45,48 +57,25 @@ export interface RelativeOptions {
   adaptScale?: boolean;
 }
 
-/**
- * The source's pose, moved as the driving frame has moved since the reference frame: p = p_S + s a (p_t - p_0) and
- * J = (I + s (J_t J_0^-1 - I)) J_S, where s is the strength and a what `movementScale` says.
- */
+/** The source's pose, moved as the driving frame has moved since the reference frame. */
 export function relative(source: Motion, driving: Motion, reference: Motion, options: RelativeOptions = {}): Motion {
   const { strength = 1, adaptScale = true } = options;
-  const scale = f(strength * (adaptScale ? movementScale(source.points, reference.points) : 1));
-  const points = source.points.map((value, index) =>
-    f(value + f(scale * f(driving.points[index] - reference.points[index]))),
+  const scale = adaptScale ? movementScale(places(source), places(reference)) : 1;
+  return moved(driving, [source, reference], (name, what) =>
+    kindOf(what).since(
+      source.arrays[name],
+      driving.arrays[name],
+      reference.arrays[name],
+      { strength, scale },
+      what,
+    ),
   );
-  if (!driving.jacobians || !source.jacobians || !reference.jacobians) return { ...driving, points };
-  const jacobians = turned(source.jacobians, driving.jacobians, reference.jacobians, strength);
-  return { ...driving, points, jacobians };
 }
 
-function turned(source: Float32Array, driving: Float32Array, reference: Float32Array, strength: number): Float32Array {
-  const result = new Float32Array(source.length);
-  for (let at = 0; at < source.length; at += 4) {
-    const moved = product(driving.subarray(at, at + 4), inverse(reference.subarray(at, at + 4)));
-    const scaled = moved.map((value, place) => {
-      const unit = place === 0 || place === 3 ? 1 : 0;
-      return unit + strength * (value - unit);
-    });
-    result.set(product(scaled, source.subarray(at, at + 4)), at);
-  }
-  return result;
-}
-
-function product(a: ArrayLike<number>, b: ArrayLike<number>): number[] {
-  return [
-    a[0] * b[0] + a[1] * b[2],
-    a[0] * b[1] + a[1] * b[3],
-    a[2] * b[0] + a[3] * b[2],
-    a[2] * b[1] + a[3] * b[3],
-  ];
-}
-
-/** Of a 2x2 matrix; a singular one, which no trained detector gives, is nudged. */
-function inverse([a, b, c, d]: Float32Array): number[] {
-  let determinant = a * d - b * c;
-  if (Math.abs(determinant) < 1e-12) determinant = determinant < 0 || Object.is(determinant, -0) ? -1e-12 : 1e-12;
-  return [d, -b, -c, a].map((value) => value / determinant);
+/** `driving` with what `move` gives for each of its parameters that all `others` have. */
+function moved(driving: Motion, others: Motion[], move: (name: string, what: Parameter) => Float32Array): Motion {
+  const names = Object.keys(driving.arrays).filter((name) => others.every(({ arrays }) => arrays[name]));
+  return withArrays(driving, Object.fromEntries(names.map((name) => [name, move(name, driving.parameters[name])])));
 }
 
 /** Square root of the ratio of the convex hulls' areas of two sets of points; 1 where either has no area. */

@@ -1,14 +1,13 @@
 /** Less jitter in a stream of motions: the One-Euro filter of runtime/motion/smoothing.py. */
-import type { Motion } from "./motion";
+import { kindOf, vectorOf, type Parameter } from "./kinds";
+import { withArrays, type Motion } from "./motion";
+import constants from "./shared/motion.json";
 
-const SPEED_CUTOFF = 1;
-const SPEED_GAIN = 4;
+const { SPEED_CUTOFF, SPEED_GAIN } = constants;
 
 /** Filters motions frame by frame. `smoothing` in [0, 1], 0 is off; `rate` in frames a second. */
 export class OneEuro {
-  private points?: Channel;
-  private jacobians?: Channel;
-  private eyes?: Channel;
+  private channels = new Map<string, Channel>();
 
   constructor(
     readonly smoothing: number,
@@ -17,23 +16,21 @@ export class OneEuro {
 
   /** The next frame begins a new stream. */
   reset(): void {
-    this.points = this.jacobians = this.eyes = undefined;
+    this.channels.clear();
   }
 
   step(motion: Motion): Motion {
     if (this.smoothing === 0) return motion;
-    const cutoff = 0.5 / this.smoothing;
-    this.points ??= new Channel(motion.points, 2);
-    const smoothed: Motion = { ...motion, points: this.points.step(motion.points, cutoff, this.rate) };
-    if (motion.jacobians) {
-      this.jacobians ??= new Channel(motion.jacobians, 4);
-      smoothed.jacobians = this.jacobians.step(motion.jacobians, cutoff, this.rate);
+    const smoothed: Record<string, Float32Array> = {};
+    for (const [name, values] of Object.entries(motion.arrays)) {
+      const what = motion.parameters[name];
+      const length = vectorOf(what);
+      if (length === undefined) continue;
+      const channel = this.channels.get(name) ?? new Channel(values, length, what);
+      this.channels.set(name, channel);
+      smoothed[name] = channel.step(values, 0.5 / this.smoothing, this.rate);
     }
-    if (motion.eyes) {
-      this.eyes ??= new Channel(motion.eyes, 3);
-      smoothed.eyes = this.eyes.step(motion.eyes, cutoff, this.rate);
-    }
-    return smoothed;
+    return withArrays(motion, smoothed);
   }
 }
 
@@ -41,13 +38,16 @@ export class OneEuro {
 class Channel {
   private value: Float64Array;
   private speed: Float64Array;
+  private unit: (index: number) => number;
 
   constructor(
     first: Float32Array,
     private length: number,
+    what: Parameter,
   ) {
     this.value = Float64Array.from(first);
     this.speed = new Float64Array(first.length);
+    this.unit = (index) => kindOf(what).unit(what, index);
   }
 
   step(frame: Float32Array, cutoff: number, rate: number): Float32Array {
@@ -56,7 +56,7 @@ class Channel {
       let squares = 0;
       for (let k = at; k < at + this.length; k++) {
         this.speed[k] += settle * ((frame[k] - this.value[k]) * rate - this.speed[k]);
-        squares += this.speed[k] ** 2;
+        squares += (this.speed[k] * this.unit(k)) ** 2;
       }
       const follow = weight(cutoff + SPEED_GAIN * Math.sqrt(squares), rate);
       for (let k = at; k < at + this.length; k++) this.value[k] += follow * (frame[k] - this.value[k]);

@@ -22,6 +22,14 @@ describe("the description of a model", () => {
     expect(bundle.graphs.render!.inputs).toContain("driving_points");
     expect(bundle.framing.head).toBe(0.6);
   });
+  it("of an older format says what it would say now", async () => {
+    const motion = { points: { kind: "point", shape: [50, 2] } };
+    expect((await readBundle(text)).motion).toEqual(motion);
+    const newer = await resealed((values) => Object.assign(values, { format: "2.0", motion }));
+    expect((await readBundle(newer)).motion).toEqual(motion);
+    const affine = (await readBundle(await resealed((values) => Object.assign(values, { jacobians: true })))).motion;
+    expect(affine.jacobians).toEqual({ kind: "linear", shape: [50, 2, 2] });
+  });
   it("is refused with any byte changed", async () => {
     for (const [from, to] of [
       ["faces-lite", "faces-life"],
@@ -31,7 +39,11 @@ describe("the description of a model", () => {
     }
   });
   it.each([
-    ["another major format", { format: "2.0" }, /format 2.0/],
+    ["another major format", { format: "3.0" }, /format 3.0/],
+    ["no motion", { format: "2.0" }, /has a motion that this page does not know/],
+    ["an unknown kind", { format: "2.0", motion: { a: { kind: "smell", shape: [2] } } }, /a motion that this page/],
+    ["no shape", { format: "2.0", motion: { a: { kind: "code", shape: [] } } }, /a motion that this page/],
+    ["no ranges", { format: "2.0", motion: { a: { kind: "coefficient", shape: [2] } } }, /a motion that this page/],
     ["several views", { views: "many" }, /several photos/],
     ["no graphs", { graphs: {} }, /lacks source, motion, render/],
   ])("is refused with %s", async (_, change, message) => {

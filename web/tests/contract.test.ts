@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { GRAPHS } from "../src/bundle";
-import { isFeature, PARTS } from "../src/engine";
-import { MODES } from "../src/motion";
+import { isFeature } from "../src/engine";
+import { USUAL_KINDS } from "../src/kinds";
+import { EYES, MODES } from "../src/motion";
 
 const names = JSON.parse(readFileSync(new URL("vectors/contract.json", import.meta.url), "utf8"));
 
@@ -10,7 +11,7 @@ describe("the names of the contract are those of checkpoints/contract.py", () =>
   it("graphs, modes and motion parameters", () => {
     expect([...GRAPHS]).toEqual(names.graphs);
     expect([...MODES]).toEqual(names.modes);
-    expect([...PARTS]).toEqual(names.parameters);
+    expect(Object.keys(USUAL_KINDS)).toEqual([...names.parameters, EYES]);
   });
   it("maps of the encoded source", () => {
     expect(isFeature(names.feature)).toBe(true);

@@ -1,17 +1,12 @@
 /** The vectors that web/tools/share.py writes, as the modules take them. */
 import type { Face } from "../src/faces";
+import type { Parameters } from "../src/kinds";
 import type { Motion } from "../src/motion";
 import { black, type Picture } from "../src/picture";
 
-interface Parts {
-  points: number[];
-  jacobians?: number[];
-  covariances?: number[];
-  eyes?: number[];
-}
-
-export function motionFrom(parts: Parts): Motion {
-  return Object.fromEntries(Object.entries(parts).map(([name, values]) => [name, Float32Array.from(values)])) as never;
+export function motionFrom(arrays: Record<string, number[] | undefined>, parameters: object): Motion {
+  const entries = Object.entries(arrays).map(([name, values]) => [name, Float32Array.from(values!)]);
+  return { arrays: Object.fromEntries(entries), parameters: parameters as Parameters };
 }
 
 export function faceFrom([left, top, right, bottom, score]: number[]): Face {

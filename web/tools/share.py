@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from checkpoints import contract
+from checkpoints.parameters import Parameter
 from demo import appearance, words
 from runtime.framing.faces import Face, _clusters, _distinct
 from runtime.framing.framer import Framer, Framing
@@ -22,8 +23,9 @@ from runtime.framing.window import Window
 from runtime.layers import anatomy, compose, expression, eyes, frames, matte, mesh, mouth, person, shutters
 from runtime.media.picture import square
 from runtime.media.provenance import _XMP, COMMENT, STATEMENT
+from runtime.motion.kinds import KINDS, USUAL
 from runtime.motion.modes import Motion, absolute, hull_area, movement_scale, relative
-from runtime.motion.smoothing import OneEuro
+from runtime.motion.smoothing import SPEED_CUTOFF, SPEED_GAIN, OneEuro
 from runtime.result.label import TEXT
 from web.tools.layer_vectors import layer_vectors
 
@@ -97,6 +99,13 @@ def shared_layers() -> str:
     return json.dumps(found, indent=2) + "\n"
 
 
+def shared_motion() -> str:
+    """Kinds of parameters, over how many axes of each a speed is measured, and the constants of smoothing."""
+    axes = {name: None if kind.axes is None else len(kind.axes) for name, kind in KINDS.items()}
+    found = {"USUAL": dict(USUAL), "AXES": axes, "SPEED_CUTOFF": SPEED_CUTOFF, "SPEED_GAIN": SPEED_GAIN}
+    return json.dumps(found, indent=2) + "\n"
+
+
 def _random(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
@@ -115,31 +124,54 @@ def _motion(random: np.random.Generator, affine: bool, frames: int = 1, eyes: bo
     return Motion(points, jacobians, covariances)
 
 
-def _parts(motion: Motion) -> dict[str, list[float]]:
-    names = ("points", "jacobians", "covariances", "eyes")
-    parts = {name: getattr(motion, name) for name in names}
-    return {name: _numbers(value) for name, value in parts.items() if value is not None}
+_ALL = {
+    "corners": Parameter("point", (5, 3)),
+    "maps": Parameter("linear", (5, 3, 3)),
+    "spreads": Parameter("covariance", (5, 2, 2)),
+    "lips": Parameter("contour", (2, 7, 2)),
+    "smile": Parameter("coefficient", (3,), ("left", "right", "open"), ((0.0, 1.0), (0.0, 1.0), (-2.0, 2.0))),
+    "style": Parameter("code", (2, 4)),
+}
+
+
+def _motion_of_all(random: np.random.Generator, frames: int = 1) -> Motion:
+    """A motion with a parameter of every kind."""
+    arrays = {name: random.uniform(-1, 1, (frames, *what.shape)).astype(np.float32) for name, what in _ALL.items()}
+    arrays["maps"] = arrays["maps"] * np.float32(0.2) + np.eye(3, dtype=np.float32)
+    return Motion.of(arrays, _ALL)
+
+
+def _arrays(motion: Motion) -> dict[str, list[float]]:
+    return {name: _numbers(value) for name, value in motion.arrays.items()}
+
+
+def _parameters(motion: Motion) -> dict[str, Any]:
+    return {name: what.to_json() for name, what in motion.parameters.items()}
 
 
 def motion_vectors() -> list[dict[str, Any]]:
     """Relative and absolute mode, hulls and scales."""
     cases = []
-    for seed, affine in enumerate((False, True, False, True)):
+    for seed, kind in enumerate(("points", "affine", "points", "affine", "all", "all")):
         random = _random(seed)
-        source, driving, reference = (_motion(random, affine) for _ in range(3))
-        strength, adapt = (1.0, 0.6, 1.7, 1.0)[seed], seed != 3
+        source, driving, reference = (
+            _motion_of_all(random) if kind == "all" else _motion(random, kind == "affine") for _ in range(3)
+        )
+        strength, adapt = (1.0, 0.6, 1.7, 1.0, 1.0, 1.6)[seed], seed != 3
         moved = relative(source, driving, reference, strength=strength, adapt_scale=adapt)
         cases.append(
             {
-                "source": _parts(source),
-                "driving": _parts(driving),
-                "reference": _parts(reference),
+                "parameters": _parameters(source),
+                "source": _arrays(source),
+                "driving": _arrays(driving),
+                "reference": _arrays(reference),
                 "strength": strength,
                 "adaptScale": adapt,
-                "relative": _parts(moved),
-                "absolute": _parts(absolute(source, driving, strength=strength)),
-                "hull": hull_area(source.points[0]),
-                "scale": movement_scale(source.points[0], reference.points[0]),
+                "relative": _arrays(moved),
+                "absolute": _arrays(absolute(source, driving, strength=strength)),
+                "places": _numbers(source.places[0]),
+                "hull": hull_area(source.places[0]),
+                "scale": movement_scale(source.places[0], reference.places[0]),
             }
         )
     return cases
@@ -148,12 +180,24 @@ def motion_vectors() -> list[dict[str, Any]]:
 def smoothing_vectors() -> list[dict[str, Any]]:
     """Short streams through the One-Euro filter."""
     cases = []
-    kinds = [(1.0, 25.0, False), (0.3, 30.0, True), (0.0, 25.0, False), (0.5, 25.0, False)]
-    for seed, (smoothing, rate, affine) in enumerate(kinds):
-        stream = _motion(_random(10 + seed), affine, frames=5, eyes=seed == 3)
+    kinds = [
+        (1.0, 25.0, "points"),
+        (0.3, 30.0, "affine"),
+        (0.0, 25.0, "points"),
+        (0.5, 25.0, "eyes"),
+        (0.7, 25.0, "all"),
+    ]
+    for seed, (smoothing, rate, kind) in enumerate(kinds):
+        random = _random(10 + seed)
+        stream = (
+            _motion_of_all(random, frames=5)
+            if kind == "all"
+            else _motion(random, kind == "affine", frames=5, eyes=kind == "eyes")
+        )
         smoothed = OneEuro(smoothing, rate)(stream)
-        frames = [[_parts(each[index : index + 1]) for index in range(5)] for each in (stream, smoothed)]
-        cases.append({"smoothing": smoothing, "rate": rate, "frames": frames[0], "smoothed": frames[1]})
+        frames = [[_arrays(each[index : index + 1]) for index in range(5)] for each in (stream, smoothed)]
+        case = {"smoothing": smoothing, "rate": rate, "parameters": _parameters(stream)}
+        cases.append({**case, "frames": frames[0], "smoothed": frames[1]})
     return cases
 
 
@@ -274,6 +318,7 @@ def files() -> dict[Path, str]:
     made = {WEB / "tests" / "vectors" / f"{name}.json": json.dumps(value) + "\n" for name, value in vectors.items()}
     made[WEB / "src" / "shared" / "words.json"] = shared_words()
     made[WEB / "src" / "shared" / "layers.json"] = shared_layers()
+    made[WEB / "src" / "shared" / "motion.json"] = shared_motion()
     made[WEB / "src" / "shared" / "colours.css"] = shared_colours()
     return made
 

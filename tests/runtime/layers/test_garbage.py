@@ -1,7 +1,5 @@
 """Motion files and models may say anything of where points are: layers then show something, and raise nothing."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -44,9 +42,9 @@ def test_any_motion_is_played(animated, motion, mode, strength, what):
     animator.strength = strength
     if what in POINTS:
         odd = POINTS[what](motion.points).astype(np.float32)
-        odd = replace(motion, points=np.concatenate([motion.points[:1], odd[1:]]))
+        odd = motion.with_arrays({"points": np.concatenate([motion.points[:1], odd[1:]])})
     else:
-        odd = replace(motion, eyes=np.full_like(motion.eyes, EYES[what]))
+        odd = motion.with_arrays({"eyes": np.full_like(motion.eyes, EYES[what])})
     animator.reset()
     assert animator.poses(odd).dtype == np.uint8
     animator.reset(odd[1:])

@@ -14,14 +14,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checkpoints.errors import OptionError
-from training.models.base import Motion
+from training.models.base import Motion, MotionModel
 from training.models.first_order.model import (
     BackgroundEncoder,
     FirstOrderConfig,
     FirstOrderModel,
     JacobianDetector,
 )
+from training.models.first_order.published import DAM_FILES
 from training.models.parts.constants import constant
+from training.models.parts.published import Published
 from training.models.parts.sampling import full_precision
 
 
@@ -56,6 +58,10 @@ class DAMConfig(FirstOrderConfig):
             raise OptionError(f"dead_anchors {self.dead_anchors}: anchors are numbered 0 to {self.num_points - 1}")
         if len(set(self.dead_anchors)) >= self.num_points:
             raise OptionError("dead_anchors: at least one motion anchor must live")
+
+
+ANCHOR_MAPS = ("kp_detector.kp", "kp_detector.jacobian")
+"""Convolutions of the detector with one map (or four) for every anchor."""
 
 
 class AnchorDetector(JacobianDetector):
@@ -115,12 +121,39 @@ class DAM(FirstOrderModel):
     """FOMM's motion with structured anchors, and a generator with skips."""
 
     family: ClassVar[str] = "dam"
+    title: ClassVar[str] = "Deformable Anchor Model (Tao et al., CVPR 2022)"
+    inherited: ClassVar[tuple[str, ...]] = ("dead_anchors",)
+    published: ClassVar[Published | None] = DAM_FILES
 
     def __init__(self, config: DAMConfig) -> None:
         super().__init__(config, "dense_motion_network")
         self.kp_detector = AnchorDetector(config)
         if config.background:
             self.bg_predictor = BackgroundEncoder(config, perspective=False, size=config.background_size)
+
+    @property
+    def dead(self) -> tuple[int, ...]:
+        """Motion anchors that equivariance detection found dead."""
+        return tuple(self.config.dead_anchors)
+
+    def adopted(self, state: dict[str, Tensor], other: MotionModel) -> dict[str, Tensor]:
+        """With the detector maps that this model needs: motion anchors stay first and the root last, so that DAM starts
+        HDAM; intermediate anchors that `other` does not have stay fresh."""
+        mine, new, old = self.state_dict(), self.config, other.config
+        if new.num_points != old.num_points or new.num_intermediate == old.num_intermediate:
+            return state
+        for name in (f"{maps}.{part}" for maps in ANCHOR_MAPS for part in ("weight", "bias")):
+            if name not in mine or name not in state or mine[name].shape == state[name].shape:
+                continue
+            per_anchor = state[name].shape[0] // (old.num_points + old.num_intermediate + 1)
+            leaves = new.num_points * per_anchor
+            grown = mine[name].clone()
+            grown[:leaves] = state[name][:leaves]
+            grown[-per_anchor:] = state[name][-per_anchor:]
+            common = min(new.num_intermediate, old.num_intermediate) * per_anchor
+            grown[leaves : leaves + common] = state[name][leaves : leaves + common]
+            state = state | {name: grown}
+        return state
 
     def detect(self, image: Tensor) -> Motion:
         """See `AnchorDetector.forward`."""

@@ -81,6 +81,8 @@ class DiME(FirstOrderModel):
     """Pictures, motions and features of a source may have an axis of V views after the batch, or none for one view."""
 
     family: ClassVar[str] = "dime"
+    title: ClassVar[str] = "Differential Motion Evolution (DiME)"
+    started_by: ClassVar[tuple[str, ...]] = ("fomm",)
     views: ClassVar[Views] = "many"
 
     def __init__(self, config: DiMEConfig) -> None:
@@ -150,6 +152,7 @@ class DiME(FirstOrderModel):
         occlusions = motion.occlusions[0].unflatten(0, by_view)
         flows = motion.flow.unflatten(0, by_view)
         extra = {**motion.extra, "flows": flows, "view_occlusions": occlusions, "confidence": confidence}
+        assert motion.masks is not None
         masks = motion.masks.unflatten(0, by_view)[:, 0]
         return DenseMotion(flows[:, 0], [(confidence * occlusions).sum(1)], masks, extra)
 

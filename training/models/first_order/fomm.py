@@ -9,6 +9,8 @@ from torch import Tensor
 
 from training.models.base import Motion
 from training.models.first_order.model import FirstOrderConfig, FirstOrderModel, JacobianDetector
+from training.models.first_order.published import FOMM_FILES
+from training.models.parts.published import Published
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,8 @@ class FOMM(FirstOrderModel):
     """K points, each with a jacobian; one occlusion map; the generator works on one warped map."""
 
     family: ClassVar[str] = "fomm"
+    title: ClassVar[str] = "First Order Motion Model (Siarohin et al., NeurIPS 2019)"
+    published: ClassVar[Published | None] = FOMM_FILES
 
     def __init__(self, config: FOMMConfig) -> None:
         super().__init__(config, "dense_motion_network", config.jacobians)

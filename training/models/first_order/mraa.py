@@ -19,8 +19,10 @@ from training.models.first_order.model import (
     HeatmapDetector,
     relative_linear,
 )
+from training.models.first_order.published import MRAA_FILES
 from training.models.parts.disentangle import disentangle_motion
 from training.models.parts.matrices import exact_product, inverse_2x2, principal_axes, same_side
+from training.models.parts.published import Published
 from training.models.parts.sampling import coordinate_grid, expected_points, full_precision
 
 
@@ -61,6 +63,8 @@ class MRAA(FirstOrderModel):
     """K regions moved by principal axes; generator with skips; optional background and disentanglement networks."""
 
     family: ClassVar[str] = "mraa"
+    title: ClassVar[str] = "Motion Representations for Articulated Animation (Siarohin et al., CVPR 2021)"
+    published: ClassVar[Published | None] = MRAA_FILES
 
     def __init__(self, config: MRAAConfig) -> None:
         super().__init__(config, "pixelwise_flow_predictor")

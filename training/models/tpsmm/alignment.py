@@ -38,6 +38,7 @@ def aligned_background(model: MotionModel, source: Tensor, driving: Tensor) -> T
     """
     small, other = model.reduce(source), model.reduce(driving)
     motion = model.move((small,), model.detect(source), model.detect(driving))
+    assert motion.masks is not None
     seen = resize_map(motion.occlusions[-1], motion.masks.shape[-2:], model.align_corners)
     weight = resize_map(motion.masks[:, :1] * seen, small.shape[-2:], model.align_corners) ** SURE
     with full_precision(small):

@@ -1,0 +1,135 @@
+"""The parameters of a motion: named arrays of declared kinds (docs/contract.md).
+
+A bundle declares under `motion` what its graph `motion` gives and its graph `render` takes. What the driving modes, the
+smoothing and drawings do to an array follows from its kind alone (`runtime.motion.kinds`), so that a family of models
+may have whatever parameters it likes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+from checkpoints.contract import FRAME, IMAGE, PARAMETERS, ROLES, STRUCTURE
+
+_Shape = tuple[int, ...]
+
+
+def _space(size: int) -> bool:
+    return size in (2, 3)
+
+
+KINDS: Mapping[str, Callable[[_Shape], bool]] = MappingProxyType(
+    {
+        "point": lambda shape: len(shape) == 2 and _space(shape[1]),
+        "linear": lambda shape: len(shape) == 3 and shape[1] == shape[2] and _space(shape[1]),
+        "covariance": lambda shape: len(shape) == 3 and shape[1] == shape[2] and _space(shape[1]),
+        "contour": lambda shape: len(shape) == 3 and _space(shape[2]),
+        "coefficient": lambda shape: len(shape) == 1,
+        "code": lambda shape: len(shape) in (1, 2),
+    }
+)
+"""The kinds that a bundle may declare, each with what may be its shape.
+
+* point: (K, 2 or 3), coordinates (x, y[, z]) in [-1, 1], y down.
+* linear: (K, D, D), the linear part of a local map, row = output coordinate.
+* covariance: (K, D, D), spreads that are the frame's own.
+* contour: (C, N, 2 or 3), C outlines of N points each, coordinates as those of points.
+* coefficient: (N,), named numbers with ranges, such as blend shapes.
+* code: (N,) or (M, N), vectors whose numbers mean nothing by themselves.
+"""
+
+EYES = "eyes"
+"""What lids and irises do: no graph of a bundle gives it, but the engine's own (`runtime.layers.eyes`)."""
+
+_RESERVED = frozenset({EYES, FRAME, IMAGE, *STRUCTURE})
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+MOST = 100_000
+"""Most numbers along any side of a parameter, and most points of a model."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One array of a motion, of one frame."""
+
+    kind: str
+    """One of `KINDS`."""
+    shape: _Shape
+    """Without the frames."""
+    names: tuple[str, ...] = ()
+    """Of coefficients: what each of them is."""
+    ranges: tuple[tuple[float, float], ...] = ()
+    """Of coefficients: least and largest value of each."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As descriptions and motion files hold it."""
+        values: dict[str, Any] = {"kind": self.kind, "shape": list(self.shape)}
+        if self.names:
+            values |= {"names": list(self.names), "ranges": [list(pair) for pair in self.ranges]}
+        return values
+
+
+def usual(points: int, *, jacobians: bool, covariances: bool) -> dict[str, Parameter]:
+    """The parameters that the formats 1.0 to 1.3 knew: `points` in the plane, and a matrix or two each."""
+    given = {"points": True, "jacobians": jacobians, "covariances": covariances}
+    return {
+        name: Parameter(kind, (points, 2) if kind == "point" else (points, 2, 2))
+        for name, kind in PARAMETERS.items()
+        if given[name]
+    }
+
+
+def count_points(parameters: Mapping[str, Parameter]) -> int:
+    """How many points a motion has in all, over every parameter of the kind."""
+    return sum(parameter.shape[0] for parameter in parameters.values() if parameter.kind == "point")
+
+
+def parse_parameters(values: Any) -> dict[str, Parameter]:
+    """The parameters that the JSON `values` declares, by name. Raises `ValueError` naming one that is impossible."""
+    if not isinstance(values, dict) or not values:
+        raise ValueError("a motion needs parameters")
+    found = {name: _parse(name, value) for name, value in values.items()}
+    if count_points(found) > MOST:
+        raise ValueError("too many points")
+    return found
+
+
+def _parse(name: str, values: Any) -> Parameter:
+    if not _NAME.fullmatch(name) or name in _RESERVED or name.startswith(ROLES):
+        raise ValueError(f'no parameter can be called "{name[:64]}"')
+    if not isinstance(values, dict):
+        raise ValueError(f'"{name}" must hold an object')
+    kind, shape = values.get("kind"), values.get("shape")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f'"{name}" is of a kind that this program does not know')
+    sizes = shape if isinstance(shape, list) else []
+    whole = all(isinstance(size, int) and not isinstance(size, bool) and 0 < size <= MOST for size in sizes)
+    if not sizes or not whole or not KINDS[kind](tuple(sizes)):
+        raise ValueError(f'"{name}" has a shape that no {kind} has')
+    if kind != "coefficient":
+        return Parameter(kind, tuple(sizes))
+    names: Any = values.get("names")
+    ranges: Any = values.get("ranges")
+    if not _are_names(names, sizes[0]) or not _are_ranges(ranges, sizes[0]):
+        raise ValueError(f'"{name}" needs a name and a range for each coefficient')
+    return Parameter(kind, tuple(sizes), tuple(names), tuple((float(low), float(high)) for low, high in ranges))
+
+
+def _are_names(values: Any, count: int) -> bool:
+    if not isinstance(values, list) or not all(isinstance(name, str) and name for name in values):
+        return False
+    return len(values) == len(set(values)) == count
+
+
+def _are_ranges(values: Any, count: int) -> bool:
+    return isinstance(values, list) and len(values) == count and all(map(_is_range, values))
+
+
+def _is_range(pair: Any) -> bool:
+    if not isinstance(pair, list) or len(pair) != 2:
+        return False
+    numbers = all(isinstance(end, int | float) and not isinstance(end, bool) and abs(end) < 1e9 for end in pair)
+    return bool(numbers and pair[0] < pair[1])  # of which NaN is none

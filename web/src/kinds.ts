@@ -1,0 +1,156 @@
+/**
+ * What is done to the parameters of a motion, kind by kind: the arithmetic of runtime/motion/kinds.py, in single precision
+ * where that is. Nothing else asks for an array by its name where a kind would do.
+ */
+import { clamp } from "./numbers";
+import constants from "./shared/motion.json";
+
+/** One array of a motion, of one frame, as a bundle declares it. */
+export interface Parameter {
+  kind: string;
+  shape: readonly number[];
+  /** Of coefficients: least and largest value of each. */
+  ranges?: readonly (readonly number[])[];
+}
+
+/** By their names. */
+export type Parameters = Readonly<Record<string, Parameter>>;
+
+/** What a change of pose is counted with: strength, and how many of the driver's lengths are one of the source's. */
+export interface Weights {
+  strength: number;
+  scale: number;
+}
+
+interface Kind {
+  /** The way from `source` to `driving`, as far as `strength` says. */
+  between(source: Float32Array, driving: Float32Array, strength: number, what: Parameter): Float32Array;
+  /** `source`, changed as `driving` has changed since `reference`. */
+  since(
+    source: Float32Array,
+    driving: Float32Array,
+    reference: Float32Array,
+    weights: Weights,
+    what: Parameter,
+  ): Float32Array;
+  /** What value number `index` is multiplied with to be like coordinates when speed is measured. */
+  unit(what: Parameter, index: number): number;
+}
+
+const f = Math.fround;
+
+/** The driving frame's own, whatever the mode. */
+const OWN: Kind = { between: (_, driving) => driving, since: (_, driving) => driving, unit: () => 1 };
+
+const LINE: Kind = {
+  between: (source, driving, strength) =>
+    source.map((value, at) => f(value + f(f(strength) * f(driving[at] - value)))),
+  since: (source, driving, reference, { strength }) => since(source, driving, reference, strength),
+  unit: () => 1,
+};
+
+const PLACE: Kind = {
+  ...LINE,
+  since: (source, driving, reference, { strength, scale }) => since(source, driving, reference, strength * scale),
+};
+
+const LINEAR: Kind = { ...LINE, since: turned };
+
+const CODE: Kind = { ...LINE, unit: ({ shape }) => shape.at(-1)! ** -0.5 };
+
+const COEFFICIENT: Kind = {
+  between: (source, driving, strength, what) => within(LINE.between(source, driving, strength, what), what),
+  since: (source, driving, reference, weights, what) =>
+    within(LINE.since(source, driving, reference, weights, what), what),
+  unit: ({ ranges }, index) => 2 / (ranges![index][1] - ranges![index][0]),
+};
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  point: PLACE,
+  contour: PLACE,
+  linear: LINEAR,
+  covariance: OWN,
+  coefficient: COEFFICIENT,
+  code: CODE,
+  eye: OWN,
+};
+
+/** What is done to parameters of that kind. */
+export function kindOf({ kind }: Parameter): Kind {
+  return KINDS[kind];
+}
+
+/** Whether this page knows what to do with `kind`, and a bundle may declare it. */
+export function isKind(kind: unknown): boolean {
+  return typeof kind === "string" && kind !== "eye" && Object.hasOwn(KINDS, kind);
+}
+
+/** Numbers of one vector, over which its speed is measured when it is smoothed; none where nothing is smoothed. */
+export function vectorOf({ kind, shape }: Parameter): number | undefined {
+  const axes = (constants.AXES as Record<string, number | null>)[kind];
+  return axes === null ? undefined : size(axes ? shape.slice(-axes) : []);
+}
+
+/** Parameters that have a name of their own, and their kinds: of bundles before format 2, and what eyes do. */
+export const USUAL_KINDS: Readonly<Record<string, string>> = constants.USUAL;
+
+/** Numbers in an array of that `shape`. */
+export function size(shape: readonly number[]): number {
+  return shape.reduce((count, length) => count * length, 1);
+}
+
+function since(source: Float32Array, driving: Float32Array, reference: Float32Array, by: number): Float32Array {
+  return source.map((value, at) => f(value + f(f(by) * f(driving[at] - reference[at]))));
+}
+
+function within(values: Float32Array, { ranges }: Parameter): Float32Array {
+  return values.map((value, at) => clamp(value, ranges![at][0], ranges![at][1]));
+}
+
+/** J = (I + s (J_t J_0^-1 - I)) J_S, matrix by matrix. */
+function turned(
+  source: Float32Array,
+  driving: Float32Array,
+  reference: Float32Array,
+  { strength }: Weights,
+  { shape }: Parameter,
+): Float32Array {
+  const [side, result] = [shape.at(-1)!, new Float32Array(source.length)];
+  const each = side * side;
+  for (let at = 0; at < source.length; at += each) {
+    const moved = product(driving.subarray(at, at + each), inverse(reference.subarray(at, at + each), side), side);
+    const scaled = moved.map((value, place) => {
+      const unit = place % (side + 1) === 0 ? 1 : 0;
+      return unit + strength * (value - unit);
+    });
+    result.set(product(scaled, source.subarray(at, at + each), side), at);
+  }
+  return result;
+}
+
+function product(a: ArrayLike<number>, b: ArrayLike<number>, side: number): number[] {
+  return Array.from({ length: side * side }, (_, at) => {
+    const [row, column] = [Math.floor(at / side), at % side];
+    let sum = 0;
+    for (let k = 0; k < side; k++) sum += a[row * side + k] * b[k * side + column];
+    return sum;
+  });
+}
+
+/** Of a matrix of two or three rows, by the adjugate; a singular one, which no trained detector gives, is nudged. */
+export function inverse(matrix: ArrayLike<number>, side: number): number[] {
+  const m = Array.from(matrix);
+  const adjugate = side === 2 ? [m[3], -m[1], -m[2], m[0]] : adjugateOf(m);
+  let determinant = 0;
+  for (let k = 0; k < side; k++) determinant += m[k] * adjugate[k * side];
+  if (Math.abs(determinant) < 1e-12) determinant = determinant < 0 || Object.is(determinant, -0) ? -1e-12 : 1e-12;
+  return adjugate.map((value) => value / determinant);
+}
+
+function adjugateOf([a, b, c, d, e, g, h, i, j]: number[]): number[] {
+  return [
+    ...[e * j - g * i, c * i - b * j, b * g - c * e],
+    ...[g * h - d * j, a * j - c * h, c * d - a * g],
+    ...[d * i - e * h, b * h - a * i, a * e - b * d],
+  ];
+}
