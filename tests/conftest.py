@@ -8,10 +8,19 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 import toy_bundle
+
+if TYPE_CHECKING:
+    from traced import Traced
+
+# How long an example takes says how busy the machine is.
+untimed = [hypothesis.HealthCheck.too_slow]
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=untimed)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +45,33 @@ def toy_tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("models") / "toy-tree"
     toy_bundle.build(folder, tree=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def one_registry() -> Iterator[None]:
+    """For what exports many graphs; see `traced.build_one_registry`."""
+    from traced import build_one_registry
+
+    with pytest.MonkeyPatch.context() as patch:
+        build_one_registry(patch)
+        yield
+
+
+@pytest.fixture(scope="session")
+def traced(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, one_registry: None) -> "Traced":
+    """`build_graphs` that traces nothing twice; not in this run alone, unless pytest keeps nothing between runs."""
+    from traced import Traced, opened
+
+    try:
+        return opened(request.config)
+    except LookupError:
+        return Traced(tmp_path_factory.mktemp("traced"))
+
+
+@pytest.fixture
+def traced_once(traced: "Traced", monkeypatch: pytest.MonkeyPatch) -> None:
+    """`convert` takes such graphs: for tests of what it does with them."""
+    monkeypatch.setattr("export.convert.build_graphs", traced)
 
 
 @pytest.fixture

@@ -9,13 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-COPIED = ("checkpoints", "demo", "export", "runtime", "training", "tests", "pyproject.toml")
+COPIED = ("checkpoints", "demo", "export", "runtime", "training", "tests", "web/src", "pyproject.toml")
 MOTION = (
     *("checkpoints/contract.py", "training/models/base.py", "training/objectives", "export"),
     "training/evaluation/movers.py",
@@ -58,7 +59,7 @@ def apply(block: Block, root: Path) -> None:
 
 def link_large(source: str, target: str) -> None:
     """A copy of code, a link to anything else."""
-    if source.endswith((".py", ".toml")):
+    if source.endswith((".py", ".toml", ".ts")):
         shutil.copyfile(source, target)
     else:
         os.symlink(source, target)
@@ -120,21 +121,17 @@ def test_the_toy_is_trained_exported_and_moves_a_picture(extended: Path, tmp_pat
 
 
 @pytest.mark.slow
-def test_what_is_expected_of_figures_holds_for_discs(extended: Path) -> None:
-    pytest.importorskip("torch", reason="PyTorch is not installed (the extra train)")
-    run(
-        extended,
-        "-m",
-        "pytest",
-        "-n",
-        "0",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "tests/training/data/test_synth_kinds.py",
-        "-k",
-        "disc",
-    )
+@pytest.mark.parametrize(
+    ("needed", "tests"),
+    [
+        ("torch", ["tests/training/data/test_synth_kinds.py", "-k", "disc"]),
+        ("gradio", ["tests/runtime/test_options.py"]),
+    ],
+)
+def test_what_is_expected_of_all_figures_and_options_holds(extended: Path, needed: str, tests: list[str]) -> None:
+    if find_spec(needed) is None:
+        pytest.skip(f"{needed} is not installed")
+    run(extended, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *tests)
 
 
 def test_it_is_written_in_our_style(extended: Path) -> None:
@@ -162,20 +159,14 @@ from checkpoints.bundle import Bundle
 from export.commands import export
 from export.graphs import trace
 from export.rewrites.catalogue import REWRITES
-from checkpoints.errors import OptionError
 from runtime import Engine, Motion, animate
 from runtime.animate import Request
 from runtime.commands.declaring import declare
-from runtime.options import Options, read_word
 from runtime.motion.modes import mirrored
+from runtime.options import Options, read_word
 from training.checkpoint import load_model
 from training.commands import train
 from training.objectives.base import LOSSES
-
-try:
-    from demo import fields
-except ModuleNotFoundError:  # the extra demo is not installed
-    fields = None
 
 folder = Path(sys.argv[1])
 
@@ -226,19 +217,14 @@ assert turned.points.tolist() == [[[-0.5, 0.25]]]
 assert turned.jacobians.tolist() == [[[[1, -2], [-3, 4]]]]
 
 # The option.
-chosen = {"model": engine, "crop": "off", "driving_crop": "off", "progress": False}
-usual, flipped = (animate(pictures[0], pictures, flip=flip, **chosen).frames for flip in (False, True))
-assert (flipped == usual[:, :, ::-1]).all()
+plain, swapped = (
+    animate(pictures[0], folder / "driving.mp4", model=engine, crop="off", swap_sides=swap) for swap in (False, True)
+)
+assert (swapped.frames == plain.frames[:, :, ::-1]).all()
+assert not (swapped.frames == plain.frames).all()
 parser = argparse.ArgumentParser()
 declare(parser, Request)
-assert parser.parse_args(["--flip"]).flip
-assert read_word(Options, "flip", "yes") is True
-try:
-    animate(pictures[0], pictures, flip="yes", **chosen)
-except OptionError as error:
-    assert str(error) == "flip is 'yes'; it must be True or False."
-else:
-    raise AssertionError("a word is no switch")
-assert fields is None or "flip" in fields.NAMES
+assert parser.parse_args(["--swap-sides"]).swap_sides
+assert read_word(Options, "swap_sides", "yes") is True
 print("moved")
 """

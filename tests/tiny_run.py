@@ -43,6 +43,9 @@ EXPORTED_TPSMM = {
 }
 """For tests of the export command."""
 
+STORED_TPSMM = EXPORTED_TPSMM | {"block_expansion": 8, "max_features": 16}
+"""With weights large enough to be worth storing in 16 bits."""
+
 TINY_FIRST_ORDER = {
     "resolution": 64,
     "num_points": 4,

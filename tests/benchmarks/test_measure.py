@@ -29,6 +29,7 @@ def toy(tmp_path_factory) -> Subject:
     return Subject("toy", None, build(folder / "toy"), folder / "toy")  # type: ignore[arg-type]
 
 
+@pytest.mark.usefixtures("one_registry")
 def test_a_model_is_traced_and_rewritten_once(tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(subjects.CONFIGURATIONS, "small", "fomm-toy")
     first = subjects.subject("small", tmp_path)

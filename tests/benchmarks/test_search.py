@@ -26,6 +26,7 @@ def test_candidates_change_their_own_network_alone(network, candidate):
         assert shapes[0] == shapes[1], "its weights could not be kept"
 
 
+@pytest.mark.usefixtures("one_registry")
 def test_wider_candidates_cost_more(tmp_path, monkeypatch):
     config = tmp_path / "tiny.toml"
     stage = {"name": "all", "steps": 1, "batch": 1, "losses": {"pixel": 1.0}}

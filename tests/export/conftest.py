@@ -101,6 +101,11 @@ def toy():
     return build
 
 
+@pytest.fixture(scope="session", autouse=True)
+def quick_exports(one_registry: None) -> None:
+    """Everything here exports."""
+
+
 @pytest.fixture(scope="session")
 def pictures():
     """Draws frames of a simple moving face: `pictures(size, count)` gives a list of (size, size, 3)."""

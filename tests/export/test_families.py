@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
 import torch
+from traced import session
 
-from export.convert import Options, build_graphs
 from export.parity import graph_pictures, measure
 from export.wrappers import example, to_float
 from training.models.base import MotionModel
@@ -102,11 +102,10 @@ def model(case: str) -> MotionModel:
     return built.eval()
 
 
-@cache
-def graphs(case: str) -> dict[str, onnx.ModelProto]:
-    """Rewritten as by default."""
-    built = model(case)
-    return build_graphs(built, example(built, SIZE), Options(resolution=SIZE))
+@pytest.fixture(scope="session")
+def graphs(traced) -> Callable[[str], dict[str, onnx.ModelProto]]:
+    """Of a case, rewritten as by default."""
+    return cache(lambda case: traced.of(model(case), SIZE))
 
 
 def inputs(proto: onnx.ModelProto) -> dict[str, list[int | str]]:
@@ -121,7 +120,7 @@ def test_every_family_is_tested() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_contract(case: str) -> None:
+def test_contract(case: str, graphs) -> None:
     found = graphs(case)
     has = example(model(case), SIZE)
     count = has.source["points"].shape[1]
@@ -145,7 +144,7 @@ def test_contract(case: str) -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_parity_in_every_mode(case: str, pictures) -> None:
+def test_parity_in_every_mode(case: str, graphs, pictures) -> None:
     data = {name: proto.SerializeToString() for name, proto in graphs(case).items()}
     parity = measure(model(case), data, pictures(SIZE, 6))
     assert parity.frames == 5
@@ -157,7 +156,7 @@ def test_parity_in_every_mode(case: str, pictures) -> None:
 
 @pytest.mark.parametrize("case", ["tpsmm-light", "mraa", "dam", "dime"])
 @torch.no_grad()
-def test_what_drawings_need_is_what_the_model_has(case: str, pictures) -> None:
+def test_what_drawings_need_is_what_the_model_has(case: str, graphs, pictures) -> None:
     built, frames = model(case), np.stack(pictures(SIZE, 3))
     data = {name: proto.SerializeToString() for name, proto in graphs(case).items()}
     masks = graph_pictures(data, frames[:1], frames[1:], "masks")["absolute"]
@@ -166,11 +165,11 @@ def test_what_drawings_need_is_what_the_model_has(case: str, pictures) -> None:
     expected = built.move((built.reduce(image),), built.detect(image), motion).masks
     np.testing.assert_allclose(masks, expected, atol=1e-4)
     np.testing.assert_allclose(masks.sum(axis=1), 1, atol=1e-5)
-    session = onnxruntime.InferenceSession(data["motion"], providers=["CPUExecutionProvider"])
-    given = {value.name for value in session.get_outputs()} - {"points", "jacobians", "covariances"}
+    motions = session(data["motion"])
+    given = {value.name for value in motions.get_outputs()} - {"points", "jacobians", "covariances"}
     assert given == ({"anchors", "attention"} if case == "dam" else set())
     if given:
-        anchors, attention = session.run(["anchors", "attention"], {"frame": frames[1:]})
+        anchors, attention = motions.run(["anchors", "attention"], {"frame": frames[1:]})
         np.testing.assert_allclose(anchors, motion.extra["anchor_points"], atol=1e-4)
         np.testing.assert_allclose(attention, motion.extra["attention"], atol=1e-4)
 
@@ -181,10 +180,8 @@ def test_without_intermediate_anchors_there_is_no_attention() -> None:
 
 
 @pytest.mark.parametrize("case", ["tpsmm", "mraa", "dime"])
-def test_render_does_not_depend_on_how_frames_are_batched(case: str) -> None:
-    session = onnxruntime.InferenceSession(
-        graphs(case)["render"].SerializeToString(), providers=["CPUExecutionProvider"]
-    )
+def test_render_does_not_depend_on_how_frames_are_batched(case: str, graphs) -> None:
+    render = session(graphs(case)["render"])
     random = np.random.default_rng(0)
     feeds: dict[str, np.ndarray] = {}
     for name, shape in inputs(graphs(case)["render"]).items():
@@ -193,12 +190,12 @@ def test_render_does_not_depend_on_how_frames_are_batched(case: str) -> None:
         if name.endswith(("jacobians", "covariances")):
             feeds[name] = 0.2 * feeds[name] @ feeds[name].swapaxes(-1, -2) + np.eye(2, dtype=np.float32)
     names = ["image", "flow", "occlusion"]
-    together, flow, occlusion = session.run(names, feeds)
+    together, flow, occlusion = render.run(names, feeds)
     assert together.dtype == np.uint8
     assert together.shape == (5, SIZE, SIZE, 3)
     for count in (1, 3):
         part = {name: value[:count] if name.startswith("driving") else value for name, value in feeds.items()}
-        image, part_flow, part_occlusion = session.run(names, part)
+        image, part_flow, part_occlusion = render.run(names, part)
         assert np.abs(image.astype(int) - together[:count]).max() <= 1
         np.testing.assert_allclose(part_flow, flow[:count], atol=1e-4)
         np.testing.assert_allclose(part_occlusion, occlusion[:count], atol=1e-4)

@@ -6,8 +6,8 @@ from functools import cache
 
 import numpy as np
 import onnx
-import onnxruntime
 import pytest
+from traced import session
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError, OptionError
@@ -20,10 +20,6 @@ from export.wrappers import example
 SIZE = 64
 
 
-def session(proto: onnx.ModelProto) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
-
-
 def signature(proto: onnx.ModelProto) -> tuple[dict[str, tuple], dict[str, tuple]]:
     """Element type and shape of every input and output by name."""
     opened = session(proto)
@@ -34,15 +30,9 @@ def signature(proto: onnx.ModelProto) -> tuple[dict[str, tuple], dict[str, tuple
 
 
 @pytest.fixture(scope="module")
-def graphs(toy):
+def graphs(toy, traced):
     """Graphs of a toy with the given settings, made once."""
-
-    @cache
-    def build(**settings: bool) -> dict[str, onnx.ModelProto]:
-        model = toy(**settings)
-        return build_graphs(model, example(model, SIZE), Options(resolution=SIZE))
-
-    return build
+    return cache(lambda **settings: traced.of(toy(**settings), SIZE))
 
 
 def test_names_types_and_shapes_of_a_family_that_has_everything(graphs) -> None:

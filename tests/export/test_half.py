@@ -13,21 +13,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper, numpy_helper
-from tiny_run import EXPORTED_TPSMM
+from tiny_run import STORED_TPSMM
+from traced import session
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError, OptionError
-from export.convert import Options, build_graphs, convert
+from export.convert import Options, convert
 from export.parity import Spread, unrounded
 from export.weights.fp16 import is_lowered, lower
 from export.weights.int16 import EXACT, LEAST_SIZE, choose, halve, is_halved, quantise
-from export.wrappers import example
 from training.models.registry import build
 
 SIZE = 64
-
-TPSMM = EXPORTED_TPSMM | {"block_expansion": 8, "max_features": 16}
-"""With weights large enough to be worth storing in 16 bits."""
 
 
 def network(scale: float = 1.0) -> onnx.ModelProto:
@@ -59,9 +56,7 @@ def types(model: onnx.ModelProto) -> dict[str, int]:
 
 
 def run(model: onnx.ModelProto, x: np.ndarray) -> np.ndarray:
-    return onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"]).run(
-        None, {"x": x}
-    )[0]
+    return session(model).run(None, {"x": x})[0]
 
 
 def test_what_multiplies_is_halved_and_what_is_added_is_not() -> None:
@@ -181,24 +176,20 @@ def test_graphs_are_chosen_by_what_is_measured() -> None:
 
 @pytest.fixture(scope="module")
 def model():
-    torch.manual_seed(5)
-    return build("tpsmm", TPSMM).eval()
+    torch.manual_seed(5)  # as in test_export_command.py, so that both share the graphs
+    return build("tpsmm", STORED_TPSMM).eval()
 
 
 @pytest.fixture(scope="module")
-def protos(model) -> dict[str, onnx.ModelProto]:
-    """Its graphs. How weights are stored does not change how they are traced, which takes most of the time."""
-    return build_graphs(model, example(model, SIZE), Options(resolution=SIZE))
+def protos(model, traced) -> dict[str, onnx.ModelProto]:
+    """Its graphs."""
+    return traced.of(model, SIZE)
 
 
 @pytest.fixture
-def traced(protos, monkeypatch) -> None:
-    """`convert` gets those graphs instead of tracing them once more."""
-
-    def copies(*_: object) -> dict[str, onnx.ModelProto]:
-        return copy.deepcopy(protos)
-
-    monkeypatch.setattr("export.convert.build_graphs", copies)
+def same_graphs(protos, monkeypatch) -> None:
+    """`convert` gets those: how weights are stored does not change how they are traced."""
+    monkeypatch.setattr("export.convert.build_graphs", lambda *_: copy.deepcopy(protos))
 
 
 def test_the_picture_before_rounding_is_the_picture(model, protos, pictures) -> None:
@@ -220,7 +211,7 @@ def exported(model, pictures, folder: Path, weights: str) -> Bundle:
     return convert(model, folder, pictures(SIZE, 3), name="small", options=options)
 
 
-@pytest.mark.usefixtures("traced")
+@pytest.mark.usefixtures("same_graphs")
 def test_bundles_say_how_their_weights_are_stored(model, pictures, tmp_path) -> None:
     found = {weights: exported(model, pictures, tmp_path / weights, weights) for weights in ("auto", "int16", "fp32")}
     for weights in ("int16", "fp32"):
@@ -235,7 +226,7 @@ def test_bundles_say_how_their_weights_are_stored(model, pictures, tmp_path) -> 
         assert graph.gflops == whole.gflops
 
 
-@pytest.mark.usefixtures("traced")
+@pytest.mark.usefixtures("same_graphs")
 def test_sixteen_bits_that_would_show_are_not_taken(model, pictures, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr("export.convert.HALF_LIMIT", 0.0)
     bundle = exported(model, pictures, tmp_path / "auto", "auto")
@@ -243,7 +234,7 @@ def test_sixteen_bits_that_would_show_are_not_taken(model, pictures, tmp_path, m
     assert bundle.parity["stored_weights"] == 0
 
 
-@pytest.mark.usefixtures("traced")
+@pytest.mark.usefixtures("same_graphs")
 def test_forced_sixteen_bits_do_not_hide_wrong_graphs(model, pictures, tmp_path) -> None:
     options = Options(resolution=SIZE, weights="int16")
     with pytest.raises(ModelError, match="differ from PyTorch"):
@@ -256,7 +247,7 @@ def test_an_unknown_way_to_store_weights_is_refused() -> None:
         Options(weights="int4").rewrites()
 
 
-@pytest.mark.usefixtures("traced")
+@pytest.mark.usefixtures("same_graphs")
 def test_sixteen_bits_are_computed_with_where_they_do_not_show(model, pictures, tmp_path, monkeypatch) -> None:
     def exported_fp16(folder: Path) -> Bundle:
         options = Options(resolution=SIZE, precision="fp16")

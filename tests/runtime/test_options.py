@@ -8,8 +8,6 @@ from typing import Annotated, get_type_hints
 import pytest
 
 from checkpoints.errors import OptionError
-from demo import fields as page
-from demo import words
 from runtime import Animator, Limits, animate
 from runtime.animate import Request
 from runtime.animator import AnimatorOptions
@@ -166,6 +164,8 @@ def test_a_field_more_is_an_option_more_everywhere():
 
 
 def test_the_page_has_fields_for_options_and_none_besides():
+    page = pytest.importorskip("demo.fields", reason="Gradio is not installed (the extra demo)", exc_type=ImportError)
+    words = page.words
     assert set(words.OPTIONS) | set(page.BY_PART) == set(page.NAMES) <= set(defaults(Options))
     given = {parameter.name: parameter.default for parameter in page.parameters()}
     assert page.chosen(given) == given

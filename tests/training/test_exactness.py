@@ -5,7 +5,6 @@ import torch
 from test_objective import batch
 from tiny_run import TINY_FIRST_ORDER, TINY_MODEL
 from torch.utils._python_dispatch import TorchDispatchMode
-from training.models.tps import spline_motions
 
 from training.config import Augment, Stage
 from training.data import placement
@@ -15,13 +14,14 @@ from training.losses.adversarial import feature_matching
 from training.losses.backbones import Backbone, efficientnet_lite0
 from training.losses.focus import focus_map
 from training.losses.perceptual import PerceptualPyramid
-from training.models import layout
 from training.models.base import Motion
+from training.models.parts import layout
 from training.models.parts.candidates import background_motion, blend
 from training.models.parts.disentangle import DisentangleNetwork, disentangle_motion
 from training.models.parts.random_warp import RandomWarp, seeded_normal, seeded_uniform
 from training.models.parts.sampling import coordinate_grid, part_size
 from training.models.registry import build
+from training.models.tpsmm.tps import spline_motions
 from training.objectives import Objective, Schedule
 from training.objectives.batch_pass import Pass
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import onnx
 import pytest
+import torch
 from onnx import helper
 from PIL import Image, ImageDraw
 from tiny_run import EXPORTED_TPSMM
@@ -19,11 +20,14 @@ from export.targets import TARGETS, check_graphs
 from training.checkpoint import save_model
 from training.models.registry import build
 
+pytestmark = pytest.mark.usefixtures("traced_once")
+
 
 @pytest.fixture(scope="module")
 def arguments(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """A tiny checkpoint and pictures to compare on, for the command."""
     folder = tmp_path_factory.mktemp("checkpoint")
+    torch.manual_seed(5)
     save_model(folder / "model.safetensors", build("tpsmm", EXPORTED_TPSMM).eval(), {"licence": "Apache-2.0"})
     pictures = []
     for index in range(3):

@@ -94,7 +94,8 @@ def _wanted(config: RunConfig, args: argparse.Namespace, work: Path) -> Wanted:
 
 def _check(config: RunConfig) -> None:
     """Whether the perceptual network can be had, before time is spent. Raises `BunrakuError`."""
-    if any(stage.losses.get(name, 0) > 0 for stage in config.stages for name in ("perceptual", "perceptual_augmented")):
+    weighed = {name for stage in config.stages for name, weight in stage.losses.items() if weight > 0}
+    if any(name.startswith("perceptual") for name in weighed):
         try:
             open_backbone(config.perceptual, config.perceptual_weights)
         except BunrakuError as error:

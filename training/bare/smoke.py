@@ -24,10 +24,12 @@ from training.bare.rendering import Wanted, render_all
 from training.bare.slice import with_shards
 from training.config import RunConfig, Stage, load_config
 from training.inspection import drawn, held_out_losses
+from training.objectives import ADVERSARIAL
 from training.state import load_state
 from training.trainer import Trainer
 
-ADVERSARIAL = {"adversarial": 0.3, "feature_matching": 1.0}
+JUDGED = {"adversarial_generator": 0.3, "feature_matching_generator": 1.0}
+"""Losses of the stage that a configuration without a discriminator is tried with."""
 
 
 class Checks:
@@ -114,12 +116,12 @@ def _training(checks: Checks, config: RunConfig, args: argparse.Namespace, work:
 
 def _with_adversary(config: RunConfig) -> RunConfig:
     """`config` with one more stage, of adversarial losses, where it has none: they need the most memory."""
-    if any(set(ADVERSARIAL) & set(stage.losses) for stage in config.stages):
+    if any(ADVERSARIAL & set(stage.losses) for stage in config.stages):
         return config
     pictures = [stage for stage in config.stages if "pixel" in stage.losses]
     if not pictures:
         return config
-    stage = replace(pictures[-1], name="adversarial", losses={**pictures[-1].losses, **ADVERSARIAL}, share=0.0)
+    stage = replace(pictures[-1], name="adversarial", losses={**pictures[-1].losses, **JUDGED}, share=0.0)
     return replace(config, stages=(*config.stages, stage))
 
 

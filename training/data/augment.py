@@ -8,7 +8,7 @@ from torch import Tensor
 from training.config import Augment
 from training.data import placement
 from training.data.colour import draw_shades, shade
-from training.data.damage import blur_some, hide_some
+from training.data.damage import blur_some, change_some, hide_some
 from training.data.pairs import Sample
 
 
@@ -62,11 +62,14 @@ class PairAugment:
         if self.config.degrade <= 0:
             return image
         image = hide_some(blur_some(image, self.config.degrade), self.config.degrade)
-        chosen = torch.rand(len(image), 1, 1, 1, device=image.device) < self.config.degrade
-        strength = 0.06 * torch.rand(len(image), 1, 1, 1, device=image.device)
-        gamma = torch.empty(len(image), 1, 1, 1, device=image.device).uniform_(0.7, 1.4)
-        noisy = (image.clamp(1e-4, 1) ** gamma + strength * torch.randn_like(image)).clamp(0, 1)
-        return torch.where(chosen, noisy, image)
+        chosen = torch.rand(len(image)) < self.config.degrade
+
+        def spoil(few: Tensor) -> Tensor:
+            strength, gamma = 0.06 * torch.rand(len(few)), torch.empty(len(few)).uniform_(0.7, 1.4)
+            strength, gamma = (each.to(few).view(-1, 1, 1, 1) for each in (strength, gamma))
+            return (few.clamp(1e-4, 1) ** gamma + strength * torch.randn_like(few)).clamp(0, 1)
+
+        return change_some(image, chosen, spoil)
 
     def _flip(self, batch: Sample, pictures: list[str]) -> None:
         chosen = torch.rand(len(batch["source"]), device=batch["source"].device) < self.config.flip

@@ -6,6 +6,8 @@ them to: they did this work before, and a bare GPU machine (`training.bare`) doe
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -25,12 +27,23 @@ def blur_some(image: Tensor, probability: float) -> Tensor:
     chosen = torch.rand(len(image)) < probability
     sigma = SIGMA[0] + torch.rand(len(image)) * (SIGMA[1] - SIGMA[0])
     taps = torch.exp(-torch.arange(-_REACH, _REACH + 1.0).square() / (2 * sigma[:, None].square()))
-    taps = (taps / taps.sum(1, keepdim=True)).to(image).view(len(image), -1, 1, 1, 1)
-    height, width = image.shape[-2:]
-    padded = F.pad(image, (_REACH,) * 4, mode="reflect")
-    across = torch.stack([taps[:, i] * padded[..., i : i + width] for i in range(taps.shape[1])]).sum(0)
-    both = torch.stack([taps[:, i] * across[..., i : i + height, :] for i in range(taps.shape[1])]).sum(0)
-    return torch.where(chosen.to(image.device).view(-1, 1, 1, 1), both, image)
+    taps = taps / taps.sum(1, keepdim=True)
+    return change_some(image, chosen, lambda few: _blur(few, taps[chosen].to(image)))
+
+
+def change_some(image: Tensor, chosen: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """`image` (B, 3, H, W) with `change` made of those that `chosen` (B,), bool and on the CPU, names; not in place."""
+    places = chosen.nonzero()[:, 0].to(image.device, non_blocking=True)
+    return image.index_copy(0, places, change(image[places])) if len(places) else image
+
+
+def _blur(image: Tensor, taps: Tensor) -> Tensor:
+    """Each of `image` (B, C, H, W) by its own `taps` (B, n), along rows and columns; reflected at the border."""
+    batch, channels = image.shape[:2]
+    flat = F.pad(image, (_REACH,) * 4, mode="reflect").flatten(0, 1)[None]
+    kernels = taps.repeat_interleave(channels, 0)[:, None]
+    across = F.conv2d(flat, kernels[:, :, None], groups=batch * channels)
+    return F.conv2d(across, kernels[..., None], groups=batch * channels)[0].unflatten(0, (batch, channels))
 
 
 def hide_some(image: Tensor, probability: float) -> Tensor:

@@ -66,9 +66,12 @@ class DenseMotion:
     def looked_up(self, source: Tensor, align_corners: bool) -> Tensor:
         """The `source` picture (1 or B, C, H, W) seen through the flow at its own size: (B, C, H, W), once for all."""
         flow = self.flow_at(source.shape[-2:], align_corners)
-        key = ("source", align_corners)
-        batch = flow.shape[0]  # not len(), which a traced graph would take for a constant
-        return self._once(key, (flow, source), lambda: warp(source.expand(batch, -1, -1, -1), flow, align_corners))
+        count = flow.shape[0]  # not its length, which would be traced as that number
+
+        def look() -> Tensor:
+            return warp(source.expand(count, -1, -1, -1), flow, align_corners)
+
+        return self._once(("source", align_corners), (flow, source), look)
 
     def still(self) -> DenseMotion:
         """The same motion as constants: no gradient reaches what found it."""

@@ -148,7 +148,8 @@ class Pass:
         images = torch.cat([self.source, self.target, *references])
         # A detector that is not being trained gives the other networks their truth.
         seen = self.degrade(images) if self.degrade and self.model.learns_to_detect else images
-        every = self.model.detect(seen)
+        # What damages pictures need not keep their layout.
+        every = self.model.detect(seen.contiguous(memory_format=torch.channels_last))
         return _split(every, 2 + len(references))
 
     @property

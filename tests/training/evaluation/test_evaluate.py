@@ -160,12 +160,14 @@ def test_a_bundle_moves_and_keeps_the_size(clips, bundle):
 
 
 @pytest.fixture(scope="module")
-def exported(checkpoint, tmp_path_factory):
+def exported(checkpoint, traced, tmp_path_factory):
     """The checkpoint as a bundle; its pictures for parity are noise."""
     model, _ = load_model(checkpoint)
     frames = list(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8))
     folder = tmp_path_factory.mktemp("exported") / "model"
-    convert(model, folder, frames, name="tiny", options=Options(resolution=64, weights="fp32"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("export.convert.build_graphs", traced)
+        convert(model, folder, frames, name="tiny", options=Options(resolution=64, weights="fp32"))
     return folder
 
 

@@ -17,6 +17,7 @@ def golden():
     return run("dam", {"dead_anchors": [2, 3]}, manifest, arrays, ("generator", "kp_detector"), "jacobian")
 
 
+@pytest.mark.published
 def test_anchors_and_attention(golden):
     for name, motion in (("source", golden.source), ("driving", golden.driving)):
         found = {
@@ -30,6 +31,7 @@ def test_anchors_and_attention(golden):
     assert golden.driving.points.shape == (3, 10, 2)
 
 
+@pytest.mark.published
 @pytest.mark.parametrize("mode", ["standard", "relative"])
 def test_flow_occlusion_and_prediction(golden, mode):
     check_full(golden, mode)

@@ -18,6 +18,7 @@ def golden():
     return run("mraa", {}, manifest, arrays, components, "affine")
 
 
+@pytest.mark.published
 def test_regions(golden):
     for name, motion in (("source", golden.source), ("driving", golden.driving)):
         for key, value in (("kp", motion.points), ("affine", motion.jacobians), ("covar", motion.covariances)):
@@ -25,17 +26,20 @@ def test_regions(golden):
             assert difference(value[0] if name == "source" else value, expected)[0] < 1e-4
 
 
+@pytest.mark.published
 def test_disentangled_regions(golden):
     motion = golden.motions["avd"]
     for key, value in (("kp", motion.points), ("affine", motion.jacobians), ("covar", motion.covariances)):
         assert difference(value, golden.arrays[f"avd_{key}"])[0] < 1e-4
 
 
+@pytest.mark.published
 @pytest.mark.parametrize("mode", ["standard", "relative", "avd"])
 def test_flow_occlusion_and_prediction(golden, mode):
     check_full(golden, mode)
 
 
+@pytest.mark.published
 def test_background(golden):
     assert difference(golden.background, golden.arrays["bg_theta"])[0] < 1e-4
     with torch.no_grad():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.models.parts.sampling import coordinate_grid
-from training.models.tpsmm.tps import evaluate_tps, radial, solve_tps
+from training.models.tpsmm.tps import evaluate_tps, radial, solve_tps, spline_motions
 
 
 def direct(control, target, kernel_ridge, affine_ridge):
@@ -119,3 +119,18 @@ def test_evaluation_is_the_formula():
         squared = (point - control).square().sum(1)
         bent = (weights * (squared * torch.log(squared + 1e-9))[:, None]).sum(0)
         assert torch.allclose(value, affine @ torch.cat([point, torch.ones(1)]) + bent, atol=1e-5)
+
+
+@pytest.mark.parametrize("residual", [False, True])
+def test_splines_on_a_grid_are_those_at_its_points(residual):
+    """Values and gradients, for a grid that is no square."""
+    generator = torch.Generator().manual_seed(4)
+    control, target = (torch.rand(2, 3, 5, 2, generator=generator, dtype=torch.float64) - 0.5 for _ in range(2))
+    points = coordinate_grid(4, 6, control).reshape(-1, 2)
+    found = []
+    for width in (0, 6):
+        leaves = [each.clone().requires_grad_() for each in (control, target)]
+        moved = spline_motions(points, *leaves, (0.01, 0.01), residual, width=width)
+        found.append((moved.detach(), *torch.autograd.grad(moved.square().sum(), leaves)))
+    for any_points, grid in zip(*found, strict=True):
+        torch.testing.assert_close(grid, any_points, rtol=1e-8, atol=1e-10)

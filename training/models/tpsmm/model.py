@@ -119,7 +119,7 @@ class DenseMotionNetwork(nn.Module):
         if config.glances and config.least_squeeze > 0:
             control = self._unfolded(control, target)
         ridges = (config.tps_ridge, config.tps_ridge if config.tps_ridge_on == "all" else 0.0)
-        splines = spline_motions(points, control, target, ridges, config.tps_residual)
+        splines = spline_motions(points, control, target, ridges, config.tps_residual, width=size)
         return torch.cat([background_motion(points, background, batch), splines], 1).unflatten(2, (size, size))
 
     def _unfolded(self, control: Tensor, target: Tensor) -> Tensor:

@@ -128,8 +128,8 @@ class Renderer(ABC):
         """`batch`: how many frames are drawn at once; by default 64 on a GPU, one on a CPU.
 
         On a CPU eight are faster at 64 pixels, none at 128. One at a time, a frame has the same bits in whatever call
-        it is asked for. Of several, matrix products may add in another order (that is the choice of the processor's
-        library): points then agree to 1e-5, and so does the picture but where an edge passes a sample by less.
+        it is asked for. Of several, matrix products may add in another order (that is the processor's library's
+        choice): points then agree to 1e-5, and pictures to 1/255 but where an edge passes a sample by no more.
 
         `photos`: what the backdrops are made of, instead of the procedural ones.
         """
