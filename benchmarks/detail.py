@@ -154,7 +154,7 @@ def quality(engine: Engine, specs: Sequence[SceneSpec], sizes: Sequence[int], fo
         print(f"| {size} | {kind} | {' | '.join(columns)} | {truth[0]:.3f} |", flush=True)
 
 
-def _dense(rendered: Rendered) -> tuple[NDArray, NDArray, NDArray]:
+def _dense(rendered: Rendered) -> tuple[NDArray[np.generic], NDArray[np.generic], NDArray[np.generic]]:
     assert rendered.flow is not None
     assert rendered.occlusion is not None
     return rendered.image, rendered.flow, rendered.occlusion

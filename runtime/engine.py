@@ -32,7 +32,8 @@ from runtime.framing.framer import Framer, Framing, Subject
 from runtime.graphs.cores import available_cores
 from runtime.graphs.sessions import Device, Graph, open_graphs
 from runtime.layers.anatomy import NEEDED, see_eyes, see_subject
-from runtime.layers.compose import Canvas, Layers, Rest, open_layers
+from runtime.layers.canvas import Canvas
+from runtime.layers.compose import Layers, Rest, open_layers
 from runtime.layers.matte import find_person
 from runtime.motion.modes import Motion, check_mode
 from runtime.options import CommonOptions

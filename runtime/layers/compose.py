@@ -94,7 +94,7 @@ class Layers:
         """(2, 3): what the eyes of the source do, as `Motion.eyes`; None where nothing opens and shuts."""
         return self._subject.expression
 
-    def _constants(self, resolution: int, cells: int) -> dict[str, NDArray]:
+    def _constants(self, resolution: int, cells: int) -> dict[str, NDArray[np.generic]]:
         inner, size = self._canvas.inner, len(self._canvas.picture)
         side = size - 2 * self._canvas.margin
         at = (2 * np.arange(size, dtype=np.float32) + 1) / size - 1

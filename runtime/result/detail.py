@@ -82,7 +82,7 @@ class Detail:
         """How much of the source's detail is lent, f32 (R, R) in [0, 1], for drawings and tests."""
         return self._run(image, flow, occlusion, "lent")[0, 0]
 
-    def _run(self, image: Bytes, flow: Floats, occlusion: Floats | None, output: str) -> NDArray:
+    def _run(self, image: Bytes, flow: Floats, occlusion: Floats | None, output: str) -> NDArray[np.generic]:
         seen = np.ones((1, 1, 1), np.float32) if occlusion is None else occlusion
         feeds = {"image": image[None], "flow": flow[None], "occlusion": seen[None]}
         fixed = self._fixed | self._of_shape(flow.shape[0], seen.shape[1])
