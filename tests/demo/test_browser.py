@@ -179,7 +179,7 @@ def test_a_broken_file_gives_its_sentence_and_the_page_goes_on(visit, files, pho
     page = visit()
     upload(page, files, photo, clip)
     go(page)
-    page.get_by_text(re.compile("^" + re.escape(sentence))).wait_for()
+    page.get_by_text(re.compile("^" + re.escape(sentence))).first.wait_for()  # also said when it was uploaded
     assert page.get_by_text("Traceback").count() == 0
     page.get_by_role("button", name="Make it move").wait_for()
     assert page.locator("#result video").count() == 0
@@ -221,21 +221,22 @@ def test_stop_ends_the_work_and_leaves_nothing(visit, files, served, monkeypatch
     assert playing(page)
 
 
-def test_who_waits_sees_a_place_and_who_leaves_makes_room(visit, files, served, monkeypatch):
+def test_who_waits_sees_a_place_and_who_leaves_makes_room(visit, files, served, monkeypatch, request):
     gate, running = threading.Event(), served.studio.visitors._running
     engine = type(served.studio.engine)
     render = engine.render_dense
     monkeypatch.setattr(engine, "render_dense", lambda *arguments: gate.wait(120) and render(*arguments))
+    request.addfinalizer(gate.set)  # whatever fails here, the tests that follow do not wait for it
     first, second = visit(), visit()
     for page in (first, second):
         upload(page, files)
         go(page)
         page.get_by_role("button", name="Stop").wait_for()
-    second.get_by_text(re.compile(r"queue: 1/1")).wait_for()
+    second.get_by_text(re.compile(r"queue: 1/1")).first.wait_for()
     second.get_by_role("button", name="Stop").click()
     second.locator("#caption").get_by_text("Stopped.").wait_for()
     go(second)
-    second.get_by_text(re.compile(r"queue: 1/1")).wait_for()
+    second.get_by_text(re.compile(r"queue: 1/1")).first.wait_for()
     (event,) = next(iter(running.values()))
     first.context.close()
     assert event.wait(30)  # closing the page stops the work

@@ -10,6 +10,7 @@ from no_device import Fetched, fake_cuda, mixed_precision
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
 from training.config import RunConfig, load_config
+from training.losses.adversarial import PatchDiscriminator
 from training.losses.backbones import Backbone, _vgg19_stages
 from training.losses.perceptual import PerceptualPyramid
 from training.models.registry import build
@@ -44,9 +45,9 @@ def objective(config: RunConfig, device: str) -> Objective:
     with torch.device(device):
         model = build(config.family, config.model)
         backbone = Backbone(_vgg19_stages())
-    result = Objective(model, lambda: backbone)
-    if any(ADVERSARIAL & set(stage.losses) for stage in config.stages):
-        result.add_discriminator()
+        result = Objective(model, lambda: backbone)
+        if any(ADVERSARIAL & set(stage.losses) for stage in config.stages):
+            result.add_discriminator()
     return result
 
 
@@ -62,8 +63,9 @@ def stages(config: RunConfig, of: Objective):
 
 @pytest.fixture(autouse=True)
 def in_place(monkeypatch):
-    """Modules of fake tensors cannot be moved; the perceptual network is where it belongs already."""
-    monkeypatch.setattr(PerceptualPyramid, "to", lambda self, device: self)
+    """Modules of fake tensors cannot be moved; these are where they belong already."""
+    for module in (PerceptualPyramid, PatchDiscriminator):
+        monkeypatch.setattr(module, "to", lambda self, device: self)
 
 
 def loaded(name: str) -> RunConfig:

@@ -279,12 +279,12 @@ def test_faster_steps_have_the_same_gradients(family, monkeypatch):
         return found, [each.grad for each in model.parameters() if each.grad is not None]
 
     values, ours = gradients()
-    for module in ("tpsmm", "johnson", "first_order"):
+    for module in ("tpsmm.model", "first_order.johnson", "first_order.model"):
         for name in ("for_convolutions", "for_sampling"):
             monkeypatch.setattr(f"training.models.{module}.{name}", lambda values: values, raising=False)
     monkeypatch.setattr("training.objectives.base._channels_last", lambda values: values)
     monkeypatch.setattr(
-        "training.models.tpsmm.DenseMotionNetwork._read_finest",
+        "training.models.tpsmm.model.DenseMotionNetwork._read_finest",
         lambda self, x, occlusion: (self.maps(x), occlusion(x)),
     )
     monkeypatch.setattr("training.models.base.DenseMotion._once", lambda self, key, of, make: make())

@@ -114,13 +114,13 @@ class Rendering:
                 file.write(json.dumps(line) + "\n")
             print(f"rendered {frames} frames in {seconds:.0f} s, {frames / seconds:.0f} a second", flush=True)
 
-    def wait(self, stop: float) -> bool:
-        """Until there is something to train on and all that is held out; False where `stop` came first.
+    def wait(self, time_is_up: Callable[[], bool]) -> bool:
+        """Until there is something to train on and all that is held out; False where `time_is_up` came first.
 
         Raises what the processes raised.
         """
         enough = min(ENOUGH, -(-self.wanted.clips // CLIPS_A_SHARD))
-        while time.monotonic() < stop:
+        while not time_is_up():
             alive = self._thread.is_alive()
             if self._error is not None:
                 raise self._error

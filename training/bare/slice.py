@@ -46,22 +46,38 @@ def run_slice(args: argparse.Namespace, begin: float) -> None:
         end = begin + 60 * args.minutes
         _check(config)
         courier.watch(end - LAST * args.reserve)
-        signal.signal(signal.SIGTERM, _leave)
+        time_is_up = Deadline(end - args.reserve)
         try:
-            _train(config, args, work, wanted, courier, end - args.reserve)
+            _train(config, args, work, wanted, courier, time_is_up)
         except BaseException as error:
             _note(work, error)
             raise
         finally:
             print(courier.send(), flush=True)
             courier.close()
+        if time_is_up.told:
+            raise SystemExit(128 + time_is_up.told)
     else:
         print(courier.send(), flush=True)
 
 
-def _leave(number: int, frame: object) -> None:
-    """A signal to end: the way out packs."""
-    raise SystemExit(128 + number)
+class Deadline:
+    """Whether a slice has to end: its time is over, or it was told to by SIGTERM.
+
+    The signal only leaves word: an exception in the middle of what another library does may come out as anything.
+    """
+
+    def __init__(self, stop: float) -> None:
+        """`stop`: by `time.monotonic()`. From now on the process does not end at the signal by itself."""
+        self.stop = stop
+        self.told = 0
+        signal.signal(signal.SIGTERM, self._tell)
+
+    def _tell(self, number: int, frame: object) -> None:
+        self.told = number
+
+    def __call__(self) -> bool:
+        return self.told != 0 or time.monotonic() > self.stop
 
 
 def _note(work: Path, error: BaseException) -> None:
@@ -120,18 +136,23 @@ def with_shards(config: RunConfig, train: Path, test: Path | None) -> RunConfig:
 
 
 def _train(
-    config: RunConfig, args: argparse.Namespace, work: Path, wanted: Wanted | None, courier: Courier, stop: float
+    config: RunConfig,
+    args: argparse.Namespace,
+    work: Path,
+    wanted: Wanted | None,
+    courier: Courier,
+    time_is_up: Deadline,
 ) -> None:
-    """Go on with the run in `work` until it is done or `time.monotonic()` shows `stop`."""
+    """Go on with the run in `work` until it is done or `time_is_up`."""
     with ExitStack() as stack:
         if wanted is None:
             train, test = unpack(args.data, work), unpack(args.test_data, work) if args.test_data else None
         else:
             folder = shard_folder(work, wanted)
             workers = args.render_workers or max(1, cores() - 2)
-            enough = min(stop, time.monotonic() + 60 * args.render_minutes)
+            enough = min(time_is_up.stop, time.monotonic() + 60 * args.render_minutes)
             rendering = stack.enter_context(Rendering(folder, wanted, workers, enough, work / "log.jsonl"))
-            if not rendering.wait(stop):
+            if not rendering.wait(time_is_up):
                 print("the data are not finished; the next slice goes on rendering", flush=True)
                 return
             train, test = folder / "train", folder / "test"
@@ -141,7 +162,7 @@ def _train(
         ready = with_shards(config, train, test)
         trainer = Trainer(ready, work, device, False, args.every, lambda: print(courier.send(), flush=True))
         try:
-            _by_the_clock(trainer, args, stop)
+            _by_the_clock(trainer, args, time_is_up)
         except BunrakuError:  # the last good state is on disk
             raise
         except BaseException:
@@ -149,13 +170,13 @@ def _train(
             raise
 
 
-def _by_the_clock(trainer: Trainer, args: argparse.Namespace, stop: float) -> None:
+def _by_the_clock(trainer: Trainer, args: argparse.Namespace, time_is_up: Deadline) -> None:
     first, begin = trainer.position.total, time.monotonic()
-    timetable = trainer.plan(stop, 60 * args.total, args.timed_steps)
+    timetable = trainer.plan(time_is_up.stop, 60 * args.total, args.timed_steps)
     stages = trainer.config.stages
     shares = ", ".join(f"{stage.name} {share:.0%}" for stage, share in zip(stages, timetable.shares, strict=True))
     print(f"shares of the time: {shares}", flush=True)
-    trainer.run(args.stop_after, lambda: time.monotonic() > stop, timetable)
+    trainer.run(args.stop_after, time_is_up, timetable)
     position, seconds = trainer.position, time.monotonic() - begin
     where = "all stages are done"
     if position.stage < len(stages):
