@@ -53,7 +53,9 @@ class Data:
     workers: int = limited(0, ge=0)
     """Reading processes."""
     resident: bool = False
-    """Shards are read once, into the memory of the device that trains, and pairs are made there (`data.resident`)."""
+    """Shards are read once, into the memory of the device that trains, and pairs are made there a batch at a time;
+    without effect on other kinds.
+    """
     augment: Augment = field(default_factory=Augment)
 
 
@@ -259,7 +261,5 @@ def _check_together(config: RunConfig, name: str) -> None:
         raise OptionError(
             f"{name}: data.backdrops goes with data.kind = 'synth'; shards get theirs from `bunraku synth --backdrops`"
         )
-    if config.data.resident and config.data.kind != "shards":
-        raise OptionError(f"{name}: data.resident goes with data.kind = 'shards'; others are read or rendered anew")
     if config.data.kind != "synth" and not config.data.path:
         raise OptionError(f"{name}: data.path is missing; give the folder, for example data.path=clips")

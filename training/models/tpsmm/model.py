@@ -224,14 +224,17 @@ class InpaintingNetwork(nn.Module):
 
     def warp_masked(self, maps: list[Tensor], motion: DenseMotion, occlusions: list[Tensor]) -> list[Tensor]:
         """`maps` (fine to coarse) looked up at the flow and multiplied by the occlusion of their size; coarse first."""
-        align = self.config.align_corners
         result = []
         for level, features in enumerate(reversed(maps)):
-            size = features.shape[-2:]
-            sampled = for_sampling(features).expand(motion.flow.shape[0], -1, -1, -1)
-            moved = warp(sampled, motion.flow_at(size, align), align)
-            result.append(moved * self.occlusion_for(level, size, occlusions))
+            moved = self._moved(features, motion)
+            result.append(moved * self.occlusion_for(level, features.shape[-2:], occlusions))
         return result
+
+    def _moved(self, features: Tensor, motion: DenseMotion) -> Tensor:
+        """One of the source's maps looked up at the flow: (B, C, h, w)."""
+        align = self.config.align_corners
+        sampled = for_sampling(features).expand(motion.flow.shape[0], -1, -1, -1)
+        return warp(sampled, motion.flow_at(features.shape[-2:], align), align)
 
     def occlusion_for(self, level: int, size: torch.Size, occlusions: list[Tensor]) -> Tensor:
         """The occlusion map of a level (0 is the coarsest): its own, or the finest there is, resized."""
@@ -240,9 +243,9 @@ class InpaintingNetwork(nn.Module):
 
     def forward(self, maps: list[Tensor], source: Tensor, motion: DenseMotion) -> Tensor:
         """The picture (B, 3, H, W) in [0, 1] from the source's `maps` and the `source` picture itself."""
-        warped = self.warp_masked(maps, motion, motion.occlusions)
-        finest = self.occlusion_for(len(warped) - 1, source.shape[-2:], motion.occlusions)
-        hidden = 1 - finest
+        warped = self.warp_masked(maps[1:], motion, motion.occlusions)
+        moved = self._moved(maps[0], motion)
+        finest = self.occlusion_for(len(warped), source.shape[-2:], motion.occlusions)
         x = for_convolutions(warped[0])
         residual = iter(self.resblock)
         for level, (block, count) in enumerate(zip(self.up_blocks, self.config.res_blocks, strict=True)):
@@ -251,9 +254,16 @@ class InpaintingNetwork(nn.Module):
             x = block(x)
             if level < len(self.up_blocks) - 1:
                 x = torch.cat([x, for_convolutions(warped[level + 1])], 1)
-        x = for_convolutions(for_sampling(x) * hidden + warped[-1])
+        x = for_convolutions(_blend(for_sampling(x), moved, finest))
         painted = torch.sigmoid(self.final(x).float())
-        return painted * hidden + motion.looked_up(source, self.config.align_corners) * finest
+        return _blend(painted, motion.looked_up(source, self.config.align_corners), finest)
+
+
+def _blend(hidden: Tensor, seen: Tensor, occlusion: Tensor) -> Tensor:
+    """`seen` where `occlusion` is 1, `hidden` where it is 0, both (B, C, h, w)."""
+    if torch.compiler.is_exporting():
+        return hidden * (1 - occlusion) + seen * occlusion
+    return torch.lerp(hidden, seen, occlusion)  # one pass over the largest maps of a step, and two fewer back
 
 
 class TPSMM(MotionModel):
