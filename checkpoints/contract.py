@@ -5,7 +5,7 @@ Light: it imports nothing but the standard library. The page in the browser has 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from types import MappingProxyType
 from typing import Literal, TypeVar, get_args
 
@@ -27,6 +27,8 @@ FRAMEWISE = (MOTION, RENDER)
 Mode = Literal["absolute", "relative", "disentangled"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 """Every driving mode that a bundle may offer (`modes`)."""
+FROM_REFERENCE: tuple[Mode, ...] = ("relative",)
+"""Modes that count the motion from a reference frame on, by default the first; the others take poses as they are."""
 NEEDS = {"disentangled": DISENTANGLE}
 """Modes that take a graph which not every model has."""
 
@@ -50,6 +52,11 @@ Role = Literal["source", "driving"]
 """Whose a parameter is that a graph takes."""
 
 _FEATURE = "feature_"
+
+
+def offered(graphs: Container[str]) -> tuple[Mode, ...]:
+    """The driving modes that a model with these `graphs` offers."""
+    return tuple(mode for mode in MODES if NEEDS.get(mode, MOTION) in graphs)
 
 
 def feature(number: int) -> str:

@@ -15,10 +15,8 @@ from typing import Any
 from checkpoints.errors import ModelError
 
 FORMAT = "2.0"
-"""Format written by this version. A higher minor number only adds keys."""
-
-KNOWN = {"1": 3, "2": 0}
-"""The highest known minor number of every major number that is read; others are refused (`checkpoints.upgrade`)."""
+"""Format written by this version. A higher minor number only adds keys, graphs, modes and outputs; readers that know a
+lower one leave these alone. Within the numbers that it knows, a reader refuses a mode that it does not."""
 
 DESCRIPTION = "bundle.json"
 """Name of the description inside the folder."""
@@ -26,6 +24,21 @@ DESCRIPTION = "bundle.json"
 _MAX_BYTES = 4 << 20
 _MAX_DEPTH = 32
 _VERSION = re.compile(r"[0-9]{1,9}\.[0-9]{1,9}", re.ASCII)
+
+
+def major(version: str) -> str:
+    """The number before the first point."""
+    return version.partition(".")[0]
+
+
+def minor(version: str) -> int:
+    """The number behind the first point; what is no version counts as the newest, of which least is known."""
+    return int(version.split(".")[1]) if _VERSION.fullmatch(version) else 1_000_000
+
+
+KNOWN = {"1": 3, major(FORMAT): minor(FORMAT)}
+"""The highest known minor number of every major number that is read; others are refused (`checkpoints.upgrade`)."""
+
 _SEAL = '"sha256": "%s"'
 _OPEN_SEAL = _SEAL % ("0" * 64)
 
@@ -37,11 +50,6 @@ def seal(values: Mapping[str, Any]) -> str:
     rest = {key: value for key, value in values.items() if key not in ("format", "sha256")}
     text = json.dumps({"format": values["format"], "sha256": "0" * 64, **rest}, indent=2, ensure_ascii=False) + "\n"
     return text.replace(_OPEN_SEAL, _SEAL % hashlib.sha256(text.encode()).hexdigest(), 1)
-
-
-def minor(version: str) -> int:
-    """The number behind the first point; what is no version counts as the newest, of which least is known."""
-    return int(version.split(".")[1]) if _VERSION.fullmatch(version) else 1_000_000
 
 
 def is_ours(version: object) -> bool:
@@ -72,11 +80,6 @@ def names_in(values: Mapping[str, Any], key: str, where: Path, what: str = "") -
     if not all(isinstance(name, str) for name in names):
         raise ModelError(f'{where} has a wrong type for {what}"{key}"; fetch or export the model again.')
     return tuple(names)
-
-
-def major(version: str) -> str:
-    """The number before the first point."""
-    return version.partition(".")[0]
 
 
 def read_json(folder: Path) -> Any:

@@ -19,7 +19,7 @@ from runtime.framing.framer import Framer, Framing
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import read_image, square
 from runtime.motion.driving import frame_clip, open_clip, read_squares
-from runtime.motion.modes import Motion, absolute, relative
+from runtime.motion.modes import Drive, Motion
 from runtime.result.structure import Structure, draw, hue
 from runtime.values import Bytes
 
@@ -74,7 +74,9 @@ class Inside:
         """Pictures uint8 (SHOWN, SHOWN, 3) of that frame, by the names of `panels_of`."""
         source = self._source.motion[:1]
         driving = self._motion[frame : frame + 1]
-        found = self._engine.look_inside(self._source, self._pose(source, driving))
+        drive = Drive(disentangle=self._engine.disentangle)
+        pose = drive(self._mode, source, driving, self._motion[:1])
+        found = self._engine.look_inside(self._source, pose)
         bundle = self._engine.bundle
         picture, shown = _large(found["image"][0]), _large(np.asarray(Image.open(BytesIO(self._frames[frame]))))
         panels = {
@@ -90,11 +92,6 @@ class Inside:
             "masks": draw_masks,
         }
         return panels | {name: draw(found[name][0]) for name, draw in drawings.items() if name in found}
-
-    def _pose(self, source: Motion, driving: Motion) -> Motion:
-        if self._mode == "relative":
-            return relative(source, driving, self._motion[:1])
-        return absolute(source, self._engine.disentangle(source, driving) if self._mode == "disentangled" else driving)
 
 
 def panels_of(bundle: Bundle) -> tuple[str, ...]:

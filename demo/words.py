@@ -37,11 +37,11 @@ PERCENT = "In percent of the photo."
 FACE = "Which face, if there are several (1 is the largest, 0 leaves it to the page)"
 
 _MODES = {
-    "relative": "Follow the movements, starting from the photo's own pose",
-    "absolute": "Copy the poses: the head goes just where the video's head is",
-    "disentangled": "Copy the poses, but keep the face's own proportions",
+    "relative": ("Follow the movements, starting from the photo's own pose", "follows the movements"),
+    "absolute": ("Copy the poses: the head goes just where the video's head is", "copies the poses"),
+    "disentangled": ("Copy the poses, but keep the face's own proportions", "keeps proportions"),
 }
-_SHORT = {"relative": "follows the movements", "absolute": "copies the poses", "disentangled": "keeps proportions"}
+"""Of every driving mode: what it does, and the same in a few words."""
 
 MORE = "Fine tuning"
 MODEL = "Model"
@@ -61,7 +61,11 @@ class Words:
 
 
 OPTIONS: Mapping[str, Words] = {
-    "mode": Words("How should the photo move?", "If the face bends out of shape, try another of these.", _MODES),
+    "mode": Words(
+        "How should the photo move?",
+        "If the face bends out of shape, try another of these.",
+        {mode: text for mode, (text, _) in _MODES.items()},
+    ),
     "reference": Words(
         "Movements count from",
         "Photo and video fit best where the poses are alike; looking for that moment takes a little longer.",
@@ -181,7 +185,7 @@ def choices(words: Mapping[Any, str]) -> list[tuple[str, Any]]:
 
 def modes(bundle: Bundle) -> list[tuple[str, str]]:
     """The driving modes that a model offers, as (what a visitor reads, value)."""
-    return [(text, mode) for mode, text in _MODES.items() if mode in bundle.modes]
+    return [(text, mode) for mode, (text, _) in _MODES.items() if mode in bundle.modes]
 
 
 def kinds() -> list[tuple[str, str]]:
@@ -196,7 +200,7 @@ def crops() -> list[tuple[str, str]]:
 
 def way(model: str, mode: str) -> str:
     """One way to animate, for Compare."""
-    return f"{model}: {_SHORT[mode]}"
+    return f"{model}: {_MODES[mode][1]}"
 
 
 def estimate(about: tuple[float, int] | None) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx_ir.passes import common
 
 from checkpoints.bundle import Bundle, describe_graph, write_bundle
-from checkpoints.contract import MODES, MOTION, NEEDS, PARAMETERS, RENDER
+from checkpoints.contract import PARAMETERS, RENDER, offered
 from checkpoints.errors import ModelError, OptionError
 from checkpoints.parameters import Parameter
 from export.flops import count_gflops
@@ -153,7 +153,7 @@ def describe(
         title=model.title,
         resolution=given.resolution,
         motion={name: Parameter(PARAMETERS[name], tuple(value.shape[1:])) for name, value in given.driving.items()},
-        modes=tuple(mode for mode in MODES if NEEDS.get(mode, MOTION) in graphs),
+        modes=offered(graphs),
         outputs=graphs[RENDER].outputs,
         graphs=graphs,
         licence=str(training.get("licence") or UNKNOWN_LICENCE),

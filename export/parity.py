@@ -8,7 +8,7 @@ a user would see.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,12 +18,24 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from checkpoints.contract import DISENTANGLE, FRAME, IMAGE, MOTION, PARAMETERS, RENDER, SOURCE, is_feature, of
+from checkpoints.contract import (
+    DISENTANGLE,
+    FRAME,
+    IMAGE,
+    MOTION,
+    PARAMETERS,
+    RENDER,
+    REQUIRED_GRAPHS,
+    SOURCE,
+    is_feature,
+    of,
+    offered,
+)
 from checkpoints.errors import ModelError
 from checkpoints.parameters import Parameter
 from export.wrappers import as_views, pack, to_bytes, to_float, unpack
 from runtime.motion import modes
-from training.models.base import MotionModel
+from training.models.base import Motion, MotionModel
 
 LIMIT = 2.0
 """Largest difference of a byte that an fp32 bundle may have."""
@@ -69,18 +81,23 @@ class Parity:
         }
 
 
-def relative(source: Arrays, driving: Arrays, reference: Arrays) -> Arrays:
-    """The engine's relative mode, without the movement scale: what `driving` holds beside parameters of a motion stays.
-
-    Of several views of the source the first counts.
-    """
-    still, moving, first = (_motion(values) for values in (source, driving, reference))
-    return {**driving, **modes.relative(still[:1], moving, first, adapt_scale=False).arrays}
-
-
-def _motion(values: Arrays) -> modes.Motion:
+def _motion(values: Mapping[str, NDArray[Any]]) -> modes.Motion:
+    """The parameters of a motion among `values`; what is for drawings alone stays behind."""
     known = {name: value for name, value in values.items() if name in PARAMETERS}
     return modes.Motion.of(known, {name: Parameter(PARAMETERS[name], value.shape[1:]) for name, value in known.items()})
+
+
+def _drive(disentangle: Callable[[modes.Motion, modes.Motion], modes.Motion]) -> modes.Drive:
+    """The engine's own modes, without the movement scale."""
+    return modes.Drive(disentangle=disentangle, adapt_scale=False)
+
+
+def _packed(motion: Motion) -> modes.Motion:
+    return _motion({name: value.numpy() for name, value in pack(motion).items()})
+
+
+def _unpacked(motion: modes.Motion) -> Motion:
+    return unpack({name: torch.from_numpy(value) for name, value in motion.arrays.items()})
 
 
 class _Graphs:
@@ -103,7 +120,7 @@ class _Graphs:
         feeds = {value.name: values[value.name] for value in session.get_inputs()}
         return dict(zip(names, session.run(None, feeds), strict=True))
 
-    def batched(self, graph: str, fixed: Mapping[str, np.ndarray], frames: Arrays) -> Arrays:
+    def batched(self, graph: str, fixed: Mapping[str, np.ndarray], frames: Mapping[str, np.ndarray]) -> Arrays:
         """Run over all frames in batches of varying size; `fixed` goes with every batch."""
         count, start = len(next(iter(frames.values()))), 0
         parts: list[Arrays] = []
@@ -126,15 +143,14 @@ def graph_pictures(
     encoded = engine.run(SOURCE, {IMAGE: source})
     features = {name: value for name, value in encoded.items() if is_feature(name)}
     origin = {name: value for name, value in encoded.items() if name not in features}
-    motion = engine.batched(MOTION, {}, {FRAME: driving})
-    first = {name: value[:1] for name, value in motion.items()}
-    driven = {"absolute": motion, "relative": relative(origin, motion, first)}
-    if DISENTANGLE in graphs:
-        shape = {name: value[:1] for name, value in of("source", origin).items()}
-        posed = engine.batched(DISENTANGLE, shape, of("driving", motion))
-        driven["disentangled"] = {**motion, **posed}
-    fixed = {**features, **of("source", origin)}
-    return {mode: engine.batched(RENDER, fixed, of("driving", values))[output] for mode, values in driven.items()}
+    still, motion = _motion(origin)[:1], _motion(engine.batched(MOTION, {}, {FRAME: driving}))
+
+    def disentangle(shape: modes.Motion, pose: modes.Motion) -> modes.Motion:
+        return pose.with_arrays(engine.batched(DISENTANGLE, of("source", shape.arrays), of("driving", pose.arrays)))
+
+    drive, fixed = _drive(disentangle), {**features, **of("source", origin)}
+    driven = {mode: drive(mode, still, motion, motion[:1]) for mode in offered(graphs)}
+    return {mode: engine.batched(RENDER, fixed, of("driving", one.arrays))[output] for mode, one in driven.items()}
 
 
 @torch.no_grad()
@@ -143,17 +159,10 @@ def torch_pictures(model: MotionModel, source: Bytes, driving: Bytes) -> dict[st
     image = to_float(torch.from_numpy(source))
     origin = model.detect(image)
     features = model.encode(image)
-    found = [model.detect(to_float(torch.from_numpy(frame[None]))) for frame in driving]
-    arrays = [{name: value.numpy() for name, value in pack(motion).items()} for motion in found]
-    at_rest = {name: value.numpy() for name, value in pack(origin).items()}
-    moved = [relative(at_rest, values, arrays[0]) for values in arrays]
-    driven = {
-        "absolute": found,
-        "relative": [unpack({name: torch.from_numpy(v) for name, v in values.items()}) for values in moved],
-    }
-    if model.has_disentangle:
-        shape = unpack({name: value[:1] for name, value in pack(origin).items()})
-        driven["disentangled"] = [model.disentangle(shape, motion) for motion in found]
+    found = [_packed(model.detect(to_float(torch.from_numpy(frame[None])))) for frame in driving]
+    drive = _drive(lambda shape, pose: _packed(model.disentangle(_unpacked(shape), _unpacked(pose))))
+    still, graphs = _packed(origin)[:1], (*REQUIRED_GRAPHS, *([DISENTANGLE] if model.has_disentangle else []))
+    driven = {mode: [_unpacked(drive(mode, still, one, found[0])) for one in found] for mode in offered(graphs)}
     if model.views == "many":
         features, origin = tuple(feature[None] for feature in features), as_views(origin)
     return {

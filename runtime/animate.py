@@ -15,6 +15,7 @@ from typing import Annotated
 import numpy as np
 
 from checkpoints.bundle import Bundle
+from checkpoints.contract import FROM_REFERENCE
 from checkpoints.errors import OutputError
 from runtime.animator import Animator, source_views
 from runtime.engine import DEFAULT_MODEL, Engine
@@ -178,7 +179,7 @@ def _render(
     # Detected in a thread of its own: while the last frames of one batch are rendered, the next batch is looked at.
     with prefetch(read_motion(framed, animator.engine, eyes=animator.layered), depth=1) as motions:
         batches: Iterable[Motion] = motions
-        counted = asked.reference != "first" and asked.mode == "relative"
+        counted = asked.reference != "first" and asked.mode in FROM_REFERENCE
         if asked.loop > 1 or counted:
             batches = list(motions)
         if counted:

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from checkpoints.bundle import Bundle
+from checkpoints.contract import FROM_REFERENCE
 from checkpoints.errors import InputError
 from checkpoints.parameters import EYES
 from runtime.engine import DEFAULT_MODEL, Engine, Source
@@ -26,7 +27,7 @@ from runtime.graphs.sessions import Device, check_device
 from runtime.layers.anatomy import named
 from runtime.layers.expression import Expression, expression
 from runtime.media.picture import Picture, read_image, square
-from runtime.motion.modes import Motion, absolute, relative
+from runtime.motion.modes import Drive, Motion
 from runtime.motion.smoothing import OneEuro
 from runtime.options import Option, StreamOptions, made_with
 from runtime.result.finish import Finish, warn_without_flow
@@ -141,8 +142,8 @@ class Animator:
         return self._source
 
     def reset(self, reference: Motion | None = None) -> None:
-        """Start a new stream. `reference` (one frame) is the pose that the relative mode counts from; by default
-        that of the next frame.
+        """Start a new stream. `reference` (one frame) is the pose that modes like the relative one count from;
+        by default that of the next frame.
         """
         self._reference = reference
         self._smooth.reset()
@@ -175,28 +176,26 @@ class Animator:
         return self._finish(rendered, driven.places, self._faces(motion, driven))
 
     def _faces(self, driving: Motion, driven: Motion) -> list[Expression | None]:
-        """What the face does in every frame: since the reference frame in the relative mode, else since the source."""
+        """What the face does in every frame: since the reference where the mode has one, else since the source."""
         names, rest = self.engine.names, self.source.motion[:1]
         layers = None if self._finish is None else self._finish.layers
         if driving.eyes is None or layers is None or layers.eyes is None or not names:
             return [None] * len(driving)
         rest = rest.with_arrays({EYES: layers.eyes[None].astype(np.float32)})
-        if self.mode == "relative" and self._reference is not None and self._reference.eyes is not None:
+        counted = self.mode in FROM_REFERENCE
+        if counted and self._reference is not None and self._reference.eyes is not None:
             rest, driven = self._reference, driving
         faces = [(named(points, names), eyes) for points, eyes in zip(driven.places, driving.eyes, strict=True)]
         first = (named(rest.places[0], names), np.asarray(rest.eyes)[0])
         # In the other modes `driven` has the strength already; lids and gaze have it not.
-        return [expression(face, first, self.strength, self.mode == "relative") for face in faces]
+        return [expression(face, first, self.strength, counted) for face in faces]
 
     def _drive(self, source: Motion, driving: Motion) -> Motion:
         """The motion to render, by the driving mode."""
-        if self.mode == "relative":
-            if self._reference is None:
-                self._reference = driving[:1]
-            return relative(source, driving, self._reference, strength=self.strength, adapt_scale=self.adapt_scale)
-        if self.mode == "disentangled":
-            driving = self.engine.disentangle(source, driving)
-        return absolute(source, driving, strength=self.strength)
+        if self._reference is None and self.mode in FROM_REFERENCE:
+            self._reference = driving[:1]
+        drive = Drive(disentangle=self.engine.disentangle, strength=self.strength, adapt_scale=self.adapt_scale)
+        return drive(self.mode, source, driving, driving[:1] if self._reference is None else self._reference)
 
 
 def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:

@@ -16,7 +16,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
-COPIED = ("checkpoints", "demo", "export", "runtime", "training", "tests", "web/src", "pyproject.toml")
+COPIED = (
+    *("checkpoints", "demo", "docs", "export", "runtime", "training", "tests", "web/src", "web/tests", "web/tools"),
+    *(".github", ".pre-commit-config.yaml", "CITATION.cff", "CONTRIBUTING.md", "README.md", "pyproject.toml"),
+    "web/README.md",
+)
 MOTION = (
     *("checkpoints/contract.py", "training/models/base.py", "training/objectives", "export"),
     "training/evaluation/movers.py",
@@ -42,6 +46,12 @@ def blocks() -> Iterator[Block]:
             yield Block(title, first.removeprefix("# "), tuple(lines), kind != "diff")
 
 
+def written_files(text: str) -> set[str]:
+    """Those that `text` says `python -m web.tools.share` writes."""
+    told = re.search(r"`python -m web.tools.share`, which writes (.*?)\. ", text, re.DOTALL)
+    return set(re.findall(r"`(.+?)`", told[1])) if told else set()
+
+
 def apply(block: Block, root: Path) -> None:
     """Write or change the file of `block` below `root`; what it changes must be there once."""
     path = root / block.path
@@ -58,8 +68,8 @@ def apply(block: Block, root: Path) -> None:
 
 
 def link_large(source: str, target: str) -> None:
-    """A copy of code, a link to anything else."""
-    if source.endswith((".py", ".toml", ".ts")):
+    """A copy of what somebody may write, a link to anything else."""
+    if source.endswith((".py", ".toml", ".ts", ".json", ".css")):
         shutil.copyfile(source, target)
     else:
         os.symlink(source, target)
@@ -77,6 +87,8 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copyfile(ROOT / name, root / name)
     for block in blocks():
         apply(block, root)
+    if find_spec("gradio"):
+        assert set(run(root, "-m", "web.tools.share").split()) == written_files(TEXT)
     return root
 
 
@@ -91,12 +103,14 @@ def run(root: Path, *words: str) -> str:
 
 
 def test_the_table_counts_the_files() -> None:
-    rows = re.findall(r"^\| \[(.+?)\]\(.*?\) \| (\d+) \| (\d+) \|$", TEXT, re.MULTILINE)
-    for title, new, changed in rows:
+    rows = re.findall(r"^\| \[(.+?)\]\(.*?\) \| (\d+) \| (\d+) \| (\d+) \|$", TEXT, re.MULTILINE)
+    for title, new, changed, written in rows:
         own = [block for block in blocks() if block.section.lower() == title]
         if own:
             found = [len({block.path for block in own if block.new is kind}) for kind in (True, False)]
             assert found == [int(new), int(changed)], title
+        (section,) = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", TEXT, re.DOTALL | re.MULTILINE | re.IGNORECASE)
+        assert len(written_files(section)) == int(written), title
     assert len(rows) == len(re.findall(r"^## ", TEXT, re.MULTILINE))
 
 
@@ -121,17 +135,11 @@ def test_the_toy_is_trained_exported_and_moves_a_picture(extended: Path, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("needed", "tests"),
-    [
-        ("torch", ["tests/training/data/test_synth_kinds.py", "-k", "disc"]),
-        ("gradio", ["tests/runtime/test_options.py"]),
-    ],
-)
-def test_what_is_expected_of_all_figures_and_options_holds(extended: Path, needed: str, tests: list[str]) -> None:
-    if find_spec(needed) is None:
-        pytest.skip(f"{needed} is not installed")
-    run(extended, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *tests)
+def test_what_is_expected_of_all_that_there_is_holds(extended: Path) -> None:
+    """The tests that tell a newcomer what is missing: of everything of a kind, or of what lists everything."""
+    for needed in ("torch", "gradio"):
+        pytest.importorskip(needed)
+    run(extended, "-m", "pytest", "-n", "0", "-q", "-p", "no:cacheprovider", *EXPECTED, "-k", CHOSEN)
 
 
 def test_it_is_written_in_our_style(extended: Path) -> None:
@@ -141,6 +149,17 @@ def test_it_is_written_in_our_style(extended: Path) -> None:
     run(extended, "-m", "ruff", "format", "--no-cache", "--check", *paths)
 
 
+EXPECTED = (
+    *("tests/test_repository.py", "tests/checkpoints/test_bundle.py", "tests/checkpoints/test_contract.py"),
+    *("tests/demo/test_page.py", "tests/runtime/test_cli.py", "tests/runtime/test_motion.py"),
+    *("tests/runtime/test_options.py", "tests/export/test_families.py", "tests/export/test_rewrites.py"),
+    *("tests/training/test_objective.py", "tests/training/data/test_synth_kinds.py", "tests/web/test_shared.py"),
+)
+CHOSEN = (
+    "test_repository or test_options or test_shared or test_contract.py or every_family or order_and_switches"
+    " or same_defaults or modes_of_the_contract or disc or charbonnier or (test_page and every_mode)"
+    " or (test_bundle and (format or description or schema)) or (test_families and toy) or (test_objective and toy)"
+)
 STEPS = """
 import argparse
 import sys

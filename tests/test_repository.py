@@ -28,15 +28,16 @@ def test_the_citation_is_of_this_version() -> None:
     assert (citation["version"], citation["license"]) == (PROJECT["version"], PROJECT["license"])
 
 
-def test_the_citation_names_the_paper_of_every_family() -> None:
+def test_the_citation_names_the_paper_of_every_family_that_has_one() -> None:
     pytest.importorskip("torch", reason="PyTorch is not installed (the extra train)")
     from training.models.registry import FAMILIES
 
     citation = parsed("CITATION.cff")
     titles = " | ".join(reference["title"].lower() for reference in citation["references"])
-    for family, (_, model) in FAMILIES.items():
-        assert model.title, family
-        assert model.title.split(" (")[0].lower() in titles, family
+    papers = {family: model.title for family, (_, model) in FAMILIES.items() if model.title}
+    assert papers
+    for family, title in papers.items():
+        assert title.split(" (")[0].lower() in titles, family
 
 
 def test_extras_that_documents_name_are_there() -> None:

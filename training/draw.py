@@ -69,8 +69,8 @@ def to_uint8(image: Tensor) -> np.ndarray:
 
 @torch.no_grad()
 def grid(model: MotionModel, batch: Sample) -> np.ndarray:
-    """One row a pair: source, driving, target, result, flow, occlusion, strongest mask (where the family has masks);
-    uint8 (H, W, 3)."""
+    """One row a pair: source, driving, target, result, flow, occlusion, strongest mask (the last two where the family
+    has them); uint8 (H, W, 3)."""
     source, driving = batch["source"], batch["driving"]
     source_motion, driving_motion = model.detect(source), model.detect(driving)
     views = source_views(batch)
@@ -78,7 +78,7 @@ def grid(model: MotionModel, batch: Sample) -> np.ndarray:
     rendered = model.render(model.encode(views), every, driving_motion)
     size = source.shape[-2:]
     flow = F.interpolate(flow_colours(rendered.flow), size, mode="bilinear", align_corners=True)
-    occlusion = F.interpolate(rendered.occlusions[-1], size, mode="bilinear", align_corners=True)
+    seen = [F.interpolate(each, size, mode="bilinear", align_corners=True) for each in rendered.occlusions[-1:]]
     masks = None if rendered.masks is None else F.interpolate(mask_colours(rendered.masks), size, mode="nearest")
     rows = []
     for i in range(len(source)):
@@ -89,7 +89,7 @@ def grid(model: MotionModel, batch: Sample) -> np.ndarray:
             to_uint8(target[i]),
             to_uint8(rendered.image[i]),
             to_uint8(flow[i]),
-            to_uint8(occlusion[i].expand(3, -1, -1)),
+            *(to_uint8(occlusion[i].expand(3, -1, -1)) for occlusion in seen),
             *([] if masks is None else [to_uint8(masks[i])]),
         ]
         rows.append(np.concatenate(cells, 1))

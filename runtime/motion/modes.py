@@ -6,7 +6,8 @@ kind (`runtime.motion.kinds`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
@@ -156,6 +157,37 @@ def relative(
         if name in source.arrays and name in reference.arrays
     }
     return driving.with_arrays(moved)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drive:
+    """What a driving mode may go by beside the motions."""
+
+    disentangle: Callable[[Motion, Motion], Motion]
+    """Of the source and any number of driving frames: their poses in its own proportions (`Engine.disentangle`)."""
+    strength: float = 1.0
+    adapt_scale: bool = True
+
+    def __call__(self, mode: str, source: Motion, driving: Motion, reference: Motion) -> Motion:
+        """The motion to render by the `mode`, for animators, evaluation and the export's comparison alike.
+
+        `source` and `reference` hold one frame each, `driving` any number; only the modes of `FROM_REFERENCE` read the
+        `reference`. Raises `OptionError` for a mode that there is not.
+        """
+        check_mode(mode)
+        return MOVES[mode](self, source, driving, reference)
+
+
+MOVES: Mapping[str, Callable[[Drive, Motion, Motion, Motion], Motion]] = {
+    "absolute": lambda how, source, driving, reference: absolute(source, driving, strength=how.strength),
+    "relative": lambda how, source, driving, reference: relative(
+        source, driving, reference, strength=how.strength, adapt_scale=how.adapt_scale
+    ),
+    "disentangled": lambda how, source, driving, reference: absolute(
+        source, how.disentangle(source, driving), strength=how.strength
+    ),
+}
+"""What every driving mode makes of the motions of source, driving frames and reference frame."""
 
 
 def best_frame(source: Motion, driving: Motion) -> int:

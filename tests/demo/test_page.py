@@ -45,7 +45,8 @@ def test_the_page_can_be_built_without_the_samples(toy):
 
 
 def test_every_mode_and_fit_of_the_engine_has_words(studio, toy_affine):
-    assert {value for _, value in words.modes(studio.engine.bundle)} == set(MODES)
+    assert {value for _, value in words.modes(studio.engine.bundle)} == set(studio.engine.bundle.modes)
+    assert set(words.OPTIONS["mode"].choices) == set(MODES)
     assert set(words.OPTIONS["fit"].choices) == set(FITS)
     assert set(words.OPTIONS["show"].choices) == {"", *SHOWS}
     assert [value for _, value in words.modes(Studio(toy_affine).engine.bundle)] == ["relative", "absolute"]

@@ -10,6 +10,7 @@ import pytest
 from traced import session
 
 from checkpoints.bundle import Bundle
+from checkpoints.contract import MODES
 from checkpoints.errors import ModelError, OptionError
 from export.convert import Options, build_graphs, convert
 from export.flops import count_gflops
@@ -126,7 +127,7 @@ def test_bundle_says_what_it_holds(toy, pictures, tmp_path) -> None:
     bundle = Bundle.load(folder)
     assert bundle == written
     assert (bundle.name, bundle.family, bundle.resolution, bundle.points) == ("toy", "toy", SIZE, 4)
-    assert bundle.modes == ("absolute", "relative", "disentangled")
+    assert bundle.modes == MODES
     assert bundle.outputs == ("image", "flow", "occlusion", "masks")
     assert bundle.structure == {"parts": 4, "dead": []}
     assert bundle.licence == "Apache-2.0"

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from PIL import Image
 from runtime import Animator, animate, cli
 from runtime.cli import main
 from runtime.commands import animate as command
+from runtime.options import CommonOptions
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,8 +91,7 @@ def test_function_and_animator_have_the_same_defaults():
     of_function = inspect.signature(animate).parameters
     of_animator = inspect.signature(Animator.__init__).parameters
     shared = set(of_function) & set(of_animator)
-    framing = {"fit", "crop", "driving_crop", "face", "paste_back", "size", "detail", "layers", "background"}
-    assert shared == {"mode", "device", "strength", "smoothing", "adapt_scale", "fps", "limits"} | framing
+    assert shared == {field.name for field in fields(CommonOptions)} | {"device", "fps"}
     for name in shared - {"fps"}:  # a stream has no video to take it from
         assert of_function[name].default == of_animator[name].default
     assert of_function["model"].default == of_animator["engine"].default

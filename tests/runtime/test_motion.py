@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy.spatial import ConvexHull
 
+from checkpoints.contract import DISENTANGLE, FROM_REFERENCE, MODES, NEEDS, REQUIRED_GRAPHS, offered
 from checkpoints.errors import OptionError
-from runtime.motion.modes import Motion, absolute, check_strength, hull_area, movement_scale, relative
+from runtime.motion.modes import MOVES, Drive, Motion, absolute, check_strength, hull_area, movement_scale, relative
 
 TESTS = Path(__file__).resolve().parents[1]
 SHARED = TESTS.parents[1] / "shared" / "golden"
@@ -51,6 +52,20 @@ def golden(model: str, linear: str | None) -> tuple[Motion, Motion, dict[str, np
         for role in ("source", "driving")
     ]
     return motions[0], motions[1], found
+
+
+def test_the_modes_of_the_contract_read_what_it_says_they_do():
+    assert set(MOVES) == set(MODES) == set(offered((*REQUIRED_GRAPHS, DISENTANGLE)))
+    assert set(offered(REQUIRED_GRAPHS)) == set(MODES) - set(NEEDS)
+    source, driving, first, other = (random_motion(seed, frames=1) for seed in range(4))
+    asked = []
+    for mode in MODES:
+        drive = Drive(disentangle=lambda shape, pose, mode=mode: asked.append(mode) or pose)
+        one, two = (drive(mode, source, driving, reference) for reference in (first, other))
+        assert (not np.array_equal(one.points, two.points)) == (mode in FROM_REFERENCE), mode
+    assert set(asked) == {mode for mode, graph in NEEDS.items() if graph == DISENTANGLE}
+    with pytest.raises(OptionError, match="sideways"):
+        drive("sideways", source, driving, first)
 
 
 @pytest.mark.parametrize(("model", "linear"), [("tpsmm", None), ("fomm", "jacobian"), ("mraa", "affine")])

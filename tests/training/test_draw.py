@@ -1,6 +1,7 @@
 """The grids that a run draws."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -24,6 +25,18 @@ def test_training_grids_show_every_family(family, changes):
     pictures = torch.rand(2, 2, 3, 64, 64)
     drawn = grid(model, {"source": pictures[0], "driving": pictures[1]})
     assert drawn.shape == (128, 7 * 64, 3)
+
+
+def test_a_family_without_occlusion_or_masks_has_fewer_cells():
+    class Bare(type(build("fomm", TINY_FIRST_ORDER))):
+        def render(self, *given):
+            rendered = super().render(*given)
+            return replace(rendered, occlusions=[], masks=None, image=rendered.image)
+
+    model = build("fomm", TINY_FIRST_ORDER).eval()
+    model.__class__ = Bare
+    pictures = torch.rand(2, 2, 3, 64, 64)
+    assert grid(model, {"source": pictures[0], "driving": pictures[1]}).shape == (128, 5 * 64, 3)
 
 
 @given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 9))

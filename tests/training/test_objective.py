@@ -329,7 +329,7 @@ def test_every_ready_configuration_takes_a_step(path):
         objective.add_discriminator()
     for stage in config.stages:
         sizes = [getattr(model.config, name, 0) for name in ("motion_size", "detector_size")]  # what both can reduce
-        size = max(sizes) if getattr(model.config, "detector_pool", 1) == 1 else stage.size
+        size = (max(sizes) if getattr(model.config, "detector_pool", 1) == 1 else 0) or stage.size
         objective.start_stage(replace(stage, background_from=min(stage.background_from, 0)), None)
         model.train()
         losses = objective(batch(size), Schedule(20, 0))

@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import json
-import math
+from pathlib import Path
 
-from web.tools.share import WEB, files
+import pytest
 
-
-def alike(one: object, other: object) -> bool:
-    """Whether two JSON values are the same, numbers to a millionth: libraries may sum in another order."""
-    if isinstance(one, float) and isinstance(other, float):
-        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-6)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(alike, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(alike(value, other[key]) for key, value in one.items())
-    return one == other
+from web.tools import share
 
 
 def test_words_colours_and_vectors_are_current() -> None:
-    stale = []
-    for path, text in files().items():
-        kept = path.read_text(encoding="utf-8") if path.is_file() else ""
-        same = alike(json.loads(kept or "null"), json.loads(text)) if path.suffix == ".json" else kept == text
-        stale += [] if same else [path.relative_to(WEB).as_posix()]
-    assert not stale, "run `python -m web.tools.share`"
+    assert not [path.relative_to(share.WEB).as_posix() for path in share.stale()], "run `python -m web.tools.share`"
+
+
+@pytest.mark.parametrize(
+    ("kept", "now", "changed"),
+    [
+        ({"a": [1.0, 2]}, {"a": [1.0 + 1e-9, 2]}, False),
+        ({"a": [1.0, 2]}, {"a": [1.001, 2]}, True),
+        ({"a": [1.0, 2]}, {"a": [1.0]}, True),
+        ({"a": "b"}, {"a": "c"}, True),
+        ({"a": 1.0}, {"a": 1.0, "b": 1.0}, True),
+    ],
+)
+def test_only_what_says_something_else_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: object, now: object, changed: bool
+) -> None:
+    path = tmp_path / "some.json"
+    path.write_text(json.dumps(kept))
+    monkeypatch.setattr(share, "files", lambda: {path: json.dumps(now), tmp_path / "new.json": "{}"})
+    assert list(share.stale()) == [path] * changed + [tmp_path / "new.json"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
+from checkpoints.contract import DISENTANGLE, NEEDS
 from checkpoints.errors import OptionError
 from training.checkpoint import load_model
 from training.models.base import DenseMotion, Motion, MotionModel
 
 if TYPE_CHECKING:
     from runtime.engine import Engine
+    from runtime.motion import modes
     from runtime.result.finish import Rendered
 
 Clip = NDArray[np.uint8]
@@ -119,7 +122,7 @@ class TorchMover:
 
     def animate(self, source: Clip, driving: Clip, mode: str) -> Moved:
         """Without the background predictor: it would carry over the other video's background."""
-        if mode == "disentangled" and not self.model.has_disentangle:
+        if NEEDS.get(mode) == DISENTANGLE and not self.model.has_disentangle:
             raise OptionError(f"{self.name} has no disentanglement network; choose --mode relative or absolute")
         return self._run(source, driving, mode, background=False)
 
@@ -178,18 +181,14 @@ class BundleMover:
 
         # Without an `Animator`, which cuts pictures to the face: all models must be given the same squares.
         self.engine.check_mode(mode)
-        size = self.engine.resolution
+        size, drive = self.engine.resolution, modes.Drive(disentangle=self.engine.disentangle)
         still = self.engine.encode(_resized(source[None], size))
         reference: modes.Motion | None = None
         parts: list[Rendered] = []
         for start in range(0, len(driving), self.batch):
             motion = self.engine.detect(_resized(driving[start : start + self.batch], size))
             reference = reference or motion[:1]
-            if mode == "relative":
-                motion = modes.relative(still.motion, motion, reference)
-            elif mode == "disentangled":
-                motion = self.engine.disentangle(still.motion, motion)
-            parts.append(self.engine.render_dense(still, motion))
+            parts.append(self.engine.render_dense(still, drive(mode, still.motion, motion, reference)))
         frames = _resized(np.concatenate([part.image for part in parts]), source.shape[0])
         occlusion = _joined([part.occlusion for part in parts])
         return Moved(frames, _joined([part.flow for part in parts]), None if occlusion is None else occlusion[:, 0])
@@ -206,27 +205,41 @@ def open_mover(model: str, batch: int, device: str) -> Mover:
 
 def _drive(model: MotionModel, mode: str, source: Motion, driving: Motion, reference: Motion) -> Motion:
     """The motion to render by the driving mode; the arithmetic is the engine's own."""
-    if mode == "disentangled":
-        return model.disentangle(_repeated(source, len(driving.points)), driving)
-    if mode != "relative":
-        return driving
     from runtime.motion import modes
 
-    arrays = [modes.Motion(_array(m.points), _optional(m.jacobians)) for m in (source, driving, reference)]
-    moved = modes.relative(*arrays)
-    device = driving.points.device
-    jacobians = None if moved.jacobians is None else torch.from_numpy(moved.jacobians).to(device)
-    return Motion(torch.from_numpy(moved.points).to(device), jacobians, driving.covariances)
+    device, given = driving.points.device, _arrays(driving)
+
+    def disentangle(shape: modes.Motion, pose: modes.Motion) -> modes.Motion:
+        return _arrays(model.disentangle(_repeated(_tensors(shape, device), len(pose)), _tensors(pose, device)))
+
+    moved = modes.Drive(disentangle=disentangle)(mode, _arrays(source), given, _arrays(reference))
+    return driving if moved is given else _tensors(moved, device)
+
+
+def _arrays(motion: Motion) -> modes.Motion:
+    """`motion` as the engine has it."""
+    from runtime.motion import modes
+
+    return modes.Motion(_array(motion.points), _optional(motion.jacobians), _optional(motion.covariances))
+
+
+def _tensors(motion: modes.Motion, device: torch.device) -> Motion:
+    tensors: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in motion.arrays.items()}
+    return Motion(**tensors)
 
 
 def _first(motion: Motion) -> Motion:
-    jacobians = None if motion.jacobians is None else motion.jacobians[:1]
-    return Motion(motion.points[:1], jacobians)
+    return _map(motion, lambda part: part[:1])
 
 
 def _repeated(motion: Motion, count: int) -> Motion:
-    parts = [motion.points, motion.jacobians, motion.covariances]
-    return Motion(*(None if part is None else part.expand(count, *part.shape[1:]) for part in parts))  # type: ignore[arg-type]
+    return _map(motion, lambda part: part.expand(count, *part.shape[1:]))
+
+
+def _map(motion: Motion, change: Callable[[Tensor], Tensor]) -> Motion:
+    parts = {"points": motion.points, "jacobians": motion.jacobians, "covariances": motion.covariances}
+    changed: dict[str, Any] = {name: change(part) for name, part in parts.items() if part is not None}
+    return Motion(**changed)
 
 
 def _maps(dense: DenseMotion) -> tuple[Floats, Floats | None]:

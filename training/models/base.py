@@ -22,8 +22,6 @@ from training.models.parts.published import Published
 from training.models.parts.random_warp import Distance
 from training.models.parts.sampling import resize_flow, warp
 
-DETECTORS = ("kp_detector", "region_predictor", "glance_network")
-"""Networks that find the points, by the names they have in one family or another."""
 Views = Literal["one", "many"]
 """How many pictures of its source a family takes: one, or any number that it fuses."""
 
@@ -49,7 +47,8 @@ class DenseMotion:
     flow: Tensor
     """(B, h, w, 2), backward, driving to source."""
     occlusions: list[Tensor]
-    """(B, 1, h_i, w_i) in [0, 1], coarse to fine; 1 where the source shows what the driving pose shows."""
+    """(B, 1, h_i, w_i) in [0, 1], coarse to fine; 1 where the source shows what the driving pose shows. Empty in
+    families that have none."""
     masks: Tensor | None
     """(B, K + 1, h, w), softmax over the candidate motions, background first; None in families that have none."""
     extra: dict[str, Any] = field(default_factory=dict)
@@ -109,6 +108,8 @@ class MotionModel(nn.Module, ABC):
     outputs: ClassVar[tuple[str, ...]] = ("image", "flow", "occlusion", "masks")
     """What `render` gives, and thus the exported graph, by the names of docs/contract.md; a family may lack all but the
     first."""
+    detectors: ClassVar[tuple[str, ...]] = ("kp_detector", "region_predictor", "glance_network")
+    """Names of the sub-modules that find the points; a family need not have all of them."""
     warp_distance: ClassVar[Distance] = "l1"
     """Kind of spline of the random warps of the equivariance losses."""
     started_by: ClassVar[tuple[str, ...]] = ()
@@ -192,7 +193,7 @@ class MotionModel(nn.Module, ABC):
     @property
     def learns_to_detect(self) -> bool:
         """Whether any network that finds the points is being trained."""
-        networks = [getattr(self, name, None) for name in DETECTORS]
+        networks = [getattr(self, name, None) for name in self.detectors]
         return any(each.requires_grad for network in networks if network is not None for each in network.parameters())
 
     @property

@@ -4,7 +4,7 @@ import type { Canvas } from "./layers/canvas";
 import type { Layers } from "./layers/compose";
 import { expression, type Expression, type Face } from "./layers/expression";
 import { named, pointsOf } from "./layers/points";
-import { absolute, EYES, places, relative, withEyes, type Mode, type Motion } from "./motion";
+import { absolute, EYES, isFromReference, places, relative, withEyes, type Mode, type Motion } from "./motion";
 import { OneEuro } from "./smoothing";
 
 export interface Settings {
@@ -17,6 +17,23 @@ export interface Settings {
 }
 
 export const DEFAULTS: Settings = { mode: "relative", strength: 1, smoothing: 0, adaptScale: true };
+
+/** What a driving mode goes by; all motions are of one frame. */
+interface Given {
+  source: Motion;
+  driving: Motion;
+  reference: Motion;
+  settings: Settings;
+  disentangle: Engine["disentangle"];
+}
+
+/** The motion to render, by the driving mode. */
+const MOVES: Record<Mode, (given: Given) => Motion | Promise<Motion>> = {
+  absolute: ({ source, driving, settings }) => absolute(source, driving, settings.strength),
+  relative: ({ source, driving, reference, settings }) => relative(source, driving, reference, settings),
+  disentangled: async ({ source, driving, settings, disentangle }) =>
+    absolute(source, await disentangle(source, driving), settings.strength),
+};
 
 export class Animator {
   private settings: Settings = DEFAULTS;
@@ -65,15 +82,15 @@ export class Animator {
     return layers.compose(await engine.renderDense(chosen, driven), places(driven), this.face(layers, driving, driven));
   }
 
-  /** What the face does: since the reference frame in the relative mode, else since the source. */
+  /** What the face does: since the reference, where the mode counts from one, else since the source. */
   private face({ eyes }: Layers, driving: Motion, driven: Motion): Expression | undefined {
     if (!eyes) return undefined;
     const { mode, strength } = this.settings;
     const rest = withEyes(this.chosen!.motion, Float32Array.from(eyes));
-    const weak = mode === "relative";
+    const counted = isFromReference(mode);
     // In the other modes `driven` has the strength already; lids and gaze have it not.
-    const [now, first] = weak ? [driving, this.reference!] : [driven, rest];
-    return expression(this.faceOf(now), this.faceOf(first), strength, weak);
+    const [now, first] = counted ? [driving, this.reference!] : [driven, rest];
+    return expression(this.faceOf(now), this.faceOf(first), strength, counted);
   }
 
   private faceOf(motion: Motion): Face {
@@ -81,12 +98,10 @@ export class Animator {
   }
 
   private async drive(source: Motion, driving: Motion): Promise<Motion> {
-    const { mode, strength, adaptScale } = this.settings;
-    if (mode === "relative") {
-      this.reference ??= driving;
-      return relative(source, driving, this.reference, { strength, adaptScale });
-    }
-    const pose = mode === "disentangled" ? await this.engine.disentangle(source, driving) : driving;
-    return absolute(source, pose, strength);
+    const { settings, engine } = this;
+    if (isFromReference(settings.mode)) this.reference ??= driving;
+    const reference = this.reference ?? driving;
+    const disentangle: Given["disentangle"] = (...motions) => engine.disentangle(...motions);
+    return MOVES[settings.mode]({ source, driving, reference, settings, disentangle });
   }
 }

@@ -4,7 +4,7 @@ import { USUAL, type Framing } from "./framing";
 import { isKind, USUAL_KINDS, type Parameters } from "./kinds";
 import { namesOf } from "./layers/anatomy";
 import type { Names } from "./layers/points";
-import type { Mode } from "./motion";
+import { isMode, type Mode } from "./motion";
 
 export const GRAPHS = ["source", "motion", "render", "disentangle"] as const;
 export type GraphName = (typeof GRAPHS)[number];
@@ -46,12 +46,14 @@ export async function readBundle(text: string): Promise<Bundle> {
   const missing = (["source", "motion", "render"] as const).filter((name) => !graphs[name]);
   if (missing.length) throw broken(`lacks ${missing.join(", ")}`);
   if (!Number.isInteger(values.resolution) || values.resolution < 16) throw broken("has no resolution");
+  const modes = (values.modes as unknown[]).filter(isMode).filter((mode) => mode !== "disentangled" || graphs.disentangle);
+  if (!modes.length) throw broken("has no driving mode that this page knows");
   if (values.views !== "one") throw broken("takes several photos, which this page does not");
   return {
     name: String(values.name),
     resolution: values.resolution,
     motion: parameters(major === "1" ? upgraded(values) : values.motion),
-    modes: values.modes.filter((mode: string) => mode !== "disentangled" || graphs.disentangle),
+    modes,
     graphs,
     framing: { ...USUAL, ...values.framing },
     names: namesOf(values.structure?.names ?? []),

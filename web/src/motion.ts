@@ -3,6 +3,7 @@
  * parameter follows from its kind (kinds.ts).
  */
 import { kindOf, USUAL_KINDS, type Parameter, type Parameters } from "./kinds";
+import shared from "./shared/motion.json";
 
 /** Motion parameters of one frame, by name; coordinates are (x, y[, z]) in [-1, 1], y down. */
 export interface Motion {
@@ -19,8 +20,18 @@ export interface Motion {
 export const EYES = "eyes";
 const EYE: Parameter = { kind: USUAL_KINDS[EYES], shape: [2, 3] };
 
+/** The driving modes that this page does (animator.ts); those of a bundle that are not among them are not offered. */
 export const MODES = ["absolute", "relative", "disentangled"] as const;
 export type Mode = (typeof MODES)[number];
+
+/** Whether the motion is counted from a reference frame on, as checkpoints/contract.py has it. */
+export function isFromReference(mode: Mode): boolean {
+  return shared.FROM_REFERENCE.includes(mode);
+}
+
+export function isMode(name: unknown): name is Mode {
+  return (MODES as readonly unknown[]).includes(name);
+}
 
 /** `motion` with other `arrays` in place of those of their names. */
 export function withArrays(motion: Motion, arrays: Record<string, Float32Array>): Motion {

@@ -30,6 +30,11 @@ describe("the description of a model", () => {
     const affine = (await readBundle(await resealed((values) => Object.assign(values, { jacobians: true })))).motion;
     expect(affine.jacobians).toEqual({ kind: "linear", shape: [50, 2, 2] });
   });
+  it("offers no mode that this page does not do", async () => {
+    const modes = ["relative", "telepathic", "absolute"];
+    const newer = await resealed((values) => Object.assign(values, { modes }));
+    expect((await readBundle(newer)).modes).toEqual(["relative", "absolute"]);
+  });
   it("is refused with any byte changed", async () => {
     for (const [from, to] of [
       ["faces-lite", "faces-life"],
@@ -44,6 +49,7 @@ describe("the description of a model", () => {
     ["an unknown kind", { format: "2.0", motion: { a: { kind: "smell", shape: [2] } } }, /a motion that this page/],
     ["no shape", { format: "2.0", motion: { a: { kind: "code", shape: [] } } }, /a motion that this page/],
     ["no ranges", { format: "2.0", motion: { a: { kind: "coefficient", shape: [2] } } }, /a motion that this page/],
+    ["no mode", { modes: ["telepathic"] }, /no driving mode that this page knows/],
     ["several views", { views: "many" }, /several photos/],
     ["no graphs", { graphs: {} }, /lacks source, motion, render/],
   ])("is refused with %s", async (_, change, message) => {

@@ -1,11 +1,12 @@
 """What the page in the browser has in common with the rest, written out for it: words, colours, test vectors.
 
-`python -m web.tools.share` in the repository's root writes the files; a test holds that they are current.
+`python -m web.tools.share` in the repository's root writes those that have changed; a test holds that they are current.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -100,9 +101,11 @@ def shared_layers() -> str:
 
 
 def shared_motion() -> str:
-    """Kinds of parameters, over how many axes of each a speed is measured, and the constants of smoothing."""
+    """Kinds of parameters, over how many axes of each a speed is measured, the constants of smoothing, and the driving
+    modes that count from a reference frame."""
     axes = {name: None if kind.axes is None else len(kind.axes) for name, kind in KINDS.items()}
     found = {"USUAL": dict(USUAL), "AXES": axes, "SPEED_CUTOFF": SPEED_CUTOFF, "SPEED_GAIN": SPEED_GAIN}
+    found["FROM_REFERENCE"] = list(contract.FROM_REFERENCE)
     return json.dumps(found, indent=2) + "\n"
 
 
@@ -323,8 +326,31 @@ def files() -> dict[Path, str]:
     return made
 
 
+def _alike(one: object, other: object) -> bool:
+    """Whether two JSON values are the same, numbers to a millionth: libraries may sum in another order."""
+    if isinstance(one, float) and isinstance(other, float):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-6)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_alike(value, other[key]) for key, value in one.items())
+    return one == other
+
+
+def stale() -> dict[Path, str]:
+    """Those of `files` that say something else than what was written last."""
+
+    def is_current(path: Path, text: str) -> bool:
+        if not path.is_file():
+            return False
+        kept = path.read_text(encoding="utf-8")
+        return _alike(json.loads(kept), json.loads(text)) if path.suffix == ".json" else kept == text
+
+    return {path: text for path, text in files().items() if not is_current(path, text)}
+
+
 if __name__ == "__main__":
-    for path, text in files().items():
+    for path, text in stale().items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
         print(path.relative_to(WEB.parent))

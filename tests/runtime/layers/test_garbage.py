@@ -26,7 +26,7 @@ def motion(engine, frames):
 
 @pytest.fixture(scope="module")
 def animated(engine, sample):
-    made = {mode: Animator(engine, mode=mode) for mode in MODES}
+    made = {mode: Animator(engine, mode=mode) for mode in engine.bundle.modes}
     for animator in made.values():
         animator.set_source(sample)
     return made
@@ -37,6 +37,8 @@ def animated(engine, sample):
 @pytest.mark.parametrize("strength", [0.0, 1.0, 1e300])
 @pytest.mark.parametrize("what", [*POINTS, *EYES])
 def test_any_motion_is_played(animated, motion, mode, strength, what):
+    if mode not in animated:
+        pytest.skip(f"the model has no mode {mode}")
     animator = animated[mode]
     assert animator._finish.layers is not None
     animator.strength = strength
