@@ -304,7 +304,7 @@ expected picture up to 0.13) ...
 """
 WIDE = (1e-4, 5e-4, 2.0)
 """... and those of the other families."""
-OWN_LANE = ("mraa", "dam")
+OWN_LANE = ("dam", "fomm", "mraa")
 
 
 @pytest.mark.slow
