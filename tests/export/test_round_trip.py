@@ -37,6 +37,9 @@ def test_checkpoint_to_hub_to_moving_picture(tmp_path, monkeypatch, capsys) -> N
         (tmp_path / "clips" / f"id{clip}#a").mkdir(parents=True)
         pictures(tmp_path / "clips" / f"id{clip}#a", "frame", moving_square(random, 4))
     values = run_config(tmp_path / "clips", licence="CC0-1.0", data_note="drawn squares")
+    # After six steps a spline's points lie nearly on a line: without a stiffer spline the last bits, which differ from
+    # processor to processor, decide where the picture is looked up.
+    values["model"] = {**values["model"], "tps_ridge": 0.3}
     config = read(RunConfig, values)
     Trainer(config, tmp_path / "run", device="cpu", progress=False).run()
     source, *driving = moving_square(random, 4)
