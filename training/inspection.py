@@ -61,4 +61,4 @@ def _unchanged(data: PairDataset, stage: Stage, batch: int, count: int, model: M
     set_stage(data.source, stage)
     quiet, device = PairAugment.none(), next(model.parameters()).device
     each_batch = batches(data, batch, 0, count)
-    return [quiet({k: v if k == "seed" else v.to(device) for k, v in each.items()}) for each in each_batch]
+    return [quiet({name: value.to(device) for name, value in each.items()}) for each in each_batch]

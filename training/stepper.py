@@ -81,9 +81,7 @@ class Stepper:
             self.average.update(self.objective.model, total)
 
     def _moved(self, batch: Sample) -> Sample:
-        """On the device, but for the seeds, from which random numbers are drawn on the processor."""
-        device = self.accelerator.device
-        return {name: value if name == "seed" else value.to(device) for name, value in batch.items()}
+        return {name: value.to(self.accelerator.device) for name, value in batch.items()}
 
     def _divide(self, size: int) -> bool:
         """Twice as many parts of a batch of `size` as before; False where they would be too small."""

@@ -200,6 +200,7 @@ class Trainer:
         modules = self._modules.items()
         kept = {name: {key: value.clone() for key, value in module.state_dict().items()} for name, module in modules}
         resumed, self._resumed = self._resumed, None
+        optimizers = self._optimizers
         augment = PairAugment(self.config.data.augment, stage.placing)
         stepper, stream = self._start(stage, augment, 0, steps + 1)
         try:
@@ -211,7 +212,7 @@ class Trainer:
             stepper.tally.look()
             return (time.perf_counter() - begin) / steps
         finally:
-            self._resumed = resumed
+            self._resumed, self._optimizers = resumed, optimizers
             for name, module in modules:
                 module.load_state_dict(kept[name])
 

@@ -19,6 +19,12 @@ LOG_EVERY = 20
 """Steps between log lines; values are means over these steps."""
 
 
+def write_line(log: Path, kind: str, **values: Any) -> None:
+    """One more line of JSON at the end of `log`: what kind of line it is, `values`, and the time."""
+    with log.open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"kind": kind, **values, "time": round(time.time(), 1)}) + "\n")
+
+
 class Watcher:
     """Collects losses and pictures of a run in its folder: `log.jsonl`, `pictures/`, `tensorboard/`."""
 
@@ -55,13 +61,6 @@ class Watcher:
         if self._bar is not None:
             self._bar.set_postfix({name: f"{value:.4g}" for name, value in means.items()})
 
-    def told(self, kind: str, total: int, text: str) -> None:
-        """Something else worth keeping, in words: an error, memory that ran out."""
-        if self.enabled:
-            self._write(
-                {"kind": kind, "stage": self._stage, "step": total, "time": round(time.time(), 1), "text": text}
-            )
-
     def evaluation(self, total: int, losses: dict[str, float], value: float) -> None:
         """Held-out losses at step `total`."""
         self._log("test", total, {**losses, "total": value})
@@ -79,16 +78,11 @@ class Watcher:
     def _log(self, kind: str, total: int, values: dict[str, float]) -> None:
         if not self.enabled:
             return
-        line = {"kind": kind, "stage": self._stage, "step": total, "time": round(time.time(), 1)}
-        line |= {name: float(f"{value:.6g}") for name, value in values.items()}
-        self._write(line)
+        values = {name: float(f"{value:.6g}") for name, value in values.items()}
+        write_line(self.folder / "log.jsonl", kind, stage=self._stage, step=total, **values)
         if self._board is not None:
             for name, value in values.items():
                 self._board.add_scalar(f"{kind}/{name}", value, total)
-
-    def _write(self, line: dict[str, Any]) -> None:
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
 
     def close_bar(self) -> None:
         """End the progress bar of a stage."""

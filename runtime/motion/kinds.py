@@ -50,7 +50,7 @@ class Kind:
 class Place(Kind):
     """Points and contours: p = p_S + s a (p_t - p_0), with the strength s and the scale a."""
 
-    axes = (-1,)
+    axes: tuple[int, ...] | None = (-1,)
 
     def between(self, source: Floats, driving: Floats, strength: float, parameter: Parameter) -> Floats:
         return _float32(source + strength * (driving - source))
@@ -89,13 +89,11 @@ class Linear(Kind):
         return _float32((unit + strength * (moved - unit)) @ source)
 
 
-class Code(Kind):
-    """Vectors of which only differences mean something: c = c_S + s (c_t - c_0) (LIA, Wang et al., ICLR 2022)."""
+class Code(Place):
+    """Vectors of which only differences mean something: c = c_S + s (c_t - c_0) (LIA, Wang et al., ICLR 2022).
 
-    axes: tuple[int, ...] | None = (-1,)
-
-    def between(self, source: Floats, driving: Floats, strength: float, parameter: Parameter) -> Floats:
-        return _float32(source + strength * (driving - source))
+    As places, but of no length that a scale could change.
+    """
 
     def since(
         self,
@@ -106,7 +104,7 @@ class Code(Kind):
         scale: float,
         parameter: Parameter,
     ) -> Floats:
-        return _float32(source + strength * (driving - reference))
+        return super().since(source, driving, reference, strength, 1.0, parameter)
 
     def units(self, parameter: Parameter) -> float:
         """Long vectors are no faster than short ones whose numbers change as much."""

@@ -24,6 +24,7 @@ from checkpoints.errors import InputError
 from training.checkpoint import write_atomically
 from training.data.synth.sets.plan import SetPlan
 from training.data.synth.sets.writers import Job, jobs, write_clips
+from training.watch import write_line
 
 CLIPS_A_SHARD = 16
 TEST_CLIPS = 64
@@ -46,6 +47,14 @@ class Wanted:
     """Side in pixels."""
     seed: int = 0
     kind: str = "head"
+
+    def of(self, split: str) -> int:
+        """Clips of "train" or "test"."""
+        return self.clips if split == "train" else max(2, min(TEST_CLIPS, self.clips // 16))
+
+    def shards(self, split: str) -> int:
+        """Files that these are in."""
+        return -(-self.of(split) // CLIPS_A_SHARD)
 
     @property
     def bytes(self) -> int:
@@ -73,8 +82,7 @@ def _jobs(folder: Path, wanted: Wanted, split: str) -> list[Job]:
     folder.mkdir(parents=True, exist_ok=True)
     for unfinished in folder.glob(".clips-*.part"):  # of processes that were stopped in the middle
         unfinished.unlink()
-    clips = wanted.clips if split == "train" else max(2, min(TEST_CLIPS, wanted.clips // 16))
-    plan = SetPlan(clips, wanted.frames, wanted.seed, split, step=0.7, jitter=0.6, kind=wanted.kind)
+    plan = SetPlan(wanted.of(split), wanted.frames, wanted.seed, split, step=0.7, jitter=0.6, kind=wanted.kind)
     todo = jobs(plan, folder, wanted.size, "shard", CLIPS_A_SHARD)
     if not torch.cuda.is_available():
         return todo
@@ -109,9 +117,7 @@ class Rendering:
             return
         seconds = time.perf_counter() - begin
         if frames:
-            line = {"kind": "render", "frames": frames, "seconds": round(seconds, 1), "time": round(time.time(), 1)}
-            with log.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(line) + "\n")
+            write_line(log, "render", frames=frames, seconds=round(seconds, 1))
             print(f"rendered {frames} frames in {seconds:.0f} s, {frames / seconds:.0f} a second", flush=True)
 
     def wait(self, time_is_up: Callable[[], bool]) -> bool:
@@ -119,12 +125,13 @@ class Rendering:
 
         Raises what the processes raised.
         """
-        enough = min(ENOUGH, -(-self.wanted.clips // CLIPS_A_SHARD))
+        enough = min(ENOUGH, self.wanted.shards("train"))
         while not time_is_up():
             alive = self._thread.is_alive()
             if self._error is not None:
                 raise self._error
-            if self._count("train") >= (enough if alive else 1) and not _jobs_left(self.folder, self.wanted, "test"):
+            held_out = self._count("test") >= self.wanted.shards("test")
+            if held_out and self._count("train") >= (enough if alive else 1):
                 return True
             if not alive:
                 return False
@@ -144,11 +151,6 @@ class Rendering:
         self._thread.join(30)
         if self._error is not None and error is None:
             print(f"rendering stopped: {self._error}; the run went on with what there was", flush=True)
-
-
-def _jobs_left(folder: Path, wanted: Wanted, split: str) -> int:
-    clips = max(2, min(TEST_CLIPS, wanted.clips // 16)) if split == "test" else wanted.clips
-    return -(-clips // CLIPS_A_SHARD) - len(list((folder / split).glob("clips-*.safetensors")))
 
 
 def remember(work: Path, wanted: Wanted) -> Wanted:

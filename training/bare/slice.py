@@ -25,6 +25,7 @@ from training.bare.rendering import Rendering, Wanted, cores, remember, shard_fo
 from training.config import RunConfig, load_config
 from training.losses.backbones import open_backbone
 from training.trainer import Trainer
+from training.watch import write_line
 
 LAST = 0.3
 """Share of the reserve that is left when the watchdog packs: that takes some seconds, and the machine goes then."""
@@ -83,8 +84,7 @@ class Deadline:
 def _note(work: Path, error: BaseException) -> None:
     """Into the log, which goes home, what ended the run."""
     text = "".join(traceback.format_exception(error))[-4000:]
-    with (work / "log.jsonl").open("a", encoding="utf-8") as log:
-        log.write(json.dumps({"kind": "error", "time": round(time.time(), 1), "text": text}) + "\n")
+    write_line(work / "log.jsonl", "error", text=text)
 
 
 def _resumed(folder: Path | None, work: Path) -> dict[str, object]:
