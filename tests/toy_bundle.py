@@ -162,17 +162,7 @@ def build(folder: Path, *, affine: bool = False, tree: bool = False, size: int =
     }
     if affine:
         del models["disentangle"]
-    data = {name: model.SerializeToString() for name, model in models.items()}
-    graphs = {
-        name: describe_graph(
-            f"{name}.onnx",
-            data[name],
-            inputs=[value.name for value in model.graph.input],
-            outputs=[value.name for value in model.graph.output],
-            gflops=0.001,
-        )
-        for name, model in models.items()
-    }
+    data, graphs = described(models)
     bundle = Bundle(
         name="toy-affine" if affine else "toy",
         family="toy",
@@ -186,6 +176,22 @@ def build(folder: Path, *, affine: bool = False, tree: bool = False, size: int =
         structure={"parts": 4, "dead": [3]} if tree else {},
     )
     return write_bundle(folder, bundle, data)
+
+
+def described(models: dict[str, onnx.ModelProto]) -> tuple[dict[str, bytes], dict[str, Any]]:
+    """Every graph's bytes, and what a bundle says of it."""
+    data = {name: model.SerializeToString() for name, model in models.items()}
+    graphs = {
+        name: describe_graph(
+            f"{name}.onnx",
+            data[name],
+            inputs=[value.name for value in model.graph.input],
+            outputs=[value.name for value in model.graph.output],
+            gflops=0.001,
+        )
+        for name, model in models.items()
+    }
+    return data, graphs
 
 
 def damage(folder: Path, **changes: object) -> Bundle:

@@ -10,9 +10,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import toy_bundle
-from toy_bundle import SIZE
+from toy_bundle import SIZE, described
 
-from checkpoints.bundle import Bundle, describe_graph, write_bundle
+from checkpoints.bundle import Bundle, write_bundle
 from checkpoints.parameters import Parameter
 
 MOTIONS: dict[str, dict[str, Parameter]] = {
@@ -96,17 +96,7 @@ def build(folder: Path, kind: str) -> Bundle:
             SIZE,
         ),
     }
-    data = {name: model.SerializeToString() for name, model in models.items()}
-    graphs = {
-        name: describe_graph(
-            f"{name}.onnx",
-            data[name],
-            inputs=[value.name for value in model.graph.input],
-            outputs=[value.name for value in model.graph.output],
-            gflops=0.001,
-        )
-        for name, model in models.items()
-    }
+    data, graphs = described(models)
     bundle = Bundle(
         name=f"toy-{kind}",
         family=f"toy-{kind}",
