@@ -106,6 +106,7 @@ class Animator:
             paste_back=self.paste_back,
             lend=self.engine.detail if self._lends else None,
             layer=partial(self.engine.layers, self._source) if self._layers else None,
+            inside=self.framer.crop in ("auto", "points"),
         )
         self.reset()
 
