@@ -176,7 +176,7 @@ class Engine:
         no person is seen.
         """
         subject = see_subject(canvas, self.names, source.motion.places[0], self.resolution)
-        person = None if subject is None else find_person(canvas.picture, canvas.inner, subject.middle)
+        person = None if subject is None else find_person(canvas, subject.middle)
         if subject is None or person is None:
             return None
         still = self.render_dense(source, source.motion[:1], (IMAGE, "flow"))

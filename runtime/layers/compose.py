@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from runtime.graphs.sessions import Graph, open_graph
 from runtime.layers.anatomy import Subject
+from runtime.layers.border import complete
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import Expression
 from runtime.layers.frames import Array, Pixels, bounded
-from runtime.layers.matte import backdrop, matte
+from runtime.layers.matte import matte
 from runtime.layers.person import Person
 from runtime.result.detail import blurring, enlarging, spreading
 from runtime.values import Bytes
@@ -70,10 +71,12 @@ class Layers:
         """
         self._graph, self._canvas, self._rest, self._subject = graph, canvas, rest, subject
         colours = canvas.picture.astype(np.float32)
-        alpha = matte(colours, person)
-        self._plate = backdrop(colours, alpha)
-        own = colours - (1 - alpha[..., None]) * self._plate
-        self._own = np.concatenate([own, alpha[..., None]], -1)
+        scene = complete(canvas, matte(colours, person), subject.anatomy.frame)
+        self._plate, alpha = scene.plate, scene.alpha[..., None]
+        own = scene.picture - (1 - alpha) * self._plate
+        self.still: Bytes = scene.picture[canvas.inner, canvas.inner]
+        """The square before it moves: uint8 (n, n, 3)."""
+        self._own = np.concatenate([own, alpha], -1)
         """(c, c, 4): the person's colours times alpha, and alpha."""
         painted = subject.face
         texture = np.concatenate([self._own.transpose(2, 0, 1), painted[None]])[None].astype(np.float32)

@@ -103,6 +103,8 @@ class Finish:
         image, window, fit, small = self._unmoved
         if self._paste is not None:
             return self._paste.whole
+        if self.layers is not None:
+            return self._sized(self.layers.still)
         return small if self._side == len(small) else self._large(image, window, fit)
 
     @property
