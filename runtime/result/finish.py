@@ -15,8 +15,10 @@ from checkpoints.errors import BunrakuWarning, OptionError
 from runtime.framing.window import Window
 from runtime.graphs.cores import available_cores
 from runtime.layers.canvas import Canvas
-from runtime.layers.compose import Layers
+from runtime.layers.compose import Behind, Layers
 from runtime.layers.expression import Expression
+from runtime.media.background import Background
+from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Fit, square
 from runtime.result.detail import Detail
 from runtime.result.paste import Paste
@@ -43,8 +45,10 @@ class Rendered:
     """(B, 1, h, w) in [0, 1]: 1 where the source shows what the result shows; None likewise."""
 
 
-Layer = Callable[[Canvas, NDArray[np.bool_] | None], Layers | None]
-"""Makes the `Layers` of a source, of which edges of the square may have to stay where they are."""
+Layer = Callable[[Canvas, NDArray[np.bool_] | None, Behind | None], Layers | None]
+"""Makes the `Layers` of a source, of which edges of the square may have to stay where they are, before what is
+behind.
+"""
 
 Lend = Callable[[Bytes, Bytes], Detail]
 """Makes the `Detail` of a source: of the square at the results' size, and at the model's."""
@@ -64,16 +68,20 @@ class Finish:
         paste_back: bool = False,
         lend: Lend | None = None,
         layer: Layer | None = None,
+        background: Background | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         """`image` (RGB) is the source, `window` the square of it that is moved (None: the one that `fit` means),
         `small` uint8 (R, R, 3) the same as the model is shown it. `size`: side of the results, by default R. `lend`
-        None: nothing is sharpened. `layer`: None, or what makes layers of the source, where it can.
+        None: nothing is sharpened. `layer`: None, or what makes layers of the source, where it can. `background`: what
+        layers are to be laid over (within `limits` where it is a picture), None: what the source shows.
         """
         self._paste = Paste(image, window, fit) if paste_back else None
         self._side = size or len(small)
         if self._paste is not None:
             self._side = max(len(small), min(self._paste.side, MAX_DETAIL))
         self._unmoved = (image, window, fit, small)
+        self._background, self._limits = background, limits
         self.layers: Layers | None = None
         """What moves the source as a person before a backdrop; None where it is not moved so."""
         self._team = ThreadPoolExecutor(available_cores(), "bunraku-finish")
@@ -92,14 +100,17 @@ class Finish:
     def _layered(self, layer: Layer, image: Image.Image, window: Window | None, fit: Fit) -> Layers | None:
         if self._paste is not None:
             large = self._paste.cut(self._side)
-            return layer(Canvas.around(large, self._paste.base, self._paste.window), self._paste.seams)
+            return layer(Canvas.around(large, self._paste.base, self._paste.window), self._paste.seams, None)
         small = self._unmoved[-1]
         large = small if self._side <= len(small) else self._large(image, window, fit)
-        return layer(Canvas.around(large, image, window), None)
+        behind = None
+        if self._background is not None:
+            behind = Behind(self._background.square(len(large), self._limits), self._background.transparent)
+        return layer(Canvas.around(large, image, window), None, behind)
 
     @property
     def still(self) -> Bytes:
-        """The source as it is before it moves, as large as the results: uint8 (height, width, 3)."""
+        """The source as it is before it moves, as large as the results: uint8 (height, width, 3), or 4."""
         image, window, fit, small = self._unmoved
         if self._paste is not None:
             return self._paste.whole
@@ -115,8 +126,8 @@ class Finish:
     def __call__(
         self, rendered: Rendered, points: Floats | None = None, faces: Sequence[Expression | None] = ()
     ) -> Bytes:
-        """The results: uint8 (B, height, width, 3). For layers: the driving `points` (B, K, 2) of what was rendered,
-        and what its faces do.
+        """The results: uint8 (B, height, width, 3), or 4 without a background. For layers: the driving `points`
+        (B, K, 2) of what was rendered, and what its faces do.
         """
         if self.layers is not None and points is not None and rendered.flow is not None:
             frames = zip(rendered.image, rendered.flow, points, faces, strict=True)
