@@ -11,7 +11,9 @@ from typing import Any, get_args
 import gradio as gr
 
 from checkpoints.bundle import Bundle
+from checkpoints.errors import OptionError
 from demo import words
+from runtime.media.background import Background
 from runtime.options import Options, defaults, described, docstrings, read_word
 
 Field = gr.components.FormComponent
@@ -79,7 +81,8 @@ def told() -> Iterator[str]:
 
 def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
     """What the engine is told where the fields hold these `values`. A field for a number cannot be empty: 0 in it, or
-    no words, stand for None where that can be, and else for the default.
+    no words, stand for None where that can be, and else for the default. Raises `OptionError` for files, which only the
+    commands take.
     """
     found: dict[str, Any] = {}
     for name in NAMES:
@@ -89,4 +92,15 @@ def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
         elif option.read is not None and isinstance(value, str):
             value = read_word(Options, name, value)
         found[name] = value
+    _check_behind(found["background"])
     return found
+
+
+def _check_behind(background: str) -> None:
+    """Raises `OptionError` for files, which would be the server's: whether there is one is nobody's business."""
+    try:
+        if Background.of(background).file is None:
+            return
+    except OptionError:
+        pass
+    raise OptionError(words.NOT_BEHIND)

@@ -89,6 +89,17 @@ OPTIONS: Mapping[str, Words] = {
         {"crop": "Cut off the sides", "pad": "Keep everything, add bars"},
     ),
     "paste_back": Words("Give me the whole photo back, with the moving part in it"),
+    "background": Words(
+        "What is behind the person",
+        "Only where a person is seen. Nothing needs WebM or WebP as the kind of file.",
+        {
+            "keep": "What the photo shows",
+            "white": "White",
+            "black": "Black",
+            "#00b140": "Green, for video editors",
+            "transparent": "Nothing",
+        },
+    ),
     "size": Words(
         "Size of the result",
         "Larger ones take detail from the photo, and more time.",
@@ -106,6 +117,7 @@ OPTIONS: Mapping[str, Words] = {
 """Of every option of the engine that the page has a field for, in the order of the fields. The part of the photo has
 fields of its own.
 """
+NOT_BEHIND = "The page has nothing of that name to put behind the person; choose a colour."
 KIND = "Kind of file"
 _KINDS = {
     ".mp4": "Video (MP4)",

@@ -21,11 +21,12 @@ from runtime.animator import Animator, source_views
 from runtime.engine import DEFAULT_MODEL, Engine
 from runtime.graphs.sessions import Device, check_device
 from runtime.many.pipeline import Sink, prefetch
+from runtime.media.background import Background
 from runtime.media.fetch import local
 from runtime.media.frames_folder import FolderWriter, check_frames_folder, is_folder, read_folder
 from runtime.media.picture import Picture, check_file
 from runtime.media.signing import signature_for
-from runtime.media.video import exact_rate, probe, read_frames
+from runtime.media.video import exact_rate, probe, read_frames, read_transparent
 from runtime.media.writer import VideoWriter, check_output
 from runtime.motion.driving import Framed, frame_clip, open_clip, read_motion, reference_of
 from runtime.motion.modes import Motion
@@ -42,19 +43,21 @@ class VideoFrames:
     again.
     """
 
-    def __init__(self, path: Path, count: int, rate: Fraction) -> None:
+    def __init__(self, path: Path, count: int, rate: Fraction, transparent: bool = False) -> None:
         self._path = path
         self._count = count
         self._rate = rate
+        self._transparent = transparent
 
     def __len__(self) -> int:
         return self._count
 
     def __iter__(self) -> Iterator[Bytes]:
-        """uint8 (height, width, 3) each, as encoded (videos and GIFs do not keep every bit)."""
+        """uint8 (height, width, 3) each, or 4 with alpha, as encoded (videos and GIFs do not keep every bit)."""
         if self._path.is_dir():
             return read_folder(self._path)
-        return read_frames(probe(self._path), rate=self._rate)
+        read = read_transparent if self._transparent else read_frames
+        return read(probe(self._path), rate=self._rate)
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,8 @@ class Animation:
     """A moving picture."""
 
     frames: Bytes | VideoFrames
-    """uint8 (T, R, R, 3) in RGB; with an output file, a lazy sequence of (R, R, 3) that reads from it."""
+    """uint8 (T, R, R, 3) in RGB, or 4 with alpha; with an output file, a lazy sequence of (R, R, 3) that reads from it.
+    """
     rate: Fraction
     """Frames a second, exact."""
     path: Path | None
@@ -115,9 +119,10 @@ def animate(asked: Request) -> Animation:
     be had, or the output cannot be written; nothing is left at `output` then.
     """
     target = None if asked.output is None else Path(asked.output)
-    views = source_views(asked.source)
+    views, background = source_views(asked.source), Background.of(asked.background)
     if target is not None:
-        _check_target(target, is_folder(str(asked.output)), [*views, asked.driving])
+        folder, inputs = is_folder(str(asked.output)), [*views, asked.driving, background.file]
+        _check_target(target, folder, background.transparent, inputs)
     signature = None if asked.sign is None else signature_for(target, asked.sign)
     with ExitStack() as stack:
         animator, framed = _opened(asked, views, stack)
@@ -129,11 +134,12 @@ def animate(asked: Request) -> Animation:
         if is_folder(str(asked.output)):
             writer = FolderWriter(target)
         else:
-            writer = VideoWriter(target, extent, rate, framed.clip.video, asked.loop, signature)
+            sound, transparent = framed.clip.video, background.transparent
+            writer = VideoWriter(target, extent, rate, sound, asked.loop, signature, transparent=transparent)
         with writer, Sink(writer.write, depth=2 * animator.engine.batch) as sink:
             for frame in frames:
                 sink.put(frame)
-        return Animation(VideoFrames(target, writer.frames, rate), rate, target)
+        return Animation(VideoFrames(target, writer.frames, rate, background.transparent), rate, target)
 
 
 def _opened(asked: Request, views: Sequence[Picture], stack: ExitStack) -> tuple[Animator, Framed]:
@@ -192,9 +198,12 @@ def _render(
                 report(done, total)
 
 
-def _check_target(target: Path, folder: bool, inputs: Iterable[object]) -> None:
+def _check_target(target: Path, folder: bool, transparent: bool, inputs: Iterable[object]) -> None:
     """Refuse an output that cannot be written, or that would overwrite an input."""
-    (check_frames_folder if folder else check_output)(target)
+    if folder:
+        check_frames_folder(target)
+    else:
+        check_output(target, transparent)
     for path in (Path(each) for each in inputs if isinstance(each, str | os.PathLike)):
         if path.exists() and target.exists() and path.samefile(target):
             raise OutputError(f"{target} is the input itself; give another name.")

@@ -19,14 +19,15 @@ from PIL import Image
 
 from checkpoints.bundle import Bundle
 from checkpoints.contract import FROM_REFERENCE
-from checkpoints.errors import InputError
+from checkpoints.errors import InputError, OptionError
 from checkpoints.parameters import EYES
 from runtime.engine import DEFAULT_MODEL, Engine, Source
 from runtime.framing.framer import Cutter
 from runtime.graphs.sessions import Device, check_device
 from runtime.layers.anatomy import named
 from runtime.layers.expression import Expression, expression
-from runtime.media.picture import Picture, read_image, square
+from runtime.media.background import Background
+from runtime.media.picture import Picture, read_cut_out, square
 from runtime.motion.modes import Drive, Motion
 from runtime.motion.smoothing import OneEuro
 from runtime.options import Option, StreamOptions, made_with
@@ -56,7 +57,7 @@ class Animator:
         The square of the driving frames is found in the first one and stays, unless it is to follow the face. Where no
         face is found, which a `BunrakuWarning` says, `fit` makes the square. With `paste_back` the results are the
         whole source picture with the square moving in it; else squares of `size` pixels (even, at most 2048; by default
-        the model's).
+        the model's). With `background` "transparent" they have a fourth channel, alpha.
 
         Raises `OptionError` and `ModelError`.
         """
@@ -77,7 +78,7 @@ class Animator:
         self._layers = options.layers == "auto" and gives_flow and self.framer.framing.subject == "face"
         self._cut = Cutter(self.framer, self.engine.resolution, options.fps, options.limits)
         self._limits = options.limits
-        self._background = options.background
+        self._background = Background.of(options.background)
         self._hastened = False
         self._finish: Finish | None = None
         self._source: Source | None = None
@@ -85,11 +86,16 @@ class Animator:
 
     def set_source(self, picture: Picture | Sequence[Picture]) -> None:
         """Choose what to move (a list of views for models that fuse several; the first one is pasted back into) and
-        start a new stream.
+        start a new stream. Raises `InputError` where it cannot be read, or has no person before whom the `background`
+        could be another one.
         """
         views = source_views(picture)
         size = None if self._needs_all_pixels else max(self._size, self.engine.resolution)
-        images = [read_image(view, size, self._limits, self._background) for view in views]
+        read = [read_cut_out(view, size, self._limits, self._background.filling) for view in views]
+        images, cut_out = [image for image, _ in read], read[0][1]
+        replaces = self._background.replaces(cut_out)
+        if replaces and self.paste_back:
+            raise OptionError("With paste_back the whole picture stays around the square; leave background out.")
         windows = [self.framer.source(image) for image in images]
         size, fit = self.engine.resolution, self.framer.fit
         squares = [
@@ -107,8 +113,19 @@ class Animator:
             lend=self.engine.detail if self._lends else None,
             layer=partial(self.engine.layers, self._source) if self._layers else None,
             inside=self.framer.crop in ("auto", "points"),
+            background=self._background if replaces else None,
+            limits=self._limits,
         )
+        if replaces and self._finish.layers is None:
+            raise self._nobody()
         self.reset()
+
+    def _nobody(self) -> InputError:
+        """Why there is nobody before whom the background could be another one."""
+        why = "no person is seen in the picture" if self._layers else "the picture is not moved in layers"
+        also = "" if self._layers else ", and layers on, with a model of faces"
+        given = self._background.given
+        return InputError(f'background is "{given}", but {why}; leave it at keep, or choose a photo of a person{also}.')
 
     @property
     def layered(self) -> bool:

@@ -33,7 +33,7 @@ from runtime.graphs.cores import available_cores
 from runtime.graphs.sessions import Device, Graph, open_graphs
 from runtime.layers.anatomy import NEEDED, see_eyes, see_subject
 from runtime.layers.canvas import Canvas
-from runtime.layers.compose import Layers, Rest, open_layers
+from runtime.layers.compose import Behind, Layers, Rest, open_layers
 from runtime.layers.matte import find_person
 from runtime.motion.modes import Motion, check_mode
 from runtime.options import CommonOptions
@@ -171,18 +171,25 @@ class Engine:
         """
         return Detail(self._detail_graph, large, small)
 
-    def layers(self, source: Source, canvas: Canvas, border: NDArray[np.bool_] | None = None) -> Layers | None:
-        """What moves `source`, of which `canvas` shows more, as a person before a backdrop (see `Layers`); None where
-        no person is seen.
+    def layers(
+        self,
+        source: Source,
+        canvas: Canvas,
+        border: NDArray[np.bool_] | None = None,
+        behind: Behind | None = None,
+    ) -> Layers | None:
+        """What moves `source`, of which `canvas` shows more, as a person before a backdrop, which is its own or what is
+        `behind` (see `Layers`); None where no person is seen.
         """
         subject = see_subject(canvas, self.names, source.motion.places[0], self.resolution)
-        person = None if subject is None else find_person(canvas.picture, canvas.inner, subject.middle)
+        person = None if subject is None else find_person(canvas, subject.middle)
         if subject is None or person is None:
             return None
         still = self.render_dense(source, source.motion[:1], (IMAGE, "flow"))
         if still.flow is None:
             return None
-        return Layers(self._layers_graph, canvas, subject, person, Rest(still.image[0], still.flow[0]), border)
+        rest = Rest(still.image[0], still.flow[0])
+        return Layers(self._layers_graph, canvas, subject, person, rest, border, behind)
 
     @cached_property
     def _layers_graph(self) -> Graph:

@@ -25,8 +25,9 @@ from checkpoints.contract import Mode
 from checkpoints.errors import OptionError
 from runtime.framing.framer import Crop, check_crop, check_face
 from runtime.layers import LayersMode, check_layers
+from runtime.media.background import check_background, check_transparent
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Fit, check_background, check_fit
+from runtime.media.picture import Fit, check_fit
 from runtime.media.video import check_fps
 from runtime.motion.driving import Reference, check_loop, check_reference, check_span, read_reference
 from runtime.motion.modes import check_mode, check_strength
@@ -104,8 +105,11 @@ class CommonOptions:
     """Move a person as a whole before a backdrop that stays, where one is seen (auto), or leave all to the model
     (off).
     """
-    background: Annotated[str, Option("input", check_background, metavar="COLOUR")] = "white"
-    """The colour behind transparent parts of the picture: a name, or #rrggbb."""
+    background: Annotated[str | os.PathLike[str], Option("output", check_background, metavar="WHAT")] = "keep"
+    """What is behind the person: keep (the picture's own backdrop, white where it is transparent), a colour (a name, or
+    #rrggbb; where the picture is transparent, nothing else is changed), a picture's file, or transparent (into .webm,
+    .webp or PNG frames).
+    """
     limits: Annotated[Limits, Option("input", read=Limits.parse, metavar="NAME=N,...")] = DEFAULT_LIMITS
     """Refuse larger inputs: pixels of a picture, seconds, bytes of a file; inf for no limit."""
 
@@ -164,6 +168,7 @@ class Options(CommonOptions):
         super().__post_init__()
         check_show(self.show, self.paste_back)
         check_span(self.start, self.end)
+        check_transparent(self.background, self.compare, self.show)
 
 
 def described(options: type) -> Mapping[str, tuple[Any, Option]]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 
+from checkpoints.errors import OptionError
 from runtime.animator import Animator, AnimatorOptions
 from runtime.commands.declaring import declare
 from runtime.engine import DEFAULT_MODEL
 from runtime.many.live import CALM, live
 from runtime.many.live_devices import TARGETS, camera, screen
+from runtime.media.background import Background
 
 HELP = "move a picture as a camera sees you move"
 
@@ -34,6 +36,8 @@ def run(args: argparse.Namespace) -> int:
     source, name, target, mirror, seconds = (
         options.pop(key) for key in ("source", "camera", "to", "mirror", "seconds")
     )
+    if Background.of(options["background"]).transparent:
+        raise OptionError("A window or a camera shows nothing that is transparent; choose a colour as the background.")
     animator = Animator(options.pop("model"), **options)
     animator.set_source(source)
     frames = camera(name, mirror=mirror, limits=args.limits)

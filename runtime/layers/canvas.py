@@ -21,19 +21,25 @@ class Canvas:
     """uint8 (c, c, 3)."""
     margin: int
     """Pixels around the square."""
+    photo: tuple[slice, slice]
+    """Rows and columns that the photo itself shows; beyond them its border is repeated."""
 
     @staticmethod
     def around(square: Bytes, image: Image.Image, window: Window | None) -> Canvas:
-        """`square`, uint8 (n, n, 3), is the `window` of `image`; without one its border is repeated."""
+        """`square`, uint8 (n, n, 3), is the `window` of `image`; without one, all that is known."""
         size = len(square)
         margin = size // 4 if size <= 1024 else size // 8
+        inner = slice(margin, margin + size)
         if window is None:
-            return Canvas(np.pad(square, ((margin, margin), (margin, margin), (0, 0)), mode="edge"), margin)
+            picture = np.pad(square, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+            return Canvas(picture, margin, (inner, inner))
         more = window.side * margin / size
         wide = Window(window.left - more, window.top - more, window.side + 2 * more)
         picture = wide.cut(image, size + 2 * margin).copy()
-        picture[margin : margin + size, margin : margin + size] = square  # as it is, not as it is resampled
-        return Canvas(picture, margin)
+        picture[inner, inner] = square  # as it is, not as it is resampled
+        near, far = window.place(image.size, size), wide.place(image.size, len(picture))
+        starts = (far.row, near.row, far.height, near.height), (far.column, near.column, far.width, near.width)
+        return Canvas(picture, margin, (_within(*starts[0], margin, size), _within(*starts[1], margin, size)))
 
     @property
     def inner(self) -> slice:
@@ -44,3 +50,12 @@ class Canvas:
         """Pixels (..., 2) of `points` in [-1, 1] of a model of that `resolution`."""
         inside = ((points.astype(np.float64) + 1) / 2 * (resolution - 1) + 0.5) / resolution
         return inside * (len(self.picture) - 2 * self.margin) + self.margin - 0.5
+
+
+def _within(first: int, nearer: int, length: int, near: int, margin: int, size: int) -> slice:
+    """Pixels of the canvas that are the photo's, by what it shows (`first`, `length`) and what the square does
+    (`nearer`, `near`): both are rounded on their own.
+    """
+    start = first if nearer == 0 else max(first, margin + nearer)
+    end = first + length if nearer + near == size else min(first + length, margin + nearer + near)
+    return slice(start, end)

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from runtime.graphs.sessions import Graph, open_graph
 from runtime.layers.anatomy import Subject
+from runtime.layers.border import complete
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import Expression
 from runtime.layers.frames import Array, Pixels, bounded
-from runtime.layers.matte import backdrop, matte
+from runtime.layers.matte import matte
 from runtime.layers.person import Person
 from runtime.result.detail import blurring, enlarging, spreading
 from runtime.values import Bytes
@@ -53,6 +54,16 @@ class Rest:
     """(f, f, 2)."""
 
 
+@dataclass(frozen=True)
+class Behind:
+    """What a person is laid over in place of the backdrop."""
+
+    picture: Bytes
+    """uint8 (n, n, 3); black where nothing is to be behind."""
+    nothing: bool = False
+    """Whether results are transparent there."""
+
+
 class Layers:
     """Moves one source in layers. Safe to share between threads."""
 
@@ -64,16 +75,27 @@ class Layers:
         person: Pixels,
         rest: Rest,
         border: NDArray[np.bool_] | None,
+        behind: Behind | None = None,
     ) -> None:
         """`subject`: the face in the `canvas`; `person` f32 (256, 256): the probability that parts of it show the
-        person; `border`: see `Person`.
+        person; `border`: see `Person`; `behind`: None for the backdrop that the `canvas` shows.
         """
         self._graph, self._canvas, self._rest, self._subject = graph, canvas, rest, subject
+        self._cut_out = behind is not None and behind.nothing
         colours = canvas.picture.astype(np.float32)
-        alpha = matte(colours, person)
-        self._plate = backdrop(colours, alpha)
-        own = colours - (1 - alpha[..., None]) * self._plate
-        self._own = np.concatenate([own, alpha[..., None]], -1)
+        scene = complete(canvas, matte(colours, person), subject.anatomy.frame)
+        alpha, inner = scene.alpha[..., None], (canvas.inner, canvas.inner)
+        own = scene.picture - (1 - alpha) * scene.plate
+        self._plate: Pixels = scene.plate[inner]
+        self.still: Bytes = scene.picture[inner]
+        """The square before it moves: uint8 (n, n, 3), or 4 where nothing is behind."""
+        if behind is not None:
+            # What the backdrop was not guessed right by is no part of the person before another one.
+            own = np.clip(own, 0, 255 * alpha)
+            self._plate = behind.picture.astype(np.float32)
+            laid = np.clip(np.rint(own[inner] + (1 - alpha[inner]) * self._plate), 0, 255).astype(np.uint8)
+            self.still = _straight(laid, scene.alpha[inner]) if self._cut_out else laid
+        self._own = np.concatenate([own, alpha], -1)
         """(c, c, 4): the person's colours times alpha, and alpha."""
         painted = subject.face
         texture = np.concatenate([self._own.transpose(2, 0, 1), painted[None]])[None].astype(np.float32)
@@ -102,7 +124,7 @@ class Layers:
         small = (2 * np.arange(half, dtype=np.float32) + 1) / half - 1
         rest = self._rest.image.astype(np.float32).reshape(half, 2, half, 2, 3).mean((1, 3))
         return {
-            "plate": self._plate[inner, inner].transpose(2, 0, 1)[None],
+            "plate": np.ascontiguousarray(self._plate.transpose(2, 0, 1)[None]),
             "rest": rest.transpose(2, 0, 1)[None],
             "grid": np.stack(np.meshgrid(at[inner], at[inner]))[None],
             "half_grid": np.stack(np.meshgrid(small, small))[None],
@@ -117,7 +139,8 @@ class Layers:
 
     def __call__(self, image: Bytes, flow: NDArray[np.float32], points: Array, face: Expression | None) -> Bytes:
         """One picture uint8 (R, R, 3) of the model with its `flow` (f, f, 2), for driving `points` (K, 2) in [-1, 1]
-        and the expression `face`, in layers: uint8 (n, n, 3).
+        and the expression `face`, in layers: uint8 (n, n, 3), or 4 where nothing is behind: colours as they are, and
+        alpha.
         """
         resolution, size = len(image), len(self._canvas.picture)
         side = size - 2 * self._canvas.margin
@@ -130,9 +153,20 @@ class Layers:
         try:
             for place, patch in self._shutters(self._own, face):
                 texture[(0, slice(0, 4), *place)] = patch.transpose(2, 0, 1)
-            return self._graph(self._fixed | feeds | {"texture": texture}, ["result"])["result"][0]
+            wanted = ["result", "alpha"] if self._cut_out else ["result"]
+            found = self._graph(self._fixed | feeds | {"texture": texture}, wanted)
+            return _straight(found["result"][0], found["alpha"][0, 0]) if self._cut_out else found["result"][0]
         finally:
             self._textures.put(texture)
+
+
+def _straight(laid: Bytes, alpha: Pixels) -> Bytes:
+    """uint8 (n, n, 4): the colours of what is `laid` (n, n, 3) over black by `alpha` (n, n), and alpha; what is
+    transparent has no colour.
+    """
+    opaque = np.rint(255 * alpha)
+    colours = np.rint(laid / np.maximum(alpha, 1 / 255)[..., None]) * (opaque > 0)[..., None]
+    return np.concatenate([np.clip(colours, 0, 255), opaque[..., None]], -1).astype(np.uint8)
 
 
 def _first(vectors: Array) -> NDArray[np.float32]:

@@ -1,6 +1,4 @@
-"""The person in front and what is behind: a matte, a completed backdrop, and the person's own colours, once a
-source.
-"""
+"""The person in front: who is seen, and a matte of them, once a source."""
 
 from __future__ import annotations
 
@@ -12,21 +10,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from runtime.graphs.sessions import Graph, open_graph
+from runtime.layers.canvas import Canvas
 from runtime.layers.frames import Pixels
-from runtime.values import Bytes
 
 MODEL = Path(__file__).parents[1] / "assets" / "person.onnx"
 SIDE = 256
 """Pixels along a side of what the network looks at."""
 _COARSE = 64
 """Cells along a side in which what hangs together is looked for."""
-_STEPS = 128
-"""Cells along a side in which the nearest place of the backdrop is looked for."""
-_CALM = 4
-"""Cells over which its direction is averaged."""
-_DEEP = 0.14
-"""How far behind the outline its mirror image reaches, as a part of the side."""
-_WORK = 256
+WORK = 256
 """Side in pixels up to which mattes and backdrops are computed; larger ones are enlarged from there."""
 
 
@@ -35,25 +27,40 @@ def _network() -> Graph:
     return open_graph(MODEL, "person")
 
 
-def find_person(canvas: Bytes, inner: slice, face: NDArray[np.floating]) -> Pixels | None:
-    """The probability f32 (256, 256) that the parts of `canvas`, uint8 (c, c, 3), show the person whose face is at
-    the pixel `face` (x, y); None where there is none. `inner`: rows and columns of the square that is moved,
-    which is looked at a second time by itself.
+def find_person(canvas: Canvas, face: NDArray[np.floating]) -> Pixels | None:
+    """The probability f32 (256, 256) that the parts of a `canvas` of c pixels a side show the person whose face is at
+    its pixel `face` (x, y); None where there is none. What the photo shows is looked at, and the square that is moved
+    a second time by itself.
     """
-    image = Image.fromarray(canvas)
-    box = (inner.start, inner.start, inner.stop, inner.stop)
-    whole, part = (
-        each.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0) for each in (image, image.crop(box))
+    size, inner = len(canvas.picture), canvas.inner
+    rows, columns = canvas.photo
+    square = (
+        slice(max(inner.start, rows.start), min(inner.stop, rows.stop)),
+        slice(max(inner.start, columns.start), min(inner.stop, columns.stop)),
     )
-    # One after the other: together they would take twice the memory, once a source, and no less time.
-    found = [_network()({"frame": np.asarray(look)[None]})["person"][0, 0] for look in (whole, part)]
-    low, high = (round(end / len(canvas) * SIDE) for end in (inner.start, inner.stop))
-    near = np.asarray(Image.fromarray(found[1]).resize((high - low, high - low), Image.Resampling.BILINEAR))
-    at = np.minimum(np.arange(high - low), np.arange(high - low)[::-1]) / (0.12 * (high - low))
-    weight = np.minimum.outer(np.clip(at, 0, 1), np.clip(at, 0, 1))
-    person = found[0].copy()
-    person[low:high, low:high] += weight * (near - person[low:high, low:high])
-    return _connected(person, face / len(canvas))
+    person = np.zeros((SIDE, SIDE), np.float32)
+    for part in ((rows, columns), square):
+        image = Image.fromarray(canvas.picture[part]).resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
+        # One after the other: together they would take twice the memory, once a source, and no less time.
+        found = _network()({"frame": np.asarray(image)[None]})["person"][0, 0]
+        top, bottom, left, right = (round(end / size * SIDE) for each in part for end in (each.start, each.stop))
+        found = np.asarray(Image.fromarray(found).resize((right - left, bottom - top), Image.Resampling.BILINEAR))
+        if part is square:
+            weight = np.outer(_inwards(part[0], rows, bottom - top), _inwards(part[1], columns, right - left))
+            found = person[top:bottom, left:right] + weight * (found - person[top:bottom, left:right])
+            person[top:bottom, left:right] = found
+        else:
+            around = ((top, SIDE - bottom), (left, SIDE - right))
+            person = np.pad(found, around, mode="edge")
+    return _connected(person, face / size)
+
+
+def _inwards(part: slice, photo: slice, count: int) -> Pixels:
+    """(count,): how much a second look at `part` of the `photo` counts: less towards ends beyond which it goes on."""
+    at = np.arange(count, dtype=np.float32) / (0.12 * count)
+    low = at if part.start > photo.start else np.ones_like(at)
+    high = at[::-1] if part.stop < photo.stop else np.ones_like(at)
+    return np.clip(np.minimum(low, high), 0, 1)
 
 
 def _connected(person: Pixels, face: NDArray[np.floating]) -> Pixels | None:
@@ -74,7 +81,7 @@ def matte(canvas: Pixels, person: Pixels) -> Pixels:
     edge led by the picture's (guided filter, He et al. 2010, with the colours as guide).
     """
     size = len(canvas)
-    work = min(size, _WORK)
+    work = min(size, WORK)
     guide = resized(canvas, work) / 255
     mask = resized(person, work)
     radius = max(2, round(work / 48))
@@ -116,85 +123,6 @@ def _guided(guide: Pixels, mask: Pixels, radius: int, ease: float) -> tuple[Pixe
     a = a.astype(np.float32)
     b = level - (a * mean).sum(-1)
     return box_blur(a, radius), box_blur(b, radius)
-
-
-def backdrop(canvas: Pixels, alpha: Pixels) -> Pixels:
-    """What is behind the person, f32 (c, c, 3): `canvas` where `alpha` (c, c) says that nobody is near; behind the
-    outline its mirror image, which keeps stripes and grain, and farther in what is around, spread from coarse to fine.
-    """
-    size = len(canvas)
-    near = box_blur((alpha > 0.04).astype(np.float32), max(2, round(size / 90)))
-    known = np.clip(1 - 40 * near, 0, 1)
-    if not (known > 0.5).any():
-        return canvas.copy()
-    filled = _spread(canvas, known)
-    mirrored, weight = _mirrored(canvas, known)
-    filled += weight[..., None] * (mirrored - filled)
-    return (filled + known[..., None] * (canvas - filled)).astype(np.float32)
-
-
-def _spread(canvas: Pixels, known: Pixels) -> Pixels:
-    """What is `known` of the `canvas` in all of it, from coarse to fine."""
-    work = min(len(canvas), _WORK)
-    levels = [(resized(canvas * known[..., None], work), resized(known, work))]
-    while len(levels[-1][1]) > 2:
-        colour, weight = levels[-1]
-        half = len(weight) // 2
-        levels.append((resized(colour, half), resized(weight, half)))
-    colour, weight = levels[-1]
-    filled: Pixels = colour / np.maximum(weight, 1e-4)[..., None]
-    for colour, weight in levels[-2::-1]:
-        coarse = box_blur(resized(filled, len(weight)), 1)
-        filled = colour + np.clip(1 - weight, 0, 1)[..., None] * coarse
-    return resized(filled, len(canvas))
-
-
-def _mirrored(canvas: Pixels, known: Pixels) -> tuple[Pixels, Pixels]:
-    """The mirror image of what is `known`, at its edge, f32 (c, c, 3), and how much it counts, (c, c)."""
-    size = len(canvas)
-    coarse = resized(known, _STEPS) > 0.99
-    if not coarse.any():
-        return canvas, np.zeros_like(known)
-    y, x = np.mgrid[:_STEPS, :_STEPS]
-    rows, columns = _nearest(coarse)
-    scale = size / _STEPS
-    way = np.stack([columns - x, rows - y], -1).astype(np.float32)
-    far = np.hypot(way[..., 0], way[..., 1])
-    # The way's direction is calmed: an outline's small teeth would throw long rays.
-    calm = box_blur(box_blur(way, _CALM), _CALM)
-    calm = resized(calm, size)
-    calm = calm / np.maximum(np.hypot(calm[..., 0], calm[..., 1]), 1e-3)[..., None]
-    offset = calm * (resized(far, size) * scale)[..., None]
-    at = np.arange(size, dtype=np.float32)
-    places = [
-        np.clip(at[None] + 2 * offset[..., 0], 0, size - 1),
-        np.clip(at[:, None] + 2 * offset[..., 1], 0, size - 1),
-    ]
-    column, row = (np.rint(place).astype(np.intp) for place in places)
-    depth = np.hypot(offset[..., 0], offset[..., 1]) / size
-    weight = known[row, column] * np.clip((_DEEP - depth) / (_DEEP / 2), 0, 1)
-    return canvas[row, column], box_blur(weight.astype(np.float32), max(1, round(size / 128)))
-
-
-def _nearest(known: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Row and column of the pixel of `known` (n, n) that is nearest to each, nearly (jump flooding, Rong and Tan
-    2006).
-    """
-    size = len(known)
-    y, x = np.mgrid[:size, :size]
-    far = np.int64(10**6)
-    rows, columns = np.where(known, y, far), np.where(known, x, far)
-    step = size // 2
-    while step:
-        for down in (-step, 0, step):
-            for across in (-step, 0, step):
-                to = np.s_[max(0, -down) : size - max(0, down), max(0, -across) : size - max(0, across)]
-                by = np.s_[max(0, down) : size + min(0, down), max(0, across) : size + min(0, across)]
-                r, c = rows[by], columns[by]
-                nearer = (r - y[to]) ** 2 + (c - x[to]) ** 2 < (rows[to] - y[to]) ** 2 + (columns[to] - x[to]) ** 2
-                rows[to], columns[to] = np.where(nearer, r, rows[to]), np.where(nearer, c, columns[to])
-        step //= 2
-    return rows, columns
 
 
 def box_blur(values: Pixels, radius: int) -> Pixels:

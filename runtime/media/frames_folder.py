@@ -48,7 +48,9 @@ class FolderWriter:
         return self
 
     def write(self, frame: Bytes) -> None:
-        """Append one frame, uint8 (height, width, 3) in RGB. Raises `OutputError` when that fails."""
+        """Append one frame, uint8 (height, width, 3) in RGB, or 4 with alpha. Raises `OutputError` when that
+        fails.
+        """
         try:
             target = self._aside / _NAME.format(self.frames + 1)
             Image.fromarray(frame).save(target, compress_level=4)
@@ -91,7 +93,7 @@ def check_frames_folder(path: Path) -> None:
 
 
 def read_folder(path: Path) -> Iterator[Bytes]:
-    """The frames of a folder that `FolderWriter` wrote, uint8 (height, width, 3) each."""
+    """The frames of a folder that `FolderWriter` wrote, uint8 (height, width, 3) each, or 4 with alpha."""
     for file in sorted(path.glob("frame-*.png")):
         with Image.open(file) as image:
             yield np.array(image)

@@ -12,7 +12,7 @@ from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageColor, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from checkpoints.errors import InputError, OptionError
 from runtime.media.ffmpeg import Ffmpeg, max_pixels
@@ -39,16 +39,23 @@ _OPENING = threading.Lock()
 """Held while Pillow's own limit of pixels, and the warnings about it, which are the whole process's, are set aside."""
 
 
-def read_square(picture: Picture, size: int, fit: Fit = "crop") -> Bytes:
+def read_square(picture: Picture, size: int, fit: Fit = "crop", limits: Limits = DEFAULT_LIMITS) -> Bytes:
     """`picture` as uint8 (size, size, 3) in RGB: see `read_image` and `square`."""
     check_fit(fit)
-    return square(read_image(picture, size), size, fit)
+    return square(read_image(picture, size, limits), size, fit)
 
 
 def read_image(
     picture: Picture, size: int | None = None, limits: Limits = DEFAULT_LIMITS, background: str = "white"
 ) -> Image.Image:
-    """`picture` as it is meant to be seen, in RGB.
+    """`picture` as it is meant to be seen, in RGB: see `read_cut_out`."""
+    return read_cut_out(picture, size, limits, background)[0]
+
+
+def read_cut_out(
+    picture: Picture, size: int | None = None, limits: Limits = DEFAULT_LIMITS, background: str = "white"
+) -> tuple[Image.Image, bool]:
+    """`picture` as it is meant to be seen, in RGB, and whether parts of it are transparent.
 
     Orientation (EXIF) is applied, transparency becomes the colour `background`, 16-bit and grey values are scaled
     to 8-bit RGB. It has all its pixels, unless a `size` is given to which it will be reduced: then a file may come
@@ -72,7 +79,7 @@ def read_encoded(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> Ima
         image = _unpacked(BytesIO(data), name, None, limits)
     except UnidentifiedImageError as error:
         raise _no_picture(name) from error
-    return _to_rgb(image, name, "white")
+    return _to_rgb(image, name, "white")[0]
 
 
 def square(image: Image.Image, size: int, fit: Fit = "crop") -> Bytes:
@@ -95,16 +102,6 @@ def check_fit(fit: str) -> None:
     """Raises `OptionError` unless `fit` is one of `FITS`."""
     if fit not in FITS:
         raise OptionError(f'There is no fit "{fit}"; choose one of {", ".join(FITS)}.')
-
-
-def check_background(background: str) -> None:
-    """Raises `OptionError` unless `background` is an opaque colour: a name of CSS, or #rrggbb."""
-    try:
-        opaque = len(ImageColor.getrgb(background)) == 3
-    except (ValueError, AttributeError, TypeError):
-        opaque = False
-    if not opaque:
-        raise OptionError(f'There is no colour "{background}" for the background; give a name, or #rrggbb.')
 
 
 def check_file(path: Path) -> None:
@@ -197,17 +194,18 @@ def _check_size(image: Image.Image, name: str, limits: Limits) -> None:
     limits.check_size(name, width, height)
 
 
-def _to_rgb(image: Image.Image, name: str, background: str) -> Image.Image:
-    """Upright, opaque, 8 bits, three channels."""
+def _to_rgb(image: Image.Image, name: str, background: str) -> tuple[Image.Image, bool]:
+    """Upright, opaque, 8 bits, three channels; and whether that took some of the `background`."""
     # A damaged EXIF block says nothing about which way is up, but the pixels are fine.
     with contextlib.suppress(Exception):
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":
         image = _to_8_bits(image, name)
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        opaque = Image.new("RGBA", image.size, background)
-        return Image.alpha_composite(opaque, image.convert("RGBA")).convert("RGB")
-    return image.convert("RGB")
+        opaque, seen = Image.new("RGBA", image.size, background), image.convert("RGBA")
+        transparent = bool((np.asarray(seen.getchannel("A")) < 255).any())
+        return Image.alpha_composite(opaque, seen).convert("RGB"), transparent
+    return image.convert("RGB"), False
 
 
 def _to_8_bits(image: Image.Image, name: str) -> Image.Image:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -177,13 +178,31 @@ def read_whole(
     yield from _decode(video, rate or video.rate, shape, (width, height), seconds)
 
 
+def read_transparent(video: VideoInfo, rate: Fraction | None = None) -> Iterator[Bytes]:
+    """Whole frames with alpha, uint8 (height, width, 4), of a video that has it: WebM (VP9) or WebP. Raises
+    `InputError` as `read_frames` does.
+    """
+    size = (video.width, video.height)
+    # ffmpeg's own decoder of VP9 leaves alpha out.
+    decoder = ("-c:v", "libvpx-vp9") if video.path.suffix.lower() == ".webm" else ()
+    yield from _decode(video, rate or video.rate, "format=rgba", size, kind="rgba", decoder=decoder)
+
+
 def _decode(
-    video: VideoInfo, rate: Fraction, shape: str, size: tuple[int, int], seconds: float | None = None
+    video: VideoInfo,
+    rate: Fraction,
+    shape: str,
+    size: tuple[int, int],
+    seconds: float | None = None,
+    *,
+    kind: Literal["rgb24", "rgba"] = "rgb24",
+    decoder: Sequence[str] = (),
 ) -> Iterator[Bytes]:
-    """Frames after the filter `shape`, which makes them of that `size` (width, height)."""
+    """Frames after the filter `shape`, which makes them of that `size` (width, height), by that `decoder`."""
     width, height = size
     arguments = [
         *trim_arguments(video),
+        *decoder,
         *read_arguments(video.path, video.limits.pixels),
         # Starting at 0 and not at the first frame keeps a video that starts late together with its sound.
         *(
@@ -195,12 +214,12 @@ def _decode(
             "passthrough",
         ),
         *(() if seconds is None else ("-t", str(seconds))),
-        *("-pix_fmt", "rgb24", "-f", "rawvideo", "pipe:1"),
+        *("-pix_fmt", kind, "-f", "rawvideo", "pipe:1"),
     ]
     count = 0
     with Ffmpeg(arguments, stdout=True) as ffmpeg:
         while True:
-            frame = np.empty((height, width, 3), np.uint8)
+            frame = np.empty((height, width, 4 if kind == "rgba" else 3), np.uint8)
             if not _fill(ffmpeg, memoryview(frame.data).cast("B")):
                 break
             video.limits.check_seconds(video.path, float(count / rate))

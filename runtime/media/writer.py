@@ -30,16 +30,21 @@ class _Format:
     audio: str | None = None
     """What other audio is encoded to; None where there is no sound."""
     muxer: tuple[str, ...] = ()
+    transparent: tuple[str, ...] = ()
+    """How frames with alpha are encoded; empty where they cannot be."""
 
 
 # BT.709 is what players assume; saying so, and converting so, keeps the colours.
-_YUV = (
-    "-vf",
-    "scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd,format=yuv420p,"
-    "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv",
+_YUV, _YUVA = (
+    (
+        "-vf",
+        f"scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd,format={kind},"
+        "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv",
+    )
+    for kind in ("yuv420p", "yuva420p")
 )
 _H264 = (*_YUV, "-c:v", "libx264", "-preset", "veryfast", "-crf", "17")
-_VP9 = (*_YUV, "-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "5")
+_VP9 = ("-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "5")
 _GIF = ("-filter_complex", "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1")
 _WEBP = ("-c:v", "libwebp_anim", "-quality", "90", "-loop", "0")
 _FASTSTART = ("-movflags", "+faststart")
@@ -49,9 +54,9 @@ _FORMATS = {
     ".m4v": _Format(_H264, ("aac",), "aac", ("-f", "mp4", *_FASTSTART)),
     ".mov": _Format(_H264, ("aac",), "aac", _FASTSTART),
     ".mkv": _Format(_H264, ("aac", "mp3", "opus", "flac", "vorbis", "ac3"), "aac"),
-    ".webm": _Format(_VP9, ("opus", "vorbis"), "libopus"),
+    ".webm": _Format((*_YUV, *_VP9), ("opus", "vorbis"), "libopus", (), (*_YUVA, *_VP9, "-auto-alt-ref", "0")),
     ".gif": _Format(_GIF),
-    ".webp": _Format(_WEBP),
+    ".webp": _Format(_WEBP, transparent=("-pix_fmt", "yuva420p", *_WEBP)),
 }
 EXTENSIONS = tuple(_FORMATS)
 
@@ -72,16 +77,20 @@ class VideoWriter:
         audio: VideoInfo | None = None,
         loop: int = 1,
         sign: Callable[[Path], object] | None = None,
+        *,
+        transparent: bool = False,
     ) -> None:
         """`size` is (width, height) of the frames; `rate` frames a second; the sound is heard `loop` times; `sign` is
-        called with the complete file before that gets its name. Raises `OutputError` if `path` is bad.
+        called with the complete file before that gets its name; `transparent` frames have alpha. Raises `OutputError`
+        if `path` is bad, or its format cannot be transparent.
         """
-        check_output(path)
+        check_output(path, transparent)
         self.path = path
         self.frames = 0
         self._size = size
         self._rate = rate
         self._format = _FORMATS[path.suffix.lower()]
+        self._transparent = transparent
         audible = audio is not None and audio.audio is not None and self._format.audio is not None
         self._sound = audio if audible else None
         self._loop = loop
@@ -94,7 +103,7 @@ class VideoWriter:
             "-f",
             "rawvideo",
             "-pix_fmt",
-            "rgb24",
+            "rgba" if self._transparent else "rgb24",
             "-s",
             "{}x{}".format(*self._size),
             "-r",
@@ -102,17 +111,21 @@ class VideoWriter:
         )
         # The index is moved to the front only when no second pass for the sound will do it.
         muxer = self._format.muxer if self._sound is None else ()
-        arguments = [*raw, "-i", "pipe:0", *self._format.video, *ffmpeg_marks(), *muxer, "-y", str(self._silent)]
+        encoder = self._format.transparent if self._transparent else self._format.video
+        arguments = [*raw, "-i", "pipe:0", *encoder, *ffmpeg_marks(), *muxer, "-y", str(self._silent)]
         self._ffmpeg = Ffmpeg(arguments, stdin=True)
         return self
 
     def write(self, frame: Bytes) -> None:
-        """Append one frame, uint8 (height, width, 3) in RGB. Raises `OutputError` when encoding fails."""
+        """Append one frame, uint8 (height, width, 3) in RGB, or 4 with alpha. Raises `OutputError` when encoding
+        fails.
+        """
         if self._ffmpeg is None:
             raise RuntimeError("a VideoWriter takes frames inside its with block only")
         width, height = self._size
-        if frame.shape != (height, width, 3) or frame.dtype != np.uint8:
-            raise ValueError(f"frame is {frame.dtype} {frame.shape}, not uint8 ({height}, {width}, 3)")
+        shape = (height, width, 4 if self._transparent else 3)
+        if frame.shape != shape or frame.dtype != np.uint8:
+            raise ValueError(f"frame is {frame.dtype} {frame.shape}, not uint8 {shape}")
         data = memoryview(np.ascontiguousarray(frame).data).cast("B")
         try:
             while data:
@@ -185,14 +198,17 @@ class VideoWriter:
         return OutputError(f"{self.path} cannot be written ({ffmpeg.complaint()}); check the disk and the folder.")
 
 
-def check_output(path: Path) -> None:
-    """Raises `OutputError` unless a video can be written to `path`: known extension, existing, writable
-    folder.
+def check_output(path: Path, transparent: bool = False) -> None:
+    """Raises `OutputError` unless a video can be written to `path`: known extension, which can be `transparent` where
+    that is wanted, existing, writable folder.
     """
     if path.is_dir():
         raise OutputError(f"{path} is a folder; give the name of a file.")
     if path.suffix.lower() not in _FORMATS:
         raise OutputError(f"{path} must end in one of {', '.join(EXTENSIONS)}; give another name.")
+    if transparent and not _FORMATS[path.suffix.lower()].transparent:
+        known = ", ".join(extension for extension, each in _FORMATS.items() if each.transparent)
+        raise OutputError(f"{path} cannot be transparent; let it end in {known}, or write a folder/ of PNG frames.")
     check_folder(path.absolute().parent)
 
 

@@ -15,8 +15,10 @@ from checkpoints.errors import BunrakuWarning, OptionError
 from runtime.framing.window import Window
 from runtime.graphs.cores import available_cores
 from runtime.layers.canvas import Canvas
-from runtime.layers.compose import Layers
+from runtime.layers.compose import Behind, Layers
 from runtime.layers.expression import Expression
+from runtime.media.background import Background
+from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Fit, square
 from runtime.result.detail import Detail
 from runtime.result.paste import Paste
@@ -46,8 +48,10 @@ class Rendered:
 LEAST_SHOWN = 0.6
 """Part of a square's side that is shown at least, whatever of it lies outside of the picture."""
 
-Layer = Callable[[Canvas, NDArray[np.bool_] | None], Layers | None]
-"""Makes the `Layers` of a source, of which edges of the square may have to stay where they are."""
+Layer = Callable[[Canvas, NDArray[np.bool_] | None, Behind | None], Layers | None]
+"""Makes the `Layers` of a source, of which edges of the square may have to stay where they are, before what is
+behind.
+"""
 
 Lend = Callable[[Bytes, Bytes], Detail]
 """Makes the `Detail` of a source: of the square at the results' size, and at the model's."""
@@ -68,11 +72,14 @@ class Finish:
         lend: Lend | None = None,
         layer: Layer | None = None,
         inside: bool = False,
+        background: Background | None = None,
+        limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         """`image` (RGB) is the source, `window` the square of it that is moved (None: the one that `fit` means),
         `small` uint8 (R, R, 3) the same as the model is shown it. `size`: side of the results, by default R. `lend`
         None: nothing is sharpened. `layer`: None, or what makes layers of the source, where it can. With `inside` the
-        results show of the square only what the source shows.
+        results show of the square only what the source shows. `background`: what layers are to be laid over (within
+        `limits` where it is a picture), None: what the source shows.
         """
         self._paste = Paste(image, window, fit) if paste_back else None
         self._side = self._size = size or len(small)
@@ -82,6 +89,7 @@ class Finish:
         elif inside and window is not None:
             self._show(window, window.inside(image.size, LEAST_SHOWN))
         self._unmoved = (image, window, fit, small)
+        self._background, self._limits = background, limits
         self.layers: Layers | None = None
         """What moves the source as a person before a backdrop; None where it is not moved so."""
         self._team = ThreadPoolExecutor(available_cores(), "bunraku-finish")
@@ -111,21 +119,34 @@ class Finish:
     def _layered(self, layer: Layer, image: Image.Image, window: Window | None, fit: Fit) -> Layers | None:
         if self._paste is not None:
             large = self._paste.cut(self._side)
-            return layer(Canvas.around(large, self._paste.base, self._paste.window), self._paste.seams)
+            return layer(Canvas.around(large, self._paste.base, self._paste.window), self._paste.seams, None)
         small = self._unmoved[-1]
         large = small if self._side <= len(small) else self._large(image, window, fit)
-        return layer(Canvas.around(large, image, window), None)
+        behind = None
+        if self._background is not None:
+            behind = self._behind(self._background, len(large))
+        return layer(Canvas.around(large, image, window), None, behind)
+
+    def _behind(self, background: Background, side: int) -> Behind:
+        """For a square of so many pixels a `side`; a picture fits what is shown of it."""
+        if self._shown is None or side != self._side:
+            return Behind(background.square(side, self._limits), background.transparent)
+        whole = np.zeros((side, side, 3), np.uint8)
+        whole[self._shown] = background.square(self._size, self._limits)
+        return Behind(whole, background.transparent)
 
     @property
     def still(self) -> Bytes:
-        """The source as it is before it moves, as large as the results: uint8 (height, width, 3)."""
+        """The source as it is before it moves, as large as the results: uint8 (height, width, 3), or 4."""
         image, window, fit, small = self._unmoved
         if self._paste is not None:
             return self._paste.whole
+        if self.layers is not None:
+            return self._sized(self.layers.still)
         return small if self._side == len(small) else self._part(self._large(image, window, fit))
 
     def _part(self, square: Bytes) -> Bytes:
-        """What is shown of the whole `square`, uint8 (side, side, 3)."""
+        """What is shown of the whole `square`, uint8 (side, side, C)."""
         return square if self._shown is None else square[self._shown]
 
     @property
@@ -136,8 +157,8 @@ class Finish:
     def __call__(
         self, rendered: Rendered, points: Floats | None = None, faces: Sequence[Expression | None] = ()
     ) -> Bytes:
-        """The results: uint8 (B, height, width, 3). For layers: the driving `points` (B, K, 2) of what was rendered,
-        and what its faces do.
+        """The results: uint8 (B, height, width, 3), or 4 without a background. For layers: the driving `points`
+        (B, K, 2) of what was rendered, and what its faces do.
         """
         if self.layers is not None and points is not None and rendered.flow is not None:
             frames = zip(rendered.image, rendered.flow, points, faces, strict=True)

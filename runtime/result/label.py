@@ -34,7 +34,10 @@ class Label:
         self._place = (slice(height - rows, height), slice(width - columns, width))
 
     def __call__(self, frame: Bytes) -> Bytes:
-        """A copy of `frame`, uint8 (height, width, 3), with the label."""
-        labelled = frame.copy()
-        labelled[self._place] = np.rint(frame[self._place] * self._keep + self._add).astype(np.uint8)
+        """A copy of `frame`, uint8 (height, width, 3), or 4 with alpha, with the label, which is opaque."""
+        labelled, place = frame.copy(), frame[self._place].astype(np.float32)
+        if frame.shape[2] == 4:
+            labelled[(*self._place, 3)] = 255
+            place *= place[..., 3:] / 255
+        labelled[(*self._place, slice(0, 3))] = np.rint(place[..., :3] * self._keep + self._add).astype(np.uint8)
         return labelled

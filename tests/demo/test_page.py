@@ -15,12 +15,13 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from served_page import free_port
 from stranger import Stranger, file
 
 from checkpoints.contract import MODES
 from checkpoints.errors import ModelError, OptionError
-from demo import words
+from demo import fields, words
 from demo.commands import page as command
 from demo.limits import Limits
 from demo.page import build_page, launch_options, serve
@@ -28,7 +29,9 @@ from demo.room import blocked, check_cache
 from demo.samples import Samples
 from demo.studio import Studio
 from demo.sweep import sweep
+from runtime.media.background import Background
 from runtime.media.picture import FITS
+from runtime.options import Options, defaults
 from runtime.result.structure import SHOWS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -192,3 +195,15 @@ def test_the_space_serves_and_ends_cleanly_when_told(toy, files, tmp_path):
     finally:
         space.kill()
         space.wait(20)
+
+
+def test_the_page_puts_no_file_of_the_server_behind_anybody(tmp_path):
+    """Whoever calls its endpoint may write what they like into the field."""
+    Image.new("RGB", (8, 8)).save(tmp_path / "secret.png")
+    values = {name: defaults(Options)[name] for name in fields.NAMES}
+    assert fields.chosen(values | {"background": "transparent"})["background"] == "transparent"
+    for given in ("secret.png", "missing.png"):
+        with pytest.raises(OptionError, match="nothing of that name"):
+            fields.chosen(values | {"background": str(tmp_path / given)})
+    for each in words.OPTIONS["background"].choices:
+        assert Background.of(each).file is None

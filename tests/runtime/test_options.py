@@ -3,6 +3,7 @@
 import argparse
 import inspect
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Annotated, get_type_hints
 
 import pytest
@@ -37,7 +38,7 @@ WRONG = {
     "size": (15, 17, 4096, True, 64.0, "64"),
     "detail": ("yes", None),
     "layers": ("maybe", None),
-    "background": ("no colour", 5, None),
+    "background": ("no colour", "", "#12345678", 5, None),
     "limits": ("pixels=1", None),
     "reference": ("last", -1, True, 1.0, None),
     "fps": (0, True, 1001, float("nan"), "25"),
@@ -59,6 +60,7 @@ RIGHT = {
     "end": (None, 1e-9, 3),
     "sign": (None, "key.pem"),
     "limits": (Limits(pixels=1),),
+    "background": ("keep", "transparent", "rebeccapurple", "#123", "rgb(1, 2, 3)", __file__, Path(__file__)),
 }
 
 
@@ -82,6 +84,8 @@ def test_every_right_value_is_taken():
         ({"paste_back": True, "size": 128}, "leave size out"),
         ({"paste_back": True, "show": "structure"}, "leave paste_back or show out"),
         ({"start": 2.0, "end": 1.0}, "From second 2.0 to 1.0"),
+        ({"background": "transparent", "compare": True}, "leave compare, show or transparent out"),
+        ({"background": "transparent", "show": "structure"}, "leave compare, show or transparent out"),
     ],
 )
 def test_pairs_that_cannot_go_together_are_refused(pair, said):

@@ -182,28 +182,34 @@ function alongColumns(rows: Picture, first: number, taps: Taps): Picture {
 }
 
 /**
- * Values f32 (from, from, channels) as (to, to, channels), bilinearly: what Pillow makes of each plane as a picture of
- * floats.
+ * Values f32 (from, from, channels) as (to, to, channels), or of another height and width, bilinearly: what Pillow makes of
+ * each plane as a picture of floats.
  */
-export function resizeFloats(values: Float32Array, from: number, to: number, channels = 1): Float32Array {
-  if (from === to) return values;
-  const { starts, counts, weights, most } = taps(from, 0, from, to, KERNELS.bilinear);
-  const rows = new Float32Array(from * to * channels);
+export function resizeFloats(values: Float32Array, from: number, to: number | Size, channels = 1): Float32Array {
+  const [width, height] = typeof to === "number" ? [to, to] : to;
+  if (from === width && from === height) return values;
+  const across = taps(from, 0, from, width, KERNELS.bilinear);
+  const rows = new Float32Array(from * width * channels);
   for (let y = 0, at = 0; y < from; y++) {
-    for (let x = 0; x < to; x++) {
-      const begin = (y * from + starts[x]) * channels;
+    for (let x = 0; x < width; x++) {
+      const begin = (y * from + across.starts[x]) * channels;
       for (let channel = 0; channel < channels; channel++, at++) {
         let sum = 0;
-        for (let tap = 0; tap < counts[x]; tap++) sum += values[begin + tap * channels + channel] * weights[x * most + tap];
+        for (let tap = 0; tap < across.counts[x]; tap++) {
+          sum += values[begin + tap * channels + channel] * across.weights[x * across.most + tap];
+        }
         rows[at] = sum;
       }
     }
   }
-  const [result, line] = [new Float32Array(to * to * channels), to * channels];
-  for (let y = 0, at = 0; y < to; y++) {
+  const down = taps(from, 0, from, height, KERNELS.bilinear);
+  const [result, line] = [new Float32Array(height * width * channels), width * channels];
+  for (let y = 0, at = 0; y < height; y++) {
     for (let place = 0; place < line; place++, at++) {
       let sum = 0;
-      for (let tap = 0; tap < counts[y]; tap++) sum += rows[(starts[y] + tap) * line + place] * weights[y * most + tap];
+      for (let tap = 0; tap < down.counts[y]; tap++) {
+        sum += rows[(down.starts[y] + tap) * line + place] * down.weights[y * down.most + tap];
+      }
       result[at] = sum;
     }
   }

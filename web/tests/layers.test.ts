@@ -2,13 +2,15 @@
 import { describe, expect, it } from "vitest";
 import { blurring, enlarging, spreading } from "../src/detail";
 import { namesOf, plainEye, SeenFace, Shutters } from "../src/layers/anatomy";
+import { backdrop } from "../src/layers/backdrop";
 import { boxBlur } from "../src/layers/blur";
+import { complete } from "../src/layers/border";
 import { Canvas } from "../src/layers/canvas";
 import { atRest, expression, type Expression } from "../src/layers/expression";
 import { Eye } from "../src/layers/eyes";
 import { Affine, headFrame, type Named, type Point } from "../src/layers/frames";
 import { hullOf } from "../src/layers/hull";
-import { backdrop, connected, matte, SIDE } from "../src/layers/matte";
+import { connected, matte, SIDE } from "../src/layers/matte";
 import { lipsBetween, MouthShutter } from "../src/layers/mouth";
 import { Person, type Pairs } from "../src/layers/person";
 import { EyeShutter, type Patch } from "../src/layers/shutters";
@@ -18,7 +20,7 @@ import { Window } from "../src/window";
 import vectors from "./vectors/layers.json";
 import { drawn } from "./vectors";
 
-const { frames, expressions, person, seen, shutters, matte: mattes } = vectors;
+const { frames, expressions, person, seen, shutters, matte: mattes, border } = vectors;
 
 /** Colours here are 0 ... 255, all else about 1. */
 function near(found: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 1e-4): void {
@@ -148,6 +150,21 @@ describe("shutters", () => {
   });
 });
 
+/** Every second row and column of colours (size, size, 3). */
+const everySecond = (colours: Float32Array, size: number): number[] =>
+  [...colours].filter((_, at) => !((Math.floor(at / 3) % size) % 2) && !(Math.floor(at / 3 / size) % 2));
+
+it("whoever is cut by the photo's border goes on as in the engine", () => {
+  const { size, photo, discs } = border;
+  const [rows, columns] = photo.map(([start, stop]) => ({ start, stop }));
+  const alpha = discs.map((given) => disc(size, given)).reduce((one, two) => one.map((a, k) => Math.max(a, two[k])));
+  const picture = { width: size, height: size, stride: 3, data: Uint8Array.from(waves(size, 3)) } as const;
+  const scene = complete(new Canvas(picture, 8, rows, columns), alpha, affineFrom(border.head));
+  near(scene.alpha, border.alpha, 1e-5);
+  near(everySecond(scene.picture, size), border.picture, 1);
+  near(everySecond(scene.plate, size), border.plate, 0.02);
+});
+
 describe("mattes", () => {
   const whole = mattes.discs.map((given) => disc(SIDE, given)).reduce((one, two) => one.map((a, k) => Math.max(a, two[k])));
   const kept = connected(whole, mattes.connected.face as never)!;
@@ -168,12 +185,12 @@ describe("mattes", () => {
     const { size, values } = mattes.matte;
     const colours = waves(size, 3);
     near(matte(colours, size, kept), values, 1e-4);
-    const behind = backdrop(colours, size, Float32Array.from(values));
-    const every = [...behind].filter((_, at) => !((Math.floor(at / 3) % size) % 2) && !(Math.floor(at / 3 / size) % 2));
-    near(every, mattes.backdrop, 0.02);
+    const behind = backdrop(colours, size, Float32Array.from(values), new Float32Array(size * size).fill(1));
+    near(everySecond(behind, size), mattes.backdrop, 0.02);
   });
   it("nobody leaves the picture as it is", () => {
-    expect(backdrop(waves(16, 3), 16, new Float32Array(256).fill(1))).toEqual(waves(16, 3));
+    const all = new Float32Array(256).fill(1);
+    expect(backdrop(waves(16, 3), 16, all, all)).toEqual(waves(16, 3));
   });
   it("matrices interpolate as the engine's", () => {
     near(enlarging(mattes.enlarging.sizes[0], mattes.enlarging.sizes[1]), mattes.enlarging.values, 1e-6);

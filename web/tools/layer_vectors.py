@@ -10,10 +10,12 @@ from PIL import Image
 
 from runtime.framing.faces import Face
 from runtime.layers.anatomy import NEEDED, SeenFace, _hull, _plain_eye
+from runtime.layers.backdrop import backdrop
+from runtime.layers.border import complete
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import Expression, Named, expression
 from runtime.layers.frames import TEMPLATE, Affine, Array, head_frame
-from runtime.layers.matte import SIDE, _connected, backdrop, box_blur, matte, resized
+from runtime.layers.matte import SIDE, _connected, box_blur, matte, resized
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import Anatomy, Person
 from runtime.layers.shutters import EyeShutter
@@ -124,7 +126,7 @@ def _expression(face: Expression) -> dict[str, Any]:
 def person_vectors() -> dict[str, Any]:
     """A person's flow, of a few cells."""
     random, cells, margin = _random(70), 8, 8
-    canvas = Canvas(np.zeros((_SIDE, _SIDE, 3), np.uint8), margin)
+    canvas = Canvas(np.zeros((_SIDE, _SIDE, 3), np.uint8), margin, (slice(0, _SIDE), slice(0, _SIDE)))
     corners = np.linspace(-1, 1, cells)
     places = canvas.places(np.stack(np.meshgrid(corners, corners), -1), 24)
     face = _head(random, 0.0, 8.0)
@@ -226,10 +228,28 @@ def matte_vectors() -> dict[str, Any]:
         "discs": [[120, 110, 60], [220, 220, 16]],
         "connected": {"face": [0.45, 0.45], "elsewhere": [0.02, 0.02], "sum": float(kept.sum(dtype=np.float64))},
         "matte": {"size": _SIDE, "values": _numbers(alpha)},
-        "backdrop": _numbers(backdrop(colours, alpha)[::2, ::2]),
+        "backdrop": _numbers(backdrop(colours, alpha, np.ones_like(alpha))[::2, ::2]),
         "enlarging": {"sizes": [5, 9], "values": _numbers(enlarging(5, 9))},
         "spreading": {"sizes": [4, 16, 12], "values": _numbers(spreading(4, 16, 12))},
         "blurring": {"length": 5, "deviation": 0.7, "values": _numbers(blurring(5, 0.7))},
+    }
+
+
+def border_vectors() -> dict[str, Any]:
+    """A person whom all borders of a photo cut, gone on beyond them."""
+    colours = waves(_SIDE, 3).astype(np.uint8)
+    alpha = np.maximum(disc(_SIDE, 20, 33, 17), disc(_SIDE, 18, 10, 7))
+    head = head_frame(_head(_random(71), 0.0, 5.0), rigid=True)
+    canvas = Canvas(colours, 8, (slice(5, 31), slice(7, 34)))
+    scene = complete(canvas, alpha, head)
+    return {
+        "size": _SIDE,
+        "photo": [[5, 31], [7, 34]],
+        "discs": [[20, 33, 17], [18, 10, 7]],
+        "head": _affine(head),
+        "picture": _numbers(scene.picture[::2, ::2]),
+        "alpha": _numbers(scene.alpha),
+        "plate": _numbers(scene.plate[::2, ::2]),
     }
 
 
@@ -243,4 +263,5 @@ def layer_vectors() -> dict[str, Any]:
         "seen": seen_vectors(),
         "shutters": shutter_vectors(),
         "matte": matte_vectors(),
+        "border": border_vectors(),
     }

@@ -1,8 +1,11 @@
 """Matte and backdrop: edges follow the picture's; what is behind is spread from what is seen of it."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from runtime.layers.matte import SIDE, backdrop, box_blur, find_person, matte, resized
+from runtime.layers.backdrop import backdrop
+from runtime.layers.matte import SIDE, box_blur, find_person, matte, resized
 
 
 def scene(size=192):
@@ -31,15 +34,37 @@ def test_alpha_lies_between_nothing_and_all():
 
 def test_the_backdrop_is_kept_where_it_is_seen_and_spread_behind_the_person():
     colours, alpha = scene()
-    plate = backdrop(colours, alpha)
+    plate = backdrop(colours, alpha, np.ones_like(alpha))
     far = box_blur(alpha, 8) == 0
     np.testing.assert_allclose(plate[far], colours[far], atol=0.01)
     np.testing.assert_allclose(plate[96, 96], (40, 60, 200), atol=12)  # nothing of the red disc
 
 
+def test_light_that_falls_off_goes_on_behind_the_person():
+    """Not as its mirror image: above a head it is dark, behind it as light as beside it."""
+    _, alpha = scene()
+    y, x = np.mgrid[:192, :192] / 192
+    light = np.stack([40 + 180 * y, 60 + 150 * y - 20 * x, 200 - 60 * y * y], -1).astype(np.float32)
+    colours = np.where(alpha[..., None] > 0, (200.0, 40, 40), light).astype(np.float32)
+    colours[150:, :40] = (255, 0, 0)  # a flag, which says nothing of the light
+    plate = backdrop(colours, alpha, np.ones_like(alpha))
+    assert np.abs(plate - light)[48:144, 60:132].max() < 6
+
+
+def test_what_is_beyond_the_photo_says_nothing_of_the_backdrop():
+    colours, alpha = scene()
+    seen = np.ones_like(alpha)
+    seen[150:] = 0
+    colours[150:] = (255, 255, 255)
+    plate = backdrop(colours, alpha, seen)
+    np.testing.assert_allclose(plate[120, 96], (40, 60, 200), atol=12)
+    np.testing.assert_allclose(plate[185, 20], (40, 60, 200), atol=12)
+
+
 def test_a_picture_that_the_person_fills_is_its_own_backdrop():
     colours, _ = scene()
-    assert (backdrop(colours, np.ones((192, 192), np.float32)) == colours).all()
+    everywhere = np.ones((192, 192), np.float32)
+    assert (backdrop(colours, everywhere, everywhere) == colours).all()
 
 
 def test_box_blur_is_the_mean_of_what_lies_inside():
@@ -51,8 +76,8 @@ def test_box_blur_is_the_mean_of_what_lies_inside():
 
 
 def test_the_person_is_found_and_an_empty_picture_has_none(layers, sample):
-    picture, inner = layers._canvas.picture, layers._canvas.inner
-    person = find_person(picture, inner, layers._subject.middle)
+    canvas, middle = layers._canvas, layers._subject.middle
+    person = find_person(canvas, middle)
     assert person is not None
     assert 0.15 < (person > 0.5).mean() < 0.8
-    assert find_person(np.full_like(picture, 128), inner, layers._subject.middle) is None
+    assert find_person(replace(canvas, picture=np.full_like(canvas.picture, 128)), middle) is None

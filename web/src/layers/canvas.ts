@@ -5,6 +5,12 @@ import { Window } from "../window";
 import type { Point } from "./frames";
 import { pointsOf } from "./points";
 
+/** Rows, or columns, from `start` to before `stop`. */
+export interface Span {
+  start: number;
+  stop: number;
+}
+
 /** The square that is moved with what the picture shows around it, so that nothing ends at the square's edge. */
 export class Canvas {
   constructor(
@@ -12,13 +18,20 @@ export class Canvas {
     readonly picture: Picture,
     /** Pixels around the square. */
     readonly margin: number,
+    /** What the photo itself shows; beyond it its border is repeated. */
+    readonly rows: Span,
+    readonly columns: Span,
   ) {}
 
-  /** `square`, RGB bytes (size, size, 3), is the `window` of `image`; without one its border is repeated. */
+  /** `square`, RGB bytes (size, size, 3), is the `window` of `image`; without one, all that is known. */
   static around(square: Uint8Array, size: number, image: Picture, window?: Window): Canvas {
     const margin = Math.floor(size / (size <= 1024 ? 4 : 8));
     const whole = size + 2 * margin;
-    if (!window) return new Canvas({ width: whole, height: whole, stride: 3, data: padded(square, size, margin) }, margin);
+    const inner = { start: margin, stop: margin + size };
+    if (!window) {
+      const picture = { width: whole, height: whole, stride: 3, data: padded(square, size, margin) } as const;
+      return new Canvas(picture, margin, inner, inner);
+    }
     const more = (window.side * margin) / size;
     const wide = new Window(window.left - more, window.top - more, window.side + 2 * more);
     const data = wide.cut(image, whole).slice();
@@ -26,7 +39,11 @@ export class Canvas {
     for (let row = 0; row < size; row++) {
       data.set(square.subarray(row * size * 3, (row + 1) * size * 3), ((row + margin) * whole + margin) * 3);
     }
-    return new Canvas({ width: whole, height: whole, stride: 3, data }, margin);
+    const extent = [image.width, image.height] as const;
+    const [near, far] = [window.place(extent, size), wide.place(extent, whole)];
+    const rows = within(far.row, far.height, near.row, near.height, inner);
+    const columns = within(far.column, far.width, near.column, near.width, inner);
+    return new Canvas({ width: whole, height: whole, stride: 3, data }, margin, rows, columns);
   }
 
   /** Pixels along a side. */
@@ -45,6 +62,13 @@ export class Canvas {
       ((((value + 1) / 2) * (resolution - 1) + 0.5) / resolution) * this.side + this.margin - 0.5;
     return pointsOf(points).map(([x, y]) => [place(x), place(y)]);
   }
+}
+
+/** Pixels of the canvas that are the photo's, by what it shows and what its square `inner` does, both rounded. */
+function within(first: number, length: number, nearer: number, near: number, inner: Span): Span {
+  const start = nearer === 0 ? first : Math.max(first, inner.start + nearer);
+  const whole = nearer + near === inner.stop - inner.start;
+  return { start, stop: whole ? first + length : Math.min(first + length, inner.start + nearer + near) };
 }
 
 function padded(square: Uint8Array, size: number, margin: number): Uint8Array {

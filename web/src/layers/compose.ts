@@ -6,10 +6,11 @@ import { blurring, enlarging, spreading } from "../detail";
 import type { Tensors } from "../graphs";
 import constants from "../shared/layers.json";
 import type { Shutters, Subject } from "./anatomy";
+import { complete } from "./border";
 import type { Canvas } from "./canvas";
 import type { Expression } from "./expression";
 import type { Point } from "./frames";
-import { backdrop, matte } from "./matte";
+import { matte } from "./matte";
 import type { Networks } from "./networks";
 import { Person } from "./person";
 import { CHANNELS, type Place } from "./shutters";
@@ -53,14 +54,13 @@ export class Layers {
     resolution: number,
   ): Promise<Layers> {
     const { size } = canvas;
-    const colours = Float32Array.from(canvas.picture.data);
-    const alpha = matte(colours, size, person);
-    const plate = backdrop(colours, size, alpha);
+    const found = matte(Float32Array.from(canvas.picture.data), size, person);
+    const { picture, alpha, plate } = complete(canvas, found, subject.anatomy.frame);
     const own = new Float32Array(size * size * CHANNELS);
     const texture = new Float32Array(size * size * (CHANNELS + 1));
     for (let k = 0; k < size * size; k++) {
       for (let channel = 0; channel < 3; channel++) {
-        own[CHANNELS * k + channel] = colours[3 * k + channel] - (1 - alpha[k]) * plate[3 * k + channel];
+        own[CHANNELS * k + channel] = picture[3 * k + channel] - (1 - alpha[k]) * plate[3 * k + channel];
       }
       own[CHANNELS * k + 3] = alpha[k];
       for (let channel = 0; channel < CHANNELS; channel++) texture[channel * size * size + k] = own[CHANNELS * k + channel];

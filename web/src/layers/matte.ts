@@ -1,49 +1,72 @@
-/** The person in front and what is behind, once a source: runtime/layers/matte.py. */
+/** The person in front, once a source: runtime/layers/matte.py. */
 import { clamp, roundHalfEven } from "../numbers";
 import { black, type Picture } from "../picture";
 import { resize, resizeFloats } from "../resample";
 import constants from "../shared/layers.json";
 import { boxBlur } from "./blur";
-import type { Canvas } from "./canvas";
+import type { Canvas, Span } from "./canvas";
 import type { Point } from "./frames";
 
-const { COARSE, WORK, STEPS, CALM, DEEP } = constants.matte;
-export const SIDE = constants.matte.SIDE;
+const { COARSE } = constants.matte;
+export const { SIDE, WORK } = constants.matte;
 
 /** The network: from RGB bytes (count, SIDE, SIDE, 3) to probabilities (count, SIDE, SIDE) of a person. */
 export type PersonNetwork = (views: Uint8Array, count: number) => Promise<Float32Array>;
 
 /**
  * The probability (SIDE, SIDE) that the parts of `canvas` show the person whose face is at the pixel `face`; nothing where
- * there is none. The square that is moved is looked at a second time by itself.
+ * there is none. What the photo shows is looked at, and the square that is moved a second time by itself.
  */
 export async function findPerson(canvas: Canvas, face: Point, look: PersonNetwork): Promise<Float32Array | undefined> {
-  const { picture, margin, side, size } = canvas;
-  const views = [picture, cropped(picture, margin, side)].map(
-    (view) => resize(view, [SIDE, SIDE], { filter: "bilinear", gap: 2 }).data,
-  );
+  const { picture, margin, side, size, rows, columns } = canvas;
+  const within = ({ start, stop }: Span): Span => ({ start: Math.max(margin, start), stop: Math.min(margin + side, stop) });
+  const parts = [
+    [rows, columns],
+    [within(rows), within(columns)],
+  ];
   const seen = new Uint8Array(2 * SIDE * SIDE * 3);
-  views.forEach((view, index) => seen.set(view, index * view.length));
+  parts.forEach(([down, across], index) => {
+    const view = resize(cropped(picture, down, across), [SIDE, SIDE], { filter: "bilinear", gap: 2 });
+    seen.set(view.data, index * SIDE * SIDE * 3);
+  });
   const found = await look(seen, 2);
-  const [person, part] = [found.slice(0, SIDE * SIDE), found.subarray(SIDE * SIDE)];
-  const [low, high] = [margin, margin + side].map((end) => roundHalfEven((end / size) * SIDE));
-  const length = high - low;
-  const near = resizeFloats(part, SIDE, length);
-  const at = (k: number): number => clamp(Math.min(k, length - 1 - k) / (0.12 * length), 0, 1);
-  for (let y = 0; y < length; y++) {
-    for (let x = 0; x < length; x++) {
-      const place = (low + y) * SIDE + low + x;
-      person[place] += Math.min(at(x), at(y)) * (near[y * length + x] - person[place]);
+  const cells = (end: number): number => roundHalfEven((end / size) * SIDE);
+  const person = new Float32Array(SIDE * SIDE);
+  parts.forEach(([down, across], index) => {
+    const [top, bottom, left, right] = [down.start, down.stop, across.start, across.stop].map(cells);
+    const [height, width] = [bottom - top, right - left];
+    const near = resizeFloats(found.slice(index * SIDE * SIDE, (index + 1) * SIDE * SIDE), SIDE, [width, height]);
+    if (index === 0) {
+      // Beyond the photo its border is repeated.
+      for (let k = 0; k < person.length; k++) {
+        const row = clamp(Math.floor(k / SIDE) - top, 0, height - 1);
+        person[k] = near[row * width + clamp((k % SIDE) - left, 0, width - 1)];
+      }
+      return;
     }
-  }
+    const [tall, wide] = [inwards(down, rows, height), inwards(across, columns, width)];
+    for (let k = 0; k < near.length; k++) {
+      const [y, x] = [Math.floor(k / width), k % width];
+      person[(top + y) * SIDE + left + x] += tall[y] * wide[x] * (near[k] - person[(top + y) * SIDE + left + x]);
+    }
+  });
   return connected(person, [face[0] / size, face[1] / size]);
 }
 
-function cropped(picture: Picture, margin: number, side: number): Picture {
-  const result = black(side, side);
-  for (let row = 0; row < side; row++) {
-    const from = ((row + margin) * picture.width + margin) * 3;
-    result.data.set(picture.data.subarray(from, from + side * 3), row * side * 3);
+/** How much a second look at `part` of the `photo` counts: less towards ends beyond which it goes on. */
+function inwards(part: Span, photo: Span, count: number): Float32Array {
+  return Float32Array.from({ length: count }, (_, k) => {
+    const low = part.start > photo.start ? k / (0.12 * count) : 1;
+    const high = part.stop < photo.stop ? (count - 1 - k) / (0.12 * count) : 1;
+    return clamp(Math.min(low, high), 0, 1);
+  });
+}
+
+function cropped(picture: Picture, rows: Span, columns: Span): Picture {
+  const result = black(columns.stop - columns.start, rows.stop - rows.start);
+  for (let row = rows.start; row < rows.stop; row++) {
+    const from = (row * picture.width + columns.start) * 3;
+    result.data.set(picture.data.subarray(from, from + result.width * 3), (row - rows.start) * result.width * 3);
   }
   return result;
 }
@@ -154,103 +177,4 @@ function guided(
     b[k] = level[k] - a[3 * k] * mean[3 * k] - a[3 * k + 1] * mean[3 * k + 1] - a[3 * k + 2] * mean[3 * k + 2];
   }
   return { a: boxBlur(a, size, radius, 3), b: boxBlur(b, size, radius) };
-}
-
-/**
- * What is behind the person, (size, size, 3): `canvas` where `alpha` says that nobody is near; behind the outline its mirror
- * image, and farther in what is around, spread from coarse to fine.
- */
-export function backdrop(canvas: Float32Array, size: number, alpha: Float32Array): Float32Array {
-  const somebody = alpha.map((value) => Number(value > Math.fround(0.04)));
-  const near = boxBlur(somebody, size, Math.max(2, roundHalfEven(size / 90)));
-  const known = near.map((value) => clamp(1 - 40 * value, 0, 1));
-  if (!known.some((value) => value > 0.5)) return canvas.slice();
-  const filled = spread(canvas, size, known);
-  const mirror = mirrored(canvas, size, known);
-  return filled.map((value, k) => {
-    const place = Math.floor(k / 3);
-    const hidden = value + mirror.weight[place] * (mirror.colour[k] - value);
-    return hidden + known[place] * (canvas[k] - hidden);
-  });
-}
-
-/** What is `known` of the `canvas` in all of it, from coarse to fine. */
-function spread(canvas: Float32Array, size: number, known: Float32Array): Float32Array {
-  const work = Math.min(size, WORK);
-  const seen = canvas.map((value, k) => value * known[Math.floor(k / 3)]);
-  const levels = [{ side: work, colour: resizeFloats(seen, size, work, 3), weight: resizeFloats(known, size, work) }];
-  while (levels[levels.length - 1].side > 2) {
-    const { side, colour, weight } = levels[levels.length - 1];
-    const half = Math.floor(side / 2);
-    levels.push({ side: half, colour: resizeFloats(colour, side, half, 3), weight: resizeFloats(weight, side, half) });
-  }
-  const last = levels.pop()!;
-  let filled = last.colour.map((value, k) => value / Math.max(last.weight[Math.floor(k / 3)], 1e-4));
-  let side = last.side;
-  for (const level of levels.reverse()) {
-    const coarse = boxBlur(resizeFloats(filled, side, level.side, 3), level.side, 1, 3);
-    filled = level.colour.map((value, k) => value + clamp(1 - level.weight[Math.floor(k / 3)], 0, 1) * coarse[k]);
-    side = level.side;
-  }
-  return resizeFloats(filled, side, size, 3);
-}
-
-/** The mirror image of what is `known`, at its edge, (size, size, 3), and how much it counts, (size, size). */
-function mirrored(
-  canvas: Float32Array,
-  size: number,
-  known: Float32Array,
-): { colour: Float32Array; weight: Float32Array } {
-  const coarse = resizeFloats(known, size, STEPS).map((value) => Number(value > Math.fround(0.99)));
-  if (!coarse.some(Boolean)) return { colour: canvas, weight: new Float32Array(size * size) };
-  const [rows, columns] = nearest(coarse, STEPS);
-  const way = new Float32Array(2 * STEPS * STEPS);
-  const far = new Float32Array(STEPS * STEPS);
-  for (let k = 0; k < far.length; k++) {
-    way[2 * k] = columns[k] - (k % STEPS);
-    way[2 * k + 1] = rows[k] - Math.floor(k / STEPS);
-    far[k] = Math.hypot(way[2 * k], way[2 * k + 1]);
-  }
-  // The way's direction is calmed: an outline's small teeth would throw long rays.
-  const calm = resizeFloats(boxBlur(boxBlur(way, STEPS, CALM, 2), STEPS, CALM, 2), STEPS, size, 2);
-  const length = resizeFloats(far, STEPS, size);
-  const [colour, weight] = [new Float32Array(size * size * 3), new Float32Array(size * size)];
-  const single = Math.fround;
-  for (let k = 0; k < weight.length; k++) {
-    const unit = Math.max(single(Math.hypot(calm[2 * k], calm[2 * k + 1])), single(1e-3));
-    const reach = single(length[k] * single(size / STEPS));
-    const [across, down] = [calm[2 * k], calm[2 * k + 1]].map((value) => single(single(value / unit) * reach));
-    const column = roundHalfEven(clamp(single((k % size) + single(2 * across)), 0, size - 1));
-    const row = roundHalfEven(clamp(single(Math.floor(k / size) + single(2 * down)), 0, size - 1));
-    const from = row * size + column;
-    for (let channel = 0; channel < 3; channel++) colour[3 * k + channel] = canvas[3 * from + channel];
-    weight[k] = known[from] * clamp((DEEP - Math.hypot(across, down) / size) / (DEEP / 2), 0, 1);
-  }
-  return { colour, weight: boxBlur(weight, size, Math.max(1, roundHalfEven(size / 128))) };
-}
-
-/** Row and column of the place of `known` (size, size) that is nearest to each, nearly (jump flooding). */
-function nearest(known: Float32Array, size: number): [Int32Array, Int32Array] {
-  const FAR = 1e6;
-  let rows = Int32Array.from(known, (value, k) => (value ? Math.floor(k / size) : FAR));
-  let columns = Int32Array.from(known, (value, k) => (value ? k % size : FAR));
-  for (let step = size >> 1; step; step >>= 1) {
-    for (const down of [-step, 0, step]) {
-      for (const across of [-step, 0, step]) {
-        const [nextRows, nextColumns] = [rows.slice(), columns.slice()];
-        for (let y = Math.max(0, -down); y < size - Math.max(0, down); y++) {
-          for (let x = Math.max(0, -across); x < size - Math.max(0, across); x++) {
-            const at = y * size + x;
-            const by = at + down * size + across;
-            const other = (rows[by] - y) ** 2 + (columns[by] - x) ** 2;
-            if (other >= (rows[at] - y) ** 2 + (columns[at] - x) ** 2) continue;
-            nextRows[at] = rows[by];
-            nextColumns[at] = columns[by];
-          }
-        }
-        [rows, columns] = [nextRows, nextColumns];
-      }
-    }
-  }
-  return [rows, columns];
 }
