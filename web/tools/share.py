@@ -21,7 +21,7 @@ from demo import appearance, words
 from runtime.framing.faces import Face, _clusters, _distinct
 from runtime.framing.framer import Framer, Framing
 from runtime.framing.window import Window
-from runtime.layers import anatomy, compose, expression, eyes, frames, matte, mesh, mouth, person, shutters
+from runtime.layers import anatomy, compose, expression, eyes, frames, matte, mesh, mouth, person, shutters, teeth
 from runtime.media.picture import square
 from runtime.media.provenance import _XMP, COMMENT, STATEMENT
 from runtime.motion.kinds import KINDS, USUAL
@@ -83,7 +83,7 @@ def shared_colours() -> str:
     )
 
 
-_LAYERS = (frames, expression, eyes, mesh, matte, person, shutters, mouth, anatomy, compose)
+_LAYERS = (frames, expression, eyes, mesh, matte, person, shutters, teeth, mouth, anatomy, compose)
 
 
 def shared_layers() -> str:
