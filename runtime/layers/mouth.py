@@ -9,6 +9,7 @@ import numpy as np
 from runtime.layers.expression import Expression
 from runtime.layers.frames import Affine, Array, Pixels
 from runtime.layers.shutters import _EDGE, Lines, Patch, smooth, stretch
+from runtime.layers.teeth import Painter, Teeth, paint
 
 _REACH = 0.95
 """Half the width of what moves with a mouth."""
@@ -16,8 +17,10 @@ _BELOW = 0.55
 """Over which length the chin's motion ends below it."""
 _ROUND = 0.65
 """How an opening mouth is shaped: exponent of a parabola between its corners."""
-_TOOTH = 0.075
-"""Width of a tooth."""
+DARK = 0.2
+"""Light of the depth of a mouth, as a part of the lips'."""
+_FLESH = 0.68
+"""Light of the tongue, likewise."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,9 @@ class Lips:
 class MouthShutter:
     """Lips, the cheeks' lower part and the chin. Its frame is the head's own, whose unit is the eyes' distance."""
 
-    def __init__(self, frame: Affine, lips: Lips, nose: float, chin: float, picture: Pixels) -> None:
+    def __init__(
+        self, frame: Affine, lips: Lips, nose: float, chin: float, picture: Pixels, painter: Painter = paint
+    ) -> None:
         """`frame`: from the head's own frame to pixels of `picture` (size, size, C), RGB first; `nose` and `chin`:
         heights of the base of one and the tip of the other in that frame.
         """
@@ -57,7 +62,7 @@ class MouthShutter:
         low, high = (middle - _REACH, nose - 0.08), (middle + _REACH, chin + _BELOW)
         self.patch = Patch(frame, low, high, len(picture))
         self._lines = Lines([lips.inner_upper, lips.inner_lower, lips.outer_upper, lips.outer_lower])
-        self._paint = _Paint(self.patch, lips, picture)
+        self._paint = _Paint(self.patch, lips, picture, painter)
 
     def __call__(self, picture: Pixels, face: Expression) -> Pixels:
         """The patch of `picture` with the mouth of `face`."""
@@ -78,7 +83,7 @@ class MouthShutter:
         seen = np.nonzero(hole)
         if len(seen[0]):
             at = [part[seen] for part in (x, u, patch.y, edge_up, gap, upper, lower)]
-            skin[seen] += hole[seen][:, None] * (self._paint(picture, float(gap.max()), self._middle, *at) - skin[seen])
+            skin[seen] += hole[seen][:, None] * (self._paint(picture, float(gap.max()), *at) - skin[seen])
         return skin
 
     def _columns(self, face: Expression) -> tuple[Pixels, Pixels, Pixels]:
@@ -124,26 +129,20 @@ class MouthShutter:
 
 
 class _Paint:
-    """What is seen between parted lips, in the picture's own light: the hue of the lips, the brightness of the skin."""
+    """What is seen between parted lips: the source's own teeth, else painted ones, before the dark; a tongue below."""
 
-    def __init__(self, patch: Patch, lips: Lips, picture: Pixels) -> None:
+    def __init__(self, patch: Patch, lips: Lips, picture: Pixels, painter: Painter) -> None:
         self._patch = patch
-        rim = (
-            np.concatenate([(lips.outer_upper + lips.inner_upper)[2:-2], (lips.outer_lower + lips.inner_lower)[2:-2]])
-            / 2
-        )
-        around = np.concatenate([lips.outer_upper - np.array([0, 0.07]), lips.outer_lower + np.array([0, 0.09])])
-        lip, skin = (
-            np.median(patch.look(picture, *places.T.astype(np.float32)), axis=0)[:3] for places in (rim, around)
-        )
-        self._dark, self._tongue = 0.36 * lip, 0.62 * lip
-        self._teeth = np.minimum(0.6 * skin + 0.3 * float(skin @ (0.3, 0.59, 0.11)), 225)
+        rim = [(lips.outer_upper + lips.inner_upper)[2:-2], (lips.outer_lower + lips.inner_lower)[2:-2]]
+        x, y = (np.concatenate(rim) / 2).T.astype(np.float32)
+        lip = np.median(patch.look(picture, x, y), axis=0)[:3]
+        self._dark, self._tongue = DARK * lip, _FLESH * lip
+        self._teeth = Teeth(patch, lips.inner_upper, lips.inner_lower, picture, painter)
 
     def __call__(
         self,
         picture: Pixels,
         widest: float,
-        middle: float,
         x: Pixels,
         u: Pixels,
         y: Pixels,
@@ -154,21 +153,18 @@ class _Paint:
     ) -> Pixels:
         """(n, C) for n pixels between lips that are `widest` apart at most: at (x, y), `u` from corner to corner, below
         the upper lip's edge `top` by less than `gap`. What the source shows between its own lips, from `upper` to
-        `lower`, is kept; below it it is dark, with a row of teeth above and a tongue below.
+        `lower`, is kept, and so is the way in which it hangs from the upper lip.
         """
         depth, gap = y - top, np.maximum(gap, 1e-3)
         arch = np.clip(4 * u * (1 - u), 0, 1)
-        row = min(0.45 * widest, 0.085) * np.sqrt(arch)
-        white = smooth((row - depth) / (1.2 / self._patch.unit + 0.008) + 0.5) * smooth(depth / 0.05 + 0.15)
-        white = 0.8 * white * smooth((widest - 0.05) / 0.08) * smooth((arch - 0.2) / 0.5)
-        across = (x - middle) / _TOOTH
-        seam = (0.45 + 0.55 * arch) * (1 - 0.1 * np.exp(-(((across - np.round(across)) / 0.12) ** 2)))
-        flesh = 0.75 * smooth((depth / gap - 0.55) / 0.5) * smooth((widest - 0.12) / 0.15)
-        filled = self._dark * (0.75 + 0.5 * np.clip(depth / gap, 0, 1))[:, None]
-        filled += flesh[:, None] * (self._tongue - filled)
-        filled += white[:, None] * (self._teeth * seam[:, None] - filled)
+        above = gap - depth  # the lower lip
+        mound = min(0.42 * widest, 0.15) * np.sqrt(arch)
+        flesh = smooth((mound - above) / (0.8 * mound + 1e-3)) * smooth((widest - 0.08) / 0.16)
+        flesh = flesh * (0.55 + 0.45 * smooth(above / 0.05))  # the lip's shadow
         result = np.ones((len(x), picture.shape[-1]), np.float32)
-        result[:, :3] = filled
+        result[:, :3] = self._dark + flesh[:, None] * (self._tongue - self._dark)
+        teeth = self._teeth(x, (upper + depth).astype(np.float32))
+        result[:, :3] += teeth[:, 3:] * (teeth[:, :3] - result[:, :3])
         own = lower - upper
         more = np.clip((gap - own) / 0.05, 0, 1)  # nothing is filled in where the mouth is as open as in the picture
         shown = smooth((own - 0.02) / 0.03) * smooth((own - depth) / ((0.15 * own + 0.01) * more + 1e-6))

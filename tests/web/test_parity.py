@@ -28,8 +28,8 @@ pytestmark = pytest.mark.slow
 LIMIT = 3
 """Largest difference of a byte."""
 LARGEST_DOWNLOAD = 14_000_000
-"""Of the model, the face detector, and (since 12 MB were the bar) the networks that find persons, eyes and lips."""
-NETWORKS = ("face", "eye", "face_mesh", "person", "layers")
+"""Of the model and of the networks that find faces, persons, eyes and lips, and paint teeth."""
+NETWORKS = ("face", "eye", "face_mesh", "mouth", "person", "layers")
 EVERY = 10
 """Frames of the clip for one that is compared: WebAssembly takes its time."""
 WEB = Path(__file__).resolve().parents[2] / "web"

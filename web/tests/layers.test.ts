@@ -14,6 +14,7 @@ import { connected, matte, SIDE } from "../src/layers/matte";
 import { lipsBetween, MouthShutter } from "../src/layers/mouth";
 import { Person, type Pairs } from "../src/layers/person";
 import { EyeShutter, type Patch } from "../src/layers/shutters";
+import { SIDE as MOUTH_SIDE, type MouthNetwork } from "../src/layers/teeth";
 import { resizeFloats } from "../src/resample";
 import constants from "../src/shared/layers.json";
 import { Window } from "../src/window";
@@ -120,10 +121,21 @@ describe("shutters", () => {
   const own = headFrame(face, true).inverse();
   const eyeShutter = (side: string): EyeShutter => new EyeShutter(plainEye(face, side), face[`eye_${side}.brow`], size);
   const corner = (side: string): Point => own.at(face[`mouth.corner_${side}`]);
-  const mouthShutter = (open: number): MouthShutter => {
+  const painter: MouthNetwork = (mouth, ownMouth) => {
+    const { FINER } = constants.teeth;
+    const side = MOUTH_SIDE * FINER;
+    const layer = Float32Array.from({ length: side * side * 4 }, (_, at) => {
+      const [channel, x, y] = [at % 4, Math.floor(at / 4) % side, Math.floor(at / 4 / side)];
+      const from = Math.floor(y / FINER) * MOUTH_SIDE + Math.floor(x / FINER);
+      return channel === 3 ? 0.5 + 0.5 * ownMouth[from] : 255 * mouth[channel * MOUTH_SIDE * MOUTH_SIDE + from];
+    });
+    return Promise.resolve(layer);
+  };
+  const mouthShutter = (open: number): Promise<MouthShutter> => {
     const lips = lipsBetween(corner("right"), corner("left"), own.at(face["mouth.upper_lip"]), own.at(face["mouth.lower_lip"]));
     lips.innerLower = lips.innerLower.map(([x, y]) => [x, y + open]);
-    return new MouthShutter(own.inverse(), lips, own.at(face["nose.base"])[1], 1.25, { size, data: picture });
+    const nose = own.at(face["nose.base"])[1];
+    return MouthShutter.of(own.inverse(), lips, nose, 1.25, { size, data: picture }, painter);
   };
 
   it.each(shutters.eyes)("open the $side eye by $lids", ({ side, lids, brow, gaze, place, patch }) => {
@@ -131,15 +143,15 @@ describe("shutters", () => {
     expect(shutter.patch.place).toEqual(place);
     near(thinned(shutter.apply(picture, lids, brow, gaze as never), shutter.patch), patch, 0.02);
   });
-  it.each(shutters.mouths)("open a mouth by $lowerLip that is open by $open", ({ open, place, patch, ...given }) => {
-    const shutter = mouthShutter(open);
+  it.each(shutters.mouths)("open a mouth by $lowerLip that is open by $open", async ({ open, place, patch, ...given }) => {
+    const shutter = await mouthShutter(open);
     expect(shutter.patch.place).toEqual(place);
     near(thinned(shutter.apply(picture, given.expression as never as Expression), shutter.patch), patch, 0.02);
   });
-  it("leave a face at rest as it is", () => {
+  it("leave a face at rest as it is", async () => {
     const shutter = new Shutters(
       ["left", "right"].map((side): [EyeShutter, number] => [eyeShutter(side), 0.3]),
-      mouthShutter(0),
+      await mouthShutter(0),
     );
     for (const { place, data } of shutter.covers(picture)) {
       const width = (place.right - place.left) * 4;

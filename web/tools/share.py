@@ -34,6 +34,7 @@ from runtime.layers import (
     mouth,
     person,
     shutters,
+    teeth,
 )
 from runtime.media.picture import square
 from runtime.media.provenance import _XMP, COMMENT, STATEMENT
@@ -96,7 +97,7 @@ def shared_colours() -> str:
     )
 
 
-_LAYERS = (frames, expression, eyes, mesh, matte, backdrop, border, person, shutters, mouth, anatomy, compose)
+_LAYERS = (frames, expression, eyes, mesh, matte, backdrop, border, person, shutters, teeth, mouth, anatomy, compose)
 
 
 def shared_layers() -> str:

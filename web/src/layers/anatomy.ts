@@ -17,6 +17,7 @@ import { lipsBetween, MouthShutter } from "./mouth";
 import type { Anatomy, Pairs } from "./person";
 import { named, pixelsOf, type Names } from "./points";
 import { EyeShutter, type Place, type Texture } from "./shutters";
+import type { MouthNetwork } from "./teeth";
 
 const { FACE, STIFF, STIFF_TOO, NEEDED, COLLAR, SIDES, USUAL_SHOULDERS, EYES, MOUTH } = constants.anatomy;
 
@@ -25,6 +26,7 @@ export interface Lookers {
   face: Detector;
   eye: EyeNetwork;
   mesh: MeshNetwork;
+  mouth: MouthNetwork;
 }
 
 /** A part of a picture, (rows, columns, CHANNELS). */
@@ -168,25 +170,26 @@ export class NamedFace implements Subject {
       const eye = this.eyes[index];
       return [new EyeShutter(eye, this.named[`eye_${side}.brow`], picture.size), eye.width / this.unit];
     });
-    return new Shutters(eyes, await this.mouth(picture, look.mesh));
+    return new Shutters(eyes, await this.mouth(picture, look));
   }
 
-  private async mouth(picture: Texture, look: MeshNetwork): Promise<MouthShutter> {
+  private async mouth(picture: Texture, look: Lookers): Promise<MouthShutter> {
     const { frame, chin } = this.anatomy;
     const [own, face] = [frame.inverse(), this.named];
     const points = this.onFace.map((k) => this.points[k]);
-    const found = await findLips(this.canvas, [face["eye_right.outer"], face["eye_left.outer"]], points, look);
+    const found = await findLips(this.canvas, [face["eye_right.outer"], face["eye_left.outer"]], points, look.mesh);
     const [right, left] = ["right", "left"].map((side) => own.at(face[`mouth.corner_${side}`]));
     if (found) {
       const [innerUpper, innerLower, outerUpper, outerLower] = found.lips.map((line) => line.map((at) => own.at(at)));
       const away = [distance(innerUpper[0], right), distance(innerUpper[innerUpper.length - 1], left)];
       if (Math.max(...away) < 0.3) {
         const lips = { innerUpper, innerLower, outerUpper, outerLower };
-        return new MouthShutter(frame, lips, own.at(found.nose)[1], own.at(found.chin)[1], picture);
+        return MouthShutter.of(frame, lips, own.at(found.nose)[1], own.at(found.chin)[1], picture, look.mouth);
       }
     }
     const [upper, lower] = ["upper_lip", "lower_lip"].map((name) => own.at(face[`mouth.${name}`]));
-    return new MouthShutter(frame, lipsBetween(right, left, upper, lower), own.at(face["nose.base"])[1], chin, picture);
+    const lips = lipsBetween(right, left, upper, lower);
+    return MouthShutter.of(frame, lips, own.at(face["nose.base"])[1], chin, picture, look.mouth);
   }
 }
 

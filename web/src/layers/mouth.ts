@@ -4,8 +4,9 @@ import constants from "../shared/layers.json";
 import type { Expression } from "./expression";
 import { plus, times, type Affine, type Point } from "./frames";
 import { CHANNELS, Line, Patch, stretch, type Texture } from "./shutters";
+import { Teeth, type MouthNetwork } from "./teeth";
 
-const { REACH, BELOW, ROUND, TOOTH, EDGE } = constants.mouth;
+const { REACH, BELOW, ROUND, DARK, FLESH, EDGE } = constants.mouth;
 
 /** Edges of lips in the head's own frame, from the corner on the person's right to the other one. */
 export interface Lips {
@@ -43,23 +44,17 @@ interface Column {
 
 /** Lips, the cheeks' lower part and the chin. Its frame is the head's own, whose unit is the eyes' distance. */
 export class MouthShutter {
-  readonly patch: Patch;
   private right: Point;
   private left: Point;
   private middle: number;
   private lines: Record<keyof Lips, Line>;
-  private paint: Paint;
 
-  /**
-   * `frame`: from the head's own frame to pixels of `picture`; `nose` and `chin`: heights of the base of one and the tip of
-   * the other in that frame.
-   */
-  constructor(
-    frame: Affine,
+  private constructor(
+    readonly patch: Patch,
     lips: Lips,
     private nose: number,
     private chin: number,
-    picture: Texture,
+    private paint: Paint,
   ) {
     [this.right, this.left] = [lips.innerUpper[0], lips.innerUpper[lips.innerUpper.length - 1]];
     this.middle = (this.right[0] + this.left[0]) / 2;
@@ -69,9 +64,24 @@ export class MouthShutter {
       outerUpper: new Line(lips.outerUpper),
       outerLower: new Line(lips.outerLower),
     };
-    const [low, high] = [this.middle - REACH, this.middle + REACH];
-    this.patch = new Patch(frame, [low, nose - 0.08], [high, chin + BELOW], picture.size);
-    this.paint = new Paint(this.patch, lips, picture.data);
+  }
+
+  /**
+   * `frame`: from the head's own frame to pixels of `picture`; `nose` and `chin`: heights of the base of one and the tip of
+   * the other in that frame.
+   */
+  static async of(
+    frame: Affine,
+    lips: Lips,
+    nose: number,
+    chin: number,
+    picture: Texture,
+    network: MouthNetwork,
+  ): Promise<MouthShutter> {
+    const middle = (lips.innerUpper[0][0] + lips.innerUpper[lips.innerUpper.length - 1][0]) / 2;
+    const patch = new Patch(frame, [middle - REACH, nose - 0.08], [middle + REACH, chin + BELOW], picture.size);
+    const teeth = await Teeth.of(patch, lips.innerUpper, lips.innerLower, picture.data, network);
+    return new MouthShutter(patch, lips, nose, chin, new Paint(patch, lips, picture.data, teeth));
   }
 
   /** The patch of `picture` with the mouth of `face`. */
@@ -95,7 +105,7 @@ export class MouthShutter {
     const colour = new Float64Array(CHANNELS);
     holes.forEach((hole, k) => {
       if (!hole) return;
-      this.paint.look(picture, widest, this.middle, columns[k], ys[k], colour);
+      this.paint.look(picture, widest, columns[k], ys[k], colour);
       for (let channel = 0, at = k * CHANNELS; channel < CHANNELS; channel++, at++) {
         result[at] += hole * (colour[channel] - result[at]);
       }
@@ -142,47 +152,42 @@ export class MouthShutter {
   }
 }
 
-/** What is seen between parted lips, in the picture's own light: the hue of the lips, the brightness of the skin. */
+/** What is seen between parted lips: the source's own teeth, else painted ones, before the dark; a tongue below. */
 class Paint {
   private dark: number[];
   private tongue: number[];
-  private teeth: number[];
+  private tooth = new Float64Array(CHANNELS);
 
   constructor(
     private patch: Patch,
     lips: Lips,
     picture: Float32Array,
+    private teeth: Teeth,
   ) {
     const between = (one: Point[], other: Point[]): Point[] =>
       one.map((point, k) => times(0.5, plus(point, other[k]))).slice(2, -2);
     const rim = [...between(lips.outerUpper, lips.innerUpper), ...between(lips.outerLower, lips.innerLower)];
-    const above = lips.outerUpper.map((point) => plus(point, [0, -0.07]));
-    const below = lips.outerLower.map((point) => plus(point, [0, 0.09]));
-    const [lip, skin] = [rim, [...above, ...below]].map((places) => {
-      const seen = new Float32Array(places.length * CHANNELS);
-      places.forEach(([x, y], k) => patch.look(picture, x, y, seen, k * CHANNELS));
-      return [0, 1, 2].map((channel) => median(places.map((_, k) => seen[k * CHANNELS + channel])));
-    });
-    this.dark = lip.map((value) => 0.36 * value);
-    this.tongue = lip.map((value) => 0.62 * value);
-    const light = 0.3 * skin[0] + 0.59 * skin[1] + 0.11 * skin[2];
-    this.teeth = skin.map((value) => Math.min(0.6 * value + 0.3 * light, 225));
+    const seen = new Float32Array(rim.length * CHANNELS);
+    rim.forEach(([x, y], k) => patch.look(picture, x, y, seen, k * CHANNELS));
+    const lip = [0, 1, 2].map((channel) => median(rim.map((_, k) => seen[k * CHANNELS + channel])));
+    this.dark = lip.map((value) => DARK * value);
+    this.tongue = lip.map((value) => FLESH * value);
   }
 
   /**
    * The colour at height `y` between lips that are `widest` apart at most. What the source shows between its own lips is
-   * kept; below it it is dark, with a row of teeth above and a tongue below.
+   * kept, and so is the way in which it hangs from the upper lip.
    */
-  look(picture: Float32Array, widest: number, middle: number, column: Column, y: number, to: Float64Array): void {
+  look(picture: Float32Array, widest: number, column: Column, y: number, to: Float64Array): void {
     const { x, u, upper, lower, edgeUp } = column;
     const [depth, gap, unit] = [y - edgeUp, Math.max(column.edgeLow - edgeUp, 1e-3), this.patch.unit];
     const arch = clamp(4 * u * (1 - u), 0, 1);
-    const row = Math.min(0.45 * widest, 0.085) * Math.sqrt(arch);
-    const edge = smooth((row - depth) / (1.2 / unit + 0.008) + 0.5) * smooth(depth / 0.05 + 0.15);
-    const white = 0.8 * edge * smooth((widest - 0.05) / 0.08) * smooth((arch - 0.2) / 0.5);
-    const across = (x - middle) / TOOTH;
-    const seam = (0.45 + 0.55 * arch) * (1 - 0.1 * Math.exp(-(((across - Math.round(across)) / 0.12) ** 2)));
-    const flesh = 0.75 * smooth((depth / gap - 0.55) / 0.5) * smooth((widest - 0.12) / 0.15);
+    const above = gap - depth; // the lower lip
+    const mound = Math.min(0.42 * widest, 0.15) * Math.sqrt(arch);
+    const shadow = 0.55 + 0.45 * smooth(above / 0.05); // the lip's
+    const flesh = smooth((mound - above) / (0.8 * mound + 1e-3)) * smooth((widest - 0.08) / 0.16) * shadow;
+    const { tooth } = this;
+    this.teeth.look(x, upper + depth, tooth);
     const own = lower - upper;
     // Nothing is filled in where the mouth is as open as in the picture.
     const more = clamp((gap - own) / 0.05, 0, 1);
@@ -191,9 +196,8 @@ class Paint {
     const place = Math.min(upper + depth, Math.max(lower + (EDGE - 1.3 * more) / unit, upper));
     this.patch.look(picture, x, place, to, 0);
     for (let channel = 0; channel < 3; channel++) {
-      let filled = this.dark[channel] * (0.75 + 0.5 * clamp(depth / gap, 0, 1));
-      filled += flesh * (this.tongue[channel] - filled);
-      filled += white * (this.teeth[channel] * seam - filled);
+      let filled = this.dark[channel] + flesh * (this.tongue[channel] - this.dark[channel]);
+      filled += tooth[3] * (tooth[channel] - filled);
       to[channel] = filled + shown * (to[channel] - filled);
     }
     to[3] = 1 + shown * (to[3] - 1);

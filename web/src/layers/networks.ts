@@ -5,8 +5,9 @@ import type { Lookers } from "./anatomy";
 import { SIDE as EYE_SIDE } from "./eyes";
 import { SIDE as PERSON_SIDE, type PersonNetwork } from "./matte";
 import { SIDE as MESH_SIDE } from "./mesh";
+import { SIDE as MOUTH_SIDE } from "./teeth";
 
-export const NETWORKS = ["face", "eye", "face_mesh", "person", "layers"] as const;
+export const NETWORKS = ["face", "eye", "face_mesh", "mouth", "person", "layers"] as const;
 export type NetworkName = (typeof NETWORKS)[number];
 
 export interface Networks extends Lookers {
@@ -16,7 +17,7 @@ export interface Networks extends Lookers {
 
 /** Open the `files`; all so small that a GPU would only be in their way. */
 export async function openNetworks(runtime: Runtime, files: Record<NetworkName, Uint8Array>): Promise<Networks> {
-  const [face, eye, mesh, person, layers] = await Promise.all(
+  const [face, eye, mesh, mouth, person, layers] = await Promise.all(
     NETWORKS.map((name) => Graph.open({ ...runtime, backend: "wasm" }, files[name])),
   );
   return {
@@ -32,6 +33,13 @@ export async function openNetworks(runtime: Runtime, files: Record<NetworkName, 
     mesh: async (view) => {
       const { points, scores } = await mesh.run({ frame: mesh.bytes(view, [1, MESH_SIDE, MESH_SIDE, 3]) });
       return { points: points.data as Float32Array, score: (scores.data as Float32Array)[0] };
+    },
+    mouth: async (seen, own) => {
+      const found = await mouth.run({
+        mouth: mouth.floats(seen, [1, 3, MOUTH_SIDE, MOUTH_SIDE]),
+        own: mouth.floats(own, [1, 1, MOUTH_SIDE, MOUTH_SIDE]),
+      });
+      return found.layer.data as Float32Array;
     },
     person: async (views, count) => {
       const found = await person.run({ frame: person.bytes(views, [count, PERSON_SIDE, PERSON_SIDE, 3]) });
