@@ -116,7 +116,7 @@ describe("shutters", () => {
   const { size } = shutters;
   const [face, picture] = [faceFrom(shutters.face), waves(size)];
   const own = headFrame(face, true).inverse();
-  const eyeShutter = (side: string): EyeShutter => new EyeShutter(plainEye(face, side), face[`eye_${side}.brow`], size);
+  const eyeShutter = (side: string): EyeShutter => new EyeShutter(plainEye(face, side), face[`eye_${side}.brow`], { size, data: picture });
   const corner = (side: string): Point => own.at(face[`mouth.corner_${side}`]);
   const mouthShutter = (open: number): MouthShutter => {
     const lips = lipsBetween(corner("right"), corner("left"), own.at(face["mouth.upper_lip"]), own.at(face["mouth.lower_lip"]));
