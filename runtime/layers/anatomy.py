@@ -20,12 +20,11 @@ from runtime.layers.matte import box_blur
 from runtime.layers.mesh import find_lips
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import Anatomy
-from runtime.layers.shutters import EyeShutter, smooth
+from runtime.layers.shutters import EyeShutter, Place, joined, smooth
 from runtime.values import Bytes
 
 Pairs = tuple[Array, Array]
 """Points (K, 2) in the result and in the source."""
-Place = tuple[slice, slice]
 
 _FACE = ("mouth", "eye_left", "eye_right", "nose", "cheek_left", "cheek_right", "jaw")
 """Groups of points that lie on the face itself."""
@@ -77,14 +76,16 @@ class Shutters:
     def __call__(self, picture: Pixels, face: Expression | None) -> Iterator[tuple[Place, Pixels]]:
         """Patches (h, w, 4), and the rows and columns of `picture` (c, c, 4) where they belong."""
         if face is None or face.at_rest:
-            parts = [shutter.patch for shutter, _ in self._eyes] + ([self._mouth.patch] if self._mouth else [])
-            yield from ((part.place, picture[part.place]) for part in parts)
+            patches = [shutter.patch for shutter, _ in self._eyes] + ([self._mouth.patch] if self._mouth else [])
+            yield from ((patch.place, picture[patch.place]) for patch in patches)
             return
+        parts = []
         for index, (shutter, width) in enumerate(self._eyes):
             lids, brow = float(face.lids[index]), float(face.brows[index]) / width
-            yield shutter.patch.place, shutter(picture, lids, brow, face.gaze[index])
+            parts.append((shutter.patch.place, shutter(picture, lids, brow, face.gaze[index])))
         if self._mouth is not None:
-            yield self._mouth.patch.place, self._mouth(picture, face)
+            parts.append((self._mouth.patch.place, self._mouth(picture, face)))
+        yield from joined(picture, parts)
 
 
 class NamedFace:
@@ -128,9 +129,9 @@ class NamedFace:
 
     def shutters(self, picture: Pixels) -> Shutters:
         """See `Subject`."""
-        face, frame, size = self._named, self.anatomy.frame, len(picture)
+        face, frame = self._named, self.anatomy.frame
         eyes = [
-            (EyeShutter(eye, face[f"eye_{side}.brow"], size), eye.width / self._unit)
+            (EyeShutter(eye, face[f"eye_{side}.brow"], picture), eye.width / self._unit)
             for side, eye in zip(SIDES, self.eyes, strict=True)
         ]
         return Shutters(eyes, self._mouth(frame, picture))

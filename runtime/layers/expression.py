@@ -2,23 +2,52 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from runtime.layers.frames import Array, bounded, head_frame
+from runtime.layers.shutters import smooth
 
 Named = Mapping[str, Array]
 
 SIDES = ("left", "right")
 """Of the person."""
-_SHUT, _WIDEST = 0.38, 1.15
-"""Of its opening at rest: an eye is shut below the first, and opens up to the second."""
+_SHUT, _WIDEST = 0.16, 1.15
+"""Opening in widths of the eye below which an eye is shut, and how far it opens, of its opening at rest."""
+_SURELY, _POSSIBLY = 0.38, 0.52
+"""Of its opening at rest: below the first an eye is shut, above the second it is not."""
+_NARROWER = 0.6
+"""Weight of the eye that is less open, where both are open by about as much."""
+_WINK = (0.25, 0.5)
+"""Differences of the eyes' openings, of what they are at rest: up to the first they are the detector's, from the second
+on a wink.
+"""
+_VERGENCE = 0.3
+"""How much of what irises do against each other counts: most of it is noise."""
+_SEEN = (0.15, 0.6)
+"""Of what it is at rest: an eye less open than the first does not tell where it looks, above the second it does."""
 _LEAST_OPEN = 0.12
 """Opening in widths of the eye that an eye at rest has at least: who begins in the middle of a blink is not asleep."""
-_OPEN = 1.25
-"""Of what a detector finds of the lips' parting: its points lie on the lips, which narrow as they part."""
+_OPEN = 1.5
+"""Of what a detector finds of the lips' parting: its points lie on the lips, which narrow as they part. Far apart they
+are so by less: see `_ROOM`.
+"""
+_CLOSED = 0.15
+"""What a detector finds between the middles of closed lips."""
+_SLOWLY = 3.0
+"""Openings of a smiling mouth over which it gives up its smile, as it opens."""
+_NARROW, _GIVEN_UP, _OPENED = 0.53, 0.8, 0.12
+"""Width of a mouth that does not smile; how much of what is beyond it a smile gives up that opens, and over which
+opening.
+"""
+_LEAST_PARTED, _CLOSING = 0.04, 3.5
+"""The driver's lips are parted at least by so much when they close, and another's close by at most so many times more.
+"""
+_ROOM = 0.7
+"""Part of the length from lips to chin that the opening of a mouth comes near to, and never reaches."""
 _CALM = 0.6
 """How much of their motion the corners of a mouth take over: they are found least well."""
 _WIDE_MOUTH = 0.75
@@ -45,6 +74,8 @@ class Expression:
     """(2,): how far the brows moved down."""
     gaze: Array
     """(2, 2): by how much the irises moved, in widths of the eye: towards the inner corner, and down."""
+    parted: float | None = None
+    """How far the lips of the driver are parted where its motion counts from; None where that is the face itself."""
 
     @property
     def at_rest(self) -> bool:
@@ -66,8 +97,7 @@ def expression(
     def moved(name: str) -> Array:
         return (strength if weak_points else 1.0) * (a[name] - b[name])
 
-    share = eyes[:, 0] / np.maximum(eyes_rest[:, 0], _LEAST_OPEN)
-    lids = np.clip((share - _SHUT) / (1 - _SHUT), 0, _WIDEST)
+    lids = _lids(eyes[:, 0], eyes_rest[:, 0])
     upper, lower = (float(moved(f"mouth.{lip}_lip")[1]) for lip in ("upper", "lower"))
     lower = upper + (_OPEN * (lower - upper) if lower > upper else lower - upper)
     return Expression(
@@ -77,8 +107,61 @@ def expression(
         corners=_CALM * np.stack([moved(f"mouth.corner_{side}") for side in SIDES]),
         lids=np.clip(1 + strength * (lids - 1), 0, _WIDEST),
         brows=np.array([moved(f"eye_{side}.brow")[1] for side in SIDES]),
-        gaze=strength * (eyes[:, 1:] - eyes_rest[:, 1:]),
+        gaze=strength * _gaze(eyes[:, 1:] - eyes_rest[:, 1:], lids),
+        parted=_OPEN * max(_gap(b) - _CLOSED, 0.0) if weak_points else None,
     )
+
+
+def _lids(opening: Array, at_rest: Array) -> Array:
+    """(2,): how far the eyes are open, of what they are at rest. Lids move together, but for a wink."""
+    at_rest = np.maximum(at_rest, _LEAST_OPEN)
+    share, shut = opening / at_rest, np.clip(_SHUT / at_rest, _SURELY, _POSSIBLY)
+    lids = np.clip((share - shut) / (1 - shut), 0, _WIDEST)
+    together = _NARROWER * lids.min() + (1 - _NARROWER) * lids.max()
+    low, high = _WINK
+    return together + smooth((np.ptp(share) - low) / (high - low)) * (lids - together)
+
+
+def _gaze(moved: Array, lids: Array) -> Array:
+    """(2, 2): where the eyes look, of what their irises `moved` (2, 2). Eyes turn together: up and down by the same,
+    one towards the inner corner, the other away from it by as much.
+    """
+    low, high = _SEEN
+    known = smooth((float(lids.mean()) - low) / (high - low))
+    across, down = moved[:, 0], float(moved[:, 1].mean())
+    right = float(across[0] - across[1]) / 2
+    inward = _VERGENCE * float(across[0] + across[1]) / 2
+    return known * np.array([[inward + right, down], [inward - right, down]])
+
+
+def on_mouth(face: Expression, opening: float, width: float, length: float) -> Expression:
+    """What `face` is on a mouth that is open by `opening` at rest, `width` wide, and so far (`length`) from its chin.
+
+    A driver's opening is not added to a smile: the farther it opens, the more the mouth is open as the driver's is.
+    What closes, closes in proportion. At rest nothing differs, and it grows smoothly from there.
+    """
+    parted = face.lower_lip - face.upper_lip
+    corners = face.corners
+    opens = parted
+    own = max(opening, 0.0) if face.parted is not None else 0.0
+    if face.parted is not None and parted < 0:
+        opens = parted * float(np.clip(own / max(face.parted, _LEAST_PARTED), 1, _CLOSING))
+    elif face.parted is not None:
+        beyond = max(own - face.parted, 1e-6)
+        opens = parted + beyond * math.expm1(-parted / (_SLOWLY * beyond))
+        smile = max(width - _NARROW, 0.0) / 2
+        given_up = _GIVEN_UP * smile * -math.expm1(-parted / _OPENED)
+        corners = corners + given_up * np.array([[-1.0, 0.0], [1.0, 0.0]])
+    if opens > 0:
+        room = max(_ROOM * length, 1e-6)
+        opens = -room * math.exp(-own / room) * math.expm1(-opens / room)
+    chin = face.chin * opens / parted if parted > opens > 0 else face.chin
+    return replace(face, lower_lip=face.upper_lip + opens, chin=chin, corners=corners)
+
+
+def _gap(own: Named) -> float:
+    """Distance of the lips' points."""
+    return float(own["mouth.lower_lip"][1] - own["mouth.upper_lip"][1])
 
 
 def _own(points: Named) -> dict[str, Array]:

@@ -20,6 +20,8 @@ _MARGIN = 1.5
 """Side of that as a multiple of the face's longer side."""
 MIN_SCORE = 0.5
 """Least probability of a face."""
+_APART = 1.4
+"""How much farther parted lips are apart than the network finds them, which draws them to each other."""
 _RIGHT_EYE, _LEFT_EYE, _NOSE, _CHIN = 33, 263, 2, 152
 
 _INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
@@ -64,5 +66,6 @@ def find_lips(picture: Bytes, eyes: Array, points: Array) -> Found | None:
             return None
         mesh = view(found["points"][0].astype(np.float64) * SIDE)
         eyes, box = mesh[[_RIGHT_EYE, _LEFT_EYE]], np.stack([mesh.min(0), mesh.max(0)])
-    lines = (mesh[list(line)] for line in (_INNER_UPPER, _INNER_LOWER, _OUTER_UPPER, _OUTER_LOWER))
-    return Found(tuple(lines), mesh[_NOSE], mesh[_CHIN])  # type: ignore[arg-type]
+    upper, lower, *rims = (mesh[list(line)] for line in (_INNER_UPPER, _INNER_LOWER, _OUTER_UPPER, _OUTER_LOWER))
+    wider = (_APART - 1) / 2 * (lower - upper)
+    return Found((upper - wider, lower + wider, *rims), mesh[_NOSE], mesh[_CHIN])  # type: ignore[arg-type]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from runtime.layers.expression import Expression
+from runtime.layers.expression import Expression, on_mouth
 from runtime.layers.frames import Affine, Array, Pixels
 from runtime.layers.shutters import _EDGE, Lines, Patch, smooth, stretch
 from runtime.layers.teeth import Painter, Teeth, paint
@@ -62,11 +62,14 @@ class MouthShutter:
         low, high = (middle - _REACH, nose - 0.08), (middle + _REACH, chin + _BELOW)
         self.patch = Patch(frame, low, high, len(picture))
         self._lines = Lines([lips.inner_upper, lips.inner_lower, lips.outer_upper, lips.outer_lower])
+        opening = float((lips.inner_lower - lips.inner_upper)[:, 1].max())
+        seam = float((lips.inner_lower + lips.inner_upper)[:, 1].mean()) / 2
+        self._own = opening, float(self._left[0] - self._right[0]), chin - seam
         self._paint = _Paint(self.patch, lips, picture, painter)
 
     def __call__(self, picture: Pixels, face: Expression) -> Pixels:
         """The patch of `picture` with the mouth of `face`."""
-        patch = self.patch
+        patch, face = self.patch, on_mouth(face, *self._own)
         x, u, line = self._columns(face)
         bow = (4 * u * (1 - u)) ** np.float32(_ROUND)
         upper, lower, *rims = self._lines(x)

@@ -7,7 +7,7 @@ picture, once a frame, before that is moved; nothing is trained.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -15,11 +15,38 @@ import numpy as np
 from runtime.layers.eyes import Eye
 from runtime.layers.frames import Affine, Array, Pixels
 
-_OVER = 0.05
-"""How far a shut upper lid reaches over the lower one, whose edge is wet and light; in widths of the eye."""
-_UNFOLDED = 0.7
-"""How much of the lid that unfolds has the colour of the skin below the eye: the stretched fold alone is a shadow."""
-_LASHES = 0.4
+Place = tuple[slice, slice]
+"""Rows and columns of a picture."""
+
+_RISE, _WET = 0.14, 0.05
+"""How far a lower lid rises to a shut eye, of the eye's opening; and how broad its wet, light edge is, which the upper
+lid covers, in widths of the eye.
+"""
+_DIM, _SHADOW = 0.12, 0.35
+"""How much darker the eyeball of a narrowed eye is, and how much more so right below the lid and its lashes."""
+_UNFOLDED = 0.9
+"""How much of the lid that unfolds is painted: the stretched fold alone is a shadow."""
+_BELOW = 0.8
+"""How much of its colour is that of the skin below the eye at its edge; above that it is that of the skin below the
+brow.
+"""
+_SHADE = 0.42
+"""Which of the skin's tones there: the quantile."""
+_HIGH = 0.28
+"""How far above its edge a lid is painted: over its lashes."""
+_COLUMNS = 25
+"""Places along an eye where these are looked at."""
+_FOLD = 0.4
+"""Where a lid folds, on the way from its edge to the brow, ..."""
+_DRAWN = 0.15
+"""... and how much of the lid's way the fold goes."""
+_BROW = (-0.75, 1.9)
+"""From where to where a brow's motion is felt, ..."""
+_FOREHEAD = 0.8
+"""... and how far above it."""
+_LIFT = (-0.3, 0.12)
+"""How far a brow goes up and down, in widths of the eye."""
+_LASHES = 0.5
 """Light of the lashes of a shut eye as a part of the skin's."""
 _TABLE = 1024
 """Places along lines of which a table is kept."""
@@ -82,6 +109,22 @@ def stretch(y: Pixels, knots: Sequence[tuple[Pixels | np.float32, Pixels | np.fl
     return y + moved
 
 
+def joined(picture: Pixels, parts: Sequence[tuple[Place, Pixels]]) -> Iterator[tuple[Place, Pixels]]:
+    """Patches of `picture` such that, where they overlap, the later one has what the earlier ones changed."""
+    for index, (place, patch) in enumerate(parts):
+        result = patch
+        for other, earlier in parts[:index]:
+            shared = tuple(slice(max(a.start, b.start), min(a.stop, b.stop)) for a, b in zip(place, other, strict=True))
+            if all(side.start < side.stop for side in shared):
+                here, there = (
+                    tuple(slice(s.start - own.start, s.stop - own.start) for s, own in zip(shared, whose, strict=True))
+                    for whose in (place, other)
+                )
+                result = result.copy() if result is patch else result
+                result[here] += earlier[there] - picture[shared]
+        yield place, result
+
+
 def height(line: Array, x: Pixels) -> Pixels:
     """Of the line through the points `line` (K, 2) at `x`; beyond its ends that of the ends."""
     order = np.argsort(line[:, 0])
@@ -112,8 +155,8 @@ class Lines:
 class EyeShutter:
     """One eye with its lids and brow. Its frame: x from the outer corner (0) to the inner one (1), y down."""
 
-    def __init__(self, eye: Eye, brow: Array, size: int) -> None:
-        """`eye` and the middle of its `brow` (2,) in pixels of pictures of `size` a side."""
+    def __init__(self, eye: Eye, brow: Array, picture: Pixels) -> None:
+        """`eye` and the middle of its `brow` (2,) in pixels of `picture` (size, size, C)."""
         outer, inner = eye.upper[0], eye.upper[-1]
         across = inner - outer
         down = np.array([-across[1], across[0]]) * (1 if across[0] > 0 else -1)
@@ -121,15 +164,31 @@ class EyeShutter:
         back = frame.inverse()
         upper, lower = back(eye.upper), back(eye.lower)
         self._brow = min(float(back(brow)[1]), float(upper[:, 1].min()) - 0.3)
-        self.patch = Patch(frame, (-0.35, self._brow - 0.55), (1.35, 0.65), size)
+        self.patch = Patch(frame, (_BROW[0], self._brow - _FOREHEAD - 0.1), (_BROW[1], 0.65), len(picture))
         x = self.patch.x
         self._upper = height(upper, x)
         self._lower = np.maximum(height(lower, x), self._upper)
-        self._fade = smooth((x + 0.35) / 0.35) * smooth((1.35 - x) / 0.35) * self.patch.inside
+        self._near = np.clip((self._lower - self._upper) / 0.1, 0, 1)
+        self._with_brow = smooth((x - _BROW[0]) / 0.5) * smooth((_BROW[1] - x) / 0.9)
         self._between = ((x > 0) & (x < 1)).astype(np.float32)
         self._along = smooth(x / 0.2) * smooth((1 - x) / 0.2) * self.patch.inside
         self._iris = back(eye.iris)
         self._radius = min(eye.radius / eye.width, 0.3)
+        self._skin = self._skins(picture, upper, lower)
+
+    def _skins(self, picture: Pixels, upper: Array, lower: Array) -> list[Pixels]:
+        """(h, w, C) each: what the skin looks like above and below the eye in each column."""
+        places = np.linspace(-0.1, 1.1, _COLUMNS)
+        around = places[:, None] + np.linspace(-0.12, 0.12, 5)
+        below = height(lower, around)[..., None] + np.linspace(0.14, 0.34, 6)
+        top, room = height(upper, around)[..., None], np.float32(0.5 * (upper[:, 1].min() - self._brow))
+        above = top - np.linspace(0.5 * room, room, 4)
+        tones = [
+            np.quantile(self.patch.look(picture, np.broadcast_to(around[..., None], y.shape), y), _SHADE, axis=(1, 2))
+            for y in (above, below)
+        ]
+        x = self.patch.x
+        return [np.stack([np.interp(x, places, line) for line in tone.T], -1).astype(np.float32) for tone in tones]
 
     def __call__(self, picture: Pixels, opening: float, brow: float, gaze: Array) -> Pixels:
         """The patch of `picture` (size, size, C): an eye that is open by so much of what it is there, its brow moved
@@ -137,28 +196,50 @@ class EyeShutter:
         """
         patch, upper, lower = self.patch, self._upper, self._lower
         shut = max(0.0, 1 - opening)
-        target = lower + _OVER * shut * np.minimum((lower - upper) / 0.1, 1) - opening * (lower - upper)
-        lid = np.full_like(upper, self._brow)
-        raised = lid + float(np.clip(brow, -0.35, 0.25)) * self._fade
-        y = stretch(patch.y, [(lid - 0.5, lid - 0.5), (raised, lid), (np.maximum(target, raised), upper)])
-        # A shut eye shows no half pixel of itself.
-        half = np.float32(_EDGE / patch.unit * (1 - 2 * shut))
-        under = np.maximum(patch.y, lower - half + _OVER * shut)
-        y = np.where(patch.y < (target + lower) / 2, np.minimum(y, upper + half), under)
-        skin = patch.look(picture, patch.x, patch.y + (y - patch.y) * self._fade)
+        rim = lower - np.float32(_RISE * shut) * (lower - upper)
+        target = rim - opening * (lower - upper)
+        y = self._rows(target, float(np.clip(brow, *_LIFT)))
+        # A shut eye shows no half pixel of itself, nor the wet edge of its lower lid.
+        half = np.float32(_EDGE / patch.unit) * (1 - 2 * shut * self._near)
+        under = stretch(patch.y, [(rim, lower + np.float32(_WET * shut) * self._near), (lower + 0.35, lower + 0.35)])
+        y = np.where(patch.y < (target + rim) / 2, np.minimum(y, upper + half), np.maximum(under, lower - half))
+        skin = patch.look(picture, patch.x, patch.y + (y - patch.y) * patch.inside)
         if shut:
             self._unfold(picture, skin, target, shut)
-        covered = np.clip(np.minimum(patch.y - target, lower - patch.y) * patch.unit + 0.5, 0, 1)
-        covered = covered * np.clip((lower - target) * patch.unit, 0, 1) * self._between
-        return skin + covered[..., None] * (self._eyeball(picture, target, gaze) - skin)
+        covered = np.clip(np.minimum(patch.y - target, rim - patch.y) * patch.unit + 0.5, 0, 1)
+        covered = covered * np.clip((rim - target) * patch.unit, 0, 1) * self._between
+        ball = self._eyeball(picture, target, gaze)
+        if shut:
+            shadow = smooth(1 - (patch.y - target) / 0.16)
+            ball[..., :3] *= (1 - min(1.0, 2 * shut) * (_DIM + _SHADOW * shadow))[..., None]
+        return skin + covered[..., None] * (ball - skin)
+
+    def _rows(self, target: Pixels, lift: float) -> Pixels:
+        """Where the height of every pixel above the eye is in the source, the lid's edge at `target` and the brow moved
+        down by `lift`. The lid folds below the brow, whose skin hardly moves with it.
+        """
+        upper, brow = self._upper, np.full_like(self._upper, self._brow)
+        top, fold = brow - _FOREHEAD, upper + np.maximum(_FOLD * (brow - upper), -0.12)
+        moved = lift * self._with_brow
+        folded = np.minimum(fold + 0.5 * moved + _DRAWN * (target - upper), target - 0.02)
+        raised = np.minimum(brow + moved, folded - 0.02)
+        return stretch(self.patch.y, [(top, top), (raised, brow), (folded, fold), (target, upper)])
 
     def _unfold(self, picture: Pixels, skin: Pixels, target: Pixels, shut: float) -> None:
-        """Paint onto `skin` a lid that is as light as the skin below the eye, and lashes along its edge `target`."""
+        """Paint onto `skin` the lid that has unfolded down to its edge `target`, and lashes along that."""
         patch, upper, lower = self.patch, self._upper, self._lower
-        below = patch.look(picture, patch.x, lower + 0.16 + 0.35 * (target - patch.y))
-        lid = smooth((patch.y - upper + 0.06) / 0.12) * smooth((target - patch.y) / 0.06 + 0.5) * (lower > upper)
-        skin += (_UNFOLDED * shut * lid * patch.inside)[..., None] * (below - skin)
-        width = 0.035 + 0.6 / patch.unit
+        length = np.maximum(target - upper + _HIGH, 1e-3)
+        way = (patch.y - upper + _HIGH) / length
+        above, below = self._skin
+        grain = patch.look(picture, patch.x, lower + 0.16 + 0.35 * (target - patch.y)) - below
+        tone = above + (_BELOW * np.clip(way, 0, 1))[..., None] * (below - above)
+        tone += np.clip(0.6 * grain, -0.06 * tone, 0.06 * tone)
+        bent = 1 + 0.05 * np.sin(np.pi * np.clip(way, 0, 1)) - 0.14 * (1 - self._along)
+        tone[..., :3] *= bent[..., None]
+        lid = smooth(way * length / 0.2) * smooth((target - patch.y) / 0.06 + 0.5) * (lower > upper) * patch.inside
+        lid *= smooth((shut - 0.05) / 0.4)
+        skin += (_UNFOLDED * lid)[..., None] * (tone - skin)
+        width = 0.025 + 0.5 / patch.unit
         line = np.exp(-(((patch.y - target) / width) ** 2)) * self._along
         skin[..., :3] *= 1 - ((1 - _LASHES) * min(1.0, 2 * shut) * line)[..., None]
 

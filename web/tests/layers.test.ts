@@ -119,7 +119,7 @@ describe("shutters", () => {
   const { size } = shutters;
   const [face, picture] = [faceFrom(shutters.face), waves(size)];
   const own = headFrame(face, true).inverse();
-  const eyeShutter = (side: string): EyeShutter => new EyeShutter(plainEye(face, side), face[`eye_${side}.brow`], size);
+  const eyeShutter = (side: string): EyeShutter => new EyeShutter(plainEye(face, side), face[`eye_${side}.brow`], { size, data: picture });
   const corner = (side: string): Point => own.at(face[`mouth.corner_${side}`]);
   const painter: MouthNetwork = (mouth, ownMouth) => {
     const { FINER } = constants.teeth;

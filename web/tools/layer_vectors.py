@@ -121,7 +121,8 @@ def expression_vectors() -> list[dict[str, Any]]:
 
 def _expression(face: Expression) -> dict[str, Any]:
     lips = {"upperLip": face.upper_lip, "lowerLip": face.lower_lip, "chin": face.chin, "corners": _pairs(face.corners)}
-    return lips | {"lids": _numbers(face.lids), "brows": _numbers(face.brows), "gaze": _pairs(face.gaze)}
+    eyes = {"lids": _numbers(face.lids), "brows": _numbers(face.brows), "gaze": _pairs(face.gaze)}
+    return lips | eyes | {"parted": face.parted}
 
 
 def person_vectors() -> dict[str, Any]:
@@ -182,13 +183,13 @@ def shutter_vectors() -> dict[str, Any]:
     eyes, mouths = [], []
     for side in ("left", "right"):
         eye = _plain_eye(face, side)
-        shutter = EyeShutter(eye, face[f"eye_{side}.brow"], _SIDE)
+        shutter = EyeShutter(eye, face[f"eye_{side}.brow"], picture)
         for lids, brow, gaze in ((0.0, 0.0, (0.0, 0.0)), (0.6, -0.2, (0.1, -0.05)), (1.15, 0.1, (-0.12, 0.06))):
             patch = shutter(picture, lids, brow, np.array(gaze))
             case = {"side": side, "lids": lids, "brow": brow, "gaze": gaze, "place": _place(shutter.patch.place)}
             eyes.append({**case, "patch": _numbers(patch[::3, ::3])})
     corners = [own(face[f"mouth.corner_{side}"]) for side in ("right", "left")]
-    for lower, open_already in ((0.35, 0.0), (0.1, 0.06), (-0.05, 0.0)):
+    for lower, open_already, driver in ((0.35, 0.0, None), (0.1, 0.06, 0.02), (-0.05, 0.0, None), (-0.07, 0.09, 0.05)):
         lips = Lips.between(*corners, *(own(face[f"mouth.{name}"]) for name in ("upper_lip", "lower_lip")))
         parted = lips.inner_lower + np.array([0, open_already])
         lips = Lips(lips.inner_upper, parted, lips.outer_upper, lips.outer_lower)
@@ -201,6 +202,7 @@ def shutter_vectors() -> dict[str, Any]:
             np.ones(2),
             np.zeros(2),
             np.zeros((2, 2)),
+            driver,
         )
         case = {
             "lowerLip": lower,

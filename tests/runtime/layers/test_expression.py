@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from runtime.layers.expression import SIDES, expression
+from runtime.layers.expression import SIDES, Expression, expression, on_mouth
 from runtime.layers.frames import TEMPLATE, Affine
 
 EYES = np.array([[0.3, 0.0, 0.0], [0.3, 0.0, 0.0]])
@@ -36,7 +36,7 @@ def test_a_moved_turned_and_grown_head_does_the_same():
     turned = Affine(31 * np.array([[0.9, -0.4], [0.4, 0.9]]), np.array([10.0, 20.0]))
     for pose in (None, turned):
         found = expression((face(0.3, 0.2, -0.1, pose), EYES), (face(), EYES))
-        assert found.lower_lip == pytest.approx(0.375, abs=1e-6)  # lips part by a quarter more than their points
+        assert found.lower_lip == pytest.approx(0.45, abs=1e-6)  # lips part farther than their points
         assert found.chin == pytest.approx(0.2, abs=1e-6)
         np.testing.assert_allclose(found.brows, -0.1, atol=1e-6)
         assert found.upper_lip == pytest.approx(0, abs=1e-6)
@@ -47,13 +47,14 @@ def test_lids_close_in_proportion_to_what_they_are_at_rest():
     for rest in (EYES, wide):
         shares = [expression((face(), rest * [share, 1, 1]), (face(), rest)).lids[0] for share in (1, 0.6, 0.2)]
         assert shares[0] == 1
-        assert 0.3 < shares[1] < 0.6
+        assert 0.15 < shares[1] < 0.6
         assert shares[2] == 0
 
 
 def test_gaze_and_lids_follow_strength_and_no_face_does_more_than_faces_can():
-    found = expression((face(2.0), eyes(3.0, (0.1, 0.0))), (face(), EYES), 0.5)
-    np.testing.assert_allclose(found.gaze[:, 0], 0.05)
+    aside = eyes(3.0) + np.array([[0, 0.1, 0], [0, -0.1, 0]])
+    found = expression((face(2.0), aside), (face(), EYES), 0.5)
+    np.testing.assert_allclose(found.gaze[:, 0], [0.05, -0.05])
     assert found.lids.max() <= 1.15
     assert found.lower_lip <= 0.75
 
@@ -61,3 +62,61 @@ def test_gaze_and_lids_follow_strength_and_no_face_does_more_than_faces_can():
 def test_who_begins_in_the_middle_of_a_blink_is_not_asleep():
     found = expression((face(), EYES), (face(), eyes(0.1)))
     assert found.lids.max() <= 1.15
+
+
+def seen(left, right):
+    """Lids of a face whose eyes, each a pair of opening and gaze towards the inner corner, were 0.3 open."""
+    now = np.array([[left[0], left[1], 0.0], [right[0], right[1], 0.0]])
+    return expression((face(), now), (face(), EYES))
+
+
+def test_lids_close_together_but_for_a_wink():
+    blink = seen((0.12, 0.0), (0.17, 0.0)).lids
+    assert blink[0] == blink[1] < 0.2
+    wink = seen((0.3, 0.0), (0.05, 0.0)).lids
+    assert wink[0] > 0.95
+    assert wink[1] < 0.05
+
+
+def test_eyes_turn_together_and_a_shut_eye_looks_nowhere():
+    aside = seen((0.3, 0.10), (0.3, -0.06)).gaze
+    assert aside[0, 0] == pytest.approx(0.08, abs=0.01)
+    assert aside[1, 0] == pytest.approx(-0.08, abs=0.01)
+    assert not seen((0.05, 0.1), (0.06, 0.1)).gaze.any()
+
+
+def mouth(opens, parted=0.0):
+    return Expression(0.0, opens, 0.8 * opens, np.zeros((2, 2)), np.ones(2), np.zeros(2), np.zeros((2, 2)), parted)
+
+
+SMILE, CLOSED = (0.14, 0.68, 0.5), (0.0, 0.5, 0.5)
+"""Opening, width and length down to the chin of two mouths at rest."""
+
+
+def test_a_smile_opens_less_far_and_becomes_narrower():
+    steps = np.linspace(0, 0.4, 41)
+    smiles, closed = ([on_mouth(mouth(step), *own) for step in steps] for own in (SMILE, CLOSED))
+    opening = np.array([face.lower_lip for face in smiles])
+    assert opening[0] == 0
+    assert (np.diff(opening) > 0).all()
+    assert SMILE[0] + opening[-1] < closed[-1].lower_lip + 0.06  # about as far as a mouth that was closed
+    assert smiles[-1].chin < closed[-1].chin
+    assert smiles[-1].corners[0, 0] < -0.03 < 0.03 < smiles[-1].corners[1, 0]
+    assert not closed[-1].corners.any()
+
+
+def test_no_mouth_opens_beyond_its_chin():
+    for own in (SMILE, CLOSED):
+        assert on_mouth(mouth(5.0), *own).lower_lip < own[2]
+
+
+def test_a_smile_shuts_when_the_driver_shuts_what_it_had_open():
+    driven = mouth(-0.05, parted=0.05)
+    assert on_mouth(driven, *SMILE).lower_lip == pytest.approx(-0.14)
+    assert on_mouth(driven, *CLOSED).lower_lip == pytest.approx(-0.05)
+
+
+def test_a_mouth_counted_from_itself_gives_up_no_smile():
+    same = on_mouth(mouth(0.1, None), *SMILE)
+    assert not same.corners.any()
+    assert same.lower_lip == pytest.approx(0.1, rel=0.2)

@@ -7,7 +7,7 @@ from runtime.layers.expression import Expression
 from runtime.layers.eyes import Eye
 from runtime.layers.frames import Affine
 from runtime.layers.mouth import Lips, MouthShutter
-from runtime.layers.shutters import EyeShutter, Patch, stretch
+from runtime.layers.shutters import EyeShutter, Patch, joined, stretch
 
 SKIN, WHITE, DARK, LIP = (200, 150, 120), (240, 240, 240), (20, 20, 20), (170, 60, 60)
 REST = Expression(0.0, 0.0, 0.0, np.zeros((2, 2)), np.ones(2), np.zeros(2), np.zeros((2, 2)))
@@ -46,9 +46,12 @@ def face():
     return painted((WHITE, (64, 64), (20, 10)), (DARK, (64, 64), (8, 8)))
 
 
+BROW = np.array([64.0, 44.0])
+
+
 @pytest.fixture
-def eye_shutter(eye):
-    return EyeShutter(eye, np.array([64.0, 44.0]), 128)
+def eye_shutter(eye, face):
+    return EyeShutter(eye, BROW, face)
 
 
 @pytest.fixture
@@ -65,7 +68,7 @@ def mouth(mouth_face):
 
 
 def test_an_eye_at_rest_is_the_picture_itself(eye_shutter, busy):
-    patch = eye_shutter(busy, 1.0, 0.0, np.zeros(2))
+    patch = eye_shutter(busy, 1.0, 0.0, np.zeros(2))  # whatever its lid would be painted with
     np.testing.assert_allclose(patch, busy[eye_shutter.patch.place], atol=1e-3)
 
 
@@ -95,6 +98,55 @@ def test_the_lid_comes_down_and_the_eyeball_stays(eye_shutter, face):
     assert rows.min() > 60
 
 
+def test_a_shut_lid_has_the_colours_of_the_skin_about_it(eye, face):
+    face[:64, :, :3] *= 0.8  # a shadow below the brow
+    shutter = EyeShutter(eye, BROW, face)
+    shut = whole(face, shutter, shutter(face, 0.0, 0.0, np.zeros(2)))
+    lid = shut[58:66, 60:69, :3]
+    assert (lid > 0.75 * np.array(SKIN)).all()
+    assert (lid < 1.05 * np.array(SKIN)).all()
+
+
+def test_what_hangs_before_a_cheek_is_no_colour_of_a_lid(eye, face):
+    face[78:81, :, :3] = DARK  # the rim of glasses, below the eye
+    shutter = EyeShutter(eye, BROW, face)
+    shut = whole(face, shutter, shutter(face, 0.0, 0.0, np.zeros(2)))
+    assert (shut[58:66, 60:69, :3] > 0.75 * np.array(SKIN)).all()
+
+
+def test_skin_above_the_fold_stays_when_an_eye_shuts(eye_shutter, busy):
+    shut = whole(busy, eye_shutter, eye_shutter(busy, 0.0, 0.0, np.zeros(2)))
+    np.testing.assert_allclose(shut[:40], busy[:40], atol=1e-3)
+
+
+@pytest.mark.parametrize("lift", [-0.2, 0.1])
+def test_a_brow_moves_as_a_whole(eye_shutter, lift):
+    brow = painted((DARK, (64, 44), (22, 3)))
+    moved = whole(brow, eye_shutter, eye_shutter(brow, 1.0, lift, np.zeros(2)))
+
+    def middles(picture):
+        dark = picture[..., :3].mean(-1) < 80
+        columns = range(48, 81, 4)
+        return np.array([np.nonzero(dark[:, column])[0].mean() for column in columns])
+
+    way = middles(moved) - middles(brow)
+    np.testing.assert_allclose(way, 40 * lift, atol=1.5)
+
+
+def test_overlapping_parts_have_what_both_changed(busy):
+    first, second = (slice(10, 60), slice(10, 60)), (slice(40, 90), slice(40, 90))
+    one, two = busy[first].copy(), busy[second].copy()
+    one[35:, 35:] += 10
+    two[:10, :10] += 5
+    result = busy.copy()
+    for place, patch in joined(busy, [(first, one), (second, two)]):
+        result[place] = patch
+    wanted = busy.copy()
+    wanted[45:60, 45:60] += 10
+    wanted[40:50, 40:50] += 5
+    np.testing.assert_allclose(result, wanted, atol=1e-3)
+
+
 def test_nothing_moves_beside_the_eye(eye_shutter, busy):
     shut = whole(busy, eye_shutter, eye_shutter(busy, 0.0, 0.2, np.array([0.1, 0.0])))
     place = eye_shutter.patch.place
@@ -116,9 +168,9 @@ def test_the_iris_moves_with_the_gaze(eye_shutter, face, way):
 
 def test_an_open_mouth_is_dark_where_the_lips_parted_and_has_lips_around(mouth, mouth_face):
     opened = whole(mouth_face, mouth, mouth(mouth_face, expression(lower_lip=0.3, chin=0.25)))
-    inside = opened[71:76, 60:68, :3]  # lips parted at 60, the lower one is 18 pixels further down; teeth hang above
+    inside = opened[68:72, 60:68, :3]  # between the lips' line, at 60, and the lower lip, 13 pixels further down
     assert inside.mean() < 0.5 * np.mean(LIP)
-    below = opened[81:84, 60:68, :3]
+    below = opened[75:78, 60:68, :3]
     np.testing.assert_allclose(below, np.broadcast_to(LIP, below.shape), atol=12)
 
 

@@ -16,7 +16,7 @@ import { findLips, type MeshNetwork } from "./mesh";
 import { lipsBetween, MouthShutter } from "./mouth";
 import type { Anatomy, Pairs } from "./person";
 import { named, pixelsOf, type Names } from "./points";
-import { EyeShutter, type Place, type Texture } from "./shutters";
+import { CHANNELS, EyeShutter, type Place, type Texture } from "./shutters";
 import type { MouthNetwork } from "./teeth";
 
 const { FACE, STIFF, STIFF_TOO, NEEDED, COLLAR, SIDES, USUAL_SHOULDERS, EYES, MOUTH } = constants.anatomy;
@@ -59,6 +59,24 @@ export interface Subject {
   shutters(picture: Texture, look: Lookers): Promise<Shutters>;
 }
 
+/** Parts of `picture`, of `size` a side, such that, where they overlap, the later one has what the earlier ones changed. */
+function joined(picture: Float32Array, size: number, parts: readonly Cover[]): Cover[] {
+  return parts.map(({ place, data }, index) => {
+    const result = data.slice();
+    for (const { place: other, data: earlier } of parts.slice(0, index)) {
+      const [left, right] = [Math.max(place.left, other.left), Math.min(place.right, other.right)];
+      const [top, bottom] = [Math.max(place.top, other.top), Math.min(place.bottom, other.bottom)];
+      for (let row = top; row < bottom; row++) {
+        const [to, from] = [place, other].map((whose) => (row - whose.top) * (whose.right - whose.left) - whose.left);
+        for (let k = left * CHANNELS; k < right * CHANNELS; k++) {
+          result[to * CHANNELS + k] += earlier[from * CHANNELS + k] - picture[row * size * CHANNELS + k];
+        }
+      }
+    }
+    return { place, data: result };
+  });
+}
+
 /** The parts of a face that open and shut. */
 export class Shutters {
   /** `eyes`: left and right, each with its width in the head's own frame. */
@@ -76,7 +94,11 @@ export class Shutters {
       shutter.apply(picture, face.lids[index], face.brows[index] / width, face.gaze[index]),
     );
     if (this.mouth) changed.push(this.mouth.apply(picture, face));
-    return changed.map((data, index) => ({ place: parts[index].place, data }));
+    return joined(
+      picture,
+      Math.sqrt(picture.length / CHANNELS),
+      changed.map((data, index) => ({ place: parts[index].place, data })),
+    );
   }
 }
 
@@ -168,7 +190,7 @@ export class NamedFace implements Subject {
   async shutters(picture: Texture, look: Lookers): Promise<Shutters> {
     const eyes = SIDES.map((side, index): [EyeShutter, number] => {
       const eye = this.eyes[index];
-      return [new EyeShutter(eye, this.named[`eye_${side}.brow`], picture.size), eye.width / this.unit];
+      return [new EyeShutter(eye, this.named[`eye_${side}.brow`], picture), eye.width / this.unit];
     });
     return new Shutters(eyes, await this.mouth(picture, look));
   }

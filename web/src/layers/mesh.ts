@@ -1,10 +1,10 @@
 /** The outline of lips, found by MediaPipe's face mesh: runtime/layers/mesh.py. */
 import type { Picture } from "../picture";
 import constants from "../shared/layers.json";
-import { Affine, distance, minus, times, type Point } from "./frames";
+import { Affine, distance, minus, plus, times, type Point } from "./frames";
 import { pointsOf } from "./points";
 
-const { MARGIN, MIN_SCORE, RIGHT_EYE, LEFT_EYE, NOSE, CHIN } = constants.mesh;
+const { MARGIN, MIN_SCORE, APART, RIGHT_EYE, LEFT_EYE, NOSE, CHIN } = constants.mesh;
 const { INNER_UPPER, INNER_LOWER, OUTER_UPPER, OUTER_LOWER } = constants.mesh;
 export const SIDE = constants.mesh.SIDE;
 
@@ -44,7 +44,9 @@ export async function findLips(
   const [innerUpper, innerLower, outerUpper, outerLower] = [INNER_UPPER, INNER_LOWER, OUTER_UPPER, OUTER_LOWER].map(
     (line) => line.map((k) => mesh[k]),
   );
-  return { lips: [innerUpper, innerLower, outerUpper, outerLower], nose: mesh[NOSE], chin: mesh[CHIN] };
+  const wider = innerUpper.map((upper, k) => times((APART - 1) / 2, minus(innerLower[k], upper)));
+  const [up, low] = [innerUpper.map((at, k) => minus(at, wider[k])), innerLower.map((at, k) => plus(at, wider[k]))];
+  return { lips: [up, low, outerUpper, outerLower], nose: mesh[NOSE], chin: mesh[CHIN] };
 }
 
 /** From the network's square to the picture: the points in its middle, the eyes level. */

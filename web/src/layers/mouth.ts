@@ -1,7 +1,7 @@
 /** The mouth as a shutter: runtime/layers/mouth.py. */
 import { clamp, interpolate, smooth } from "../numbers";
 import constants from "../shared/layers.json";
-import type { Expression } from "./expression";
+import { onMouth, type Expression } from "./expression";
 import { plus, times, type Affine, type Point } from "./frames";
 import { CHANNELS, Line, Patch, stretch, type Texture } from "./shutters";
 import { Teeth, type MouthNetwork } from "./teeth";
@@ -47,6 +47,8 @@ export class MouthShutter {
   private right: Point;
   private left: Point;
   private middle: number;
+  /** How far the mouth is open, how wide it is, and how far from its chin. */
+  private own: [opening: number, width: number, length: number];
   private lines: Record<keyof Lips, Line>;
 
   private constructor(
@@ -64,6 +66,10 @@ export class MouthShutter {
       outerUpper: new Line(lips.outerUpper),
       outerLower: new Line(lips.outerLower),
     };
+    const heights = lips.innerUpper.map(([, y], k): Point => [y, lips.innerLower[k][1]]);
+    const opening = Math.max(...heights.map(([upper, lower]) => lower - upper));
+    const seam = heights.reduce((sum, [upper, lower]) => sum + upper + lower, 0) / (2 * heights.length);
+    this.own = [opening, this.left[0] - this.right[0], chin - seam];
   }
 
   /**
@@ -85,8 +91,9 @@ export class MouthShutter {
   }
 
   /** The patch of `picture` with the mouth of `face`. */
-  apply(picture: Float32Array, face: Expression): Float32Array {
+  apply(picture: Float32Array, driven: Expression): Float32Array {
     const { patch } = this;
+    const face = onMouth(driven, ...this.own);
     const { x: xs, y: ys, inside, unit } = patch;
     const columns = this.columns(face);
     const result = new Float32Array(xs.length * CHANNELS);

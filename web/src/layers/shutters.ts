@@ -7,7 +7,8 @@ import constants from "../shared/layers.json";
 import type { Eye } from "./eyes";
 import { Affine, minus, type Point } from "./frames";
 
-const { OVER, UNFOLDED, LASHES, EDGE } = constants.shutters;
+const { RISE, WET, DIM, SHADOW, UNFOLDED, BELOW, SHADE, HIGH, COLUMNS, FOLD, DRAWN, BROW } = constants.shutters;
+const { FOREHEAD, LIFT, LASHES, EDGE } = constants.shutters;
 
 /** Floats a pixel of the pictures here: red, green, blue and alpha. */
 export const CHANNELS = 4;
@@ -95,7 +96,7 @@ export class Patch {
 }
 
 /**
- * Piecewise linear map of `y` that takes the places `from` three knots `to` theirs: knot by knot, as in every pixel it is
+ * Piecewise linear map of `y` that takes the places `from` three or four knots `to` theirs: knot by knot, as in every pixel it is
  * asked for. Beyond them as at the ends.
  */
 export function stretch(
@@ -106,11 +107,14 @@ export function stretch(
   to2: number,
   from3: number,
   to3: number,
+  from4 = from3,
+  to4 = to3,
 ): number {
-  const [moved1, moved2, moved3] = [to1 - from1, to2 - from2, to3 - from3];
+  const [moved1, moved2, moved3, moved4] = [to1 - from1, to2 - from2, to3 - from3, to4 - from4];
   const first = clamp((y - from1) / Math.max(from2 - from1, 1e-6), 0, 1);
   const second = clamp((y - from2) / Math.max(from3 - from2, 1e-6), 0, 1);
-  return y + moved1 + (moved2 - moved1) * first + (moved3 - moved2) * second;
+  const third = clamp((y - from3) / Math.max(from4 - from3, 1e-6), 0, 1);
+  return y + moved1 + (moved2 - moved1) * first + (moved3 - moved2) * second + (moved4 - moved3) * third;
 }
 
 /** A line through points, whose height is asked for; beyond its ends it is that of the ends. */
@@ -129,32 +133,78 @@ export class Line {
   }
 }
 
+/** `part` of the way through the `values` in their order, linearly between two. */
+function quantile(values: readonly number[], part: number): number {
+  const order = [...values].sort((one, other) => one - other);
+  const [at, below] = [part * (order.length - 1), Math.floor(part * (order.length - 1))];
+  const above = Math.min(below + 1, order.length - 1);
+  return order[below] + (at - below) * (order[above] - order[below]);
+}
+
+/** `count` places from `first` to `last`. */
+function spaced(first: number, last: number, count: number): number[] {
+  return Array.from({ length: count }, (_, k) => first + ((last - first) * k) / (count - 1));
+}
+
 /** One eye with its lids and brow. Its frame: x from the outer corner (0) to the inner one (1), y down. */
 export class EyeShutter {
   readonly patch: Patch;
   private brow: number;
   private upper: Float32Array;
   private lower: Float32Array;
-  private fade: Float32Array;
+  /** How much a pixel's column goes with the brow, ... */
+  private withBrow: Float32Array;
+  /** ... and lies between the corners. */
+  private along: Float32Array;
   private iris: number;
   private radius: number;
+  /** (pixels, CHANNELS): what the skin looks like above and below the eye in each column. */
+  private above: Float32Array;
+  private below: Float32Array;
 
-  /** `eye` and the middle of its `brow` in pixels of pictures of `size` a side. */
-  constructor(eye: Eye, brow: Point, size: number) {
+  /** `eye` and the middle of its `brow` in pixels of `picture`. */
+  constructor(eye: Eye, brow: Point, picture: Texture) {
     const across = minus(eye.inner, eye.outer);
     const sign = across[0] > 0 ? 1 : -1;
     const frame = new Affine([across[0], -sign * across[1], across[1], sign * across[0]], eye.outer);
     const back = frame.inverse();
     const [upper, lower] = [eye.upper, eye.lower].map((line) => line.map((point) => back.at(point)));
-    this.brow = Math.min(back.at(brow)[1], Math.min(...upper.map(([, y]) => y)) - 0.3);
-    this.patch = new Patch(frame, [-0.35, this.brow - 0.55], [1.35, 0.65], size);
+    const highest = Math.min(...upper.map(([, y]) => y));
+    this.brow = Math.min(back.at(brow)[1], highest - 0.3);
+    this.patch = new Patch(frame, [BROW[0], this.brow - FOREHEAD - 0.1], [BROW[1], 0.65], picture.size);
     const { x, inside } = this.patch;
     const [top, bottom] = [new Line(upper), new Line(lower)];
     this.upper = x.map((at) => top.height(at));
     this.lower = x.map((at, k) => Math.max(bottom.height(at), this.upper[k]));
-    this.fade = x.map((at, k) => smooth((at + 0.35) / 0.35) * smooth((1.35 - at) / 0.35) * inside[k]);
+    this.withBrow = x.map((at) => smooth((at - BROW[0]) / 0.5) * smooth((BROW[1] - at) / 0.9));
+    this.along = x.map((at, k) => smooth(at / 0.2) * smooth((1 - at) / 0.2) * inside[k]);
     this.iris = back.at(eye.iris)[0];
     this.radius = Math.min(eye.radius / eye.width, 0.3);
+    const room = 0.5 * (highest - this.brow);
+    this.above = this.skin(picture.data, top, spaced(-0.5 * room, -room, 4));
+    this.below = this.skin(picture.data, bottom, spaced(0.14, 0.34, 6));
+  }
+
+  /** The skin of each column, at these distances from `line`. */
+  private skin(picture: Float32Array, line: Line, away: readonly number[]): Float32Array {
+    const places = spaced(-0.1, 1.1, COLUMNS);
+    const seen = new Float64Array(CHANNELS);
+    const tones = places.map((place) => {
+      const found: number[][] = Array.from({ length: CHANNELS }, () => []);
+      for (const x of spaced(-0.12, 0.12, 5).map((step) => place + step)) {
+        for (const y of away.map((step) => line.height(x) + step)) {
+          this.patch.look(picture, x, y, seen, 0);
+          found.forEach((values, channel) => values.push(seen[channel]));
+        }
+      }
+      return found.map((values) => quantile(values, SHADE));
+    });
+    const skin = new Float32Array(this.patch.x.length * CHANNELS);
+    for (let channel = 0; channel < CHANNELS; channel++) {
+      const tone = tones.map((values) => values[channel]);
+      this.patch.x.forEach((x, k) => (skin[k * CHANNELS + channel] = interpolate(x, places, tone)));
+    }
+    return skin;
   }
 
   /**
@@ -162,37 +212,56 @@ export class EyeShutter {
    * by `gaze`, in widths of the eye.
    */
   apply(picture: Float32Array, opening: number, brow: number, gaze: Point): Float32Array {
-    const { patch, brow: lid } = this;
-    const { x: xs, y: ys, unit } = patch;
+    const { patch } = this;
+    const { x: xs, y: ys, unit, inside } = patch;
     const shut = Math.max(0, 1 - opening);
-    const lift = clamp(brow, -0.35, 0.25);
-    // A shut eye shows no half pixel of itself.
-    const half = (EDGE / unit) * (1 - 2 * shut);
+    const lift = clamp(brow, LIFT[0], LIFT[1]);
     const result = new Float32Array(xs.length * CHANNELS);
     const look = this.eyeball(picture, gaze);
     const ball = new Float64Array(CHANNELS);
     for (let k = 0, at = 0; k < xs.length; k++, at += CHANNELS) {
-      const [x, y, upper, lower, fade] = [xs[k], ys[k], this.upper[k], this.lower[k], this.fade[k]];
+      const [x, y, upper, lower] = [xs[k], ys[k], this.upper[k], this.lower[k]];
       const gap = lower - upper;
-      const target = lower + OVER * shut * Math.min(gap / 0.1, 1) - opening * gap;
-      const raised = lid + lift * fade;
-      const above = stretch(y, lid - 0.5, lid - 0.5, raised, lid, Math.max(target, raised), upper);
-      const under = Math.max(y, lower - half + OVER * shut);
-      const seen = y < (target + lower) / 2 ? Math.min(above, upper + half) : under;
-      patch.look(picture, x, y + (seen - y) * fade, result, at);
+      const rim = lower - RISE * shut * gap;
+      const target = rim - opening * gap;
+      const seen = this.row(k, target, rim, lift, shut);
+      patch.look(picture, x, y + (seen - y) * inside[k], result, at);
       if (shut) this.unfold(picture, result, at, k, target, shut);
-      const edge = clamp(Math.min(y - target, lower - y) * unit + 0.5, 0, 1);
-      const covered = x > 0 && x < 1 ? edge * clamp((lower - target) * unit, 0, 1) : 0;
+      const edge = clamp(Math.min(y - target, rim - y) * unit + 0.5, 0, 1);
+      const covered = x > 0 && x < 1 ? edge * clamp((rim - target) * unit, 0, 1) : 0;
       if (!covered) continue;
       look(k, target, ball);
+      const light = 1 - Math.min(1, 2 * shut) * (DIM + SHADOW * smooth(1 - (y - target) / 0.16));
       for (let channel = 0; channel < CHANNELS; channel++) {
-        result[at + channel] += covered * (ball[channel] - result[at + channel]);
+        const shown = ball[channel] * (shut && channel < 3 ? light : 1);
+        result[at + channel] += covered * (shown - result[at + channel]);
       }
     }
     return result;
   }
 
-  /** Paint a lid that is as light as the skin below the eye, and lashes along its edge `target`. */
+  /**
+   * Where the height of a pixel is in the source, the edges of the lids at `target` and `rim` and the brow moved down by
+   * `lift`. The lid folds below the brow, whose skin hardly moves with it.
+   */
+  private row(k: number, target: number, rim: number, lift: number, shut: number): number {
+    const { patch, brow } = this;
+    const [y, upper, lower] = [patch.y[k], this.upper[k], this.lower[k]];
+    // A shut eye shows no half pixel of itself, nor the wet edge of its lower lid.
+    const near = clamp((lower - upper) / 0.1, 0, 1);
+    const half = (EDGE / patch.unit) * (1 - 2 * shut * near);
+    if (!(y < (target + rim) / 2)) {
+      const under = lower + 0.35;
+      return Math.max(y + (lower + WET * shut * near - rim) * clamp((under - y) / Math.max(under - rim, 1e-6), 0, 1), lower - half);
+    }
+    const [top, fold] = [brow - FOREHEAD, upper + Math.max(FOLD * (brow - upper), -0.12)];
+    const moved = lift * this.withBrow[k];
+    const folded = Math.min(fold + 0.5 * moved + DRAWN * (target - upper), target - 0.02);
+    const raised = Math.min(brow + moved, folded - 0.02);
+    return Math.min(stretch(y, top, top, raised, brow, folded, fold, target, upper), upper + half);
+  }
+
+  /** Paint the lid that has unfolded down to its edge `target`, and lashes along that. */
   private unfold(
     picture: Float32Array,
     skin: Float32Array,
@@ -201,20 +270,27 @@ export class EyeShutter {
     target: number,
     shut: number,
   ): void {
-    const { patch } = this;
-    const [x, y, upper, lower, inside] = [patch.x[k], patch.y[k], this.upper[k], this.lower[k], patch.inside[k]];
-    const lid = lower > upper ? smooth((y - upper + 0.06) / 0.12) * smooth((target - y) / 0.06 + 0.5) : 0;
-    const painted = UNFOLDED * shut * lid * inside;
+    const { patch, above, below } = this;
+    const [x, y, upper, lower, along] = [patch.x[k], patch.y[k], this.upper[k], this.lower[k], this.along[k]];
+    const from = y - upper + HIGH;
+    const lid = lower > upper ? smooth(from / 0.2) * smooth((target - y) / 0.06 + 0.5) * patch.inside[k] : 0;
+    const painted = UNFOLDED * lid * smooth((shut - 0.05) / 0.4);
     if (painted) {
-      const below = new Float64Array(CHANNELS);
-      patch.look(picture, x, lower + 0.16 + 0.35 * (target - y), below, 0);
+      const way = clamp(from / Math.max(target - upper + HIGH, 1e-3), 0, 1);
+      const bent = 1 + 0.05 * Math.sin(Math.PI * way) - 0.14 * (1 - along);
+      const grain = new Float64Array(CHANNELS);
+      patch.look(picture, x, lower + 0.16 + 0.35 * (target - y), grain, 0);
       for (let channel = 0; channel < CHANNELS; channel++) {
-        skin[at + channel] += painted * (below[channel] - skin[at + channel]);
+        const under = below[at + channel];
+        const tone = above[at + channel] + BELOW * way * (under - above[at + channel]);
+        const bound = 0.06 * tone;
+        const colour = (tone + clamp(0.6 * (grain[channel] - under), -bound, bound)) * (channel < 3 ? bent : 1);
+        skin[at + channel] += painted * (colour - skin[at + channel]);
       }
     }
-    const width = 0.035 + 0.6 / patch.unit;
-    const line = Math.exp(-(((y - target) / width) ** 2)) * smooth(x / 0.2) * smooth((1 - x) / 0.2);
-    const light = 1 - (1 - LASHES) * Math.min(1, 2 * shut) * line * inside;
+    const width = 0.025 + 0.5 / patch.unit;
+    const line = Math.exp(-(((y - target) / width) ** 2)) * along;
+    const light = 1 - (1 - LASHES) * Math.min(1, 2 * shut) * line;
     for (let channel = 0; channel < 3; channel++) skin[at + channel] *= light;
   }
 
