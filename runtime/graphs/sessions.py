@@ -5,9 +5,9 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from io import StringIO
 from pathlib import Path
@@ -201,6 +201,16 @@ def open_graph(path: Path, name: str, device: str = "cpu", threads: int = 1, cal
     """
     session = _opener.submit(_session, partial(os.fspath, path), name, _options(threads), providers(device)).result()
     return Graph(name, session, device, _opener.submit(_workers, calls).result(), calls=calls)
+
+
+@contextmanager
+def borrow_graph(path: Path, name: str) -> Iterator[Graph]:
+    """The same for a network that looks at a source once: afterwards it is gone, with the memory that it took."""
+    options = _options(1)
+    options.enable_cpu_mem_arena = False  # what an arena has taken it keeps
+    session = _opener.submit(_session, partial(os.fspath, path), name, options, providers("cpu")).result()
+    with _opener.submit(_workers, 1).result() as worker:
+        yield Graph(name, session, "cpu", worker)
 
 
 def _new_opener() -> Executor:

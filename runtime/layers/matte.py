@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from runtime.graphs.sessions import Graph, open_graph
+from runtime.graphs.sessions import borrow_graph
 from runtime.layers.canvas import Canvas
 from runtime.layers.frames import Pixels
 
@@ -20,11 +19,6 @@ _COARSE = 64
 """Cells along a side in which what hangs together is looked for."""
 WORK = 256
 """Side in pixels up to which mattes and backdrops are computed; larger ones are enlarged from there."""
-
-
-@cache
-def _network() -> Graph:
-    return open_graph(MODEL, "person")
 
 
 def find_person(canvas: Canvas, face: NDArray[np.floating]) -> Pixels | None:
@@ -39,19 +33,22 @@ def find_person(canvas: Canvas, face: NDArray[np.floating]) -> Pixels | None:
         slice(max(inner.start, columns.start), min(inner.stop, columns.stop)),
     )
     person = np.zeros((SIDE, SIDE), np.float32)
-    for part in ((rows, columns), square):
-        image = Image.fromarray(canvas.picture[part]).resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0)
-        # One after the other: together they would take twice the memory, once a source, and no less time.
-        found = _network()({"frame": np.asarray(image)[None]})["person"][0, 0]
-        top, bottom, left, right = (round(end / size * SIDE) for each in part for end in (each.start, each.stop))
-        found = np.asarray(Image.fromarray(found).resize((right - left, bottom - top), Image.Resampling.BILINEAR))
-        if part is square:
-            weight = np.outer(_inwards(part[0], rows, bottom - top), _inwards(part[1], columns, right - left))
-            found = person[top:bottom, left:right] + weight * (found - person[top:bottom, left:right])
-            person[top:bottom, left:right] = found
-        else:
-            around = ((top, SIDE - bottom), (left, SIDE - right))
-            person = np.pad(found, around, mode="edge")
+    with borrow_graph(MODEL, "person") as network:
+        for part in ((rows, columns), square):
+            image = Image.fromarray(canvas.picture[part]).resize(
+                (SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=2.0
+            )
+            # One after the other: together they would take twice the memory, once a source, and no less time.
+            found = network({"frame": np.asarray(image)[None]})["person"][0, 0]
+            top, bottom, left, right = (round(end / size * SIDE) for each in part for end in (each.start, each.stop))
+            found = np.asarray(Image.fromarray(found).resize((right - left, bottom - top), Image.Resampling.BILINEAR))
+            if part is square:
+                weight = np.outer(_inwards(part[0], rows, bottom - top), _inwards(part[1], columns, right - left))
+                found = person[top:bottom, left:right] + weight * (found - person[top:bottom, left:right])
+                person[top:bottom, left:right] = found
+            else:
+                around = ((top, SIDE - bottom), (left, SIDE - right))
+                person = np.pad(found, around, mode="edge")
     return _connected(person, face / size)
 
 

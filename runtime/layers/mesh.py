@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from runtime.graphs.sessions import Graph, open_graph
+from runtime.graphs.sessions import borrow_graph
 from runtime.layers.frames import Affine, Array
 from runtime.values import Bytes
 
@@ -28,11 +27,6 @@ _INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 _INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 _OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 _OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
-
-
-@cache
-def _network() -> Graph:
-    return open_graph(MODEL, "face mesh")
 
 
 @dataclass(frozen=True)
@@ -56,16 +50,17 @@ def find_lips(picture: Bytes, eyes: Array, points: Array) -> Found | None:
     image = Image.fromarray(picture)
     mesh = points
     box = np.stack([points.min(0), points.max(0)])
-    for _ in range(2):  # first at what is known, then at what is found there
-        across = (eyes[1] - eyes[0]) / max(float(np.hypot(*(eyes[1] - eyes[0]))), 1e-6)
-        scale = _MARGIN * float((box[1] - box[0]).max()) / SIDE
-        linear = scale * np.array([[across[0], -across[1]], [across[1], across[0]]])
-        view = Affine(linear, box.mean(0) - linear @ np.full(2, SIDE / 2))
-        found = _network()({"frame": view.cut(image, SIDE)[None]})
-        if found["scores"][0] < MIN_SCORE:
-            return None
-        mesh = view(found["points"][0].astype(np.float64) * SIDE)
-        eyes, box = mesh[[_RIGHT_EYE, _LEFT_EYE]], np.stack([mesh.min(0), mesh.max(0)])
+    with borrow_graph(MODEL, "face mesh") as network:
+        for _ in range(2):  # first at what is known, then at what is found there
+            across = (eyes[1] - eyes[0]) / max(float(np.hypot(*(eyes[1] - eyes[0]))), 1e-6)
+            scale = _MARGIN * float((box[1] - box[0]).max()) / SIDE
+            linear = scale * np.array([[across[0], -across[1]], [across[1], across[0]]])
+            view = Affine(linear, box.mean(0) - linear @ np.full(2, SIDE / 2))
+            found = network({"frame": view.cut(image, SIDE)[None]})
+            if found["scores"][0] < MIN_SCORE:
+                return None
+            mesh = view(found["points"][0].astype(np.float64) * SIDE)
+            eyes, box = mesh[[_RIGHT_EYE, _LEFT_EYE]], np.stack([mesh.min(0), mesh.max(0)])
     upper, lower, *rims = (mesh[list(line)] for line in (_INNER_UPPER, _INNER_LOWER, _OUTER_UPPER, _OUTER_LOWER))
     wider = (_APART - 1) / 2 * (lower - upper)
     return Found((upper - wider, lower + wider, *rims), mesh[_NOSE], mesh[_CHIN])  # type: ignore[arg-type]

@@ -7,12 +7,11 @@ from the inner edge of the upper lip, in the head's own frame: the same layer fo
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 
-from runtime.graphs.sessions import Graph, open_graph
+from runtime.graphs.sessions import borrow_graph
 from runtime.layers.frames import Affine, Array, Pixels
 from runtime.layers.shutters import Patch, height
 
@@ -40,14 +39,10 @@ n = FINER SIDE: colours up to 255, and how much of them there is.
 """
 
 
-@cache
-def _network() -> Graph:
-    return open_graph(MODEL, "teeth")
-
-
 def paint(mouth: Pixels, own: Pixels) -> Pixels:
     """By the network; see `Painter`."""
-    return _network()({"mouth": mouth[None], "own": own[None]}, ["layer"])["layer"][0]
+    with borrow_graph(MODEL, "teeth") as network:
+        return network({"mouth": mouth[None], "own": own[None]}, ["layer"])["layer"][0]
 
 
 class Teeth:
