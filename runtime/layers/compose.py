@@ -33,6 +33,8 @@ _LARGE = 1536
 """Side in pixels of a canvas up to which every call has a texture of its own; larger ones are made one after
 another.
 """
+_CROSSED = 0.1
+"""Alpha at an edge of the square from which on the person goes on beyond it."""
 _AGREE, _DISAGREE = 8.0, 32.0
 """Differences, in 1/255, between the model's picture and the moved source up to which the source counts, and from which
 on the model's picture.
@@ -97,6 +99,12 @@ class Layers:
             self.still = _straight(laid, scene.alpha[inner]) if self._cut_out else laid
         self._own = np.concatenate([own, alpha], -1)
         """(c, c, 4): the person's colours times alpha, and alpha."""
+        edge = scene.alpha[inner]
+        self.crossed: NDArray[np.bool_] = np.array(
+            [line.max() > _CROSSED for line in (edge[:, 0], edge[0], edge[:, -1], edge[-1])]
+        )
+        """(4,): at which edges of the square (left, top, right, bottom) the person goes on."""
+        border = None if border is None else border & self.crossed
         resolution, cells = len(rest.image), len(rest.flow)
         corners = np.linspace(-1, 1, cells)
         self._cells = canvas.places(np.stack(np.meshgrid(corners, corners), -1), resolution)

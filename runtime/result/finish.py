@@ -100,7 +100,10 @@ class Finish:
     def _layered(self, layer: Layer, image: Image.Image, window: Window | None, fit: Fit) -> Layers | None:
         if self._paste is not None:
             large = self._paste.cut(self._side)
-            return layer(Canvas.around(large, self._paste.base, self._paste.window), self._paste.seams, None)
+            layers = layer(Canvas.around(large, self._paste.base, self._paste.window), self._paste.seams, None)
+            if layers is not None:
+                self._paste.narrow(~layers.crossed)
+            return layers
         small = self._unmoved[-1]
         large = small if self._side <= len(small) else self._large(image, window, fit)
         behind = None
