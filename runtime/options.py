@@ -89,7 +89,7 @@ class CommonOptions:
     """How pictures become square where no face is looked for: by cropping (crop), or with bars (pad)."""
     crop: Annotated[Crop, Option("framing", _check_source_crop, metavar="HOW")] = "auto"
     """The square of the picture: auto (around the face), points (around the model's own), center, off (see fit), or
-    x,y,w,h in pixels.
+    x,y,w,h in pixels. Of a square chosen by auto or points only what the picture shows is shown.
     """
     driving_crop: Annotated[Crop, Option("framing", _check_driving_crop, metavar="HOW")] = "auto"
     """The square of the driving pictures: the same, or follow (the face, wherever it goes)."""

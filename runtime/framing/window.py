@@ -62,6 +62,17 @@ class Window:
         reach_x, reach_y = self.left + self.side, self.top + self.side
         return self.left < size[0] and self.top < size[1] and reach_x > 0 and reach_y > 0
 
+    def inside(self, size: tuple[int, int], least: float) -> Window:
+        """The largest square in it that shows nothing outside of a picture of `size` (width, height), as near to its
+        middle as may be; but never less than the part `least` of its side.
+        """
+        reach = [min(length, low + self.side) for low, length in zip((self.left, self.top), size, strict=True)]
+        spans = [(max(0.0, low), high) for low, high in zip((self.left, self.top), reach, strict=True)]
+        side = max(min(high - low for low, high in spans), least * self.side)
+        x, y = (_clamp(at - side / 2, low, high - side) for at, (low, high) in zip(self.center, spans, strict=True))
+        most = self.side - side
+        return Window(_clamp(x, self.left, self.left + most), _clamp(y, self.top, self.top + most), side)
+
     def place(self, size: tuple[int, int], target: int) -> Placement:
         """Where a picture of `size` (width, height) lies when this window is cut to `target` pixels a side.
 
@@ -99,3 +110,8 @@ def fill(part: Bytes, place: Placement, target: int, *, replicate: bool = True) 
         return part
     margins = ((place.row, after[0]), (place.column, after[1]), (0, 0))
     return np.pad(part, margins, mode="edge" if replicate else "constant")
+
+
+def _clamp(value: float, low: float, high: float) -> float:
+    """`value` in between; `high` where there is no between."""
+    return min(max(value, low), high)

@@ -45,6 +45,9 @@ class Rendered:
     """(B, 1, h, w) in [0, 1]: 1 where the source shows what the result shows; None likewise."""
 
 
+LEAST_SHOWN = 0.6
+"""Part of a square's side that is shown at least, whatever of it lies outside of the picture."""
+
 Layer = Callable[[Canvas, NDArray[np.bool_] | None, Behind | None], Layers | None]
 """Makes the `Layers` of a source, of which edges of the square may have to stay where they are, before what is
 behind.
@@ -68,18 +71,23 @@ class Finish:
         paste_back: bool = False,
         lend: Lend | None = None,
         layer: Layer | None = None,
+        inside: bool = False,
         background: Background | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
         """`image` (RGB) is the source, `window` the square of it that is moved (None: the one that `fit` means),
         `small` uint8 (R, R, 3) the same as the model is shown it. `size`: side of the results, by default R. `lend`
-        None: nothing is sharpened. `layer`: None, or what makes layers of the source, where it can. `background`: what
-        layers are to be laid over (within `limits` where it is a picture), None: what the source shows.
+        None: nothing is sharpened. `layer`: None, or what makes layers of the source, where it can. With `inside` the
+        results show of the square only what the source shows. `background`: what layers are to be laid over (within
+        `limits` where it is a picture), None: what the source shows.
         """
         self._paste = Paste(image, window, fit) if paste_back else None
-        self._side = size or len(small)
+        self._side = self._size = size or len(small)
+        self._shown: tuple[slice, slice] | None = None
         if self._paste is not None:
             self._side = max(len(small), min(self._paste.side, MAX_DETAIL))
+        elif inside and window is not None:
+            self._show(window, window.inside(image.size, LEAST_SHOWN))
         self._unmoved = (image, window, fit, small)
         self._background, self._limits = background, limits
         self.layers: Layers | None = None
@@ -90,6 +98,17 @@ class Finish:
         self._detail: Detail | None = None
         if self.layers is None and lend is not None and self._side > len(small):
             self._detail = lend(self._large(image, window, fit), small)
+
+    def _show(self, window: Window, shown: Window) -> None:
+        """Have the square `window` made so large that the part `shown` of it is as large as the results."""
+        factor = self._size / shown.side
+        self._side = max(self._size, round(window.side * factor))
+        if self._side > self._size:
+            starts = [
+                round((low - first) * factor) for low, first in ((shown.top, window.top), (shown.left, window.left))
+            ]
+            starts = [min(start, self._side - self._size) for start in starts]
+            self._shown = (slice(starts[0], starts[0] + self._size), slice(starts[1], starts[1] + self._size))
 
     def _large(self, image: Image.Image, window: Window | None, fit: Fit) -> Bytes:
         """The square that is moved with all its pixels."""
@@ -106,10 +125,18 @@ class Finish:
             return layers
         small = self._unmoved[-1]
         large = small if self._side <= len(small) else self._large(image, window, fit)
-        behind = None
-        if self._background is not None:
-            behind = Behind(self._background.square(len(large), self._limits), self._background.transparent)
-        return layer(Canvas.around(large, image, window), None, behind)
+        return layer(Canvas.around(large, image, window), None, self._behind(len(large)))
+
+    def _behind(self, side: int) -> Behind | None:
+        """What is behind in a square of `side` pixels, of which a picture covers the part that is shown."""
+        if self._background is None:
+            return None
+        if self._shown is None or side != self._side:  # as a whole, or to be made small last
+            picture = self._background.square(side, self._limits)
+        else:
+            picture = np.zeros((side, side, 3), np.uint8)
+            picture[self._shown] = self._background.square(self._size, self._limits)
+        return Behind(picture, self._background.transparent)
 
     @property
     def still(self) -> Bytes:
@@ -119,12 +146,16 @@ class Finish:
             return self._paste.whole
         if self.layers is not None:
             return self._sized(self.layers.still)
-        return small if self._side == len(small) else self._large(image, window, fit)
+        return small if self._side == len(small) else self._part(self._large(image, window, fit))
+
+    def _part(self, square: Bytes) -> Bytes:
+        """What is shown of the whole `square`, uint8 (side, side, 3), or 4."""
+        return square if self._shown is None else square[self._shown]
 
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) of the results."""
-        return (self._side, self._side) if self._paste is None else self._paste.size
+        return (self._size, self._size) if self._paste is None else self._paste.size
 
     def __call__(
         self, rendered: Rendered, points: Floats | None = None, faces: Sequence[Expression | None] = ()
@@ -154,9 +185,9 @@ class Finish:
         return self._sized(image)
 
     def _sized(self, image: Bytes) -> Bytes:
-        if len(image) == self._side:
-            return image
-        return np.array(Image.fromarray(image).resize((self._side, self._side), Image.Resampling.BICUBIC))
+        if len(image) != self._side:
+            image = np.array(Image.fromarray(image).resize((self._side, self._side), Image.Resampling.BICUBIC))
+        return self._part(image)
 
 
 def check_size(size: int | None, paste_back: bool) -> None:

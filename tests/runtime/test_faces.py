@@ -7,7 +7,9 @@ import pytest
 from drawn_face import face_picture
 from PIL import Image
 
-from runtime.framing.faces import MODEL, find_faces
+from runtime.faces import find_faces
+from runtime.framing import Framing
+from runtime.framing.faces import MODEL
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples"
 
@@ -70,3 +72,11 @@ def test_a_real_face_is_found():
     (right, left), nose, mouth = face.landmarks[:2], face.landmarks[2], face.landmarks[3]
     assert right[0] < nose[0] < left[0]
     assert max(right[1], left[1]) < nose[1] < mouth[1]
+
+
+def test_a_script_cuts_out_a_face_as_the_engine_does():
+    """By the names that scripts outside of the project use: `runtime.faces` and `runtime.framing.Framing`."""
+    picture = face_picture((640, 360), (480, 200, 120))
+    window = Framing().around(find_faces(picture)[0], (640, 360))
+    assert window.left < 480 < window.left + window.side
+    assert window.top < 200 < window.top + window.side

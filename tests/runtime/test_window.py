@@ -53,6 +53,24 @@ def test_nothing_is_stretched_and_everything_stays_inside(window, size, target):
     assert window.cut(Image.new("RGB", size, "red"), target).shape == (target, target, 3)
 
 
+@given(windows, st.tuples(st.integers(16, 250), st.integers(16, 250)))
+def test_the_part_inside_leaves_neither_the_window_nor_the_picture(window, size):
+    if not window.touches(size):
+        return
+    part = window.inside(size, 0.6)
+    assert part.side >= 0.6 * window.side - 1e-9
+    for low, start, length in ((part.left, window.left, size[0]), (part.top, window.top, size[1])):
+        assert start - 1e-6 <= low <= start + window.side - part.side + 1e-6
+        if part.side > 0.6 * window.side + 1e-6:  # then all of it is shown by the picture
+            assert -1e-6 <= low <= length - part.side + 1e-6
+
+
+def test_the_part_inside_is_as_large_as_can_be_and_in_the_middle():
+    assert Window(10, 20, 50).inside((100, 100), 0.6) == Window(10, 20, 50)
+    assert Window(-10, -30, 120).inside((100, 150), 0.6) == Window(5, 0, 90)
+    assert Window(-60, 0, 100).inside((200, 200), 0.6) == Window(-20, 20, 60)
+
+
 @given(windows)
 def test_snapping_moves_by_less_than_a_pixel(window):
     snapped = window.snapped()

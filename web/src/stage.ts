@@ -7,6 +7,10 @@ import type { Backend } from "./graphs";
 import { Canvas } from "./layers/canvas";
 import type { Mode } from "./motion";
 import type { Picture } from "./picture";
+import { resize, type Box } from "./resample";
+
+/** Part of a square's side that is shown at least, whatever of it lies outside of the photo. */
+const LEAST_SHOWN = 0.6;
 
 /** What the page needs to know of the opened model. */
 export interface About {
@@ -19,6 +23,8 @@ export interface About {
 
 export class Stage {
   private framed: Framed = {};
+  /** The part of the square that is shown, in its pixels; none where that is all of it. */
+  private shown?: Box;
   private framer: Framer;
   private animator: Animator;
 
@@ -43,6 +49,7 @@ export class Stage {
     const { resolution } = this.opened.engine;
     const square = cutTo(picture, framed, resolution);
     await this.animator.setSource(square, Canvas.around(square, resolution, picture, framed.window));
+    this.shown = crop === "auto" ? shownOf(framed, picture, resolution) : undefined;
     return framed;
   }
 
@@ -63,6 +70,20 @@ export class Stage {
 
   /** The photo in the pose of the next driving frame: RGB bytes (R, R, 3). */
   async frame(picture: Picture): Promise<Uint8Array> {
-    return this.animator.frame(cutTo(picture, this.framed, this.opened.engine.resolution));
+    const { resolution } = this.opened.engine;
+    const result = await this.animator.frame(cutTo(picture, this.framed, resolution));
+    if (!this.shown) return result;
+    const square: Picture = { data: result, width: resolution, height: resolution, stride: 3 };
+    return resize(square, [resolution, resolution], { box: this.shown }).data as Uint8Array;
   }
+}
+
+/** Of the square that was framed in a photo, in pixels of the `resolution`, what the photo itself shows. */
+function shownOf({ window }: Framed, { width, height }: Picture, resolution: number): Box | undefined {
+  if (!window) return undefined;
+  const { left, top, side } = window.inside([width, height], LEAST_SHOWN);
+  if (side === window.side) return undefined;
+  const scale = resolution / window.side;
+  const [x, y] = [(left - window.left) * scale, (top - window.top) * scale];
+  return [x, y, x + side * scale, y + side * scale];
 }

@@ -1,5 +1,5 @@
 /** A square part of a picture, cut out to the model's size: runtime/framing/window.py. */
-import { roundHalfEven } from "./numbers";
+import { clamp, roundHalfEven } from "./numbers";
 import { black, type Picture, type Size } from "./picture";
 import { resize, type Box } from "./resample";
 
@@ -41,6 +41,21 @@ export class Window {
   /** Whether any pixel of a picture of that size lies in it. */
   touches([width, height]: Size): boolean {
     return this.left < width && this.top < height && this.left + this.side > 0 && this.top + this.side > 0;
+  }
+
+  /**
+   * The largest square in it that shows nothing outside of a picture of that size, as near to its middle as may be; at
+   * least the part `least` of its side.
+   */
+  inside(size: Size, least: number): Window {
+    const spans = [this.left, this.top].map((low, axis) => [Math.max(0, low), Math.min(size[axis], low + this.side)]);
+    const side = Math.max(Math.min(...spans.map(([low, high]) => high - low)), least * this.side);
+    const most = this.side - side;
+    const [left, top] = [this.left, this.top].map((start, axis) => {
+      const [low, high] = spans[axis];
+      return clamp(clamp(start + most / 2, low, high - side), start, start + most);
+    });
+    return new Window(left, top, side);
   }
 
   /** Where a picture of that size lies when this window, which touches it, is cut to `target` pixels a side. */

@@ -13,6 +13,10 @@ describe("squares as the engine chooses them", () => {
   it.each(framing.pictures)("around $face", ({ face, size, window }) => {
     expect(around(USUAL, faceFrom(face), [size[0], size[1]]).snapped()).toEqual(windowFrom(window));
   });
+  it.each(framing.pictures)("what a photo of $size itself shows of $window", ({ size, window, inside }) => {
+    const part = windowFrom(window).inside([size[0], size[1]], 0.6);
+    [part.left, part.top, part.side].forEach((edge, at) => expect(edge).toBeCloseTo(inside[at], 9));
+  });
   it.each(framing.videos)("for a video of $size", (given) => {
     const window = drivingWindow(USUAL, given.faces.map(faceFrom), [given.size[0], given.size[1]]);
     expect(window.snapped()).toEqual(windowFrom(given.window));

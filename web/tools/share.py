@@ -276,6 +276,8 @@ def framing_vectors() -> dict[str, Any]:
         faces = _faces(_random(20 + seed), 3, size)
         window = framing.around(faces[0], size).snapped()
         pictures.append({"face": _edges(faces[0]), "size": size, "window": [window.left, window.top, window.side]})
+        part = window.inside(size, 0.6)
+        pictures[-1]["inside"] = [part.left, part.top, part.side]
         looks = iter(faces)
         found: Callable[..., list[Face]] = lambda image, levels, looks=looks: [next(looks)]  # noqa: E731
         usual, runtime.framing.framer._faces = runtime.framing.framer._faces, found
