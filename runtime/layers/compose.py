@@ -33,6 +33,8 @@ _LARGE = 1536
 """Side in pixels of a canvas up to which every call has a texture of its own; larger ones are made one after
 another.
 """
+_CROSSED = 0.1
+"""Alpha at an edge of the square from which on the person goes on beyond it."""
 _AGREE, _DISAGREE = 8.0, 32.0
 """Differences, in 1/255, between the model's picture and the moved source up to which the source counts, and from which
 on the model's picture.
@@ -97,17 +99,24 @@ class Layers:
             self.still = _straight(laid, scene.alpha[inner]) if self._cut_out else laid
         self._own = np.concatenate([own, alpha], -1)
         """(c, c, 4): the person's colours times alpha, and alpha."""
+        edge = scene.alpha[inner]
+        self.crossed: NDArray[np.bool_] = np.array(
+            [line.max() > _CROSSED for line in (edge[:, 0], edge[0], edge[:, -1], edge[-1])]
+        )
+        """(4,): at which edges of the square (left, top, right, bottom) the person goes on."""
+        border = None if border is None else border & self.crossed
+        resolution, cells = len(rest.image), len(rest.flow)
+        corners = np.linspace(-1, 1, cells)
+        self._cells = canvas.places(np.stack(np.meshgrid(corners, corners), -1), resolution)
         painted = subject.face
-        texture = np.concatenate([self._own.transpose(2, 0, 1), painted[None]])[None].astype(np.float32)
+        self._person = Person(subject.anatomy, painted, self._cells, border)
+        front = scene.alpha * self._person.front(len(own))
+        texture = np.concatenate([self._own.transpose(2, 0, 1), painted[None], front[None]])[None].astype(np.float32)
         self._textures: SimpleQueue[Pixels] = SimpleQueue()
         """The person's texture with an expression, one for each frame that may be made at the same time."""
         for _ in range(graph.calls if len(colours) <= _LARGE else 1):
             self._textures.put(texture.copy())
         self._still = bounded(rest.flow)
-        resolution, cells = len(rest.image), len(rest.flow)
-        corners = np.linspace(-1, 1, cells)
-        self._cells = canvas.places(np.stack(np.meshgrid(corners, corners), -1), resolution)
-        self._person = Person(subject.anatomy, painted, self._cells, border)
         self._shutters = subject.shutters(self._own)
         self._fixed = {name: graph.place(value) for name, value in self._constants(resolution, cells).items()}
 
@@ -137,6 +146,14 @@ class Layers:
             "limits": np.array([_AGREE, _DISAGREE], np.float32),
         }
 
+    def _first_row(self, head: Array, trunk: Array) -> NDArray[np.int64]:
+        """(1,): the row of the result from which on `head` and `trunk` (f, f, 2) move differently."""
+        apart, last = np.flatnonzero((head != trunk).any((1, 2))), len(self.still) - 1
+        if not len(apart):
+            return np.array([last])
+        above = self._cells[apart[0] - 1, 0, 1] - self._canvas.margin if apart[0] else 0
+        return np.array([np.clip(np.floor(above), 0, last)], np.int64)
+
     def __call__(self, image: Bytes, flow: NDArray[np.float32], points: Array, face: Expression | None) -> Bytes:
         """One picture uint8 (R, R, 3) of the model with its `flow` (f, f, 2), for driving `points` (K, 2) in [-1, 1]
         and the expression `face`, in layers: uint8 (n, n, 3), or 4 where nothing is behind: colours as they are, and
@@ -147,8 +164,13 @@ class Layers:
         way = bounded(flow) - self._still
         moved = way * (resolution - 1) / 2 * side / resolution
         driven = bounded(self._canvas.places(points, resolution))
-        person = self._person(*self._subject.pairs(driven, self._cells, moved), moved)
-        feeds = {"image": image[None], "moved": _first(moved * 2 / side), "person": _first(person * 2 / size)}
+        head, trunk = self._person(*self._subject.pairs(driven, self._cells, moved), moved)
+        feeds = {"image": image[None], "moved": _first(moved * 2 / side)}
+        feeds |= {
+            "head": _first(head * 2 / size),
+            "trunk": _first(trunk * 2 / size),
+            "row": self._first_row(head, trunk),
+        }
         texture = self._textures.get()
         try:
             for place, patch in self._shutters(self._own, face):

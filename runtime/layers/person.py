@@ -1,8 +1,9 @@
 """How a whole person moves: the face as the model's flow says, hair and hat with the head, shoulders with the neck.
 
 A model's flow is right where the face is, and falls back to the backdrop's somewhere in the hair. So it is taken inside
-the face alone; all else follows the one affine map that its points tell for the head, and eases below the chin into
-that of the neck. What the face's flow adds to the head's map runs out smoothly beyond the face's outline.
+the face alone; all else of the head follows the one affine map that its points tell. What the face's flow adds to that
+runs out smoothly beyond the face's outline. Behind the head is the trunk, which eases above the shoulders into what the
+head does: a chin that sinks goes before a collar.
 """
 
 from __future__ import annotations
@@ -22,10 +23,12 @@ _LIMP = 0.2
 """How much of the turn and scale of the neck's points shoulders follow: five points do not tell much."""
 _SLOW = 0.5
 """How much of their way shoulders go: points on clothes are found less well, and a body that shifts is seen at once."""
-_ROUNDS = 8
-"""Rounds in which the border between head and trunk is found."""
 _COLLAR = 0.5
 """How far above the line of the shoulders they begin to be moved by."""
+_ROUNDS = 8
+"""Rounds in which the border between head and trunk is found."""
+_NAPE = 0.4
+"""How far down to that line the head, which goes before the trunk, reaches: below are collars."""
 _NEAR, _FAR, _LITTLE = 3.5, 9.0, 0.2
 """Blurs, in cells of the flow, that carry the face's own flow beyond it, and the weight of the second one."""
 _SEAM = 0.15
@@ -67,35 +70,47 @@ class Person:
             if stays:
                 self._still = np.minimum(self._still, ramp[None] if index % 2 == 0 else ramp[:, None])
 
-    def __call__(self, head: tuple[Array, Array], neck: tuple[Array, Array], flow: Array) -> Array:
-        """(f, f, 2): by how many pixels to look further. `head` and `neck`: points (K, 2) of these in the result, and
-        in the source. `flow` (f, f, 2): the same as the model says.
+    def front(self, size: int) -> Pixels:
+        """(size, size): how much the pixels of a canvas belong to the head, which goes before the trunk."""
+        at = np.arange(size, dtype=np.float64)
+        return 1 - smooth(self._depth(self._own(np.stack(np.meshgrid(at, at), -1))) / _NAPE)
+
+    def __call__(self, head: tuple[Array, Array], neck: tuple[Array, Array], flow: Array) -> tuple[Array, Array]:
+        """(f, f, 2) twice: by how many pixels to look further for the head, and for the trunk behind it. `head` and
+        `neck`: points (K, 2) of these in the result, and in the source. `flow` (f, f, 2): the same as the model says.
         """
-        base = self._rigid(head, neck) - self._cells
-        places = self._cells + base
-        weight = self._weight(places)[..., None]
+        base = Affine.fit(*head, _STIFF)(self._cells) - self._cells
+        front = base + self._more(base, flow)
+        trunk = self._trunk(neck)(self._cells) - self._cells
+        still = self._still[..., None]
+        return front * still, (front + self._weight_of(front, trunk) * (trunk - front)) * still
+
+    def _weight_of(self, front: Array, trunk: Array) -> Array:
+        """(f, f, 1): how much cells behind the head move as the `trunk` does, and not as what is in `front`."""
+        # In the head's own frame, where a step along the way is a step, too.
+        start, step = self._own(self._cells + front), (trunk - front) @ self._own.linear.T
+        # Behind a head that sinks, the trunk stays whole; ...
+        least = weight = smooth(self._depth(start + step))
+        # ... where it rises, what a cell shows must itself belong as much to the trunk as it is moved with it: else
+        # shoulders would be seen twice.
+        for _ in range(_ROUNDS):
+            weight = 0.5 * (weight + smooth(self._depth(start + weight[..., None] * step)))
+        return np.maximum(weight, least)[..., None]
+
+    def _more(self, base: Array, flow: Array) -> Array:
+        """(f, f, 2): what the face's own `flow` adds to `base`; beyond the face it runs out."""
+        weight = self._weight(self._cells + base)[..., None]
         own = np.concatenate([weight * (flow - base), weight], -1).transpose(2, 0, 1)
         spread = self._near @ own @ self._near.T + _LITTLE * (self._far @ own @ self._far.T)
         more = spread[:2] / (spread[2] + 0.01)
-        return (base + more.transpose(1, 2, 0)) * self._still[..., None]
+        return more.transpose(1, 2, 0)
 
-    def _rigid(self, head: tuple[Array, Array], neck: tuple[Array, Array]) -> Array:
-        """(f, f, 2): where the cells lie in the source if everything moves with the head or the neck."""
-        skull = Affine.fit(*head, _STIFF)
+    def _trunk(self, neck: tuple[Array, Array]) -> Affine:
+        """From where the trunk is in the result to where it is in the source."""
         turned = Affine.similarity(*neck)
         linear = np.eye(2) + _LIMP * (turned.linear - np.eye(2))
         before, after = (points.mean(0) for points in neck)
-        trunk = Affine(linear, before + _SLOW * (after - before) - linear @ before)
-        above, below = skull(self._cells), trunk(self._cells)
-        way = below - above
-        # In the head's own frame, where a step along the way is a step, too.
-        start, step = self._own(above), way @ self._own.linear.T
-        weight = smooth(self._depth(start))
-        # What a cell shows must itself belong as much to the trunk as it is moved with it: else a face would be seen
-        # twice where a head leaves its place.
-        for _ in range(_ROUNDS):
-            weight = 0.5 * (weight + smooth(self._depth(start + weight[..., None] * step)))
-        return above + weight[..., None] * way
+        return Affine(linear, before + _SLOW * (after - before) - linear @ before)
 
     def _depth(self, places: Array) -> Pixels:
         """(f, f): of `places` in the head's own frame: up to 0 where the head is, from 1 on where the shoulders are."""

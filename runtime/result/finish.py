@@ -119,21 +119,24 @@ class Finish:
     def _layered(self, layer: Layer, image: Image.Image, window: Window | None, fit: Fit) -> Layers | None:
         if self._paste is not None:
             large = self._paste.cut(self._side)
-            return layer(Canvas.around(large, self._paste.base, self._paste.window), self._paste.seams, None)
+            layers = layer(Canvas.around(large, self._paste.base, self._paste.window), self._paste.seams, None)
+            if layers is not None:
+                self._paste.narrow(~layers.crossed)
+            return layers
         small = self._unmoved[-1]
         large = small if self._side <= len(small) else self._large(image, window, fit)
-        behind = None
-        if self._background is not None:
-            behind = self._behind(self._background, len(large))
-        return layer(Canvas.around(large, image, window), None, behind)
+        return layer(Canvas.around(large, image, window), None, self._behind(len(large)))
 
-    def _behind(self, background: Background, side: int) -> Behind:
-        """For a square of so many pixels a `side`; a picture fits what is shown of it."""
-        if self._shown is None or side != self._side:
-            return Behind(background.square(side, self._limits), background.transparent)
-        whole = np.zeros((side, side, 3), np.uint8)
-        whole[self._shown] = background.square(self._size, self._limits)
-        return Behind(whole, background.transparent)
+    def _behind(self, side: int) -> Behind | None:
+        """What is behind in a square of `side` pixels, of which a picture covers the part that is shown."""
+        if self._background is None:
+            return None
+        if self._shown is None or side != self._side:  # as a whole, or to be made small last
+            picture = self._background.square(side, self._limits)
+        else:
+            picture = np.zeros((side, side, 3), np.uint8)
+            picture[self._shown] = self._background.square(self._size, self._limits)
+        return Behind(picture, self._background.transparent)
 
     @property
     def still(self) -> Bytes:
@@ -146,7 +149,7 @@ class Finish:
         return small if self._side == len(small) else self._part(self._large(image, window, fit))
 
     def _part(self, square: Bytes) -> Bytes:
-        """What is shown of the whole `square`, uint8 (side, side, C)."""
+        """What is shown of the whole `square`, uint8 (side, side, 3), or 4."""
         return square if self._shown is None else square[self._shown]
 
     @property

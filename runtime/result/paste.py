@@ -16,8 +16,8 @@ from runtime.values import Bytes
 MAX_PIXELS = 3840 * 2400
 """Larger pictures are made smaller: no player shows such videos, and each frame of them costs its pixels."""
 
-FEATHER = 0.12
-"""Width of the seam as a part of the square's side."""
+FEATHER, NARROW = 0.12, 0.02
+"""Widths of a seam as parts of the square's side."""
 
 
 class Paste:
@@ -44,9 +44,20 @@ class Paste:
         """The square of it that is animated."""
         left, top, right, bottom = (int(value) for value in window.place(self.size, self.side).box)
         self._corner, self._extent = (left, top), (right - left, bottom - top)
-        across = _ramp(window.left, window.side, left, right, self.size[0])
-        down = _ramp(window.top, window.side, top, bottom, self.size[1])
-        self._mask = Image.fromarray(np.rint(255 * np.outer(down, across)).astype(np.uint8))
+        self._mask = self._masked(np.full(4, FEATHER))
+
+    def _masked(self, widths: NDArray[np.floating]) -> Image.Image:
+        """How much the square counts where it lies, its seams being of these `widths` (left, top, right, bottom)."""
+        (left, top), (width, height), window = self._corner, self._extent, self.window
+        across = _ramp(window.left, window.side, left, left + width, self.size[0], widths[::2])
+        down = _ramp(window.top, window.side, top, top + height, self.size[1], widths[1::2])
+        return Image.fromarray(np.rint(255 * np.outer(down, across)).astype(np.uint8))
+
+    def narrow(self, edges: NDArray[np.bool_]) -> None:
+        """From now on, these `edges` (left, top, right, bottom) have a narrow seam: nothing but a backdrop that stays
+        lies at them, and a head that comes near is not to fade.
+        """
+        self._mask = self._masked(np.where(edges, NARROW, FEATHER))
 
     @property
     def seams(self) -> NDArray[np.bool_]:
@@ -86,15 +97,18 @@ def _all_of(size: tuple[int, int]) -> Window:
     return Window.around(size[0] / 2, size[1] / 2, max(size))
 
 
-def _ramp(low: float, side: float, start: int, end: int, length: int) -> NDArray[np.float64]:
-    """Weight of the animated square at the pixels `start` to `end` of an axis: smoothly from 0 at its edges to 1.
+def _ramp(
+    low: float, side: float, start: int, end: int, length: int, widths: NDArray[np.floating]
+) -> NDArray[np.float64]:
+    """Weight of the animated square at the pixels `start` to `end` of an axis: smoothly from 0 at its edges to 1,
+    within these `widths` at its beginning and its end.
 
     Where the square reaches the end of the picture (`length`) there is nothing to blend with, and the weight is 1.
     """
     at = np.arange(start, end) + 0.5
-    width = FEATHER * side
     weight = np.ones(end - start)
-    for distance, free in ((at - low, low > 0), (low + side - at, low + side < length)):
+    ends = (at - low, low > 0), (low + side - at, low + side < length)
+    for (distance, free), width in zip(ends, widths * side, strict=True):
         if free:
             t = np.clip(distance / width, 0, 1)
             weight = np.minimum(weight, t * t * (3 - 2 * t))

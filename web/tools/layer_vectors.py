@@ -137,7 +137,8 @@ def person_vectors() -> dict[str, Any]:
     pairs = [random.uniform(8, 30, (6, 2)) for _ in range(2)]
     moved = [points + random.normal(0, 0.6, points.shape) + (1.5, -0.7) for points in pairs]
     flow = random.normal(0, 1, (cells, cells, 2))
-    found = Person(anatomy, mask, places, None)((moved[0], pairs[0]), (moved[1], pairs[1]), flow)
+    person = Person(anatomy, mask, places, None)
+    before, behind = person((moved[0], pairs[0]), (moved[1], pairs[1]), flow)
     return {
         "cells": _pairs(places.reshape(-1, 2)),
         "anatomy": {"frame": _affine(anatomy.frame), "chin": anatomy.chin, "shoulders": _pairs(anatomy.shoulders)},
@@ -146,7 +147,8 @@ def person_vectors() -> dict[str, Any]:
         "head": [_pairs(moved[0]), _pairs(pairs[0])],
         "neck": [_pairs(moved[1]), _pairs(pairs[1])],
         "flow": _numbers(flow),
-        "moved": _numbers(found),
+        "moved": {"head": _numbers(before), "trunk": _numbers(behind)},
+        "front": _numbers(person.front(_SIDE)),
     }
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from runtime.animator import Animator
 from runtime.layers.border import complete
@@ -84,3 +85,22 @@ def test_photos_that_end_at_the_shoulders_come_back_to_the_byte_and_go_on(engine
     # Below the border somebody stands as broadly as at it.
     alpha = layers._own[..., 3]
     assert (alpha[rows.stop :] > 0.5).sum(1).min() >= (alpha[rows.stop - 1] > 0.5).sum()
+
+
+def test_a_pasted_head_does_not_fade_where_only_the_backdrop_goes_on(engine, sample):
+    wide = Image.new("RGB", (1024, 900), (120, 140, 160))
+    wide.paste(sample, (256, 388))
+    animator = Animator(engine, paste_back=True)
+    animator.set_source(wide)
+    paste, layers = animator._finish._paste, animator._finish.layers
+    assert paste.seams[[0, 1, 2]].all()
+    assert not layers.crossed[1]  # nobody's head ends at the square's upper edge
+    assert layers.crossed[3]
+    mask = np.asarray(paste._mask)
+    side, middle = paste.side, mask.shape[1] // 2
+    assert mask[0, middle] < 20
+    assert mask[round(0.03 * side), middle] == 255
+    # What is still there is not held back either: the flow's upper cells may move, those of crossed seams may not.
+    still = layers._person._still
+    assert still[1, len(still) // 2] == 1
+    assert still[len(still) // 2, 0] == (0 if layers.crossed[0] else 1)

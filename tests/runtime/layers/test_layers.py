@@ -133,6 +133,24 @@ def test_models_without_names_move_the_person_whole_too(sample, frames):
     assert hair[:, :, :30].max() <= 1
 
 
+@pytest.mark.parametrize("sunk", [0.05, 0.15, 0.3])
+def test_a_head_that_sinks_goes_before_shoulders_that_stay_whole(engine, sample, sunk):
+    """All but the neck's points, and the face's flow, go down by `sunk` halves of the square."""
+    animator = Animator(engine, background="transparent")
+    animator.set_source(sample)
+    layers, points = animator._finish.layers, animator.source.motion.places[0].astype(np.float64)
+    neck = [index for name, index in engine.names.items() if name.startswith("neck.")]
+    sinking = np.delete(np.arange(len(points)), neck)
+    points[sinking, 1] += sunk
+    moved = layers(layers._rest.image, layers._rest.flow - np.array([0, sunk], np.float32), points, None)
+    inner = np.arange(layers._canvas.inner.start, layers._canvas.inner.stop, dtype=float)
+    trunk = layers._person._depth(layers._person._own(np.stack(np.meshgrid(inner, inner), -1))) >= 1
+    shoulders = trunk & (animator.still[..., 3] == 255)
+    assert shoulders.mean() > 0.05
+    assert (moved[shoulders][:, 3] >= 250).mean() > 0.95  # 0.78 at the most, were there one map alone
+    assert np.abs(moved.astype(int) - animator.still)[:60].max() > 20  # the crown has left its place
+
+
 def test_a_choice_that_is_none_is_refused():
     with pytest.raises(OptionError, match="auto or off"):
         Animator(layers="some")

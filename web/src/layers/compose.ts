@@ -4,6 +4,7 @@
  */
 import { blurring, enlarging, spreading } from "../detail";
 import type { Tensors } from "../graphs";
+import { clamp } from "../numbers";
 import constants from "../shared/layers.json";
 import type { Shutters, Subject } from "./anatomy";
 import { complete } from "./border";
@@ -33,7 +34,7 @@ export class Layers {
     private resolution: number,
     /** The person's colours times alpha, and alpha: (c, c, CHANNELS). */
     private own: Float32Array,
-    /** The same with an expression, channel by channel, and where the painter counts. */
+    /** The same with an expression, channel by channel, where the painter counts, and what goes before the trunk. */
     private texture: Float32Array,
     private shutters: Shutters,
     private cells: Point[],
@@ -57,7 +58,7 @@ export class Layers {
     const found = matte(Float32Array.from(canvas.picture.data), size, person);
     const { picture, alpha, plate } = complete(canvas, found, subject.anatomy.frame);
     const own = new Float32Array(size * size * CHANNELS);
-    const texture = new Float32Array(size * size * (CHANNELS + 1));
+    const texture = new Float32Array(size * size * (CHANNELS + 2));
     for (let k = 0; k < size * size; k++) {
       for (let channel = 0; channel < 3; channel++) {
         own[CHANNELS * k + channel] = picture[3 * k + channel] - (1 - alpha[k]) * plate[3 * k + channel];
@@ -72,6 +73,10 @@ export class Layers {
     const corners = Array.from({ length: side * side }, (_, k) => [corner(k % side), corner(Math.floor(k / side))]);
     const cells = canvas.places(corners.flat(), resolution);
     const moving = new Person(subject.anatomy, subject.face, size, cells);
+    texture.set(
+      moving.front().map((value, k) => value * alpha[k]),
+      (CHANNELS + 1) * size * size,
+    );
     const fixed = constant(networks, canvas, plate, rest, resolution);
     return new Layers(networks, canvas, subject, rest, resolution, own, texture, shutters, cells, moving, fixed);
   }
@@ -90,7 +95,7 @@ export class Layers {
     const { size, side } = canvas;
     const scale = ((resolution - 1) / 2) * (side / resolution);
     const moved = Float64Array.from(flow, (value, k) => (value - this.rest.flow[k]) * scale);
-    const person = this.person.move(...this.subject.pairs(canvas.places(points, resolution), this.cells, moved), moved);
+    const { head, trunk } = this.person.move(...this.subject.pairs(canvas.places(points, resolution), this.cells, moved), moved);
     for (const { place, data } of this.shutters.covers(this.own, face)) this.cover(place, data);
     const cells = Math.sqrt(this.cells.length);
     const graph = networks.layers;
@@ -99,12 +104,23 @@ export class Layers {
         ...this.fixed,
         image: graph.bytes(image, [1, resolution, resolution, 3]),
         moved: graph.floats(planes(moved, 2, 2 / side), [1, 2, cells, cells]),
-        person: graph.floats(planes(person, 2, 2 / size), [1, 2, cells, cells]),
-        texture: graph.floats(this.texture, [1, CHANNELS + 1, size, size]),
+        head: graph.floats(planes(head, 2, 2 / size), [1, 2, cells, cells]),
+        trunk: graph.floats(planes(trunk, 2, 2 / size), [1, 2, cells, cells]),
+        texture: graph.floats(this.texture, [1, CHANNELS + 2, size, size]),
+        row: graph.longs([this.firstRow(head, trunk)]),
       },
       ["result"],
     );
     return result.data as Uint8Array;
+  }
+
+  /** The row of the result from which on `head` and `trunk` move differently; above, all is head. */
+  private firstRow(head: Float64Array, trunk: Float64Array): number {
+    const { side, margin } = this.canvas;
+    const across = Math.sqrt(this.cells.length);
+    const apart = Math.floor(head.findIndex((value, k) => value !== trunk[k]) / 2 / across);
+    if (apart < 0) return side - 1;
+    return apart ? clamp(Math.floor(this.cells[(apart - 1) * across][1] - margin), 0, side - 1) : 0;
   }
 
   private cover({ top, bottom, left, right }: Place, data: Float32Array): void {

@@ -7,7 +7,7 @@ import { clamp, interpolate, roundHalfEven, smooth } from "../numbers";
 import constants from "../shared/layers.json";
 import { Affine, mean, minus, plus, times, type Point } from "./frames";
 
-const { STIFF, LIMP, SLOW, ROUNDS, COLLAR, NEAR, FAR, LITTLE } = constants.person;
+const { STIFF, LIMP, SLOW, ROUNDS, COLLAR, NEAR, FAR, LITTLE, NAPE } = constants.person;
 
 /** Points in the result and in the source. */
 export type Pairs = readonly [before: Point[], after: Point[]];
@@ -54,50 +54,61 @@ export class Person {
     };
   }
 
+  /** (size, size): how much the pixels of the canvas belong to the head, which goes before the trunk. */
+  front(): Float32Array {
+    const { size } = this;
+    return Float32Array.from(
+      { length: size * size },
+      (_, k) => 1 - smooth(this.depth([k % size, Math.floor(k / size)]) / NAPE),
+    );
+  }
+
   /**
-   * (f, f, 2): by how many pixels to look further. `head` and `neck`: points of these; `flow` (f, f, 2): the same as the
-   * model says.
+   * (f, f, 2) each: by how many pixels to look further for the head, and for the trunk behind it. `head` and `neck`: points
+   * of these; `flow` (f, f, 2): the same as the model says.
    */
-  move(head: Pairs, neck: Pairs, flow: ArrayLike<number>): Float64Array {
+  move(head: Pairs, neck: Pairs, flow: ArrayLike<number>): { head: Float64Array; trunk: Float64Array } {
+    const { cells } = this;
+    const [skull, body] = [Affine.fit(...head, STIFF), trunk(neck)];
+    const base = cells.map((cell) => minus(skull.at(cell), cell));
+    const more = this.more(base, flow);
+    const found = { head: new Float64Array(2 * cells.length), trunk: new Float64Array(2 * cells.length) };
+    cells.forEach((cell, k) => {
+      const front = plus(base[k], more[k]);
+      const way = minus(minus(body.at(cell), cell), front);
+      found.head.set(front, 2 * k);
+      found.trunk.set(plus(front, times(this.behind(plus(cell, front), way), way)), 2 * k);
+    });
+    return found;
+  }
+
+  /** How much a cell behind the head moves as the trunk does, which is a `way` from what is `above`. */
+  private behind(above: Point, way: Point): number {
+    // Behind a head that sinks, the trunk stays whole; ...
+    const least = smooth(this.depth(plus(above, way)));
+    // ... where it rises, what a cell shows must itself belong as much to the trunk as it is moved with it.
+    let weight = least;
+    for (let round = 0; round < ROUNDS; round++) {
+      weight = 0.5 * (weight + smooth(this.depth(plus(above, times(weight, way)))));
+    }
+    return Math.max(weight, least);
+  }
+
+  /** What the face's own `flow` adds to `base`; beyond the face it runs out. */
+  private more(base: readonly Point[], flow: ArrayLike<number>): Point[] {
     const { cells, side } = this;
-    const places = this.rigid(head, neck);
-    const base = places.map((place, k) => minus(place, cells[k]));
     const weighted = [0, 1, 2].map(() => new Float64Array(cells.length));
-    places.forEach((place, k) => {
-      const weight = this.weight(place);
-      weighted[0][k] = weight * (flow[2 * k] - base[k][0]);
-      weighted[1][k] = weight * (flow[2 * k + 1] - base[k][1]);
+    base.forEach((step, k) => {
+      const weight = this.weight(plus(cells[k], step));
+      weighted[0][k] = weight * (flow[2 * k] - step[0]);
+      weighted[1][k] = weight * (flow[2 * k + 1] - step[1]);
       weighted[2][k] = weight;
     });
     const [x, y, total] = weighted.map((plane) => {
       const [near, far] = this.blurs.map((blur) => blurred(blur, plane, side));
       return near.map((value, k) => value + LITTLE * far[k]);
     });
-    const result = new Float64Array(2 * cells.length);
-    base.forEach(([across, down], k) => {
-      result[2 * k] = across + x[k] / (total[k] + 0.01);
-      result[2 * k + 1] = down + y[k] / (total[k] + 0.01);
-    });
-    return result;
-  }
-
-  /** Where the cells lie in the source if everything moves with the head or the neck. */
-  private rigid(head: Pairs, neck: Pairs): Point[] {
-    const skull = Affine.fit(...head, STIFF);
-    const [a, b, c, d] = Affine.similarity(...neck).linear;
-    const linear = [1 + LIMP * (a - 1), LIMP * b, LIMP * c, 1 + LIMP * (d - 1)] as const;
-    const [before, after] = neck.map(mean);
-    const trunk = Affine.through(linear, before, plus(before, times(SLOW, minus(after, before))));
-    return this.cells.map((cell) => {
-      const [above, below] = [skull.at(cell), trunk.at(cell)];
-      const way = minus(below, above);
-      let weight = smooth(this.depth(above));
-      // What a cell shows must itself belong as much to the trunk as it is moved with it.
-      for (let round = 0; round < ROUNDS; round++) {
-        weight = 0.5 * (weight + smooth(this.depth(plus(above, times(weight, way)))));
-      }
-      return plus(above, times(weight, way));
-    });
+    return base.map((_, k) => [x[k] / (total[k] + 0.01), y[k] / (total[k] + 0.01)]);
   }
 
   /** Of a place in the source: up to 0 where the head is, from 1 on where the shoulders are. */
@@ -111,6 +122,14 @@ export class Person {
     const [x, y] = place.map((value) => clamp(roundHalfEven(value), 0, this.size - 1));
     return this.face[y * this.size + x];
   }
+}
+
+/** From where the trunk is in the result to where it is in the source. */
+function trunk(neck: Pairs): Affine {
+  const [a, b, c, d] = Affine.similarity(...neck).linear;
+  const linear = [1 + LIMP * (a - 1), LIMP * b, LIMP * c, 1 + LIMP * (d - 1)] as const;
+  const [before, after] = neck.map(mean);
+  return Affine.through(linear, before, plus(before, times(SLOW, minus(after, before))));
 }
 
 /** `blur` times `plane` times `blur` transposed, all (side, side). */
