@@ -19,6 +19,10 @@ _ROUND = 0.65
 """How an opening mouth is shaped: exponent of a parabola between its corners."""
 DARK = 0.2
 """Light of the depth of a mouth, as a part of the lips'."""
+_HIDDEN = 0.03
+"""By how much more of its teeth an upper lip hides that hardly parts from the lower one than that of a smile."""
+_RISE = 0.1
+"""Farthest that a lip that rises slides over teeth."""
 _FLESH = 0.68
 """Light of the tongue, likewise."""
 
@@ -140,6 +144,9 @@ class _Paint:
         x, y = (np.concatenate(rim) / 2).T.astype(np.float32)
         lip = np.median(patch.look(picture, x, y), axis=0)[:3]
         self._dark, self._tongue = DARK * lip, _FLESH * lip
+        gap = float((lips.inner_lower - lips.inner_upper)[:, 1].max())
+        # Lips slide over teeth that are not seen; those that are stay with them.
+        self._closed = float(1 - smooth((gap - 0.02) / 0.07))
         self._teeth = Teeth(patch, lips.inner_upper, lips.inner_lower, picture, painter)
 
     def __call__(
@@ -166,8 +173,11 @@ class _Paint:
         flesh = flesh * (0.55 + 0.45 * smooth(above / 0.05))  # the lip's shadow
         result = np.ones((len(x), picture.shape[-1]), np.float32)
         result[:, :3] = self._dark + flesh[:, None] * (self._tongue - self._dark)
-        teeth = self._teeth(x, (upper + depth).astype(np.float32))
-        result[:, :3] += teeth[:, 3:] * (teeth[:, :3] - result[:, :3])
+        hidden = _HIDDEN * (1 - 0.6 * smooth((widest - 0.08) / 0.15))
+        slid = self._closed * (hidden + np.clip(top - upper, -_RISE, 0))
+        teeth = self._teeth(x, (upper + depth + slid).astype(np.float32))
+        shadow = 1 - 0.25 * self._closed * (1 - smooth(depth / 0.05))  # the upper lip's
+        result[:, :3] += teeth[:, 3:] * (teeth[:, :3] * shadow[:, None] - result[:, :3])
         own = lower - upper
         more = np.clip((gap - own) / 0.05, 0, 1)  # nothing is filled in where the mouth is as open as in the picture
         shown = smooth((own - 0.02) / 0.03) * smooth((own - depth) / ((0.15 * own + 0.01) * more + 1e-6))

@@ -31,8 +31,8 @@ _TOOTH = 3
 class Settings:
     """Of a run."""
 
-    steps: int = 4500
-    sharpened: float = 0.25
+    steps: int = 5000
+    sharpened: float = 0.36
     """Share of the steps after which a discriminator joins."""
     batch: int = 16
     rate: float = 8e-4

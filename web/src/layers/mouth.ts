@@ -6,7 +6,7 @@ import { plus, times, type Affine, type Point } from "./frames";
 import { CHANNELS, Line, Patch, stretch, type Texture } from "./shutters";
 import { Teeth, type MouthNetwork } from "./teeth";
 
-const { REACH, BELOW, ROUND, DARK, FLESH, EDGE } = constants.mouth;
+const { REACH, BELOW, ROUND, DARK, HIDDEN, RISE, FLESH, EDGE } = constants.mouth;
 
 /** Edges of lips in the head's own frame, from the corner on the person's right to the other one. */
 export interface Lips {
@@ -163,6 +163,8 @@ export class MouthShutter {
 class Paint {
   private dark: number[];
   private tongue: number[];
+  /** Whether lips slide over teeth that are not seen; those seen stay with them. */
+  private closed: number;
   private tooth = new Float64Array(CHANNELS);
 
   constructor(
@@ -179,6 +181,8 @@ class Paint {
     const lip = [0, 1, 2].map((channel) => median(rim.map((_, k) => seen[k * CHANNELS + channel])));
     this.dark = lip.map((value) => DARK * value);
     this.tongue = lip.map((value) => FLESH * value);
+    const gap = Math.max(...lips.innerLower.map(([, y], k) => y - lips.innerUpper[k][1]));
+    this.closed = 1 - smooth((gap - 0.02) / 0.07);
   }
 
   /**
@@ -191,10 +195,13 @@ class Paint {
     const arch = clamp(4 * u * (1 - u), 0, 1);
     const above = gap - depth; // the lower lip
     const mound = Math.min(0.42 * widest, 0.15) * Math.sqrt(arch);
-    const shadow = 0.55 + 0.45 * smooth(above / 0.05); // the lip's
-    const flesh = smooth((mound - above) / (0.8 * mound + 1e-3)) * smooth((widest - 0.08) / 0.16) * shadow;
+    const lowerShadow = 0.55 + 0.45 * smooth(above / 0.05);
+    const flesh = smooth((mound - above) / (0.8 * mound + 1e-3)) * smooth((widest - 0.08) / 0.16) * lowerShadow;
     const { tooth } = this;
-    this.teeth.look(x, upper + depth, tooth);
+    const hidden = HIDDEN * (1 - 0.6 * smooth((widest - 0.08) / 0.15));
+    const slid = this.closed * (hidden + clamp(edgeUp - upper, -RISE, 0));
+    this.teeth.look(x, upper + depth + slid, tooth);
+    const upperShadow = 1 - 0.25 * this.closed * (1 - smooth(depth / 0.05));
     const own = lower - upper;
     // Nothing is filled in where the mouth is as open as in the picture.
     const more = clamp((gap - own) / 0.05, 0, 1);
@@ -204,7 +211,7 @@ class Paint {
     this.patch.look(picture, x, place, to, 0);
     for (let channel = 0; channel < 3; channel++) {
       let filled = this.dark[channel] + flesh * (this.tongue[channel] - this.dark[channel]);
-      filled += tooth[3] * (tooth[channel] - filled);
+      filled += tooth[3] * (tooth[channel] * upperShadow - filled);
       to[channel] = filled + shown * (to[channel] - filled);
     }
     to[3] = 1 + shown * (to[3] - 1);

@@ -1,0 +1,143 @@
+"""Teeth: what the painter is shown, where what it paints hangs, and that it is asked once a source."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from runtime.layers.expression import Expression
+from runtime.layers.frames import Affine
+from runtime.layers.mouth import Lips, MouthShutter
+from runtime.layers.shutters import Patch
+from runtime.layers.teeth import FINER, ROW, SCALE, SIDE, Teeth, paint
+
+SKIN, LIP = (200, 150, 120), (170, 60, 60)
+UNIT = 80.0
+"""Pixels of the eyes' distance in the pictures here: as many as the painter sees."""
+
+
+class Recorder:
+    """In place of the network: paints blue teeth down to a row, and keeps what it was shown."""
+
+    def __init__(self, row=ROW + 8):
+        self.shown, self._row = [], row
+
+    def __call__(self, mouth, own):
+        self.shown.append((mouth, own))
+        layer = np.zeros((FINER * SIDE, FINER * SIDE, 4), np.float32)
+        layer[: self._row * FINER] = (20, 40, 220, 1)
+        return layer
+
+
+def face(size, unit):
+    """f32 (size, size, 4) of a mouth, and the frame of its head, whose own unit is `unit` pixels."""
+    y, x = np.mgrid[:size, :size] / size
+    picture = np.full((size, size, 4), (*SKIN, 1), np.float32)
+    picture[((x - 0.5) / 0.18) ** 2 + ((y - 0.5) / 0.06) ** 2 < 1, :3] = LIP
+    return picture, Affine(np.eye(2) * unit, np.array([size / 2, size / 2 - 0.8 * unit]))
+
+
+def lips(frame, size, parted=0.0):
+    """In the head's own frame."""
+    places = [np.array(at) * size for at in ((0.32, 0.5), (0.68, 0.5), (0.5, 0.44), (0.5, 0.56))]
+    found = Lips.between(*frame.inverse()(np.array(places)))
+    bow = np.linspace(-1, 1, 11)[:, None] ** 2
+    return Lips(found.inner_upper, found.inner_lower + (0, parted) * (1 - bow), found.outer_upper, found.outer_lower)
+
+
+def shutter(painter, size=160, unit=UNIT, parted=0.0):
+    picture, frame = face(size, unit)
+    return picture, MouthShutter(frame, lips(frame, size, parted), 0.55, 1.3, picture, painter)
+
+
+def opened(lower_lip):
+    rest = {"upper_lip": 0.0, "corners": np.zeros((2, 2)), "lids": np.ones(2), "brows": np.zeros(2)}
+    return Expression(lower_lip=lower_lip, chin=0.8 * lower_lip, gaze=np.zeros((2, 2)), **rest)
+
+
+def blue(picture):
+    return (picture[..., 2] > 2 * picture[..., 0]) & (picture[..., 2] > 100)
+
+
+def test_the_painter_is_asked_once_and_shown_the_mouth_in_the_middle():
+    painter = Recorder()
+    picture, mouth = shutter(painter)
+    for lower in (0.1, 0.2, 0.3):
+        mouth(picture, opened(lower))
+    ((seen, own),) = painter.shown
+    assert seen.shape == (3, SIDE, SIDE)
+    assert own.shape == (1, SIDE, SIDE)
+    assert own.max() == 0  # its lips are closed
+    np.testing.assert_allclose(seen[:, ROW, SIDE // 2] * 255, LIP, atol=1)
+    np.testing.assert_allclose(seen[:, 2, 2] * 255, SKIN, atol=1)
+    red = np.nonzero(seen[1, ROW] < 0.4)[0]
+    assert red.mean() == pytest.approx((SIDE - 1) / 2, abs=0.6)
+    assert len(red) == pytest.approx(2 * 0.18 * 160 * SCALE / UNIT, abs=2)
+
+
+def test_parted_lips_are_marked():
+    painter = Recorder()
+    shutter(painter, parted=0.1)
+    ((_, own),) = painter.shown
+    rows, columns = np.nonzero(own[0] > 0.5)
+    assert rows.min() == pytest.approx(ROW, abs=1)
+    assert rows.max() == pytest.approx(ROW + 0.1 * SCALE, abs=1)
+    assert columns.mean() == pytest.approx((SIDE - 1) / 2, abs=0.6)
+
+
+@pytest.mark.parametrize(("size", "unit"), [(80, 40.0), (640, 320.0)])
+def test_what_the_painter_sees_does_not_depend_on_the_pictures_size(size, unit):
+    small, other = Recorder(), Recorder()
+    shutter(small)
+    shutter(other, size, unit)
+    difference = np.abs(small.shown[0][0] - other.shown[0][0])
+    assert difference.mean() < 0.01
+
+
+def test_what_is_painted_hangs_from_the_upper_lip_and_ends_where_it_ends():
+    picture, mouth = shutter(Recorder(ROW + 8))
+    patch = mouth(picture, opened(0.3))
+    column = blue(patch)[:, patch.shape[1] // 2]
+    rows = np.nonzero(column)[0] + mouth.patch.place[0].start
+    assert rows.min() == pytest.approx(80, abs=1.5)  # where the lips met
+    assert len(rows) == pytest.approx(8 * UNIT / SCALE - 0.4 * 0.03 * UNIT, abs=1.5)
+    wide = blue(mouth(picture, opened(0.5)))[:, patch.shape[1] // 2]
+    assert wide.sum() == column.sum()
+    raised = blue(mouth(picture, replace(opened(0.3), upper_lip=-0.05)))[:, patch.shape[1] // 2]
+    assert raised.sum() == pytest.approx(column.sum() + 0.05 * UNIT, abs=1)  # teeth stay, the lip slides over them
+
+
+def test_nothing_is_painted_over_what_the_source_shows():
+    painter = Recorder(SIDE)
+    picture, mouth = shutter(painter, parted=0.1)
+    assert blue(mouth(picture, opened(0.0))).sum() == 0
+    further = mouth(picture, opened(0.25))
+    rows = np.nonzero(blue(further)[:, further.shape[1] // 2])[0] + mouth.patch.place[0].start
+    assert rows.min() > 80 + 0.7 * 0.1 * UNIT
+
+
+def test_the_network_paints_light_teeth_that_end_and_knows_no_chance():
+    picture, frame = face(160, UNIT)
+    line = lips(frame, 160)
+    patch = Patch(frame, (-0.95, 0.4), (0.95, 1.85), 160)
+    teeth, again = (Teeth(patch, line.inner_upper, line.inner_lower, picture, paint) for _ in range(2))
+    middle = (line.inner_upper[0] + line.inner_upper[-1]) / 2
+    below = np.linspace(0.01, 0.3, 30, dtype=np.float32)
+    column = teeth(np.full(30, middle[0], np.float32), (middle[1] + below).astype(np.float32))
+    np.testing.assert_array_equal(
+        column, again(np.full(30, middle[0], np.float32), (middle[1] + below).astype(np.float32))
+    )
+    share = column[:, 3]
+    assert share[:2].min() > 0.6
+    assert share[-5:].max() < 0.2
+    assert column[:3, :3].mean() > np.mean(LIP)
+
+
+def test_a_face_as_large_as_no_picture_is_looked_at_in_few_places():
+    picture = np.asarray(Image.new("RGBA", (64, 64), (*SKIN, 255)), np.float32)
+    frame = Affine(np.eye(2) * 1e5, np.zeros(2))
+    patch = Patch(frame, (-0.95, 0.4), (0.95, 1.85), 64)
+    line = np.stack([np.linspace(-0.3, 0.3, 11), np.full(11, 0.8)], 1)
+    layer = Teeth(patch, line, line, picture)(np.zeros(1, np.float32), np.full(1, 0.82, np.float32))
+    assert np.isfinite(layer).all()
