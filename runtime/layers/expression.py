@@ -145,7 +145,7 @@ def on_mouth(face: Expression, opening: float, width: float, length: float) -> E
     opens = parted
     own = max(opening, 0.0) if face.parted is not None else 0.0
     if face.parted is not None and parted < 0:
-        opens = parted * float(np.clip(own / max(face.parted, _LEAST_PARTED), 1, _CLOSING))
+        opens = parted * float(np.clip(own / max(face.parted / _OPEN, _LEAST_PARTED), 1, _CLOSING))
     elif face.parted is not None:
         beyond = max(own - face.parted, 1e-6)
         opens = parted + beyond * math.expm1(-parted / (_SLOWLY * beyond))

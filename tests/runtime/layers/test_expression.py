@@ -112,7 +112,7 @@ def test_no_mouth_opens_beyond_its_chin():
 
 def test_a_smile_shuts_when_the_driver_shuts_what_it_had_open():
     driven = mouth(-0.05, parted=0.05)
-    assert on_mouth(driven, *SMILE).lower_lip == pytest.approx(-0.14)
+    assert on_mouth(driven, *SMILE).lower_lip <= -0.14
     assert on_mouth(driven, *CLOSED).lower_lip == pytest.approx(-0.05)
 
 
