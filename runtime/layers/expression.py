@@ -31,7 +31,7 @@ _SEEN = (0.15, 0.6)
 """Of what it is at rest: an eye less open than the first does not tell where it looks, above the second it does."""
 _LEAST_OPEN = 0.12
 """Opening in widths of the eye that an eye at rest has at least: who begins in the middle of a blink is not asleep."""
-_OPEN = 1.5
+_OPEN = 1.7
 """Of what a detector finds of the lips' parting: its points lie on the lips, which narrow as they part. Far apart they
 are so by less: see `_ROOM`.
 """
@@ -46,7 +46,7 @@ opening.
 _LEAST_PARTED, _CLOSING = 0.04, 3.5
 """The driver's lips are parted at least by so much when they close, and another's close by at most so many times more.
 """
-_ROOM = 0.7
+_ROOM = 0.65
 """Part of the length from lips to chin that the opening of a mouth comes near to, and never reaches."""
 _CALM = 0.6
 """How much of their motion the corners of a mouth take over: they are found least well."""
@@ -145,7 +145,7 @@ def on_mouth(face: Expression, opening: float, width: float, length: float) -> E
     opens = parted
     own = max(opening, 0.0) if face.parted is not None else 0.0
     if face.parted is not None and parted < 0:
-        opens = parted * float(np.clip(own / max(face.parted, _LEAST_PARTED), 1, _CLOSING))
+        opens = parted * float(np.clip(own / max(face.parted / _OPEN, _LEAST_PARTED), 1, _CLOSING))
     elif face.parted is not None:
         beyond = max(own - face.parted, 1e-6)
         opens = parted + beyond * math.expm1(-parted / (_SLOWLY * beyond))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.layers.eyes import Eye
 from runtime.layers.frames import Affine, Array, Pixels
@@ -174,10 +175,13 @@ class EyeShutter:
         self._along = smooth(x / 0.2) * smooth((1 - x) / 0.2) * self.patch.inside
         self._iris = back(eye.iris)
         self._radius = min(eye.radius / eye.width, 0.3)
+        far = np.maximum(self._upper - self.patch.y - _HIGH, self.patch.y - self._lower - 0.4)
+        self._lid = np.nonzero((far < 0) & (np.abs(x - 0.5) < 0.52))
+        """Pixels where a lid may be seen that has unfolded, or its lashes."""
         self._skin = self._skins(picture, upper, lower)
 
     def _skins(self, picture: Pixels, upper: Array, lower: Array) -> list[Pixels]:
-        """(h, w, C) each: what the skin looks like above and below the eye in each column."""
+        """(n, C) each: what the skin looks like above and below the eye, in the columns of the lid's n pixels."""
         places = np.linspace(-0.1, 1.1, _COLUMNS)
         around = places[:, None] + np.linspace(-0.12, 0.12, 5)
         below = height(lower, around)[..., None] + np.linspace(0.14, 0.34, 6)
@@ -187,7 +191,7 @@ class EyeShutter:
             np.quantile(self.patch.look(picture, np.broadcast_to(around[..., None], y.shape), y), _SHADE, axis=(1, 2))
             for y in (above, below)
         ]
-        x = self.patch.x
+        x = self.patch.x[self._lid]
         return [np.stack([np.interp(x, places, line) for line in tone.T], -1).astype(np.float32) for tone in tones]
 
     def __call__(self, picture: Pixels, opening: float, brow: float, gaze: Array) -> Pixels:
@@ -208,11 +212,14 @@ class EyeShutter:
             self._unfold(picture, skin, target, shut)
         covered = np.clip(np.minimum(patch.y - target, rim - patch.y) * patch.unit + 0.5, 0, 1)
         covered = covered * np.clip((rim - target) * patch.unit, 0, 1) * self._between
-        ball = self._eyeball(picture, target, gaze)
-        if shut:
-            shadow = smooth(1 - (patch.y - target) / 0.16)
-            ball[..., :3] *= (1 - min(1.0, 2 * shut) * (_DIM + _SHADOW * shadow))[..., None]
-        return skin + covered[..., None] * (ball - skin)
+        seen = np.nonzero(covered)
+        if len(seen[0]):
+            ball = self._eyeball(picture, seen, target[seen], gaze)
+            if shut:
+                shadow = smooth(1 - (patch.y - target)[seen] / 0.16)
+                ball[:, :3] *= (1 - min(1.0, 2 * shut) * (_DIM + _SHADOW * shadow))[:, None]
+            skin[seen] += covered[seen][:, None] * (ball - skin[seen])
+        return skin
 
     def _rows(self, target: Pixels, lift: float) -> Pixels:
         """Where the height of every pixel above the eye is in the source, the lid's edge at `target` and the brow moved
@@ -227,37 +234,43 @@ class EyeShutter:
 
     def _unfold(self, picture: Pixels, skin: Pixels, target: Pixels, shut: float) -> None:
         """Paint onto `skin` the lid that has unfolded down to its edge `target`, and lashes along that."""
-        patch, upper, lower = self.patch, self._upper, self._lower
-        length = np.maximum(target - upper + _HIGH, 1e-3)
-        way = (patch.y - upper + _HIGH) / length
+        patch, at = self.patch, self._lid
+        each = (patch.x, patch.y, self._upper, self._lower, target, self._along, patch.inside)
+        x, y, upper, lower, edge, along, inside = (values[at] for values in each)
+        length = np.maximum(edge - upper + _HIGH, 1e-3)
+        way = (y - upper + _HIGH) / length
         above, below = self._skin
-        grain = patch.look(picture, patch.x, lower + 0.16 + 0.35 * (target - patch.y)) - below
-        tone = above + (_BELOW * np.clip(way, 0, 1))[..., None] * (below - above)
+        grain = patch.look(picture, x, lower + 0.16 + 0.35 * (edge - y)) - below
+        tone = above + (_BELOW * np.clip(way, 0, 1))[:, None] * (below - above)
         tone += np.clip(0.6 * grain, -0.06 * tone, 0.06 * tone)
-        bent = 1 + 0.05 * np.sin(np.pi * np.clip(way, 0, 1)) - 0.14 * (1 - self._along)
-        tone[..., :3] *= bent[..., None]
-        lid = smooth(way * length / 0.2) * smooth((target - patch.y) / 0.06 + 0.5) * (lower > upper) * patch.inside
+        tone[:, :3] *= (1 + 0.05 * np.sin(np.pi * np.clip(way, 0, 1)) - 0.14 * (1 - along))[:, None]
+        lid = smooth(way * length / 0.2) * smooth((edge - y) / 0.06 + 0.5) * (lower > upper) * inside
         lid *= smooth((shut - 0.05) / 0.4)
-        skin += (_UNFOLDED * lid)[..., None] * (tone - skin)
+        painted = skin[at]
+        painted += (_UNFOLDED * lid)[:, None] * (tone - painted)
         width = 0.025 + 0.5 / patch.unit
-        line = np.exp(-(((patch.y - target) / width) ** 2)) * self._along
-        skin[..., :3] *= 1 - ((1 - _LASHES) * min(1.0, 2 * shut) * line)[..., None]
+        line = np.exp(-(((y - edge) / width) ** 2)) * along
+        painted[:, :3] *= 1 - ((1 - _LASHES) * min(1.0, 2 * shut) * line)[:, None]
+        skin[at] = painted
 
-    def _eyeball(self, picture: Pixels, target: Pixels, gaze: Array) -> Pixels:
-        """What shows between the lids: an iris that moves as a disc, the white beside it stretched and squeezed."""
-        patch, upper, lower = self.patch, self._upper, self._lower
+    def _eyeball(self, picture: Pixels, at: tuple[NDArray[np.intp], ...], target: Pixels, gaze: Array) -> Pixels:
+        """(n, C): what shows between the lids in the n pixels `at`: an iris that moves as a disc, the white beside it
+        stretched and squeezed.
+        """
+        patch, upper, lower = self.patch, self._upper[at], self._lower[at]
+        place, y = patch.x[at], patch.y[at]
         middle, radius = float(self._iris[0]), self._radius
         right, down = float(np.clip(gaze[0], -0.16, 0.16)), float(np.clip(gaze[1], -0.08, 0.08))
         low, high = max(middle - radius, 0.05), min(middle + radius, 0.95)
-        x = patch.x
+        x = place
         if right:
             knots = [0.0, max(low + right, 0.02), min(high + right, 0.98), 1.0]
             x = np.interp(x, knots, [0.0, low, high, 1.0]).astype(np.float32)
         # Wider open than in the picture: what it shows is stretched.
-        wider = lower - (lower - patch.y) * (lower - upper) / np.maximum(lower - target, 1e-6)
-        y = np.where(target < upper, wider, patch.y)
+        wider = lower - (lower - y) * (lower - upper) / np.maximum(lower - target, 1e-6)
+        y = np.where(target < upper, wider, y)
         if down:
-            near = np.exp(-(((patch.x - middle - right) / (1.3 * radius)) ** 2))
+            near = np.exp(-(((place - middle - right) / (1.3 * radius)) ** 2))
             # What the lids hide in the picture is not shown: the edge of what they leave is repeated.
             margin = min(_EDGE / patch.unit, 4 * abs(down))
             y = np.clip(y - down * near, upper + margin, np.maximum(lower - margin, upper + margin))

@@ -105,7 +105,7 @@ export function onMouth(face: Expression, opening: number, width: number, length
   let { corners } = face;
   let opens = parted;
   if (face.parted !== null && parted < 0) {
-    opens = parted * clamp(own / Math.max(face.parted, LEAST_PARTED), 1, CLOSING);
+    opens = parted * clamp(own / Math.max(face.parted / OPEN, LEAST_PARTED), 1, CLOSING);
   } else if (face.parted !== null) {
     const beyond = Math.max(own - face.parted, 1e-6);
     opens = parted + beyond * Math.expm1(-parted / (SLOWLY * beyond));
