@@ -3,8 +3,8 @@
     python -m training.data.synth.extraction.landmark_asset
 
 The face mesh looks at drawn people from the front; for every landmark, the place of the surface that is seen there is
-averaged over all of them on the mean head, and stored as a triangle's three vertices and their weights. Landmarks of the
-lips are taken from open mouths, where the upper and the lower lip are apart.
+averaged (median) over all of them on the mean head, and stored as a triangle's three vertices and their weights, with
+how much it varies. Landmarks of the lips are taken from open mouths, where the upper and the lower lip are apart.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ ASSET = Path(__file__).parents[1] / "assets" / "landmarks.safetensors"
 PEOPLE = 160
 SIZE = 384
 LIPS = (
-    78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 95, 88, 178, 87, 14, 317, 402, 318, 324, 61, 185, 40, 39, 37, 0, 267,
-    269, 270, 409, 291, 146, 91, 181, 84, 17, 314, 405, 321, 375, 76, 184, 74, 73, 72, 11, 302, 303, 304, 408, 306, 77, 90,
-    180, 85, 16, 315, 404, 320, 307, 62, 183, 42, 41, 38, 12, 268, 271, 272, 407, 292, 96, 89, 179, 86, 15, 316, 403, 319,
-    325,
+    78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 95, 88, 178, 87, 14, 317, 402, 318, 324, 61, 185, 40, 39, 37,
+    0, 267, 269, 270, 409, 291, 146, 91, 181, 84, 17, 314, 405, 321, 375, 76, 184, 74, 73, 72, 11, 302, 303, 304,
+    408, 306, 77, 90, 180, 85, 16, 315, 404, 320, 307, 62, 183, 42, 41, 38, 12, 268, 271, 272, 407, 292, 96, 89,
+    179, 86, 15, 316, 403, 319, 325,
 )  # fmt: skip
 
 
@@ -102,7 +102,8 @@ def main() -> None:
     torch.set_num_threads(1)
     renderer = HeadRenderer("cpu")
     shut, opened = (
-        [places for seed in range(PEOPLE) if (places := _places(renderer, seed, jaw)) is not None] for jaw in (0.0, 0.35)
+        [places for seed in range(PEOPLE) if (places := _places(renderer, seed, jaw)) is not None]
+        for jaw in (0.0, 0.35)
     )
     mean = torch.stack(shut).nanmedian(0).values
     lips = torch.tensor(LIPS)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
 from PIL import Image
+from scipy import ndimage, sparse
 from torch import Tensor
 from torch.nn import functional
 
 from runtime.framing.window import Window
+from runtime.layers.eyes import Eye
 from runtime.layers.matte import backdrop, find_person, matte
 from runtime.values import Bytes
 
@@ -27,9 +30,19 @@ SIDE = 384
 _LOOK = 192
 """Samples a side in which visibility at rest is found."""
 _SLACK = 0.003
+_CHIN = 0.1
+"""Height on the mean head, metres, below which skin belongs to the chin's underside."""
+_DEEPEST = 0.1
+"""Least light in a mouth."""
+_UPPER_LIP, _LOWER_LIP = (81, 82, 13, 312, 311), (178, 87, 14, 317, 402)
+"""Landmarks of the lips' inner edges."""
+_OPEN = 0.04
+"""Distance of these, in distances of the eyes' outer corners, from which on teeth are looked for."""
 _SPREADING = 60
 """Steps by which colours are carried over the mesh to where the photograph shows nothing."""
 _CANVAS_MARGIN = SIDE // 6
+_HALO = 7
+"""Pixels of the square by which the person is widened before the backdrop is completed: sharpened photos have a rim."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +77,7 @@ def open_canvas(picture: Bytes, crop: Crop, face: Array) -> Canvas:
         raise Unfit("no person")
     colours = canvas.astype(np.float32)
     alpha = matte(colours, person)
-    plate = linear(backdrop(colours, alpha).clip(0, 255) / 255)
+    plate = linear(backdrop(colours, ndimage.grey_dilation(alpha, _HALO)).clip(0, 255) / 255)
     light = linear(colours / 255)
     own = np.concatenate([light - (1 - alpha[..., None]) * plate, alpha[..., None]], -1)
     tensors = (torch.from_numpy(np.ascontiguousarray(value.transpose(2, 0, 1))) for value in (light, own, plate))
@@ -100,58 +113,99 @@ def _seen(asset: HeadAsset, points: Tensor, screen: Tensor) -> Tensor:
     at[..., :2] = (at[..., :2] + 1) * ((_LOOK - 1) / 2)
     inner = asset.triangles[(asset.triangles < mesh).all(1)]
     both = torch.ones(len(inner), dtype=torch.bool)
-    buffer = rasterise(at, inner, both, _LOOK, _LOOK)
-    found = hits(buffer, at, inner)
+    found = hits(rasterise(at, inner, both, _LOOK, _LOOK), at, inner)
     depth = torch.full((_LOOK * _LOOK,), 1e3)
     depth[found.sample] = (points[:mesh, 2][inner[found.triangle]] * found.weights).sum(1)
-    nearest = -functional.max_pool2d(-depth.view(1, 1, _LOOK, _LOOK), 3, 1, 1).flatten()
-    nearest = torch.maximum(nearest, depth - 0.02)
+    window = functional.unfold(depth.view(1, 1, _LOOK, _LOOK), 3, padding=1)[0]
     cell = at[0, :, :2].round().long()
     within = ((cell >= 0) & (cell < _LOOK)).all(1)
     cell = cell.clamp(0, _LOOK - 1)
-    front = (points[:mesh, 2] < nearest[cell[:, 1] * _LOOK + cell[:, 0]] + _SLACK) & within
+    around = window[:, cell[:, 1] * _LOOK + cell[:, 0]]
+    own = points[:mesh, 2]
+    # Teeth and eyeballs: no lip or lid anywhere near. The rest: nothing in front of it, give or take a sample.
+    deep = asset.part[:mesh] != SKIN
+    front = torch.where(deep, (own < around + 0.004).all(0), (own < around + _SLACK).sum(0) >= 6)
     normals = vertex_normals(points[None, :mesh], inner)[0]
-    facing = (-(normals * functional.normalize(points[:mesh], dim=1)).sum(1) - 0.15) / 0.3
-    return front * facing.clamp(0, 1)
+    facing = -(normals * functional.normalize(points[:mesh], dim=1)).sum(1)
+    # Below the chin the fitted head is least sure.
+    least = torch.where(asset.mean[:mesh, 1] > _CHIN, 0.55, 0.15)
+    return front * within * ((facing - least) / 0.3).clamp(0, 1)
+
+
+@cache
+def _edges(asset: HeadAsset) -> sparse.csr_array:
+    """(M, M): every row the mean over a skin vertex' neighbours."""
+    skin = asset.triangles[asset.triangle_part == SKIN].numpy()
+    pairs = np.concatenate([skin[:, [0, 1]], skin[:, [1, 2]], skin[:, [2, 0]]])
+    rows, columns = np.concatenate([pairs, pairs[:, ::-1]]).T
+    graph = sparse.csr_array((np.ones(len(rows), np.float32), (rows, columns)), (asset.mesh_vertices,) * 2)
+    graph.data[:] = 1
+    degree = np.maximum(graph.sum(1), 1).astype(np.float32)
+    return (sparse.diags_array(1 / degree) @ graph).tocsr()
 
 
 def _spread(asset: HeadAsset, colour: Tensor, sure: Tensor) -> Tensor:
     """(M, 3): colours (M, 3) carried over the skin's edges from where they are `sure` (M,) to where they are not."""
-    skin = asset.triangles[asset.triangle_part == SKIN]
-    edges = torch.cat([skin[:, [0, 1]], skin[:, [1, 2]], skin[:, [2, 0]]])
-    edges = torch.cat([edges, edges.flip(1)])
-    held = torch.cat([colour * sure[:, None], sure[:, None]], 1)
-    value = held.clone()
-    degree = torch.zeros(len(colour)).index_add_(0, edges[:, 0], torch.ones(len(edges))).clamp_min(1)
-    graph = torch.sparse_coo_tensor(edges.T, 1 / degree[edges[:, 0]], (len(colour),) * 2).coalesce()
+    held = torch.cat([colour * sure[:, None], sure[:, None]], 1).numpy()
+    free, graph = 1 - sure[:, None].numpy(), _edges(asset)
+    value = held
     for _ in range(_SPREADING):
-        value = held + (1 - sure[:, None]) * (graph @ value)
-    return value[:, :3] / value[:, 3:].clamp_min(1e-6)
+        value = held + free * (graph @ value)
+    spread = torch.from_numpy(value)
+    return spread[:, :3] / spread[:, 3:].clamp_min(1e-6)
 
 
-def dress(asset: HeadAsset, actor: Actor, canvas: Canvas, points: Tensor, screen: Tensor, shades: Tensor) -> Coat:
+def iris_colour(canvas: Canvas, crop: Crop, eyes: tuple[Eye, Eye]) -> Tensor:
+    """(3,): the colour of both irises, linear light, from the lower part of their rings."""
+    angle = np.linspace(0.15, 0.85, 9) * np.pi
+    ring = np.stack([np.cos(angle), np.sin(angle)], 1)
+    places = np.concatenate([eye.iris + eye.radius * share * ring for eye in eyes for share in (0.5, 0.65, 0.8)])
+    return look_up(canvas.picture, torch.from_numpy(crop(places)).float()).median(0).values
+
+
+def tooth_colour(canvas: Canvas, crop: Crop, mesh: Array) -> Tensor | None:
+    """(3,): the colour of the teeth between the lips of a face with the landmarks `mesh` (468, 2); None: lips shut."""
+    upper, lower = (crop(mesh[list(line)]) for line in (_UPPER_LIP, _LOWER_LIP))
+    eyes = np.linalg.norm(crop(mesh[263]) - crop(mesh[33]))
+    if np.linalg.norm(upper - lower, axis=1).max() < _OPEN * eyes:
+        return None
+    places = np.concatenate([upper + share * (lower - upper) for share in (0.25, 0.4, 0.55, 0.7)])
+    colours = look_up(canvas.picture, torch.from_numpy(places).float())
+    return colours[colours.sum(1).argsort()[-len(places) // 3 :]].mean(0)
+
+
+def _grey(colour: Tensor) -> bool:
+    """Whether colours (N, 3) are those of a photograph in black and white."""
+    return bool((colour.amax(1) - colour.amin(1)).mean() < 0.03 * float(colour.mean()))
+
+
+def dress(
+    asset: HeadAsset, actor: Actor, canvas: Canvas, points: Tensor, screen: Tensor, shades: Tensor, teeth: Tensor | None
+) -> Coat:
     """The coat of an actor that lies over the photograph: `points` (V, 3) before the camera, `screen` (V, 3) projected.
 
-    `shades` (V,) is how much of the sky a vertex sees.
+    `shades` (V,) is how much of the sky a vertex sees, `teeth` (3,) the colour of teeth, where it is known.
     """
-    mesh = asset.mesh_vertices
+    mesh, part, bag = asset.mesh_vertices, asset.part[: asset.mesh_vertices], asset.masks[:, 3] > 0.3
     place = screen[:, :2].clone()
     colour = look_up(canvas.picture, place)
+    solid = ((look_up(canvas.own[3:], place[:mesh])[:, 0] - 0.6) / 0.3).clamp(0, 1)
     sure = torch.ones(len(place))
-    solid = ((look_up(canvas.own[3:], place)[:, 0] - 0.6) / 0.3).clamp(0, 1)
-    sure[:mesh] = (_seen(asset, points, screen) * solid[:mesh]).clamp_min(1e-4)
-    part = asset.part[:mesh]
-    face = (part == SKIN) & (asset.masks[:, 3] < 0.3) & (sure[:mesh] > 0.8)
-    bright = colour[:mesh][face] @ torch.tensor([0.2126, 0.7152, 0.0722])
-    grey = bool((colour[:mesh][face].amax(1) - colour[:mesh][face].amin(1)).mean() < 0.03 * float(bright.mean()))
-    level = 0.5 * float(bright.quantile(0.9)) + 0.22
+    sure[:mesh] = (_seen(asset, points, screen) * solid * ~((part == SKIN) & bag)).clamp_min(1e-4)
+    outer = (part == SKIN) & ~bag
+    face = colour[:mesh][outer & (sure[:mesh] > 0.8)]
+    grey = _grey(face)
+    level = 0.5 * float((face @ torch.tensor([0.2126, 0.7152, 0.0722])).quantile(0.9)) + 0.22
     light = torch.full((3,), level / 0.62)
-    instead = actor.paint[:, :3] * (shades[:, None] * light)
+    bright = torch.ones(len(place))
+    bright[:mesh] = torch.where(part == TEETH, 1.9, torch.where(part == TONGUE, 1.6, torch.where(bag, 1.6, 1.0)))
+    shade = shades * bright
+    shade[:mesh][bag] = shade[:mesh][bag].clamp_min(_DEEPEST)
+    instead = actor.paint[:, :3] * shade[:, None] * light
     if grey:
         instead = instead.mean(1, keepdim=True).expand(-1, 3).clone()
-    outer = (part == SKIN) & (asset.masks[:, 3] < 0.3)
-    spread = _spread(asset, colour[:mesh], sure[:mesh])
-    instead[:mesh][outer] = spread[outer]
-    inner = (part == TEETH) | (part == TONGUE)
-    sure[:mesh][inner] *= 0.999
+    if teeth is not None:  # as light as the teeth that the photograph shows
+        own = (part == TEETH).nonzero().flatten()
+        instead[own] *= teeth / instead[own].quantile(0.95, 0).clamp_min(1e-3)
+    instead[:mesh][outer] = _spread(asset, colour[:mesh], sure[:mesh])[outer]
     return Coat(place, sure, instead, light, grey)

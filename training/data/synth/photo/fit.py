@@ -23,7 +23,7 @@ from .seen import EYE_LIDS, LIDS, OUTLINE, Seen
 ASSET = Path(__file__).parents[1] / "assets" / "landmarks.safetensors"
 DISTANCE = 1.3
 """Metres from the camera to the eyes."""
-_ROUNDS = 8
+_ROUNDS = 5
 _NOISE = 0.012
 """Deviation of a landmark, in distances of the eyes' outer corners."""
 _SHAPE, _ACTION = 1.0, 1.5
@@ -117,7 +117,7 @@ def _project(pose: Array, points: Array) -> Array:
 def _turn(pose: Array, points: Array, aim: Array, weight: Array) -> Array:
     """`pose` (6,) after a few steps of Gauss-Newton towards `aim` (N, 2)."""
     steps = np.array([1e-4, 1e-4, 1e-4, 1e-3 * pose[3], 1e-2, 1e-2])
-    for _ in range(3):
+    for _ in range(2):
         now = _project(pose, points)
         moved = [(_project(pose + step, points) - now).ravel() / step.sum() for step in np.diag(steps)]
         jacobian = np.stack(moved, 1) * weight[:, None]
@@ -177,7 +177,7 @@ def fit_head(asset: HeadAsset, seen: Seen) -> Fit:
     across = seen.mesh[263] - seen.mesh[33]
     roll = float(np.arctan2(across[1], across[0]))
     middle = (seen.mesh[263] + seen.mesh[33]) / 2
-    pose = np.array([0, 0, roll, scale / 0.092 * DISTANCE, *middle])
+    pose: Array = np.array([0, 0, roll, scale / 0.092 * DISTANCE, *middle])
     free = np.array([not name.startswith(_NEVER) for name in ACTIONS])
     coefficients, actions = np.zeros(len(marks.basis)), np.zeros(len(ACTIONS))
     for _ in range(_ROUNDS):

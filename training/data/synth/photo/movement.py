@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..core.renderer import SceneSpec
+from ..core.renderer import REST, SceneSpec
 from ..core.seeds import Array, Draw
 from ..person.performance import ACTIONS, KNOTS, Pose, motion, value_noise
 from .portrait import Portrait
 
-REST = -1.0
-"""The time at which the photograph is as it is."""
 TURNS = np.radians([22, 14, 14])
 """Most yaw, pitch and roll from the photograph's own pose ..."""
 _MOST = np.radians([34, 26, 36])

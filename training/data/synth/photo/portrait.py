@@ -12,7 +12,7 @@ from torch import Tensor
 from ..core.seeds import Array
 from ..person.actor import Actor, build_actor
 from ..person.beard import Beard
-from ..person.head import EYE_LEFT, EYE_RIGHT, SKIN, HeadAsset
+from ..person.head import EYE_LEFT, EYE_RIGHT, SKIN, TEETH, HeadAsset
 from ..person.identity import Identity
 from ..person.performance import ACTIONS, Pose
 from ..person.pose import NECK_SHARE, pose_vertices, project, rotation_matrices, to_camera
@@ -25,12 +25,22 @@ _TRUSTED = 0.3
 """Landmarks that count less do not draw the mesh."""
 _SMOOTHING = 1e-4
 _RING, _REACH = 24, 1.05
-"""Points about the face that stay where they are, and their distance from its middle in distances of the eyes' corners."""
-_MOST_FOLDED = 0.02
+"""Points about the face that stay where they are, and their distance from its middle, in distances of the eyes' outer
+corners.
+"""
+_MOST_FOLDED = 0.01
 """Share of the face's area that may be turned over."""
 _BLINKS = (ACTIONS.index("eyeBlinkLeft"), ACTIONS.index("eyeBlinkRight"))
 _MARGINS = ((386, 374), (159, 145))
 """Landmarks in the middle of the upper and the lower lid, left and right."""
+_DEEPER = 0.0012
+"""Metres by which eyeballs lie deeper than in drawn heads, lest they come through lids drawn to other eyes."""
+_INNER_LIPS = (13, 14)
+"""Landmarks in the middle of the lips' inner edges."""
+_BARED = 0.003
+"""Metres between the lips from which on they show the upper teeth ..."""
+_LONGEST = 0.008
+"""... and by how much these may have to come down for it."""
 _OVERLAP = 0.0006
 """Metres by which closed lids overlap."""
 
@@ -162,9 +172,27 @@ def pose_portrait(asset: HeadAsset, study: Study, who: Identity, scene: Scene, c
     for part, joint in ((EYE_LEFT, 2), (EYE_RIGHT, 3)):
         ball = asset.part[:mesh] == part
         joints[joint] += (now - was)[ball].mean(0)
+        now[ball] += torch.tensor([0.0, 0.0, _DEEPER])
+        joints[joint, 2] += _DEEPER
         neutral[:mesh][ball] = (now[ball] - joints[joint]) @ turn + joints[joint]
+    _bare_teeth(asset, neutral, study.fit.actions)
     actor = replace(actor, neutral=neutral, joints=joints)
     return Portrait(actor, rest, _shut(asset, neutral[:mesh]))
+
+
+def _bare_teeth(asset: HeadAsset, neutral: Tensor, actions: Array) -> None:
+    """Moves the upper teeth of `neutral` (V, 3), in place, to where a smile of these `actions` (52,) shows them."""
+    mesh, marks = asset.mesh_vertices, landmarks(asset)
+    moves = asset.actions.view(-1, mesh, 3)
+    upper = (asset.part[:mesh] == TEETH) & (moves[ACTIONS.index("jawOpen")].norm(dim=1) < 1e-3)
+    smile = neutral[:mesh] + torch.tensordot(torch.from_numpy(actions).float(), moves, 1)
+    lips = torch.from_numpy(marks.of(smile.double().numpy())[list(_INNER_LIPS), 1]).float()
+    gap = float(lips[1] - lips[0])
+    if gap < _BARED:
+        return
+    front = smile[upper]
+    edge = float(front[front[:, 2] < front[:, 2].min() + 0.012, 1].max())
+    neutral[:mesh][upper] += torch.tensor([0.0, min(max(float(lips[0]) + 0.85 * gap - edge, 0.0), _LONGEST), 0.0])
 
 
 def _shut(asset: HeadAsset, neutral: Tensor) -> Array:

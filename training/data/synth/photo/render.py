@@ -15,26 +15,29 @@ from runtime.framing.framer import Framing
 
 from ..core.photos import Photos, read_photo
 from ..core.raster import Hits, hits, interpolate, rasterise
-from ..core.renderer import EXPOSED, Cache, Frames, SceneSpec, backdrops, device_name
+from ..core.renderer import EXPOSED, REST, Cache, Frames, SceneSpec, device_name
 from ..core.seeds import Array, Draw
 from ..core.truth import Truth, points_visible, to_samples
 from ..person.actor import Actor, canonical
-from ..person.head import EYE_LEFT, EYE_RIGHT, HAIR, HAIR_ROWS, HeadAsset, load_head
+from ..person.head import EYE_LEFT, EYE_RIGHT, HAIR, HeadAsset, load_head
+from ..person.performance import Pose
 from ..person.points import point_vertices
 from ..person.pose import move_faces, pose_vertices, project, to_camera
 from ..person.render import PersonRenderer
 from ..person.scene import sample_scene
 from ..person.shade import Looks, Surface, albedo_and_gloss
-from .colours import Canvas, Coat, dress, look_up, open_canvas
-from .movement import REST, moved_pose
+from .colours import Canvas, Coat, dress, iris_colour, look_up, open_canvas, tooth_colour
+from .movement import moved_pose
 from .portrait import Crop, Portrait, face_vertices, pose_portrait, unposed
 from .sheet import Sheet, make_sheet
 from .study import Study, Unfit, study
 
 _SUPERSAMPLING = 2
 _POINT_SLACK = 0.03
-_AFTER = 0.03
-"""Metres by which the sheet's soft border lies behind what it borders on."""
+SURVEYED = 0
+"""The scene in which a survey looks at photographs."""
+_EYES = 0.75
+"""Share of the light that falls on eyes under their lids."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,9 @@ class Sitting:
     """(V,): 1 where a vertex is a surface of the truth."""
     drawn: Tensor
     """(V,): 1 where a vertex is drawn."""
+    looks: Looks
+    plates: dict[int, Tensor]
+    """The backdrop (1, 3, S, S) by size S."""
 
 
 def choose_crop(found: Study, seed: int) -> Crop:
@@ -96,14 +102,14 @@ class PhotoRenderer(PersonRenderer):
             raise InputError(f"{path}: cannot be set in motion ({error}); leave it out.") from error
 
     def sitting(self, spec: SceneSpec) -> Sitting:
-        """A photograph in the frame of a scene. Raises `InputError` where it cannot be moved."""
+        """A photograph in the frame of a scene, or, where that fails, of the survey's."""
 
         def make() -> Sitting:
+            found = self.study(spec.identity)
             try:
-                return sit(load_head(), self._canonical.cpu(), self.study(spec.identity), self, spec)
-            except Unfit as error:
-                path = self.photograph(spec.identity)
-                raise InputError(f"{path}: cannot be set in motion ({error}); leave it out.") from error
+                return sit(load_head(), found, self, spec)
+            except Unfit:  # in this frame; in the survey's it is not
+                return sit(load_head(), found, self, replace(spec, scene=SURVEYED))
 
         return self._sittings.get_or_make((spec.identity, spec.scene), make)
 
@@ -117,7 +123,8 @@ class PhotoRenderer(PersonRenderer):
         rows = []
         for spec, actor, time in zip(specs, actors, times, strict=True):
             sitting = self.sitting(spec)
-            rows.append(pose_sitting(self.asset, sitting, actor, moved_pose(spec, sitting.portrait, float(time))))
+            pose = moved_pose(spec, sitting.portrait, float(time))
+            rows.append(pose_led(self.asset, sitting.sheet, actor, pose))
         return torch.cat(rows)
 
     def _render(self, specs: list[SceneSpec], times: Array, size: int, shading: bool, exposure: float) -> Frames:
@@ -159,7 +166,9 @@ class PhotoRenderer(PersonRenderer):
         layer = torch.zeros(side * side, 4)
         layer[found.sample] = self._colours(sitting, found)
         layer = functional.avg_pool2d(layer.view(1, side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)
-        behind = self._plate(sitting.canvas.plate, background, size)
+        if size not in sitting.plates:
+            sitting.plates[size] = self._plate(sitting.canvas.plate, background, size)
+        behind = sitting.plates[size]
         return layer[:, :3] + behind * (1 - layer[:, 3:]), layer[:, 3], buffer
 
     def _colours(self, sitting: Sitting, found: Hits) -> Tensor:
@@ -188,8 +197,8 @@ class PhotoRenderer(PersonRenderer):
         paint = interpolate(actor.paint, corner, weights)
         nowhere = torch.zeros(len(part), 3)
         surface = Surface(torch.zeros_like(part), part, nowhere, fixed[:, :3], fixed[:, 3], paint)
-        albedo = albedo_and_gloss(surface, Looks([actor], self.device), self._noise)[0]
-        colours = albedo * sitting.coat.light * 0.75
+        albedo = albedo_and_gloss(surface, sitting.looks, self._noise)[0]
+        colours = albedo * sitting.coat.light * _EYES
         return colours.mean(1, keepdim=True).expand(-1, 3) if sitting.coat.grey else colours
 
 
@@ -207,16 +216,20 @@ def _fine(picture: Tensor, size: int) -> Tensor:
     return look_up(picture, torch.stack([x, y], -1).view(-1, 2)).T.reshape(1, 3, side, side)
 
 
-def pose_sitting(asset: HeadAsset, sitting: Sitting, actor: Actor, pose: object) -> Tensor:
-    """(1, V, 3) in a pose; the sheet near the face takes part in its expression."""
-    span, sheet = asset.span(HAIR), sitting.sheet
-    calm = move_faces(asset, [actor], pose)[0, sheet.leader] - actor.neutral[sheet.leader]  # type: ignore[arg-type]
+def _led(asset: HeadAsset, sheet: Sheet, actor: Actor, pose: Pose) -> Tensor:
+    """(L, 3): by how much the sheet takes part in the expression of the face near it."""
+    calm = actor.neutral[sheet.leader]
+    return (move_faces(asset, [actor], pose)[0, sheet.leader] - calm) * sheet.follows[:, None]
+
+
+def pose_led(asset: HeadAsset, sheet: Sheet, actor: Actor, pose: Pose) -> Tensor:
+    """(1, V, 3) in a pose, the sheet with the face."""
     neutral = actor.neutral.clone()
-    neutral[span] += calm * sheet.follows[:, None]
-    return pose_vertices(asset, [replace(actor, neutral=neutral)], pose)  # type: ignore[arg-type]
+    neutral[asset.span(HAIR)] += _led(asset, sheet, actor, pose)
+    return pose_vertices(asset, [replace(actor, neutral=neutral)], pose)
 
 
-def sit(asset: HeadAsset, fixed: Tensor, found: Study, renderer: PersonRenderer, spec: SceneSpec) -> Sitting:
+def sit(asset: HeadAsset, found: Study, renderer: PersonRenderer, spec: SceneSpec) -> Sitting:
     """Prepares a photograph for the frame of a scene. Raises `Unfit` where it cannot be moved."""
     crop = choose_crop(found, spec.scene)
     portrait = pose_portrait(asset, found, renderer.identity(spec.identity), sample_scene(spec.scene), crop)
@@ -228,8 +241,7 @@ def sit(asset: HeadAsset, fixed: Tensor, found: Study, renderer: PersonRenderer,
     canvas = open_canvas(found.picture, crop, found.seen.mesh[6])
     focal = found.fit.focal / crop.half
     sheet = make_sheet(asset, canvas.alpha, posed[0], screen, focal, crop(found.fit.offset))
-    points = sheet.points.clone()
-    points[~sheet.true, 2:] += 0.0
+    points = sheet.points
     neutral, weights = actor.neutral.clone(), actor.weights.clone()
     weights[span] = sheet.weights
     neutral[span] = unposed(asset, actor, portrait.rest, points, sheet.weights)
@@ -238,12 +250,15 @@ def sit(asset: HeadAsset, fixed: Tensor, found: Study, renderer: PersonRenderer,
     drawn, true = torch.zeros(len(asset.part)), torch.zeros(len(asset.part))
     drawn[:mesh] = true[:mesh] = face_vertices(asset).float()
     drawn[span], true[span] = sheet.shown.float(), sheet.true.float()
-    sitting = Sitting(portrait, sheet, canvas, Coat(*(torch.zeros(0),) * 4, False), true, drawn)
-    moves = move_faces(asset, [actor], portrait.rest)[0, sheet.leader] - actor.neutral[sheet.leader]
-    actor.neutral[span] -= moves * sheet.follows[:, None]
-    posed = to_camera(pose_sitting(asset, sitting, actor, portrait.rest), [actor])
-    coat = dress(asset, actor, canvas, posed[0], project(posed, [actor], still)[0], fixed[:, 3])
-    return replace(sitting, coat=coat)
+    actor.neutral[span] -= _led(asset, sheet, actor, portrait.rest)
+    posed = to_camera(pose_led(asset, sheet, actor, portrait.rest), [actor])
+    flat = project(posed, [actor], still)[0]
+    teeth = tooth_colour(canvas, crop, found.seen.mesh)
+    coat = dress(asset, actor, canvas, posed[0], flat, canonical(asset)[:, 3], teeth)
+    iris = iris_colour(canvas, crop, found.seen.eyes) / (coat.light * _EYES)
+    who = replace(actor.identity, iris=iris.clamp(0.01, 0.9).numpy())
+    portrait = replace(portrait, actor=replace(actor, identity=who))
+    return Sitting(portrait, sheet, canvas, coat, true, drawn, Looks([portrait.actor], renderer.device), {})
 
 
-__all__ = ["HAIR_ROWS", "PhotoRenderer", "Sitting", "choose_crop", "sit"]
+__all__ = ["PhotoRenderer", "Sitting", "choose_crop", "sit"]

@@ -1,4 +1,4 @@
-"""What the engine's small networks see of the face in a photograph: 468 landmarks, with lids and irises looked at again."""
+"""What the engine's small networks see of a face in a photograph: 468 landmarks, lids and irises looked at again."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ EYE_LIDS = tuple(tuple(dict.fromkeys(upper + lower)) for upper, lower in _LIDS)
 """Landmarks of the left eye's lids, and of the right one's."""
 LIDS = EYE_LIDS[0] + EYE_LIDS[1]
 OUTLINE = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149, 150, 136,
-    172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
+    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377, 152, 148, 176, 149,
+    150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
 """Landmarks of the face's outline."""
 

@@ -1,7 +1,7 @@
 """What is not the face - hair, ears, neck, clothes - as a sheet with the depth of the fitted head.
 
-The sheet is a lattice in the place of the drawn people's hair, so that shards of photographs and of drawn people have the
-same vertices: each row a line of the picture, its columns from one outline of the person to the other.
+The sheet is a lattice in the place of the drawn people's hair, so that shards of photographs and of drawn people have
+the same vertices: each row a line of the picture, its columns from one outline of the person to the other.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
@@ -19,12 +20,14 @@ from ..core.seeds import Array
 from ..person.head import HAIR_COLUMNS, HAIR_ROWS, SKIN, HeadAsset
 from .portrait import face_vertices
 
+Flags = NDArray[np.bool_]
+
 _CELLS = 96
 """Of the map of depths, along [-EXTENT, EXTENT]."""
 _BAND = (0.09, 0.04, 0.015)
-"""How far the sheet goes on beyond the outline, in the frame's units: there it has the picture's soft edge, and no truth."""
+"""How far the sheet goes on beyond the outline, in the frame's units: the picture's soft edge, which has no truth."""
 _LOWEST = 1.45
-_BEHIND = 0.004
+_BEHIND = 0.0015
 """Metres of the sheet behind the skin that it continues."""
 _SLOPE = 0.9
 """Metres further behind per metre farther inside the face."""
@@ -53,7 +56,7 @@ class Sheet:
 
 
 def _extents(alpha: Array) -> tuple[Array, Array]:
-    """Frame coordinates of the first and the last column of every row of alpha (E, E) that show the person; NaN: none."""
+    """Frame coordinates of the first and the last column that show the person, in each row of alpha (E, E); or NaN."""
     solid = alpha > 0.5
     places = np.linspace(-EXTENT, EXTENT, len(alpha))
     some = solid.any(1)
@@ -61,7 +64,7 @@ def _extents(alpha: Array) -> tuple[Array, Array]:
     return np.where(some, places[first], np.nan), np.where(some, places[last], np.nan)
 
 
-def _lattice(alpha: Array) -> tuple[Array, Array, Array]:
+def _lattice(alpha: Array) -> tuple[Array, Flags, Flags]:
     """Places (ROWS, COLUMNS, 2) in the frame, which are shown, and which lie within the outline."""
     rows = np.linspace(-EXTENT, EXTENT, len(alpha))
     left, right = _extents(alpha)
@@ -95,14 +98,12 @@ def _maps(asset: HeadAsset, posed: Tensor, screen: Tensor) -> tuple[Array, Array
     table[found.sample.numpy()] = interpolate(values, skin[found.triangle], found.weights).numpy()
     known = np.zeros(_CELLS * _CELLS, bool)
     known[found.sample.numpy()] = True
-    known, table = known.reshape(_CELLS, _CELLS), table.reshape(_CELLS, _CELLS, 5)
-    if not known.any():
-        raise ValueError("the fitted head lies outside the picture")
-    rows, columns = ndimage.distance_transform_edt(~known, return_distances=False, return_indices=True)
-    spread = table[rows, columns]
-    depth = np.where(known, spread[..., 0], ndimage.gaussian_filter(spread[..., 0], 3))
+    solid = known.reshape(_CELLS, _CELLS)
+    rows, columns = ndimage.distance_transform_edt(~solid, return_distances=False, return_indices=True)
+    spread = table.reshape(_CELLS, _CELLS, 5)[rows, columns]
+    depth = np.where(solid, spread[..., 0], ndimage.gaussian_filter(spread[..., 0], 3))
     weights = ndimage.gaussian_filter(spread[..., 1:4], (2, 2, 0))
-    inside = known & (table[..., 4] > 0.5)
+    inside = solid & (spread[..., 4] > 0.5)
     far = ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside)
     return ndimage.gaussian_filter(depth, 0.7), weights, far * (2 * EXTENT / (_CELLS - 1))
 
@@ -114,12 +115,10 @@ def _look(values: Array, places: Array) -> Array:
     return found
 
 
-def make_sheet(
-    asset: HeadAsset, alpha: Array, posed: Tensor, screen: Tensor, focal: float, offset: Array
-) -> Sheet:
+def make_sheet(asset: HeadAsset, alpha: Array, posed: Tensor, screen: Tensor, focal: float, offset: Array) -> Sheet:
     """The sheet of a person whose matte is `alpha` (E, E) over [-EXTENT, EXTENT] of the frame.
 
-    `posed` (V, 3) is the fitted head before the camera, `screen` (V, 3) the same projected, by `focal` and `offset` (2,).
+    `posed` (V, 3): the fitted head before the camera, `screen` (V, 3) the same as `focal` and `offset` (2,) project it.
     """
     places, shown, true = _lattice(alpha)
     depth, weights, inside = _maps(asset, posed, screen)
@@ -127,7 +126,7 @@ def make_sheet(
     within = _look(inside, places) * metres
     z = _look(depth, places) + _BEHIND + _SLOPE * within.clip(0)
     x = (places - offset) / focal * z[..., None]
-    shown &= within < _HIDDEN
+    shown = shown & (within < _HIDDEN)
     mesh = asset.mesh_vertices
     face = (face_vertices(asset) & (asset.part[:mesh] == SKIN) & (asset.masks[:, 3] < 0.3)).nonzero().flatten()
     flat = torch.from_numpy(places.reshape(-1, 2)).float()
@@ -136,7 +135,7 @@ def make_sheet(
     share /= share.sum(-1, keepdims=True)
     follows = np.clip(1 + within / _FOLLOW, 0, 1)
 
-    def flatten(values: Array) -> Tensor:
+    def flatten(values: Array | Flags) -> Tensor:
         return torch.from_numpy(values.reshape(len(flat), *values.shape[2:]).astype(np.float32))
 
     points = flatten(np.concatenate([x, z[..., None]], -1))

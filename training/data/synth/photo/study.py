@@ -18,7 +18,7 @@ LEAST_SHARE = 0.12
 """... and its share of the photograph's shorter side."""
 MOST_TURNED = (28.0, 22.0, 30.0)
 """Degrees of yaw, pitch and roll up to which a face counts as seen from the front."""
-MOST_ERROR = 0.022
+MOST_ERROR = 0.02
 """Root mean square distance of landmarks, in distances of the eyes' outer corners."""
 MOST_UNUSUAL = 4.5
 """Deviations of the largest shape coefficient."""
