@@ -179,7 +179,8 @@ def fit_head(asset: HeadAsset, seen: Seen) -> Fit:
     middle = (seen.mesh[263] + seen.mesh[33]) / 2
     pose: Array = np.array([0, 0, roll, scale / 0.092 * DISTANCE, *middle])
     free = np.array([not name.startswith(_NEVER) for name in ACTIONS])
-    coefficients, actions = np.zeros(len(marks.basis)), np.zeros(len(ACTIONS))
+    coefficients: Array = np.zeros(len(marks.basis))
+    actions: Array = np.zeros(len(ACTIONS))
     for _ in range(_ROUNDS):
         points = marks.mean + np.tensordot(coefficients, marks.basis, 1) + np.tensordot(actions, marks.actions, 1)
         pose = _turn(pose, points, aim, weight)
