@@ -8,14 +8,13 @@ from functools import lru_cache
 from torch import Tensor
 
 KINDS = ("head", "cartoon", "body")
-"""Kinds of figures that are drawn, each with triangles of its own."""
-PHOTO = "photo"
-"""Photographs set in motion: scenes of their own, with the triangles of "head", so that their shards can be mixed."""
 READABLE: dict[str, tuple[int, ...]] = {"head": (1, 2), "cartoon": (1,), "body": (1,)}
 """Numberings of vertices and triangles that this version understands, by kind; the last is what it writes.
 
 Heads of 1 have no beard, glasses and props: their vertices and triangles are the first ones of 2.
 """
+PHOTO = "photo"
+"""Photographs set in motion: a kind of scene that has the triangles of "head", so that shards of both can be mixed."""
 
 
 @dataclass(frozen=True)

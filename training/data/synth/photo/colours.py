@@ -25,8 +25,9 @@ from ..person.head import SKIN, TEETH, TONGUE, HeadAsset
 from .portrait import Crop
 from .study import Unfit
 
-SIDE = 384
-"""Pixels of the canvas' side, which covers [-EXTENT, EXTENT] of the frame."""
+_SIDES = 192, 576
+"""Pixels of a canvas' side, which covers [-EXTENT, EXTENT] of the frame: as many as the photograph's, within these."""
+_STEP = 16
 _LOOK = 192
 """Samples a side in which visibility at rest is found."""
 _SLACK = 0.003
@@ -40,14 +41,13 @@ _OPEN = 0.04
 """Distance of these, in distances of the eyes' outer corners, from which on teeth are looked for."""
 _SPREADING = 60
 """Steps by which colours are carried over the mesh to where the photograph shows nothing."""
-_CANVAS_MARGIN = SIDE // 6
-_HALO = 7
-"""Pixels of the square by which the person is widened before the backdrop is completed: sharpened photos have a rim."""
+_HALO = 1 / 55
+"""Share of the side by which the person is widened before the backdrop is completed: sharpened photos have a rim."""
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """A photograph around the frame, in linear light; C = SIDE."""
+    """A photograph around the frame, in linear light; C pixels a side."""
 
     picture: Tensor
     """(3, C, C)."""
@@ -68,16 +68,17 @@ def open_canvas(picture: Bytes, crop: Crop, face: Array) -> Canvas:
 
     Raises `Unfit` when no person is found there.
     """
-    wide = 2 * EXTENT * crop.half * SIDE / (SIDE - 1)
+    side = int(np.clip(2 * EXTENT * crop.half // _STEP * _STEP, *_SIDES))
+    wide = 2 * EXTENT * crop.half * side / (side - 1)
     window = Window.around(float(crop.middle[0]), float(crop.middle[1]), wide)
-    canvas = window.cut(Image.fromarray(picture), SIDE)
-    inner = slice(_CANVAS_MARGIN, SIDE - _CANVAS_MARGIN)
-    person = find_person(canvas, inner, (crop(face) / EXTENT + 1) * ((SIDE - 1) / 2))
+    canvas = window.cut(Image.fromarray(picture), side)
+    inner = slice(side // 6, side - side // 6)
+    person = find_person(canvas, inner, (crop(face) / EXTENT + 1) * ((side - 1) / 2))
     if person is None:
         raise Unfit("no person")
     colours = canvas.astype(np.float32)
     alpha = matte(colours, person)
-    plate = linear(backdrop(colours, ndimage.grey_dilation(alpha, _HALO)).clip(0, 255) / 255)
+    plate = linear(backdrop(colours, ndimage.grey_dilation(alpha, round(side * _HALO) | 1)).clip(0, 255) / 255)
     light = linear(colours / 255)
     own = np.concatenate([light - (1 - alpha[..., None]) * plate, alpha[..., None]], -1)
     tensors = (torch.from_numpy(np.ascontiguousarray(value.transpose(2, 0, 1))) for value in (light, own, plate))

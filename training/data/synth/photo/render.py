@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from ..person.performance import Pose
 from ..person.points import point_vertices
 from ..person.pose import move_faces, pose_vertices, project, to_camera
 from ..person.render import PersonRenderer
-from ..person.scene import sample_scene
+from ..person.scene import Scene, sample_scene
 from ..person.shade import Looks, Surface, albedo_and_gloss
 from .colours import Canvas, Coat, dress, iris_colour, look_up, open_canvas, tooth_colour
 from .movement import moved_pose
@@ -229,10 +230,16 @@ def pose_led(asset: HeadAsset, sheet: Sheet, actor: Actor, pose: Pose) -> Tensor
     return pose_vertices(asset, [replace(actor, neutral=neutral)], pose)
 
 
+@cache
+def _scene() -> Scene:
+    """What an actor needs of a scene, though neither its light nor its clothes are seen."""
+    return sample_scene(SURVEYED)
+
+
 def sit(asset: HeadAsset, found: Study, renderer: PersonRenderer, spec: SceneSpec) -> Sitting:
     """Prepares a photograph for the frame of a scene. Raises `Unfit` where it cannot be moved."""
     crop = choose_crop(found, spec.scene)
-    portrait = pose_portrait(asset, found, renderer.identity(spec.identity), sample_scene(spec.scene), crop)
+    portrait = pose_portrait(asset, found, renderer.identity(spec.identity), _scene(), crop)
     actor, mesh, span = portrait.actor, asset.mesh_vertices, asset.span(HAIR)
     posed = to_camera(pose_vertices(asset, [actor], portrait.rest), [actor])
     still = torch.eye(3)[None, :2]

@@ -45,7 +45,7 @@ class Seen:
 
 def see(picture: Bytes) -> Seen | None:
     """The largest face of `picture`, uint8 (H, W, 3); None where the detector or the face mesh finds none."""
-    faces = find_faces(picture, levels=2)
+    faces = find_faces(picture, levels=1) or find_faces(picture, levels=2)
     if not faces:
         return None
     face = faces[0]
