@@ -80,7 +80,9 @@ def open_canvas(picture: Bytes, crop: Crop, face: Array) -> Canvas:
     alpha = matte(colours, person)
     plate = linear(backdrop(colours, ndimage.grey_dilation(alpha, round(side * _HALO) | 1)).clip(0, 255) / 255)
     light = linear(colours / 255)
-    own = np.concatenate([light - (1 - alpha[..., None]) * plate, alpha[..., None]], -1)
+    cover = alpha[..., None]
+    # Bounded: where the plate does not say what is behind, a remainder would be carried about as dark and light specks.
+    own = np.concatenate([(light - (1 - cover) * plate).clip(0, cover), cover], -1)
     tensors = (torch.from_numpy(np.ascontiguousarray(value.transpose(2, 0, 1))) for value in (light, own, plate))
     return Canvas(*tensors)
 

@@ -26,6 +26,8 @@ _CELLS = 96
 """Of the map of depths, along [-EXTENT, EXTENT]."""
 _BAND = (0.09, 0.04, 0.015)
 """How far the sheet goes on beyond the outline, in the frame's units: the picture's soft edge, which has no truth."""
+_TWIG = 1 / 50
+"""Half the thickness, as a share of the canvas' side, of what is no part of a person's outline."""
 _LOWEST = 1.45
 _BEHIND = 0.0015
 """Metres of the sheet behind the skin that it continues."""
@@ -57,7 +59,14 @@ class Sheet:
 
 def _extents(alpha: Array) -> tuple[Array, Array]:
     """Frame coordinates of the first and the last column that show the person, in each row of alpha (E, E); or NaN."""
-    solid = alpha > 0.5
+    reach = round(len(alpha) * _TWIG)
+    # What hangs on the person by a twig is of the backdrop.
+    solid = ndimage.binary_opening(np.pad(alpha > 0.5, reach, mode="edge"), iterations=reach)[
+        reach:-reach, reach:-reach
+    ]
+    parts, count = ndimage.label(solid)
+    if count > 1:
+        solid = parts == 1 + np.bincount(parts[parts > 0] - 1).argmax()
     places = np.linspace(-EXTENT, EXTENT, len(alpha))
     some = solid.any(1)
     first, last = solid.argmax(1), len(alpha) - 1 - solid[:, ::-1].argmax(1)
