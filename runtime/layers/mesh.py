@@ -43,9 +43,10 @@ class Found:
     """(2,): its tip."""
 
 
-def find_lips(picture: Bytes, eyes: Array, points: Array) -> Found | None:
-    """The lips of a face in `picture`, uint8 (H, W, 3); None where the network sees no face. `eyes` (2, 2): outer
-    corners of the right and the left eye; `points` (K, 2): about where the face is; both in pixels.
+def find_mesh(picture: Bytes, eyes: Array, points: Array) -> Array | None:
+    """The 468 landmarks (468, 2) of a face in `picture`, uint8 (H, W, 3), in the network's order; None where it sees no
+    face. `eyes` (2, 2): outer corners of the right and the left eye; `points` (K, 2): about where the face is; all
+    places (x, y) in pixels.
     """
     image = Image.fromarray(picture)
     mesh = points
@@ -61,6 +62,14 @@ def find_lips(picture: Bytes, eyes: Array, points: Array) -> Found | None:
                 return None
             mesh = view(found["points"][0].astype(np.float64) * SIDE)
             eyes, box = mesh[[_RIGHT_EYE, _LEFT_EYE]], np.stack([mesh.min(0), mesh.max(0)])
+    return mesh
+
+
+def find_lips(picture: Bytes, eyes: Array, points: Array) -> Found | None:
+    """The lips of a face in `picture`; arguments as of `find_mesh`. None where the network sees no face."""
+    mesh = find_mesh(picture, eyes, points)
+    if mesh is None:
+        return None
     upper, lower, *rims = (mesh[list(line)] for line in (_INNER_UPPER, _INNER_LOWER, _OUTER_UPPER, _OUTER_LOWER))
     wider = (_APART - 1) / 2 * (lower - upper)
     return Found((upper - wider, lower + wider, *rims), mesh[_NOSE], mesh[_CHIN])  # type: ignore[arg-type]

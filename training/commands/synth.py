@@ -5,22 +5,33 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-HELP = "make clips of synthetic talking heads, whole people or cartoons, with exact motion where asked"
+if TYPE_CHECKING:
+    from training.data.synth.core.photos import Photos
+
+HELP = "make clips of synthetic talking heads, whole people, cartoons or moved photographs, with exact motion"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument("out", type=Path, help="folder to write into (made if missing); repeating a command goes on")
-    kinds = ("head", "cartoon", "body")
-    parser.add_argument("--kind", choices=kinds, default="head", help="what to draw (default: head)")
+    kinds = ("head", "cartoon", "body", "photo")
+    parser.add_argument("--kind", choices=kinds, default="head", help="what to draw, or to move (default: head)")
+    parser.add_argument(
+        "--photos",
+        type=Path,
+        metavar="FOLDER",
+        help="portraits that --kind photo sets in motion; the first frame of each clip is the photograph itself. Those "
+        "that do not fit are left out and counted; a tenth is only in --split test",
+    )
     parser.add_argument("--clips", type=int, default=64, help="number of clips (default: 64)")
     parser.add_argument("--frames", type=int, default=64, help="frames a clip (default: 64)")
     parser.add_argument("--size", type=int, default=256, help="width and height in pixels (default: 256)")
     parser.add_argument("--format", choices=("mp4", "frames", "shard"), default="mp4", help="default: mp4")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other people and motions")
     parser.add_argument("--split", choices=("train", "test"), default="train", help="test people are never in train")
-    parser.add_argument("--group", type=int, default=2, help="clips that share one motion (default: 2)")
+    parser.add_argument("--group", type=int, help="clips that share one motion (default: 2; 1 of photographs)")
     parser.add_argument("--step", type=float, help="seconds between frames (default: 0.04; 0.7 in shards)")
     parser.add_argument(
         "--exposure", type=float, default=0.0, help="seconds the shutter is open: motion blur (default: 0)"
@@ -38,6 +49,7 @@ def run(args: argparse.Namespace) -> int:
     """Write the clips; prints the throughput on stderr and the folder as the last line."""
     from checkpoints.errors import OptionError, OutputError
     from training.data.synth.core.photos import open_photos
+    from training.data.synth.core.topology import PHOTO
     from training.data.synth.sets.plan import FPS, SetPlan
     from training.data.synth.sets.writers import jobs, make_set
 
@@ -45,18 +57,34 @@ def run(args: argparse.Namespace) -> int:
         raise OptionError("--workers and --clips-per-shard must be at least 1.")
     packed = args.format == "shard"
     step = args.step if args.step is not None else (0.7 if packed else 1 / FPS)
+    moved = args.kind == PHOTO
+    if moved == (args.photos is None) or (moved and args.backdrops):
+        raise OptionError("--kind photo goes with --photos FOLDER (and without --backdrops), other kinds without it.")
     photos = open_photos(args.backdrops) if args.backdrops else None
     jitter = 0.6 if packed else 0.0
-    plan = SetPlan(
-        args.clips, args.frames, args.seed, args.split, args.group, step, jitter, args.kind, photos, not args.no_props
-    )
+    group = args.group if args.group is not None else (1 if moved else 2)
     try:
         args.out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{args.out}: cannot be made ({error.strerror}); choose another folder.") from error
+    if moved:
+        photos = _usable(args)
+    plan = SetPlan(
+        args.clips, args.frames, args.seed, args.split, group, step, jitter, args.kind, photos, not args.no_props
+    )
     todo = jobs(plan, args.out, args.size, args.format, args.clips_per_shard, args.exposure)
     frames, seconds = make_set(todo, args.workers, not args.quiet)
     rate = f"{frames / seconds:.1f} frames/s" if frames else "everything was there already"
     print(f"{frames} frames in {seconds:.0f} s, {rate}", file=sys.stderr)
     print(args.out)
     return 0
+
+
+def _usable(args: argparse.Namespace) -> Photos:
+    """The photographs of the split that can be set in motion; says on stderr how many."""
+    from training.data.synth.core.photos import open_photos
+    from training.data.synth.photo.survey import RECORD, survey
+
+    found = survey(open_photos(args.photos), args.out / RECORD, not args.quiet)
+    print(found.summary(), file=sys.stderr)
+    return found.usable(args.split)

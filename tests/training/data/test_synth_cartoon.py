@@ -19,6 +19,7 @@ from training.data.synth import KINDS, HeadRenderer, SceneSpec, make_renderer
 from training.data.synth.cartoon.figure import PART_VERTICES, PARTS, figure_point_vertices, triangle_parts
 from training.data.synth.cartoon.gait import ACTIONS, Gait, gait
 from training.data.synth.cartoon.identity import CREATURES, sample_toon
+from training.data.synth.core.topology import PHOTO
 from training.data.synth.core.truth import surface_buffer
 from training.data.synth.person.head import BEARD, FRAME, PROP, load_head
 from training.data.synth.sets.plan import SetPlan
@@ -131,7 +132,7 @@ def test_the_command_and_the_configuration_know_every_kind(tmp_path):
     parser = argparse.ArgumentParser()
     synth.add_arguments(parser)
     (choices,) = (action.choices for action in parser._actions if action.dest == "kind")
-    assert tuple(choices) == KINDS
+    assert set(choices) == {*KINDS, PHOTO}
     words = [str(tmp_path), "--kind", "cartoon", "--clips", "1", "--frames", "2", "--size", "48", "--format", "frames"]
     assert synth.run(parser.parse_args([*words, "--exposure", "0.1", "--quiet"])) == 0
     clip = SetPlan(1, 2, kind="cartoon").clip(0)

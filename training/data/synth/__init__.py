@@ -18,7 +18,9 @@ any resolution comes from drawing the driving frame's triangles at it.
 `SceneSpec.kind` says what is drawn, `make_renderer(kind)` draws it: "head" (`person/`), "body" (`body/`), or "cartoon"
 (`cartoon/`: `figure.py` is its mesh, `identity.py` who, `gait.py` and `pose.py` how, `scene.py` where, `render.py` the
 pictures). A new kind needs a renderer and its triangles in `core/topology.py`; rasteriser, truth and files (`sets/`)
-stay.
+stay. "photo" (`photo/`: `seen.py` and `fit.py` find a drawn head in a photograph, `study.py` and `survey.py` say
+whether it will do, `portrait.py` makes an actor of it, `sheet.py` and `colours.py` what it looks like, `movement.py`
+how it moves, `render.py` the pictures) has the triangles of "head", and needs the engine (`runtime`) and SciPy.
 """
 
 from .core.renderer import TEST_SEEDS, Frames, Renderer, SceneSpec, true_flow

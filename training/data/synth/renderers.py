@@ -8,13 +8,16 @@ from checkpoints.errors import OptionError
 
 from .core.photos import Photos
 from .core.renderer import Renderer
-from .core.topology import KINDS
+from .core.topology import KINDS, PHOTO
 
 
 def make_renderer(
     kind: str, device: str | torch.device = "cpu", batch: int | None = None, photos: Photos | None = None
 ) -> Renderer:
-    """Draws scenes of a kind. Raises `OptionError` for an unknown one."""
+    """Draws scenes of a kind. `photos`: backdrops, or, of kind "photo", what is set in motion.
+
+    Raises `OptionError` for an unknown kind.
+    """
     if kind == "head":
         from .person.render import HeadRenderer
 
@@ -27,4 +30,8 @@ def make_renderer(
         from .body.render import BodyRenderer
 
         return BodyRenderer(device, batch, photos)
-    raise OptionError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
+    if kind == PHOTO:
+        from .photo.render import PhotoRenderer
+
+        return PhotoRenderer(device, batch, photos)
+    raise OptionError(f"kind must be one of {', '.join((*KINDS, PHOTO))}, not {kind!r}.")

@@ -43,7 +43,7 @@ class Photos:
         from PIL import Image, ImageOps
 
         draw = Draw(0xF0705, seed)
-        image = _read(self.folder / self.names[draw.pick(len(self.names))])
+        image = read_photo(self.folder / self.names[draw.pick(len(self.names))])
         side = round(min(image.size) * draw.between(0.55, 1.0))
         left, top = (int(draw.between(0, extent - side + 1)) for extent in image.size)
         box = (left, top, left + side, top + side)
@@ -61,7 +61,8 @@ class Photos:
         return {"names": list(self.names), "sha256": self.digest}
 
 
-def _read(path: Path) -> Image.Image:
+def read_photo(path: Path) -> Image.Image:
+    """The photo, upright, in RGB. Raises `InputError` when it cannot be read."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     try:
@@ -84,7 +85,7 @@ def open_photos(folder: Path) -> Photos:
         raise InputError(f"{folder}: holds no photos; put some there ({', '.join(SUFFIXES)}).")
     total = hashlib.sha256()
     for path in paths:
-        wide, high = _read(path).size
+        wide, high = read_photo(path).size
         if min(wide, high) < _LEAST:
             raise InputError(f"{path}: is {wide}x{high} pixels, too small for a backdrop; use at least {_LEAST}.")
         total.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())

@@ -22,7 +22,8 @@ from .truth import Truth, flow_between, pixel_grid, surface_buffer
 _T = TypeVar("_T")
 TEST_SEEDS = 1_000_000
 """Identity and motion seeds from here on are the test split; training never draws them."""
-
+REST = -1.0
+"""The time at which a photograph that is set in motion is as it was taken."""
 
 EXPOSED = (-0.5, -0.25, 0.25, 0.5)
 """Further moments that an exposure is made of, as shares of it."""

@@ -13,6 +13,8 @@ READABLE: dict[str, tuple[int, ...]] = {"head": (1, 2), "cartoon": (1,), "body":
 
 Heads of 1 have no beard, glasses and props: their vertices and triangles are the first ones of 2.
 """
+PHOTO = "photo"
+"""Photographs set in motion: a kind of scene that has the triangles of "head", so that shards of both can be mixed."""
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import numpy as np
 from checkpoints.errors import OptionError
 
 from ..core.photos import Photos
-from ..core.renderer import TEST_SEEDS, SceneSpec
-from ..core.topology import KINDS
+from ..core.renderer import REST, TEST_SEEDS, SceneSpec
+from ..core.topology import KINDS, PHOTO
 from ..person.scene import has_prop
 
 FPS = 25.0
@@ -45,15 +45,17 @@ class SetPlan:
     """Random share of `step` by which frames are moved."""
     kind: str = "head"
     photos: Photos | None = None
-    """What the backdrops are made of; None: procedural."""
+    """What the backdrops are made of (None: procedural); of kind "photo", what is set in motion."""
     props: bool = True
     """Whether something passes before some faces; else other scenes take the place of those."""
 
     def __post_init__(self) -> None:
         if self.split not in ("train", "test"):
             raise OptionError(f"split must be train or test, not {self.split!r}.")
-        if self.kind not in KINDS:
-            raise OptionError(f"kind must be one of {', '.join(KINDS)}, not {self.kind!r}.")
+        if self.kind not in (*KINDS, PHOTO):
+            raise OptionError(f"kind must be one of {', '.join((*KINDS, PHOTO))}, not {self.kind!r}.")
+        if self.kind == PHOTO and (self.photos is None or self.group != 1):
+            raise OptionError("photographs need a folder of them, and a motion each: --photos FOLDER, --group 1.")
         for name in ("clips", "frames", "group"):
             if getattr(self, name) < 1:
                 raise OptionError(f"{name} must be at least 1, not {getattr(self, name)}.")
@@ -79,4 +81,6 @@ class SetPlan:
         start = random.uniform(0, 60)
         shift = random.uniform(-0.5, 0.5, self.frames) * self.jitter
         times = tuple(float(start + (i + shift[i]) * self.step) for i in range(self.frames))
+        if self.kind == PHOTO:
+            times = (REST, *times[1:])
         return ClipPlan(index, group, SceneSpec(place(index), place(group), scene, self.kind), times)

@@ -5,7 +5,9 @@ A shard `clips-00012.safetensors` holds, for C clips of M frames: `image` uint8 
 projected vertices in 1/8000; `background` float32 (C, M, 2, 3); `triangle` int16 (C, M, 64, 64) and `weights` uint8
 (C, M, 64, 64, 2), the surface at 64 x 64. Metadata `bunraku` is JSON with the kind of scene, the number of its
 topology (`topology.READABLE`), the clips' seeds and times, and, where the backdrops are photos, `backdrops`: their
-names and the SHA-256 of names and contents (`photos.Photos`), so that the shard can be made again.
+names and the SHA-256 of names and contents (`photos.Photos`), so that the shard can be made again. Photographs set in
+motion are of kind "head", whose triangles they have, with their record as `photographs`; the first frame of each clip
+is the photograph itself.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from checkpoints.errors import InputError, OutputError
 
 from ..core.photos import Photos
 from ..core.renderer import Frames
-from ..core.topology import READABLE
+from ..core.topology import PHOTO, READABLE
 from ..core.truth import SurfaceBuffer, Truth, background_between, flow_between, surface_buffer
 from .plan import ClipPlan
 
@@ -88,7 +90,7 @@ class Pair:
 def write_shard(path: Path, clips: list[ClipPlan], frames: Frames, photos: Photos | None = None) -> None:
     """Writes consecutive clips, whose frames follow one another in `frames`, aside and then renames.
 
-    `photos` are what their backdrops were made of.
+    `photos` are what their backdrops were made of, or what was set in motion.
 
     Raises `OutputError` when the file cannot be written; nothing half-written ever has the final name.
     """
@@ -112,7 +114,7 @@ def write_shard(path: Path, clips: list[ClipPlan], frames: Frames, photos: Photo
     kind = frames.truth.kind
     head = {"format": FORMAT, "topology": READABLE[kind][-1], "kind": kind, "clips": info}
     if photos:
-        head["backdrops"] = photos.record()
+        head["photographs" if clips[0].spec.kind == PHOTO else "backdrops"] = photos.record()
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         save_file(

@@ -1,0 +1,263 @@
+"""Photographs set in motion. A drawn person's picture is the photograph: so the truth is known, to the vertex."""
+
+import argparse
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors import safe_open
+from torch.nn.functional import grid_sample
+
+from checkpoints.errors import InputError, OptionError
+from training.commands import synth
+from training.data.resident import ResidentShards
+from training.data.shard_pairs import ShardPairs
+from training.data.synth import HeadRenderer, SceneSpec, make_renderer, true_flow
+from training.data.synth.core.photos import open_photos
+from training.data.synth.core.renderer import REST
+from training.data.synth.core.truth import Truth
+from training.data.synth.person.actor import build_actor
+from training.data.synth.person.head import SKIN
+from training.data.synth.person.performance import ACTIONS, Pose
+from training.data.synth.person.pose import pose_vertices, project, to_camera
+from training.data.synth.photo.fit import landmarks
+from training.data.synth.photo.movement import moved_pose
+from training.data.synth.photo.portrait import face_vertices
+from training.data.synth.photo.render import pose_led
+from training.data.synth.photo.survey import RECORD, is_held_out, survey
+from training.data.synth.sets.plan import SetPlan
+from training.data.synth.sets.shards import SynthShards
+
+SIZE = 320
+WHO = 104
+STILL = torch.eye(3)[None, :2]
+
+
+def pose(yaw=0.0, **actions):
+    """One moment; yaw in degrees."""
+    row = np.zeros((1, len(ACTIONS)), np.float32)
+    for name, value in actions.items():
+        row[0, ACTIONS.index(name)] = value
+    turn = np.radians([[yaw, 3, 2]]).astype(np.float32)
+    return Pose(turn, np.zeros((1, 3), np.float32), row, np.zeros((1, 2), np.float32))
+
+
+SMILING = {"mouthSmileLeft": 0.5, "mouthSmileRight": 0.5, "jawOpen": 0.1}
+
+
+class Drawn:
+    """A drawn person who sits for photographs."""
+
+    def __init__(self):
+        self.renderer = HeadRenderer()
+        scene = self.renderer.scene(WHO)
+        camera = replace(
+            scene.camera, distance=1.2, head_width=0.42, offset=np.array([0, 0.05], np.float32), tilt=0.0, roll=0.0
+        )
+        who = replace(self.renderer.identity(WHO), glasses=None)
+        self.actor = build_actor(self.renderer.asset, who, replace(scene, camera=camera, prop=None))
+
+    def screen(self, moment):
+        """All vertices: (V, 3) before the camera, and (V, 2) in pixels of the photograph."""
+        points = to_camera(pose_vertices(self.renderer.asset, [self.actor], moment), [self.actor])
+        screen = project(points, [self.actor], STILL)
+        return points, screen, ((screen[0, :, :2] + 1) * ((SIZE - 1) / 2) + 0.5).double().numpy()
+
+    def photograph(self, moment):
+        points, screen, _ = self.screen(moment)
+        behind = torch.linspace(0.2, 0.6, SIZE).expand(1, 3, SIZE, SIZE)
+        linear = self.renderer._draw([self.actor], points, Truth(screen, STILL), behind, True)[0][0]
+        return (linear.clamp(0, 1) ** (1 / 2.2) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return Drawn()
+
+
+@pytest.fixture(scope="module")
+def folder(drawn, tmp_path_factory):
+    path = tmp_path_factory.mktemp("portraits")
+    Image.fromarray(drawn.photograph(pose(5, **SMILING))).save(path / "a.png")
+    return path
+
+
+@pytest.fixture(scope="module")
+def renderer(folder):
+    return make_renderer("photo", photos=open_photos(folder))
+
+
+SPEC = SceneSpec(0, 3, 7, "photo")
+
+
+def pixels(renderer, moment):
+    """(V, 2) of the moved photograph's vertices, in pixels of the photograph."""
+    sitting = renderer.sitting(SPEC)
+    actor = sitting.portrait.actor
+    points = to_camera(pose_led(renderer.asset, sitting.sheet, actor, moment), [actor])
+    flat = project(points, [actor], STILL)[0, :, :2].double().numpy()
+    crop_scale = renderer.study(0).fit.focal / (2 * actor.scene.camera.head_width * actor.scene.camera.distance)
+    half = crop_scale * actor.size
+    middle = renderer.study(0).fit.offset - half * actor.scene.camera.offset
+    return flat * half + middle
+
+
+def face_of(asset):
+    """Vertices of the face that are seen from the front, with some of the points among them."""
+    mesh = asset.mesh_vertices
+    near = (asset.mean[:mesh, 2] < 0.02) & (asset.mean[:mesh, 1] < 0.09) & (asset.mean[:mesh, 1] > -0.05)
+    chosen = face_vertices(asset) & (asset.part[:mesh] == SKIN) & (asset.masks[:, 3] < 0.3) & near
+    return chosen.nonzero().flatten().numpy()
+
+
+def test_the_fitted_head_lies_where_the_drawn_one_does(drawn, renderer):
+    face = face_of(renderer.asset)
+    true = drawn.screen(pose(5, **SMILING))[2][face]
+    found = pixels(renderer, renderer.sitting(SPEC).portrait.rest)[face]
+    eyes = renderer.study(0).seen.scale
+    away = np.linalg.norm(found - true, axis=1) / eyes
+    assert np.median(away) < 0.03
+    assert np.quantile(away, 0.95) < 0.08
+    assert np.abs(np.degrees(renderer.study(0).fit.rotation) - [5, 3, 2]).max() < 6
+
+
+@pytest.mark.parametrize(("turn", "jaw"), [(14, 0.0), (-20, 0.0), (0, 0.4), (10, 0.4)])
+def test_it_moves_as_the_drawn_head_does(drawn, renderer, turn, jaw):
+    """Flow of the face against the truth, vertex by vertex: turns, an opened mouth, and both."""
+    face, rest = face_of(renderer.asset), renderer.sitting(SPEC).portrait.rest
+    opened = {**SMILING, "jawOpen": SMILING["jawOpen"] + jaw}
+    true = drawn.screen(pose(5 + turn, **opened))[2][face] - drawn.screen(pose(5, **SMILING))[2][face]
+    actions = rest.actions.copy()
+    actions[0, ACTIONS.index("jawOpen")] += jaw
+    moved = replace(rest, rotation=rest.rotation + np.radians([[turn, 0, 0]]).astype(np.float32), actions=actions)
+    flow = pixels(renderer, moved)[face] - pixels(renderer, rest)[face]
+    error = np.linalg.norm(flow - true, axis=1).mean()
+    assert error < 0.15 * np.linalg.norm(true, axis=1).mean()
+
+
+def test_lids_close(renderer):
+    portrait, asset = renderer.sitting(SPEC).portrait, renderer.asset
+    marks, gaps = landmarks(asset), []
+    for shut in (False, True):
+        actions = portrait.rest.actions.copy()
+        if shut:
+            actions[:] = 0
+            actions[0, [ACTIONS.index(f"eyeBlink{side}") for side in ("Left", "Right")]] = portrait.shut
+        moment = replace(portrait.rest, actions=actions)
+        places = marks.of(pixels(renderer, moment)[: asset.mesh_vertices])
+        gaps.append([places[374, 1] - places[386, 1], places[145, 1] - places[159, 1]])
+    opened, closed = np.array(gaps)
+    assert (opened > 2).all()
+    assert (np.abs(closed) < 0.15 * opened).all()
+
+
+def test_the_first_frame_is_the_photograph(renderer, folder):
+    """And what is painted for the photograph's own pose is the photograph, but for eyes and mouth."""
+    still = renderer.render([SPEC], torch.tensor([REST], dtype=torch.float64), 128)
+    picture = np.asarray(Image.open(folder / "a.png")).astype(np.float32)
+    colours = still.image[0].reshape(-1, 3).float().mean(0).numpy()
+    assert np.abs(colours - picture.mean((0, 1))).max() < 25
+    sitting = renderer.sitting(SPEC)
+    full, background = renderer._project(SPEC, REST)
+    linear = renderer._paint(sitting, full, background, 128)[0][0]
+    painted = (linear.clamp(0, 1) ** (1 / 2.2) * 255).permute(1, 2, 0)
+    assert (painted - still.image[0]).abs().mean() < 2.5
+    assert still.mask.float().mean() > 0.2
+
+
+def test_warping_by_the_flow_gives_the_photograph(renderer):
+    """The moved photograph as the source, the photograph itself as the target: as pairs are drawn from shards."""
+    times = torch.tensor([0.7, 1.9, 3.3, 4.1], dtype=torch.float64)
+    moved = renderer.render([SPEC] * 4, times, 128)
+    still = renderer.render([SPEC] * 4, torch.full((4,), REST, dtype=torch.float64), 128)
+    flow, visible = true_flow(moved, still, 128)
+    warped = grid_sample(moved.image.permute(0, 3, 1, 2).float(), flow, align_corners=True)
+    error = (warped - still.image.permute(0, 3, 1, 2)).abs().mean(1)
+    unmoved = (moved.image.float() - still.image).abs().mean(-1)
+    figure = visible & still.mask
+    assert figure.sum() / still.mask.sum() > 0.7
+    assert error[figure].mean() < 5
+    assert unmoved[figure].mean() > 2 * error[figure].mean()
+
+
+def test_turns_stay_within_what_a_photograph_shows(renderer):
+    portrait = renderer.sitting(SPEC).portrait
+    for motion in range(12):
+        for time in (0.0, 1.3, 5.2):
+            moved = moved_pose(replace(SPEC, motion=motion), portrait, time)
+            turned = np.degrees(np.abs(moved.rotation - portrait.rest.rotation))
+            assert (turned <= np.array([22.01, 14.01, 14.01])).all()
+            assert ((moved.actions >= 0) & (moved.actions <= 1.7)).all()
+    assert moved_pose(SPEC, portrait, REST) is portrait.rest
+
+
+def command(*words):
+    parser = argparse.ArgumentParser()
+    synth.add_arguments(parser)
+    return synth.run(parser.parse_args([str(word) for word in words]))
+
+
+def test_shards_of_photographs_and_of_drawn_people_mix(folder, tmp_path, capsys):
+    split = "test" if is_held_out(open_photos(folder), "a.png") else "train"
+    out = tmp_path / "out"
+    words = ("--clips", 2, "--frames", 3, "--size", 64, "--format", "shard", "--quiet")
+    command(out, "--kind", "photo", "--photos", folder, "--split", split, *words)
+    assert "1 of 1 photographs fit" in capsys.readouterr().err
+    path = out / "clips-00000.safetensors"
+    with safe_open(path, "pt") as file:
+        head = json.loads(file.metadata()["bunraku"])
+    assert head["kind"] == "head"
+    assert head["photographs"] == {"names": ["a.png"], "sha256": open_photos(folder).digest}
+    assert [clip["times"][0] for clip in head["clips"]] == [REST, REST]
+    path.rename(out / "clips-90000.safetensors")
+    command(out, *words, "--split", split)
+    shards = SynthShards(out)
+    assert len(shards) == 4
+    assert [len(shards.group_of(clip)) for clip in range(4)] == [2, 2, 1, 1]
+    pair = shards.pair(2, 1, 0)
+    assert pair.flow_visible.float().mean() > 0.5
+    assert pair.mask.float().mean() > 0.2
+    assert pair.visible_b.float().mean() > 0.5
+    source = ShardPairs(out)
+    source.cross = 1.0
+    assert source.draw(2, np.random.default_rng(0))["target"].shape == (3, 64, 64)
+    sample = ResidentShards(out).draw_step(np.random.default_rng(0), 6)
+    assert sample["flow"].shape == (6, 64, 64, 2)
+
+
+def test_what_does_not_fit_is_left_out_and_counted(drawn, folder, tmp_path):
+    path = tmp_path / "mixed"
+    path.mkdir()
+    (path / "a.png").write_bytes((folder / "a.png").read_bytes())
+    Image.fromarray(drawn.photograph(pose(58))).save(path / "b.png")
+    Image.new("RGB", (300, 300), (90, 120, 160)).save(path / "c.png")
+    small = Image.new("RGB", (600, 600), (90, 120, 160))
+    small.paste(Image.open(folder / "a.png").resize((64, 64)), (260, 260))
+    small.save(path / "d.png")
+    record = tmp_path / RECORD
+    found = survey(open_photos(path), record)
+    assert [bool(why) for why in found.verdicts.values()] == [False, True, True, True]
+    assert found.verdicts["c.png"] == "no face"
+    assert found.summary().startswith("1 of 4 photographs fit")
+    held = is_held_out(found.photos, "a.png")
+    assert found.usable("test" if held else "train").names == ("a.png",)
+    with pytest.raises(InputError, match="none of its 4 photographs"):
+        found.usable("train" if held else "test")
+    record.write_text(record.read_text().replace("no face", "seen before"))
+    assert survey(open_photos(path), record).verdicts["c.png"] == "seen before"  # not looked at again
+    Image.new("RGB", (300, 301)).save(path / "c.png")
+    open_photos.cache_clear()
+    assert survey(open_photos(path), record).verdicts["c.png"] == "no face"
+
+
+def test_impossible_wishes_are_refused(folder, tmp_path):
+    for words in (("--kind", "photo"), ("--photos", folder), ("--kind", "photo", "--photos", folder, "--group", "2")):
+        with pytest.raises(OptionError, match="--photos FOLDER"):
+            command(tmp_path / "out", "--quiet", *words)
+    with pytest.raises(OptionError, match="--photos FOLDER"):
+        SetPlan(1, 1, kind="photo")
+    with pytest.raises(InputError, match="no photographs"):
+        make_renderer("photo")

@@ -1,0 +1,1 @@
+"""Photographs of people set in motion with exact truth, by a drawn head that is fitted to them."""

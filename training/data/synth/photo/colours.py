@@ -1,0 +1,214 @@
+"""The colours of a photograph's surface: what it shows of each vertex, and what stands in where it shows nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy import ndimage, sparse
+from torch import Tensor
+from torch.nn import functional
+
+from runtime.framing.window import Window
+from runtime.layers.eyes import Eye
+from runtime.layers.matte import backdrop, find_person, matte
+from runtime.values import Bytes
+
+from ..core.backdrop import EXTENT
+from ..core.raster import hits, rasterise, vertex_normals
+from ..core.seeds import Array, linear
+from ..person.actor import Actor
+from ..person.head import SKIN, TEETH, TONGUE, HeadAsset
+from .portrait import Crop
+from .study import Unfit
+
+_SIDES = 192, 576
+"""Pixels of a canvas' side, which covers [-EXTENT, EXTENT] of the frame: as many as the photograph's, within these."""
+_STEP = 16
+_LOOK = 192
+"""Samples a side in which visibility at rest is found."""
+_SLACK = 0.003
+_CHIN = 0.1
+"""Height on the mean head, metres, below which skin belongs to the chin's underside."""
+_DEEPEST = 0.1
+"""Least light in a mouth."""
+_UPPER_LIP, _LOWER_LIP = (81, 82, 13, 312, 311), (178, 87, 14, 317, 402)
+"""Landmarks of the lips' inner edges."""
+_OPEN = 0.04
+"""Distance of these, in distances of the eyes' outer corners, from which on teeth are looked for."""
+_SPREADING = 60
+"""Steps by which colours are carried over the mesh to where the photograph shows nothing."""
+_HALO = 1 / 55
+"""Share of the side by which the person is widened before the backdrop is completed: sharpened photos have a rim."""
+
+
+@dataclass(frozen=True)
+class Canvas:
+    """A photograph around the frame, in linear light; C pixels a side."""
+
+    picture: Tensor
+    """(3, C, C)."""
+    own: Tensor
+    """(4, C, C): the person's colours times alpha, and alpha."""
+    plate: Tensor
+    """(3, C, C): the backdrop, completed behind the person."""
+
+    @property
+    def alpha(self) -> Array:
+        """(C, C)."""
+        found: Array = self.own[3].numpy()
+        return found
+
+
+def open_canvas(picture: Bytes, crop: Crop, face: Array) -> Canvas:
+    """The surroundings of the frame of `crop` in `picture`, uint8 (H, W, 3), whose face is at `face` (2,).
+
+    Raises `Unfit` when no person is found there.
+    """
+    side = int(np.clip(2 * EXTENT * crop.half // _STEP * _STEP, *_SIDES))
+    wide = 2 * EXTENT * crop.half * side / (side - 1)
+    window = Window.around(float(crop.middle[0]), float(crop.middle[1]), wide)
+    canvas = window.cut(Image.fromarray(picture), side)
+    inner = slice(side // 6, side - side // 6)
+    person = find_person(canvas, inner, (crop(face) / EXTENT + 1) * ((side - 1) / 2))
+    if person is None:
+        raise Unfit("no person")
+    colours = canvas.astype(np.float32)
+    alpha = matte(colours, person)
+    plate = linear(backdrop(colours, ndimage.grey_dilation(alpha, round(side * _HALO) | 1)).clip(0, 255) / 255)
+    light = linear(colours / 255)
+    cover = alpha[..., None]
+    # Bounded: where the plate does not say what is behind, a remainder would be carried about as dark and light specks.
+    own = np.concatenate([(light - (1 - cover) * plate).clip(0, cover), cover], -1)
+    tensors = (torch.from_numpy(np.ascontiguousarray(value.transpose(2, 0, 1))) for value in (light, own, plate))
+    return Canvas(*tensors)
+
+
+@dataclass(frozen=True)
+class Coat:
+    """What covers the V vertices of an actor; colours are linear light."""
+
+    place: Tensor
+    """(V, 2) in the photograph's frame."""
+    sure: Tensor
+    """(V,) in [0, 1]: how much the photograph's own colour there counts."""
+    instead: Tensor
+    """(V, 3): what counts otherwise."""
+    light: Tensor
+    """(3,): what a white surface would have."""
+    grey: bool
+    """Whether the photograph has no colours."""
+
+
+def look_up(texture: Tensor, places: Tensor) -> Tensor:
+    """(P, C) of a canvas' texture (C, S, S) at places (P, 2) of the frame."""
+    grid = (places / EXTENT)[None, None]
+    return functional.grid_sample(texture[None], grid, padding_mode="border", align_corners=True)[0, :, 0].T
+
+
+def _seen(asset: HeadAsset, points: Tensor, screen: Tensor) -> Tensor:
+    """(M,) in [0, 1]: how well the vertices of the mesh are seen at rest: in front, and facing the camera."""
+    mesh = asset.mesh_vertices
+    at = screen[None, :mesh].clone()
+    at[..., :2] = (at[..., :2] + 1) * ((_LOOK - 1) / 2)
+    inner = asset.triangles[(asset.triangles < mesh).all(1)]
+    both = torch.ones(len(inner), dtype=torch.bool)
+    found = hits(rasterise(at, inner, both, _LOOK, _LOOK), at, inner)
+    depth = torch.full((_LOOK * _LOOK,), 1e3)
+    depth[found.sample] = (points[:mesh, 2][inner[found.triangle]] * found.weights).sum(1)
+    window = functional.unfold(depth.view(1, 1, _LOOK, _LOOK), 3, padding=1)[0]
+    cell = at[0, :, :2].round().long()
+    within = ((cell >= 0) & (cell < _LOOK)).all(1)
+    cell = cell.clamp(0, _LOOK - 1)
+    around = window[:, cell[:, 1] * _LOOK + cell[:, 0]]
+    own = points[:mesh, 2]
+    # Teeth and eyeballs: no lip or lid anywhere near. The rest: nothing in front of it, give or take a sample.
+    deep = asset.part[:mesh] != SKIN
+    front = torch.where(deep, (own < around + 0.004).all(0), (own < around + _SLACK).sum(0) >= 6)
+    normals = vertex_normals(points[None, :mesh], inner)[0]
+    facing = -(normals * functional.normalize(points[:mesh], dim=1)).sum(1)
+    # Below the chin the fitted head is least sure.
+    least = torch.where(asset.mean[:mesh, 1] > _CHIN, 0.55, 0.15)
+    return front * within * ((facing - least) / 0.3).clamp(0, 1)
+
+
+@cache
+def _edges(asset: HeadAsset) -> sparse.csr_array:
+    """(M, M): every row the mean over a skin vertex' neighbours."""
+    skin = asset.triangles[asset.triangle_part == SKIN].numpy()
+    pairs = np.concatenate([skin[:, [0, 1]], skin[:, [1, 2]], skin[:, [2, 0]]])
+    rows, columns = np.concatenate([pairs, pairs[:, ::-1]]).T
+    graph = sparse.csr_array((np.ones(len(rows), np.float32), (rows, columns)), (asset.mesh_vertices,) * 2)
+    graph.data[:] = 1
+    degree = np.maximum(graph.sum(1), 1).astype(np.float32)
+    return (sparse.diags_array(1 / degree) @ graph).tocsr()
+
+
+def _spread(asset: HeadAsset, colour: Tensor, sure: Tensor) -> Tensor:
+    """(M, 3): colours (M, 3) carried over the skin's edges from where they are `sure` (M,) to where they are not."""
+    held = torch.cat([colour * sure[:, None], sure[:, None]], 1).numpy()
+    free, graph = 1 - sure[:, None].numpy(), _edges(asset)
+    value = held
+    for _ in range(_SPREADING):
+        value = held + free * (graph @ value)
+    spread = torch.from_numpy(value)
+    return spread[:, :3] / spread[:, 3:].clamp_min(1e-6)
+
+
+def iris_colour(canvas: Canvas, crop: Crop, eyes: tuple[Eye, Eye]) -> Tensor:
+    """(3,): the colour of both irises, linear light, from the lower part of their rings."""
+    angle = np.linspace(0.15, 0.85, 9) * np.pi
+    ring = np.stack([np.cos(angle), np.sin(angle)], 1)
+    places = np.concatenate([eye.iris + eye.radius * share * ring for eye in eyes for share in (0.5, 0.65, 0.8)])
+    return look_up(canvas.picture, torch.from_numpy(crop(places)).float()).median(0).values
+
+
+def tooth_colour(canvas: Canvas, crop: Crop, mesh: Array) -> Tensor | None:
+    """(3,): the colour of the teeth between the lips of a face with the landmarks `mesh` (468, 2); None: lips shut."""
+    upper, lower = (crop(mesh[list(line)]) for line in (_UPPER_LIP, _LOWER_LIP))
+    eyes = np.linalg.norm(crop(mesh[263]) - crop(mesh[33]))
+    if np.linalg.norm(upper - lower, axis=1).max() < _OPEN * eyes:
+        return None
+    places = np.concatenate([upper + share * (lower - upper) for share in (0.25, 0.4, 0.55, 0.7)])
+    colours = look_up(canvas.picture, torch.from_numpy(places).float())
+    return colours[colours.sum(1).argsort()[-len(places) // 3 :]].mean(0)
+
+
+def _grey(colour: Tensor) -> bool:
+    """Whether colours (N, 3) are those of a photograph in black and white."""
+    return bool((colour.amax(1) - colour.amin(1)).mean() < 0.03 * float(colour.mean()))
+
+
+def dress(
+    asset: HeadAsset, actor: Actor, canvas: Canvas, points: Tensor, screen: Tensor, shades: Tensor, teeth: Tensor | None
+) -> Coat:
+    """The coat of an actor that lies over the photograph: `points` (V, 3) before the camera, `screen` (V, 3) projected.
+
+    `shades` (V,) is how much of the sky a vertex sees, `teeth` (3,) the colour of teeth, where it is known.
+    """
+    mesh, part, bag = asset.mesh_vertices, asset.part[: asset.mesh_vertices], asset.masks[:, 3] > 0.3
+    place = screen[:, :2].clone()
+    colour = look_up(canvas.picture, place)
+    solid = ((look_up(canvas.own[3:], place[:mesh])[:, 0] - 0.6) / 0.3).clamp(0, 1)
+    sure = torch.ones(len(place))
+    sure[:mesh] = (_seen(asset, points, screen) * solid * ~((part == SKIN) & bag)).clamp_min(1e-4)
+    outer = (part == SKIN) & ~bag
+    face = colour[:mesh][outer & (sure[:mesh] > 0.8)]
+    grey = _grey(face)
+    level = 0.5 * float((face @ torch.tensor([0.2126, 0.7152, 0.0722])).quantile(0.9)) + 0.22
+    light = torch.full((3,), level / 0.62)
+    bright = torch.ones(len(place))
+    bright[:mesh] = torch.where(part == TEETH, 1.9, torch.where(part == TONGUE, 1.6, torch.where(bag, 1.6, 1.0)))
+    shade = shades * bright
+    shade[:mesh][bag] = shade[:mesh][bag].clamp_min(_DEEPEST)
+    instead = actor.paint[:, :3] * shade[:, None] * light
+    if grey:
+        instead = instead.mean(1, keepdim=True).expand(-1, 3).clone()
+    if teeth is not None:  # as light as the teeth that the photograph shows
+        own = (part == TEETH).nonzero().flatten()
+        instead[own] *= teeth / instead[own].quantile(0.95, 0).clamp_min(1e-3)
+    instead[:mesh][outer] = _spread(asset, colour[:mesh], sure[:mesh])[outer]
+    return Coat(place, sure, instead, light, grey)
