@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated
+from typing import Annotated, cast
 
 import numpy as np
 from PIL import Image
@@ -26,6 +26,7 @@ from runtime.framing.framer import Cutter
 from runtime.graphs.sessions import Device, check_device
 from runtime.layers.anatomy import named
 from runtime.layers.expression import Expression, expression
+from runtime.media.given import is_stream
 from runtime.media.picture import Picture, read_image, square
 from runtime.motion.modes import Drive, Motion
 from runtime.motion.smoothing import OneEuro
@@ -200,10 +201,16 @@ class Animator:
 
 
 def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:
-    """The pictures of a source, which is one or a list of them. Raises `InputError` when there is none."""
-    views = [source] if isinstance(source, str | os.PathLike | Image.Image | np.ndarray) else source
-    if not isinstance(views, Sequence):
-        raise InputError(f"The source is {type(source).__name__}; give a file, a Pillow image or an array.")
-    if not views:
+    """The pictures of a source, which is one, a list of them, or an array (V, H, W, 3). Raises `InputError` when there
+    is none.
+    """
+    if isinstance(source, np.ndarray) and source.ndim == 4:
+        source = list(source)
+    if isinstance(source, str | os.PathLike | Image.Image | np.ndarray) or is_stream(source):
+        return [source]
+    if not isinstance(source, Sequence):
+        given = type(source).__name__
+        raise InputError(f"The source is {given}; give a file, its bytes, a Pillow image, an array, or a list of them.")
+    if not source:
         raise InputError("The list of source pictures is empty; give at least one.")
-    return list(views)
+    return list(cast(Sequence[Picture], source))

@@ -10,7 +10,7 @@ from pathlib import Path
 from checkpoints.errors import OptionError
 from runtime.animate import Request, animate
 from runtime.commands.declaring import declare
-from runtime.media.fetch import spooled
+from runtime.media.given import spooled
 from runtime.media.writer import EXTENSIONS
 
 FORMATS = (*(extension[1:] for extension in EXTENSIONS), "png")
