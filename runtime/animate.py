@@ -23,6 +23,8 @@ from runtime.graphs.sessions import Device, check_device
 from runtime.many.pipeline import Sink, prefetch
 from runtime.media.fetch import local
 from runtime.media.frames_folder import FolderWriter, check_frames_folder, is_folder, read_folder
+from runtime.media.given import Stream
+from runtime.media.names import check_path
 from runtime.media.picture import Picture, check_file
 from runtime.media.signing import signature_for
 from runtime.media.video import exact_rate, probe, read_frames
@@ -83,7 +85,7 @@ class Request(Options):
     """What `animate` is asked for; the fields are its keywords."""
 
     source: Picture | Sequence[Picture] = field(kw_only=False)
-    driving: str | os.PathLike[str] | Iterable[Picture] = field(kw_only=False)
+    driving: str | os.PathLike[str] | Stream | Picture | Iterable[Picture] = field(kw_only=False)
     model: Annotated[str | os.PathLike[str] | Engine | Bundle, Option("machine")] = DEFAULT_MODEL
     """The model: an embedded one, a folder, or owner/name on the Hub."""
     output: str | os.PathLike[str] | None = None
@@ -92,14 +94,19 @@ class Request(Options):
     progress: Annotated[bool | Progress, Option("machine")] = True
     """Show a bar on stderr."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_path(self.output, "output")
+
 
 @called_with(Request)
 def animate(asked: Request) -> Animation:
     """Move the picture `source` as the video `driving` moves.
 
-    `source`: a file, Pillow image or uint8 array (H, W, 3) in RGB; a list of them for models that fuse
-    views. `driving`: a video file, a motion file (see `runtime.motion.file`), a folder of frames, or any iterable
-    of such pictures (it may be endless as long as `output` is given and something stops it).
+    `source`: a picture, that is a file (its name, its bytes, or open in binary mode), a Pillow image or a uint8 array
+    (H, W, 3) in RGB; a list of them, or an array (V, H, W, 3), for models that fuse views. `driving`: a video file, a
+    motion file (see `runtime.motion.file`; both by name, as bytes, or open), a folder of frames, one picture, an array
+    (T, H, W, 3), or any iterable of pictures (it may be endless as long as `output` is given and something stops it).
 
     `model`: an embedded name, a folder, `owner/name` on the Hub, or an `Engine` to use again (then `device`
     is the engine's). `progress`: a bar on stderr, nothing, or a function. With `output` (.mp4, .mov, .mkv, .webm, .gif,

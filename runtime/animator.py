@@ -15,7 +15,6 @@ from functools import partial
 from typing import Annotated, cast
 
 import numpy as np
-from PIL import Image
 
 from checkpoints.bundle import Bundle
 from checkpoints.contract import FROM_REFERENCE
@@ -27,7 +26,7 @@ from runtime.graphs.sessions import Device, check_device
 from runtime.layers.anatomy import named
 from runtime.layers.expression import Expression, expression
 from runtime.media.given import is_stream
-from runtime.media.picture import Picture, read_image, square
+from runtime.media.picture import Picture, one_or_many, read_image, square
 from runtime.motion.modes import Drive, Motion
 from runtime.motion.smoothing import OneEuro
 from runtime.options import Option, StreamOptions, made_with
@@ -204,9 +203,8 @@ def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:
     """The pictures of a source, which is one, a list of them, or an array (V, H, W, 3). Raises `InputError` when there
     is none.
     """
-    if isinstance(source, np.ndarray) and source.ndim == 4:
-        source = list(source)
-    if isinstance(source, str | os.PathLike | Image.Image | np.ndarray) or is_stream(source):
+    source = one_or_many(source)
+    if isinstance(source, str | os.PathLike) or is_stream(source):
         return [source]
     if not isinstance(source, Sequence):
         given = type(source).__name__

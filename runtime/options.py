@@ -33,7 +33,7 @@ from runtime.motion.modes import check_mode, check_strength
 from runtime.motion.smoothing import check_rate, check_smoothing
 from runtime.result.finish import check_size
 from runtime.result.structure import Show, check_show
-from runtime.values import is_number, is_whole
+from runtime.values import is_number, is_whole, plain
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -111,7 +111,8 @@ class CommonOptions:
 
     def __post_init__(self) -> None:
         for name, (hint, option) in described(type(self)).items():
-            value = getattr(self, name)
+            value = plain(getattr(self, name))
+            object.__setattr__(self, name, value)
             if option.check is not None and not (value is None and _is_optional(hint)):
                 option.check(value)
             elif option.check is None and not _fits(value, hint):
@@ -246,7 +247,7 @@ def _meant(hint: Any) -> str:
     if choices(hint):
         return " or ".join(choices(hint))
     kinds = [kind for kind in (get_args(hint) or (hint,)) if kind is not type(None)]
-    words = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
+    words = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", Limits: "runtime.Limits"}
     return " or ".join(words.get(kind, getattr(get_origin(kind) or kind, "__name__", str(kind))) for kind in kinds)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runtime.animate import Request
 from runtime.commands.declaring import declare
+from runtime.media.names import MOST_BYTES, shortened
 from runtime.motion.extract import extract_motion
 from runtime.motion.file import SUFFIX
 
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Extract; the last line on stdout is the file's path. Returns 0, or raises a `BunrakuError`."""
     options = {key: value for key, value in vars(args).items() if key not in ("command", "action")}
     driving, output = options.pop("driving"), options.pop("output")
-    output = output or Path(Path(driving).stem + SUFFIX)
+    output = output or Path(shortened(Path(driving).stem, MOST_BYTES - len(SUFFIX)) + SUFFIX)
     extract_motion(driving, output, **options)
     print(output)
     return 0

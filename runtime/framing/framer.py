@@ -113,7 +113,7 @@ def check_crop(crop: Crop, name: str, *, follow: bool = False) -> str | Window:
 def check_face(face: int | None) -> None:
     """Raises `OptionError` unless `face` counts from 1 on, or is None."""
     if face is not None and not (is_whole(face) and face >= 1):
-        raise OptionError(f"face is {face}; the largest is 1, the next one 2.")
+        raise OptionError(f"face is {face!r}; it must be a whole number: the largest is 1, the next one 2.")
 
 
 class Subject:

@@ -6,9 +6,10 @@ import contextlib
 import os
 import threading
 import warnings
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from runtime.media.tiff import beginning_at, is_tiff, main_picture
 from runtime.values import Bytes
 
 Fit = Literal["crop", "pad"]
+T = TypeVar("T")
 FITS: tuple[str, ...] = get_args(Fit)
 Picture = str | os.PathLike[str] | Image.Image | NDArray[np.generic] | Stream
 """A file, by its name, open, or as bytes; a Pillow image; or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of
@@ -104,6 +106,17 @@ def square(image: Image.Image, size: int, fit: Fit = "crop") -> Bytes:
         box = (left, top, left + side, top + side)
         return np.array(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
     return np.array(ImageOps.pad(image, (size, size), Image.Resampling.BICUBIC, color="black"))
+
+
+def one_or_many(given: T) -> T | Sequence[Picture]:
+    """`given` as pictures that can be looked at again and again where it is one Pillow image, or an array: of one
+    picture, or (T, H, W, 3) of many. Anything else stays what it is.
+    """
+    if isinstance(given, Image.Image):
+        return [given]
+    if isinstance(given, np.ndarray):
+        return list(given) if given.ndim == 4 else [given]
+    return given
 
 
 def check_fit(fit: str) -> None:

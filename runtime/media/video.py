@@ -300,7 +300,7 @@ def _reason(log: str) -> str:
 def exact_rate(fps: float) -> Fraction:
     """`fps` as the fraction that was meant: 29.97 is 30000/1001. Raises `OptionError` where it can be none."""
     if not (is_number(fps) and 0 < fps <= _MAX_RATE):
-        raise OptionError(f"fps is {fps}; it must lie above 0 and not above {_MAX_RATE}.")
+        raise OptionError(f"fps is {fps!r}; it must lie above 0 and not above {_MAX_RATE}.")
     ntsc = Fraction(round(fps * 1.001) * 1000, 1001)
     return ntsc if fps != round(fps) and abs(ntsc - Fraction(fps)) < Fraction(1, 100) else Fraction(str(fps))
 

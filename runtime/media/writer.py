@@ -16,6 +16,7 @@ import numpy as np
 
 from checkpoints.errors import BunrakuWarning, OutputError
 from runtime.media.ffmpeg import Ffmpeg, read_arguments
+from runtime.media.names import aside, destination
 from runtime.media.provenance import ffmpeg_marks, mark
 from runtime.media.video import VideoInfo, trim_arguments
 from runtime.values import Bytes
@@ -193,7 +194,7 @@ def check_output(path: Path) -> None:
         raise OutputError(f"{path} is a folder; give the name of a file.")
     if path.suffix.lower() not in _FORMATS:
         raise OutputError(f"{path} must end in one of {', '.join(EXTENSIONS)}; give another name.")
-    check_folder(path.absolute().parent)
+    check_folder(destination(path).absolute().parent)
 
 
 def check_folder(folder: Path) -> None:
@@ -207,7 +208,8 @@ def check_folder(folder: Path) -> None:
 def _temporary(path: Path) -> Path:
     """A new, empty, hidden file beside `path`, so that the final rename stays on one disk."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.absolute().parent)
+        folder = destination(path).absolute().parent
+        handle, name = tempfile.mkstemp(prefix=aside(path), suffix=path.suffix, dir=folder)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}); give another name.") from error
     os.close(handle)
@@ -222,7 +224,7 @@ def _publish(temporary: Path, path: Path, sign: Callable[[Path], object] | None)
         if sign is not None:
             sign(temporary)
         temporary.chmod(0o666 & ~umask)  # mkstemp's files are for their owner only
-        os.replace(temporary, path)
+        os.replace(temporary, destination(path))
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}); give another name.") from error
 

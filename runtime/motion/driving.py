@@ -19,9 +19,9 @@ from runtime.framing.framer import Cutter, Framer
 from runtime.framing.window import Window
 from runtime.many.pipeline import prefetch
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Picture, check_file
+from runtime.media.picture import Picture, check_file, one_or_many
 from runtime.media.video import VideoInfo, probe, read_frames, read_whole
-from runtime.motion.file import SUFFIX, MotionFile, load_motion
+from runtime.motion.file import MotionFile, is_motion, load_motion
 from runtime.motion.modes import Motion, best_frame
 from runtime.values import Bytes, is_number, is_whole
 
@@ -62,7 +62,7 @@ class Clip:
 
 
 def open_clip(
-    driving: str | os.PathLike[str] | Iterable[Picture],
+    driving: str | os.PathLike[str] | Picture | Iterable[Picture],
     rate: Fraction | None = None,
     limits: Limits = DEFAULT_LIMITS,
     start: float = 0.0,
@@ -75,11 +75,14 @@ def open_clip(
     another rate, or nothing lies between start and end.
     """
     check_span(start, end)
-    if isinstance(driving, str | os.PathLike) and Path(driving).is_dir():
+    driving = one_or_many(driving)
+    if isinstance(driving, str | os.PathLike) and os.fspath(driving) and Path(driving).is_dir():
         driving = folder_pictures(Path(driving))
     if isinstance(driving, str | os.PathLike):
         path = Path(driving)
-        if path.suffix.lower() == SUFFIX:
+        if not os.fspath(driving):
+            raise InputError("The name of what drives is empty; give a video file.")
+        if is_motion(path):
             check_file(path)
             limits.check_bytes(path)
             recorded = load_motion(path)
@@ -101,7 +104,7 @@ def open_clip(
         rate = rate or video.rate
         total = None if video.span is None or video.duration is None else max(1, round(video.span * rate))
         return Clip(rate, total, video, limits=limits)
-    if not isinstance(driving, Iterable):
+    if isinstance(driving, bytes | bytearray | memoryview) or not isinstance(driving, Iterable):
         raise InputError(f"The driving frames are {type(driving).__name__}; give a video file or many pictures.")
     rate = rate or Fraction(25)
     if start or end is not None:
@@ -116,7 +119,7 @@ def check_span(start: float, end: float | None) -> None:
     """Raises `OptionError` unless the second `start` lies before `end`, and both in any video's time."""
     for name, value in {"start": start, "end": start if end is None else end}.items():
         if not (is_number(value) and -_LATEST <= value <= _LATEST):
-            raise OptionError(f"{name} is {value}; it must be a number of seconds below {_LATEST:.0f}.")
+            raise OptionError(f"{name} is {value!r}; it must be a number of seconds below {_LATEST:.0f}.")
     if not (start >= 0 and (end is None or start < end)):
         raise OptionError(f"From second {start} to {end} there is nothing; start must be 0 or more and before end.")
 
@@ -155,7 +158,7 @@ def _nothing_left(path: Path, start: float) -> OptionError:
 def check_loop(loop: int) -> None:
     """Raises `OptionError` unless `loop` is a number of times."""
     if not (is_whole(loop) and 1 <= loop <= _MAX_LOOP):
-        raise OptionError(f"loop is {loop}; it must be a whole number from 1 to {_MAX_LOOP}.")
+        raise OptionError(f"loop is {loop!r}; it must be a whole number from 1 to {_MAX_LOOP}.")
 
 
 @dataclass(frozen=True)
@@ -203,7 +206,7 @@ def read_squares(framed: Framed, size: int) -> Iterator[Bytes]:
     clip, framer = framed.clip, framed.framer
     cutter = Cutter(framer, size, float(clip.rate), clip.limits)
     if clip.video is None:
-        yield from map(cutter, clip.pictures or ())
+        yield from map(cutter, () if clip.pictures is None else clip.pictures)
     elif framer.driving_crop == "follow":
         yield from map(cutter, read_whole(clip.video, _LONGEST, clip.rate))
     else:

@@ -7,11 +7,14 @@ A motion that format 1 can hold is written as that, so that earlier versions pla
 from __future__ import annotations
 
 import json
+import os
 import re
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +23,7 @@ from checkpoints.bundle import Bundle
 from checkpoints.contract import MOTION
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
 from checkpoints.parameters import EYES, Parameter, parse_parameters, usual
+from runtime.media.names import aside, destination
 from runtime.motion.kinds import USUAL
 from runtime.motion.modes import Motion
 
@@ -94,13 +98,26 @@ def save_motion(path: Path, recorded: MotionFile) -> None:
         {name: np.ascontiguousarray(array) for name, array in motion.arrays.items()},
         {"bunraku_motion": json.dumps(about)},
     )
-    aside = path.with_name(f".{path.name}.part")
+    target = destination(path)
+    part = target.with_name(f"{aside(path)}{os.getpid()}.part")
     try:
-        aside.write_bytes(data)
-        aside.replace(path)
+        part.write_bytes(data)
+        part.replace(target)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written ({error.strerror}); give another name.") from error
+
+
+def is_motion(path: Path) -> bool:
+    """Whether the file `path` is a motion file: by its name, or because it begins as one."""
+    if path.suffix.lower() == SUFFIX:
+        return True
+    try:
+        with path.open("rb") if path.is_file() else nullcontext(BytesIO()) as file:
+            head = file.read(9)
+    except OSError:
+        return False
+    return len(head) == 9 and head[8:] == b"{" and int.from_bytes(head[:8], "little") < _MOST_BYTES
 
 
 def load_motion(path: Path) -> MotionFile:

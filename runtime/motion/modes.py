@@ -255,4 +255,4 @@ def check_mode(mode: str) -> None:
 def check_strength(strength: float) -> None:
     """Raises `OptionError` unless `strength` is a finite number of 0 or more."""
     if not (is_number(strength) and strength >= 0):
-        raise OptionError(f"strength is {strength}; it must be a number of 0 or more (1 leaves the motion as it is).")
+        raise OptionError(f"strength is {strength!r}; it must be a number of 0 or more (1 leaves the motion as it is).")
