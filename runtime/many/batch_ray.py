@@ -18,7 +18,8 @@ import numpy as np
 
 from checkpoints.errors import BunrakuError, InputError, OptionError, last_line
 from checkpoints.registry import load_model
-from runtime.many.batch import Job, Outcome, Run, worker
+from runtime.many.batch import Outcome, Run, worker
+from runtime.many.pairs import Job
 
 
 class _Worker:
