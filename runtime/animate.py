@@ -201,7 +201,10 @@ def _render(
 
 def _check_target(target: Path, folder: bool, inputs: Iterable[object]) -> None:
     """Refuse an output that cannot be written, or that would overwrite an input."""
-    (check_frames_folder if folder else check_output)(target)
+    try:
+        (check_frames_folder if folder else check_output)(target)
+    except OSError as error:  # a name that is too long, a link that leads to itself
+        raise OutputError(f"{target} cannot be written ({error.strerror}); give another name.") from error
     for path in (Path(each) for each in inputs if isinstance(each, str | os.PathLike)):
         if path.exists() and target.exists() and path.samefile(target):
             raise OutputError(f"{target} is the input itself; give another name.")

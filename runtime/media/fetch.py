@@ -39,10 +39,10 @@ def local(given: T, urls: bool, limits: Limits) -> Iterator[T | Path]:
     if not urls:
         raise OptionError(f"{given} is an address; allow it to be fetched (urls=True, or --urls), or save the file.")
     address = str(given).strip()
-    name = PurePosixPath(unquote(urlsplit(address).path)).name
     asked = {"User-Agent": "bunraku"}
     with ExitStack() as stack:
         try:
+            name = PurePosixPath(unquote(urlsplit(address).path)).name
             with _opener().open(request.Request(_plain(address), headers=asked), timeout=_TIMEOUT) as answer:
                 path = stack.enter_context(spooled(answer, address, limits, PurePosixPath(name).suffix[:10]))
         except (OSError, HTTPException, ValueError) as error:  # the last for addresses that are none

@@ -25,7 +25,7 @@ def check_path(path: Any, name: str) -> None:
 
 def destination(path: Path) -> Path:
     """The file that `path` stands for: where it is a link, the one that it leads to, so that the link stays."""
-    return Path(os.path.realpath(path)) if path.is_symlink() else path
+    return Path(os.path.realpath(path)) if os.path.islink(path) else path
 
 
 def aside(path: Path) -> str:
