@@ -27,6 +27,7 @@ from runtime.layers.anatomy import named
 from runtime.layers.expression import Expression, expression
 from runtime.media.given import is_stream
 from runtime.media.picture import Picture, one_or_many, read_image, square
+from runtime.motion.inside import kept_inside
 from runtime.motion.modes import Drive, Motion
 from runtime.motion.smoothing import OneEuro
 from runtime.options import Option, StreamOptions, made_with
@@ -196,7 +197,8 @@ class Animator:
         if self._reference is None and self.mode in FROM_REFERENCE:
             self._reference = driving[:1]
         drive = Drive(disentangle=self.engine.disentangle, strength=self.strength, adapt_scale=self.adapt_scale)
-        return drive(self.mode, source, driving, driving[:1] if self._reference is None else self._reference)
+        driven = drive(self.mode, source, driving, driving[:1] if self._reference is None else self._reference)
+        return kept_inside(source, driven) if self.mode in FROM_REFERENCE else driven
 
 
 def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:
