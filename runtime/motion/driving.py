@@ -93,14 +93,11 @@ def open_clip(
                 raise _nothing_left(path, start)
             return Clip(recorded.rate, len(part), motion=replace(recorded, motion=part), limits=limits)
         video = probe(path, limits)
-        # At least one frame: ffmpeg takes a length that rounds to nothing for all there is.
-        length = None if end is None else max(end - start, float(1 / (rate or video.rate)))
-        video = replace(video, start=start, length=length)
-        if video.duration is not None and start >= video.duration:
-            raise _nothing_left(path, start)
+        video = replace(video, start=start, end=end)
         rate = rate or video.rate
-        total = None if video.span is None or video.duration is None else max(1, round(video.span * rate))
-        return Clip(rate, total, video, limits=limits)
+        if video.part(rate).start >= max(1, round(video.duration * rate)):
+            raise _nothing_left(path, start)
+        return Clip(rate, video.count(rate), video, limits=limits)
     if not isinstance(driving, Iterable):
         raise InputError(f"The driving frames are {type(driving).__name__}; give a video file or many pictures.")
     rate = rate or Fraction(25)
@@ -174,7 +171,7 @@ def frame_clip(clip: Clip, framer: Framer) -> Framed:
     """
     if clip.video is None or clip.motion is not None or framer.driving_crop in ("off", "follow"):
         return Framed(clip, framer)
-    return Framed(clip, framer, framer.video(_samples(clip.video), clip.video.size))
+    return Framed(clip, framer, framer.video(_samples(clip, clip.video), clip.video.size))
 
 
 def read_motion(framed: Framed, engine: Engine, *, eyes: bool = False) -> Generator[Motion, None, None]:
@@ -210,11 +207,10 @@ def read_squares(framed: Framed, size: int) -> Iterator[Bytes]:
         yield from read_frames(clip.video, size, framer.fit, clip.rate, framed.window)
 
 
-def _samples(video: VideoInfo) -> list[Image.Image]:
+def _samples(clip: Clip, video: VideoInfo) -> list[Image.Image]:
     rate, seconds = _LOOK
-    if video.span is not None and video.span * rate <= 0.5:  # at that rate it has no frame at all
-        rate = video.rate
-    return [Image.fromarray(frame) for frame in read_whole(video, _LONGEST, min(rate, video.rate), seconds)]
+    frames = read_whole(video, _LONGEST, clip.rate, seconds, max(1, round(clip.rate / rate)))
+    return [Image.fromarray(frame) for frame in frames]
 
 
 def read_reference(word: str) -> Reference:
