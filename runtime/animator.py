@@ -30,7 +30,7 @@ from runtime.media.picture import Picture, read_image, square
 from runtime.motion.modes import Drive, Motion
 from runtime.motion.smoothing import OneEuro
 from runtime.options import Option, StreamOptions, made_with
-from runtime.result.finish import Finish, warn_without_flow
+from runtime.result.finish import Finish, Rendered, warn_without_flow
 from runtime.values import Bytes
 
 
@@ -169,12 +169,16 @@ class Animator:
 
     def poses(self, motion: Motion) -> Bytes:
         """The same for the next frames of the stream whose motion was detected before: uint8 (B, height, width, 3)."""
+        return self.rendered(motion)[0]
+
+    def rendered(self, motion: Motion) -> tuple[Bytes, Rendered]:
+        """The same with what the model by itself makes of these frames: its pictures, and maps where it has them."""
         source, motion = self.source, self._smooth(motion)
         driven = self._drive(source.motion[:1], motion)
         rendered = self.engine.render_dense(source, driven)
         if self._finish is None:
-            return rendered.image
-        return self._finish(rendered, driven.places, self._faces(motion, driven))
+            return rendered.image, rendered
+        return self._finish(rendered, driven.places, self._faces(motion, driven)), rendered
 
     def _faces(self, driving: Motion, driven: Motion) -> list[Expression | None]:
         """What the face does in every frame: since the reference where the mode has one, else since the source."""
