@@ -78,11 +78,17 @@ def read_frames(
 
 
 def read_whole(
-    video: VideoInfo, longest: int, rate: Fraction | None = None, seconds: float | None = None, every: int = 1
+    video: VideoInfo,
+    longest: int,
+    rate: Fraction | None = None,
+    seconds: float | None = None,
+    *,
+    every: int = 1,
+    watch: bool = True,
 ) -> Iterator[Bytes]:
     """Whole frames as shown, uint8 (height, width, 3), with a longer side of at most `longest` pixels; of the
-    first `seconds` only where given, and only the first one of `every` so many. Raises `InputError` as `read_frames`
-    does.
+    first `seconds` only where given, and only the first one of `every` so many. Without `watch` nothing is said of
+    damage. Raises `InputError` as `read_frames` does.
     """
     factor = min(Fraction(1), Fraction(longest, max(video.size)))
     width, height = (max(1, round(length * factor)) for length in video.size)
@@ -92,7 +98,7 @@ def read_whole(
     if seconds is not None:
         end = video.start + seconds
         video = replace(video, end=end if video.end is None else min(end, video.end))
-    yield from _decode(video, rate or video.rate, shape, (width, height), watch=seconds is None and every == 1)
+    yield from _decode(video, rate or video.rate, shape, (width, height), watch=watch and seconds is None)
 
 
 def _decode(video: VideoInfo, rate: Fraction, shape: str, size: tuple[int, int], watch: bool = True) -> Iterator[Bytes]:

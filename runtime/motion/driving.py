@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Generator, Iterable, Iterator, Sized
@@ -15,14 +16,19 @@ import numpy as np
 from PIL import Image
 
 from checkpoints.errors import InputError, OptionError
-from runtime.framing.framer import Cutter, Framer
+from checkpoints.parameters import TAKES
+from runtime.framing.cutter import Cutter
+from runtime.framing.framer import Framer, search_faces
 from runtime.framing.window import Window
 from runtime.many.pipeline import prefetch
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Picture, check_file
+from runtime.media.picture import Picture, check_file, read_image
+from runtime.media.picture import square as fit_square
 from runtime.media.video import VideoInfo, probe, read_frames, read_whole
 from runtime.motion.file import SUFFIX, MotionFile, load_motion
 from runtime.motion.modes import Motion, best_frame
+from runtime.motion.shots import LONGEST, PATIENCE, Shot, find_shots, first_samples
+from runtime.motion.takes import Takes, as_array
 from runtime.values import Bytes, is_number, is_whole
 
 if TYPE_CHECKING:
@@ -31,9 +37,6 @@ if TYPE_CHECKING:
 Reference = Literal["first", "best"] | int
 """The driving frame that the relative mode counts the motion from."""
 
-_LOOK = (Fraction(4), 4.0)
-"""Frames a second, and seconds, of a video's beginning that are looked at to frame it."""
-
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 """Which files of a folder are frames."""
 _LATEST = 1e9
@@ -41,8 +44,6 @@ _LATEST = 1e9
 _WORDS = re.compile(r"(\d+)")
 
 _MAX_LOOP = 10_000
-_LONGEST = 1280
-"""Longer side in pixels of frames of which more than the model's square is needed."""
 
 
 @dataclass(frozen=True)
@@ -157,26 +158,57 @@ def check_loop(loop: int) -> None:
 
 @dataclass(frozen=True)
 class Framed:
-    """A source of motion, and the square of it that the model is shown."""
+    """A source of motion, and the squares of it that the model is shown."""
 
     clip: Clip
     framer: Framer
-    window: Window | None = None
-    """Of a whole video; None where the `framer` cuts each picture by itself, or all that `fit` means is shown."""
+    shots: tuple[Shot, ...] = ()
+    """Of a whole video; none where the `framer` cuts each picture by itself."""
+    patience: float = math.inf
+    """Frames for which pictures wait for a face."""
+
+    @property
+    def window(self) -> Window | None:
+        """The square of a video's first shot; None where there is none, or all that `fit` means is shown."""
+        return self.shots[0].window if self.shots else None
+
+    @property
+    def watched(self) -> bool:
+        """Whether motion counts only from when on a face is seen."""
+        return self.framer.framing.subject == "face"
 
 
 def frame_clip(clip: Clip, framer: Framer) -> Framed:
-    """Decide which square of `clip` is shown: a video's first seconds are looked at, once. Raises `InputError` where
-    the video cannot be read.
+    """Decide which squares of `clip` are shown, and where its shots begin: a video is looked through, once. Raises
+    `InputError` where the video cannot be read.
     """
-    if clip.video is None or clip.motion is not None or framer.driving_crop in ("off", "follow"):
+    if clip.motion is not None:
         return Framed(clip, framer)
-    return Framed(clip, framer, framer.video(_samples(clip, clip.video), clip.video.size))
+    if clip.video is None:
+        return Framed(clip, framer, patience=_patience(clip, framer))
+    if framer.framing.subject == "face":
+        return Framed(clip, framer, find_shots(clip.video, clip.rate, framer))
+    if framer.driving_crop in ("off", "follow"):
+        return Framed(clip, framer, (Shot(),))
+    samples = first_samples(clip.video, clip.rate)
+    return Framed(clip, framer, (Shot(window=framer.video(samples, clip.video.size)),))
+
+
+def _patience(clip: Clip, framer: Framer) -> float:
+    """Frames for which a face is waited for in pictures: none where the first ones, if they can be looked at twice,
+    show no face at all.
+    """
+    most = PATIENCE * float(clip.rate)
+    pictures = clip.pictures
+    if framer.framing.subject != "face" or pictures is None or iter(pictures) is pictures:
+        return most
+    images = (read_image(picture, limits=clip.limits) for picture in islice(pictures, round(most)))
+    return most if any(search_faces(image, levels=2) for image in images) else 0.0
 
 
 def read_motion(framed: Framed, engine: Engine, *, eyes: bool = False) -> Generator[Motion, None, None]:
-    """The motion of a clip in batches of the engine's size, decoded ahead in another thread; with `eyes` also what
-    these do (`Engine.detect`).
+    """The motion of a clip in batches of the engine's size, decoded ahead in another thread, with the takes it is of;
+    with `eyes` also what these do (`Engine.detect`).
 
     Raises `InputError` when there is no frame, and when recorded motion is of another model.
     """
@@ -187,30 +219,60 @@ def read_motion(framed: Framed, engine: Engine, *, eyes: bool = False) -> Genera
             yield recorded.motion[start : start + batch]
         return
     found = False
-    with prefetch(read_squares(framed, engine.resolution), depth=2 * batch) as ready:
-        while squares := list(islice(ready, batch)):
+    takes = Takes(float(framed.clip.rate), watch=framed.watched)
+    with prefetch(read_shown(framed, engine.resolution), depth=2 * batch) as ready:
+        while shown := list(islice(ready, batch)):
             found = True
-            yield engine.detect(np.stack(squares), eyes=eyes)
+            motion = engine.detect(np.stack([square for square, _ in shown]), eyes=eyes)
+            numbers = [takes(square, begins) for square, begins in shown]
+            yield motion.with_arrays({TAKES: as_array(numbers)}) if framed.watched else motion
     if not found:
         raise InputError("The driving frames are empty; give at least one.")
 
 
 def read_squares(framed: Framed, size: int) -> Iterator[Bytes]:
     """The driving frames in the square of a model of `size` pixels: uint8 (size, size, 3) each."""
+    for square, _ in read_shown(framed, size):
+        yield square
+
+
+def read_shown(framed: Framed, size: int) -> Iterator[tuple[Bytes, Shot | None]]:
+    """The same, each with the shot that begins with it, if any does."""
     clip, framer = framed.clip, framed.framer
     cutter = Cutter(framer, size, float(clip.rate), clip.limits)
+    begins = {shot.first: shot for shot in framed.shots}
     if clip.video is None:
-        yield from map(cutter, clip.pictures or ())
+        waits = Shot(wait=framed.patience)
+        for picture in clip.pictures or ():
+            square = cutter(picture)
+            yield square, waits if cutter.begins else None
     elif framer.driving_crop == "follow":
-        yield from map(cutter, read_whole(clip.video, _LONGEST, clip.rate))
+        for number, frame in enumerate(read_whole(clip.video, LONGEST, clip.rate)):
+            if number in begins:
+                cutter.cut()
+            yield cutter(frame, watch=False), begins.get(number)
+    elif len({shot.window for shot in framed.shots}) > 1:
+        yield from _cut_anew(framed, size)
     else:
-        yield from read_frames(clip.video, size, framer.fit, clip.rate, framed.window)
+        frames = read_frames(clip.video, size, framer.fit, clip.rate, framed.window)
+        yield from ((frame, begins.get(number)) for number, frame in enumerate(frames))
 
 
-def _samples(clip: Clip, video: VideoInfo) -> list[Image.Image]:
-    rate, seconds = _LOOK
-    frames = read_whole(video, _LONGEST, clip.rate, seconds, max(1, round(clip.rate / rate)))
-    return [Image.fromarray(frame) for frame in frames]
+def _cut_anew(framed: Framed, size: int) -> Iterator[tuple[Bytes, Shot | None]]:
+    """The frames of a video whose shots have squares of their own."""
+    video = framed.clip.video
+    if video is None:
+        return
+    begins = {shot.first: shot for shot in framed.shots}
+    shot = framed.shots[0]
+    for number, frame in enumerate(read_whole(video, LONGEST, framed.clip.rate)):
+        shot = begins.get(number, shot)
+        image = Image.fromarray(frame)
+        if shot.window is None:
+            square = fit_square(image, size, framed.framer.fit)
+        else:
+            square = shot.window.scaled(image.width / video.size[0]).cut(image, size)
+        yield square, begins.get(number)
 
 
 def read_reference(word: str) -> Reference:
@@ -234,4 +296,9 @@ def reference_of(source: Motion, driving: Motion, reference: Reference) -> Motio
 
 
 def _named_frame(source: Motion, driving: Motion, name: str) -> int:
-    return best_frame(source, driving) if name == "best" else 0
+    if name != "best":
+        return 0
+    takes = driving.takes
+    shown = np.arange(len(driving)) if takes is None or not takes.any() else np.flatnonzero(takes)
+    parts = driving.with_arrays({name: array[shown] for name, array in driving.arrays.items()})
+    return int(shown[best_frame(source, parts)])

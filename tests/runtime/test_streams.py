@@ -96,12 +96,12 @@ def test_pixels_may_change_format_range_and_matrix(tmp_path):
             *(*H264, "-bf", "0", "-qp", "6", "-f", "h264", str(tmp_path / "a")),
         )
         parts.append((tmp_path / "a").read_bytes())
-    for order in (parts, parts[::-1], [*parts[1:], parts[0]], [parts[1], parts[0]]):
+    for order in (parts, [*parts[2:], *parts[:2]], parts[1:], [parts[1], parts[0]]):
         info = probe(spliced(tmp_path / "all", *order, kind="ts"))
         frames = list(read_frames(info, 64))
         assert len(frames) == 5 * len(order)
         apart = np.array([np.abs(frame.mean(axis=(0, 1)) - AS_RED).max() for frame in frames])
-        assert (apart > 8).sum() <= 1  # the frame with which a range changes may be late by itself
+        assert (apart > 12).sum() <= 1  # the frame with which a range changes may be late by itself
         assert apart.max() < 20
 
 
