@@ -16,7 +16,7 @@ THUMB = 64
 
 _CHANGED = 16
 """Levels of 255 by which a pixel changes at a cut."""
-_SURE, _UNSURE = (0.45, 20.0, 2.0), (0.2, 10.0, 5.0)
+_SURE, _UNSURE = (0.45, 20.0, 2.0), (0.15, 8.0, 6.0)
 """At least that part of the pixels changes at a cut, that many levels on average, and so many times as much as from
 frame to frame before and after it: much at once, or less where all else is calm.
 """

@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from pathlib import Path, PurePosixPath
 from typing import Protocol, TypeVar
 from urllib import request
 from urllib.parse import unquote, urlsplit
 
-from checkpoints.errors import InputError, OptionError
+from checkpoints.errors import BunrakuError, InputError, OptionError
 from runtime.media.limits import Limits
 
 T = TypeVar("T")
@@ -50,10 +50,28 @@ def local(given: T, urls: bool, limits: Limits) -> Iterator[T | Path]:
         try:
             with _opener().open(request.Request(address, headers=asked), timeout=_TIMEOUT) as answer:
                 path = stack.enter_context(spooled(answer, address, limits, PurePosixPath(name).suffix[:10]))
+                _check_whole(path, address, answer.headers.get("Content-Length"))
+        except IncompleteRead as error:
+            raise _broken_off(address) from error
         except (OSError, HTTPException, ValueError) as error:  # the last for addresses that are none
             reason = getattr(error, "reason", None) or error
             raise InputError(f"{address} cannot be fetched ({reason}); check the address, or save the file.") from error
-        yield path
+        try:
+            yield path
+        except BunrakuError as error:  # nobody knows the temporary file
+            if str(path) not in str(error):
+                raise
+            raise type(error)(str(error).replace(str(path), address)) from error
+
+
+def _check_whole(path: Path, address: str, stated: str | None) -> None:
+    """Raises `InputError` when fewer bytes have come than were `stated`: whoever reads until the end is not told."""
+    if stated is not None and stated.isdecimal() and path.stat().st_size < int(stated):
+        raise _broken_off(address, f" after {path.stat().st_size} of {stated} bytes")
+
+
+def _broken_off(address: str, where: str = "") -> InputError:
+    return InputError(f"The transfer of {address} broke off{where}; try again, or save the file.")
 
 
 @contextmanager

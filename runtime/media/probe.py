@@ -121,7 +121,7 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
 
 
 def _duration(times: list[Fraction], pictures: Stream | None, rate: Fraction) -> float:
-    if pictures is None or not times:
+    if pictures is None or len(times) < 2:  # whatever is said of how long a still is to be looked at
         return float(1 / rate)
     return max(float(pictures.end), float(1 / rate))
 

@@ -81,24 +81,17 @@ def open_clip(
     if isinstance(driving, str | os.PathLike):
         path = Path(driving)
         if path.suffix.lower() == SUFFIX:
-            check_file(path)
-            limits.check_bytes(path)
-            recorded = load_motion(path)
-            limits.check_seconds(path, float(len(recorded.motion) / recorded.rate))
-            if rate not in (None, recorded.rate):
-                raise OptionError(
-                    f"{path} was recorded at {float(recorded.rate):g} fps and plays at that; leave fps out."
-                )
-            part = recorded.motion[_frames(start, end, recorded.rate)]
-            if not len(part):
+            return _open_motion(path, rate, limits, start, end)
+        video = _open_video(path, limits)
+        if video is not None:
+            video = replace(video, start=start, end=end)
+            rate = rate or video.rate
+            if video.part(rate).start >= max(1, round(video.duration * rate)):
                 raise _nothing_left(path, start)
-            return Clip(recorded.rate, len(part), motion=replace(recorded, motion=part), limits=limits)
-        video = probe(path, limits)
-        video = replace(video, start=start, end=end)
-        rate = rate or video.rate
-        if video.part(rate).start >= max(1, round(video.duration * rate)):
+            return Clip(rate, video.count(rate), video, limits=limits)
+        if round(start * (rate or 25)) > 0:
             raise _nothing_left(path, start)
-        return Clip(rate, video.count(rate), video, limits=limits)
+        driving = [path]
     if not isinstance(driving, Iterable):
         raise InputError(f"The driving frames are {type(driving).__name__}; give a video file or many pictures.")
     rate = rate or Fraction(25)
@@ -108,6 +101,40 @@ def open_clip(
         driving = islice(driving, frames.start, frames.stop) if one_pass else _Part(driving, frames)
     total = len(driving) if isinstance(driving, Sized) else None
     return Clip(rate, total, pictures=driving, limits=limits)
+
+
+def _open_motion(path: Path, rate: Fraction | None, limits: Limits, start: float, end: float | None) -> Clip:
+    check_file(path)
+    limits.check_bytes(path)
+    recorded = load_motion(path)
+    limits.check_seconds(path, float(len(recorded.motion) / recorded.rate))
+    if rate not in (None, recorded.rate):
+        raise OptionError(f"{path} was recorded at {float(recorded.rate):g} fps and plays at that; leave fps out.")
+    part = recorded.motion[_frames(start, end, recorded.rate)]
+    if not len(part):
+        raise _nothing_left(path, start)
+    return Clip(recorded.rate, len(part), motion=replace(recorded, motion=part), limits=limits)
+
+
+def _open_video(path: Path, limits: Limits) -> VideoInfo | None:
+    """What is known of the video `path`; None for a single picture, which is read as pictures are: upright, in its
+    colours, of whatever kind. Raises `InputError` for what is neither.
+    """
+    try:
+        video = probe(path, limits)
+    except InputError:
+        if not _is_picture(path, limits):
+            raise
+        return None
+    return None if video.frames == 1 and _is_picture(path, limits) else video
+
+
+def _is_picture(path: Path, limits: Limits) -> bool:
+    try:
+        read_image(path, limits=limits)
+    except InputError:
+        return False
+    return True
 
 
 def check_span(start: float, end: float | None) -> None:

@@ -12,8 +12,8 @@ from PIL import Image
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
 from demo.notices import heard
 from runtime import Engine, animate
-from runtime.framing.faces import find_faces
 from runtime.framing.cutter import Cutter
+from runtime.framing.faces import find_faces
 from runtime.framing.framer import Framer, Framing, check_crop
 from runtime.framing.window import Window
 from runtime.media.picture import square
