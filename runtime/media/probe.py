@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
 from checkpoints.errors import InputError
@@ -92,9 +91,11 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
     pictures, sound = listing.best("video"), listing.best("audio")
     number = 0 if pictures is None else pictures.number
     (width, height), aspect, guess = _first_frame(path, limits, number)
-    times = [] if pictures is None else pictures.times
-    rate = own_rate(times, guess)
-    duration = _duration(times, pictures, rate)
+    pictures = pictures or Stream(number, "video")
+    rate = own_rate(pictures, guess)
+    # A still lasts for a frame, whatever is said of how long it is to be looked at.
+    still = len(pictures.times) < 2
+    duration = float(1 / rate) if still else max(float(pictures.end), float(1 / rate))
     limits.check_seconds(path, duration)
     video = VideoInfo(
         path=path,
@@ -105,25 +106,20 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
         audio=None if sound is None else sound.codec,
         aspect=aspect,
         limits=limits,
-        hdr=pictures is not None and pictures.hdr,
-        full=pictures is not None and pictures.full,
+        hdr=pictures.hdr,
+        full=pictures.full,
         stream=number,
         sound=0 if sound is None else sound.number,
         indexed=not _INDEXED.isdisjoint(listing.container.split(",")),
-        pause=float(max((after - before for before, after in pairwise(times)), default=0)),
+        pause=float(pictures.pause),
         stated=_stated(listing, sound),
+        end=duration if still else None,
     )
     if min(width, height, *video.size) < MIN_SIDE:
         shown = "{}x{}".format(*min((width, height), video.size, key=min))
         raise InputError(f"{path} has {shown} pixels; at least {MIN_SIDE}x{MIN_SIDE} are needed.")
     limits.check_size(path, *video.size)
     return video
-
-
-def _duration(times: list[Fraction], pictures: Stream | None, rate: Fraction) -> float:
-    if pictures is None or len(times) < 2:  # whatever is said of how long a still is to be looked at
-        return float(1 / rate)
-    return max(float(pictures.end), float(1 / rate))
 
 
 def _stated(listing: Listing, sound: Stream | None) -> float:

@@ -11,6 +11,7 @@ import math
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -55,18 +56,23 @@ class Stream:
     ticks: list[tuple[int, int]] = field(default_factory=list)
     """When each packet is to be shown, from the file's beginning, and for how long (0: unknown)."""
 
-    @property
-    def times(self) -> list[Fraction]:
-        """Seconds at which something new is shown, in order, each once."""
-        return [tick * self.base for tick in sorted({tick for tick, _ in self.ticks})]
+    @cached_property
+    def times(self) -> list[int]:
+        """Ticks at which something new is shown, in order, each once."""
+        return sorted({tick for tick, _ in self.ticks})
 
     @property
     def end(self) -> Fraction:
         """Second at which its last packet is over."""
-        times = self.times
-        last = [length for tick, length in self.ticks if tick * self.base == times[-1]] if times else [0]
-        step = times[-1] - times[-2] if len(times) > 1 else Fraction(0)
-        return (times[-1] if times else Fraction(0)) + (max(last) * self.base or step)
+        times = self.times or [0]
+        last = max((length for tick, length in self.ticks if tick == times[-1]), default=0)
+        step = times[-1] - times[-2] if len(times) > 1 else 0
+        return (times[-1] + (last or step)) * self.base
+
+    @property
+    def pause(self) -> Fraction:
+        """Seconds for which a picture stays at most."""
+        return max((after - before for before, after in pairwise(self.times)), default=0) * self.base
 
 
 @dataclass(frozen=True)
@@ -159,20 +165,20 @@ def _mark(found: dict[int, Stream], log: str) -> None:
             found[int(index)].full = re.search(r"\byuvj\d", told) is not None and found[int(index)].codec == "h264"
 
 
-def own_rate(times: list[Fraction], guess: Fraction) -> Fraction:
-    """Frames a second of pictures that are shown at these `times` (seconds, in order): at this rate none of them is
-    lost, but for a few in a rush. It is ffmpeg's `guess` where that fits, which is exact (30000/1001).
+def own_rate(stream: Stream, guess: Fraction) -> Fraction:
+    """Frames a second of a `stream` of pictures: at this rate none of them is lost, but for a few in a rush. It is
+    ffmpeg's `guess` where that fits, which is exact (30000/1001).
 
     A screen recording may tick at 1000 or 90000 a second and hold 30 frames, and a video that freezes holds far fewer
     than its rate says: neither the clock nor the mean is the rate.
     """
-    steps = sorted(after - before for before, after in pairwise(times))
+    steps = sorted(after - before for before, after in pairwise(stream.times))
     if not steps:
         return guess if _FEWEST <= guess <= _MOST else Fraction(25)
     quick, usual = steps[len(steps) // 10], steps[len(steps) // 2]
     pivot = usual if quick * 5 > usual * 4 else quick
     alike = [step for step in steps if abs(step - pivot) * 4 <= pivot]
-    rate = 1 / (sum(alike, Fraction(0)) / len(alike))
+    rate = len(alike) / (sum(alike) * stream.base)
     if guess * 5 <= rate * 6 and rate * 5 <= guess * 6:
         return guess
     for known in _RATES:

@@ -84,7 +84,8 @@ def open_clip(
             return _open_motion(path, rate, limits, start, end)
         video = _open_video(path, limits)
         if video is not None:
-            video = replace(video, start=start, end=end)
+            ends = [second for second in (end, video.end) if second is not None]
+            video = replace(video, start=start, end=min(ends, default=None))
             rate = rate or video.rate
             if video.part(rate).start >= max(1, round(video.duration * rate)):
                 raise _nothing_left(path, start)
