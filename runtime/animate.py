@@ -140,6 +140,7 @@ def animate(asked: Request) -> Animation:
         with writer, Sink(writer.write, depth=2 * animator.engine.batch) as sink:
             for frame in frames:
                 sink.put(frame)
+        rate = writer.rate if isinstance(writer, VideoWriter) else rate
         return Animation(VideoFrames(target, writer.frames, rate), rate, target)
 
 

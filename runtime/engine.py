@@ -151,7 +151,8 @@ class Engine:
     def framer(self, options: CommonOptions) -> Framer:
         """Chooses the squares of this model's pictures as `options` say."""
         framing = Framing.of(self.bundle.framing)
-        return Framer(framing, options.fit, options.crop, options.driving_crop, options.face, self.subject)
+        crops = (options.crop, options.driving_crop)
+        return Framer(framing, options.fit, *crops, options.face, self.subject, options.driving_face)
 
     def disentangle(self, source: Motion, driving: Motion) -> Motion:
         """`driving`'s pose in the shape of `source` (one frame). Only with a model that offers the mode."""

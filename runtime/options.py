@@ -66,6 +66,10 @@ def _check_source_crop(crop: Crop) -> None:
     check_crop(crop, "crop")
 
 
+def _check_driving_face(face: int | None) -> None:
+    check_face(face, "driving_face")
+
+
 def _check_driving_crop(crop: Crop) -> None:
     check_crop(crop, "driving_crop", follow=True)
 
@@ -94,6 +98,8 @@ class CommonOptions:
     """The square of the driving pictures: the same, or follow (the face, wherever it goes)."""
     face: Annotated[int | None, Option("framing", check_face, metavar="N")] = None
     """Which face of the picture, 1 is the largest."""
+    driving_face: Annotated[int | None, Option("framing", _check_driving_face, metavar="N")] = None
+    """Which face of the driving pictures is followed: 1 is the largest of the first ones that show so many."""
     paste_back: Annotated[bool, Option("framing")] = False
     """Put the moving square back into the whole picture."""
     size: Annotated[int | None, Option("output", in_pair, metavar="PIXELS")] = None

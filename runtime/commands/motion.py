@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = extract.add_argument
     add("driving", metavar="DRIVING", help="the video whose motion is recorded")
     add("-o", "--output", metavar="FILE", help=f"where to write ({SUFFIX}); by default DRIVING{SUFFIX} here")
-    names = ("model", "device", "driving_crop", "fit", "fps", "limits", "progress")
+    names = ("model", "device", "driving_crop", "driving_face", "fit", "fps", "limits", "progress")
     declare(extract, Request, only=names)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from http.client import HTTPException
+from http.client import HTTPException, IncompleteRead
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 from urllib import request
@@ -45,10 +45,23 @@ def local(given: T, urls: bool, limits: Limits) -> Iterator[T | Path]:
             name = PurePosixPath(unquote(urlsplit(address).path)).name
             with _opener().open(request.Request(_plain(address), headers=asked), timeout=_TIMEOUT) as answer:
                 path = stack.enter_context(spooled(answer, address, limits, PurePosixPath(name).suffix[:10]))
+                _check_whole(path, address, answer.headers.get("Content-Length"))
+        except IncompleteRead as error:
+            raise _broken_off(address) from error
         except (OSError, HTTPException, ValueError) as error:  # the last for addresses that are none
             reason = getattr(error, "reason", None) or error
             raise InputError(f"{address} cannot be fetched ({reason}); check the address, or save the file.") from error
         yield path
+
+
+def _check_whole(path: Path, address: str, stated: str | None) -> None:
+    """Raises `InputError` when fewer bytes have come than were `stated`: whoever reads until the end is not told."""
+    if stated is not None and stated.isdecimal() and path.stat().st_size < int(stated):
+        raise _broken_off(address, f" after {path.stat().st_size} of {stated} bytes")
+
+
+def _broken_off(address: str, where: str = "") -> InputError:
+    return InputError(f"The transfer of {address} broke off{where}; try again, or save the file.")
 
 
 def _plain(address: str) -> str:

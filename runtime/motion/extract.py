@@ -31,6 +31,7 @@ def extract_motion(
     device: Device = "auto",
     fit: Fit = "crop",
     driving_crop: Crop = "auto",
+    driving_face: int | None = None,
     fps: float | None = None,
     limits: Limits = DEFAULT_LIMITS,
     progress: bool | Progress = True,
@@ -40,7 +41,7 @@ def extract_motion(
     Playing the file gives, on the CPU, the very frames that playing the video would give. The options are those
     of `runtime.animate`. Raises a `BunrakuError` when the video, an option, the model or the output is at fault.
     """
-    options = Options(fit=fit, driving_crop=driving_crop, fps=fps, limits=limits)
+    options = Options(fit=fit, driving_crop=driving_crop, driving_face=driving_face, fps=fps, limits=limits)
     check_path(output, "output")
     target = None if output is None else Path(output)
     if target is not None:

@@ -99,6 +99,11 @@ class Motion:
         """
         return self.arrays.get("eyes")
 
+    @property
+    def takes(self) -> Floats | None:
+        """(T, 1): which take each frame is of, from 1 on; 0 where nobody is seen yet. None where nobody looked."""
+        return self.arrays.get("takes")
+
     def __len__(self) -> int:
         return len(next(iter(self.arrays.values())))
 

@@ -12,8 +12,9 @@ from PIL import Image
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
 from demo.notices import heard
 from runtime import Engine, Motion, animate
+from runtime.framing.cutter import Cutter
 from runtime.framing.faces import find_faces
-from runtime.framing.framer import Cutter, Framer, Framing, Subject, check_crop
+from runtime.framing.framer import Framer, Framing, Subject, check_crop
 from runtime.framing.window import Window
 from runtime.media.picture import square
 from runtime.motion import driving
@@ -167,12 +168,13 @@ def test_following_stays_with_the_face_that_was_followed():
 def test_a_video_is_looked_through_once_however_often_it_is_read(toy, tmp_path, monkeypatch):
     path = encode(tmp_path / "clip.mp4", [face_picture((320, 240), (160, 120, 90))] * 8)
     clip, chooser, looked = open_clip(path), framer(), []
-    samples = driving._samples
-    monkeypatch.setattr(driving, "_samples", lambda video: looked.append(video) or samples(video))
+    shots, samples = driving.find_shots, driving.first_samples
+    monkeypatch.setattr(driving, "find_shots", lambda video, *more: looked.append(video) or shots(video, *more))
+    monkeypatch.setattr(driving, "first_samples", lambda video, rate: looked.append(video) or samples(video, rate))
     framed = driving.frame_clip(clip, chooser)
     first, second = (list(driving.read_squares(framed, 64)) for _ in range(2))
     assert looked == [clip.video]
-    assert framed.window == chooser.video(samples(clip.video), clip.video.size)
+    assert framed.window == chooser.video(samples(clip.video, clip.rate), clip.video.size)
     assert len(first) == len(second) == 8
     looked.clear()
     photo = face_picture((200, 200), (100, 100, 80))
@@ -200,10 +202,10 @@ def test_what_is_noticed_while_looking_ahead_reaches_whoever_listens(toy, tmp_pa
 def test_what_goes_wrong_while_looking_ahead_is_told(toy, tmp_path, monkeypatch):
     path = encode(tmp_path / "clip.mp4", [face_picture((320, 240), (160, 120, 90))] * 3)
 
-    def broken(video):
+    def broken(video, rate):
         raise InputError("the disk is gone")
 
-    monkeypatch.setattr(driving, "_samples", broken)
+    monkeypatch.setattr(driving, "first_samples", broken)
     with pytest.raises(InputError, match="the disk is gone"):
         animate(face_picture((200, 200), (100, 100, 80)), path, model=toy, driving_crop="points", progress=False)
 

@@ -29,8 +29,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--every", type=int, default=1, metavar="N", help="take every Nth frame (%(default)s)")
     crops = "squares of clips and pictures: their middle, or around the face as `bunraku animate` does (%(default)s)"
     add("--crop", choices=("middle", "face"), default="middle", help=crops)
+    layers = "whether bundles move people in layers, as `bunraku animate` does (%(default)s)"
+    add("--layers", choices=("auto", "off"), default="auto", help=layers)
     add("--size", type=int, metavar="PIXELS", help="compare at this size (default: the first model's resolution)")
-    detectors = ("face-mesh", "pose", "face-alignment", "none")
+    detectors = ("face-mesh", "pose", "face-alignment", "dlib", "none")
     add("--keypoints", choices=detectors, default="face-mesh", help="what AKD, jitter and motion transfer go by")
     extra = "lpips, fid, identity (AED, CSIM): need a download once; identity-dlib and fd-lite0 do not"
     networks = ("lpips", "fid", "identity", "identity-dlib", "fd-lite0")

@@ -19,7 +19,7 @@ from torch import Tensor
 from checkpoints.errors import InputError
 from training.data.pairs import Sample, reference_frames
 
-VIDEOS = {".mp4", ".mov", ".gif", ".avi", ".mkv", ".webm"}
+VIDEOS = {".mp4", ".m4v", ".mov", ".mpg", ".mpeg", ".gif", ".avi", ".mkv", ".webm"}
 PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
 
 _LOGGER = logging.getLogger(__name__)

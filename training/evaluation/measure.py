@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import ClassVar, Protocol
 
@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.evaluation.cases import ANIMATION, RECONSTRUCTION, Case
-from training.evaluation.metrics import identity, keypoints, pixels, truth
+from training.evaluation.metrics import identity, keypoints, parts, pixels, truth
+from training.evaluation.metrics.ghosts import ghosts
 from training.evaluation.movers import Moved
 
 Clip = NDArray[np.uint8]
 Floats = NDArray[np.floating]
-Openings = Mapping[str, Sequence[tuple[int, int]]]
-"""What opens and closes ("mouth", "lids"): pairs of keypoints above and below."""
+MOMENTS = "_moments"
+"""End of the names of values that are sums for regressions over all cases (`Moments`), and no metrics by themselves."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Detector(Protocol):
     """A keypoint detector."""
 
     name: str
-    openings: ClassVar[Openings]
-    """Empty for one that sees nothing such."""
+    layout: ClassVar[parts.Layout | None]
+    """Which of its keypoints mark mouth and eyes; None for one that sees nothing such."""
 
     def __call__(self, frames: Clip) -> Tracks: ...
 
@@ -119,6 +120,16 @@ class Reference:
         return Tracks(np.stack(points), np.stack(found))
 
     @cached_property
+    def gaze(self) -> tuple[Floats, NDArray[np.bool_]]:
+        """Where the eyes of the true frames look, of the driving ones where there are none (`parts.gaze`)."""
+        frames = self.case.driving if self.case.target is None else self.case.target
+        tracks, detector = self.tracks or self.driving_tracks, self.rulers.detector
+        assert tracks is not None
+        assert detector is not None
+        assert detector.layout is not None
+        return parts.gaze(frames, tracks.points, tracks.found, detector.layout)
+
+    @cached_property
     def embeddings(self) -> Floats | None:
         """Identity of the true frames in reconstruction, of the source (1, D) else."""
         frames = self.case.driving if self.task == RECONSTRUCTION else self.case.source[None]
@@ -140,7 +151,7 @@ class Reference:
         return {network.name: network(frames) for network in self.rulers.features}
 
 
-VERSION = 4
+VERSION = 5
 """Changes when a metric is added or comes to mean something else: older results are then measured again."""
 
 PIXEL_METRICS: dict[str, Callable[[Clip, Clip], Floats]] = {
@@ -152,7 +163,9 @@ PIXEL_METRICS: dict[str, Callable[[Clip, Clip], Floats]] = {
 
 
 def measure(reference: Reference, moved: Moved) -> dict[str, float]:
-    """Every metric that this case allows, by name; what cannot be known (no face found, ...) is left out."""
+    """Every metric that this case allows, by name, and sums for regressions (`MOMENTS`); what cannot be known (no face
+    found, ...) is left out.
+    """
     case, rulers = reference.case, reference.rulers
     values: dict[str, float] = {}
     if case.target is not None:
@@ -172,11 +185,7 @@ def measure(reference: Reference, moved: Moved) -> dict[str, float]:
             values["motion_error"] = keypoints.motion_error(tracks.points, driving.points, tracks.found, driving.found)
         if reference.tracks is not None:
             values["akd"] = keypoints.akd(tracks.points, wanted.points, tracks.found, wanted.found)
-        assert rulers.detector is not None
-        for part, gaps in rulers.detector.openings.items():
-            values[f"{part}_error"] = keypoints.opening_error(
-                tracks.points, wanted.points, tracks.found, wanted.found, gaps
-            )
+        values |= _of_parts(reference, moved.frames, tracks)
     if tracks is not None and rulers.embedder is not None and reference.embeddings is not None:
         embeddings = rulers.embedder(moved.frames, tracks)
         values["aed"] = identity.aed(embeddings, reference.embeddings)
@@ -186,6 +195,36 @@ def measure(reference: Reference, moved: Moved) -> dict[str, float]:
             values["identity_kept"] = values["csim"] / identity.csim(own[1:], own[:1])
     values |= _against_truth(case, moved)
     return {name: value for name, value in values.items() if np.isfinite(value)}
+
+
+def _of_parts(reference: Reference, frames: Clip, tracks: Tracks) -> dict[str, float]:
+    """What mouth and eyes do and how they look, and what is left beside the person, for detectors of faces."""
+    case, detector, wanted = reference.case, reference.rulers.detector, reference.tracks or reference.driving_tracks
+    layout = None if detector is None else detector.layout
+    if layout is None or wanted is None:
+        return {}
+    values: dict[str, float] = {}
+    both = parts.seen(tracks.found, tracks.points) & parts.seen(wanted.found, wanted.points)
+    for name, gaps in layout.openings.items():
+        result, target = (parts.opening(each.points, gaps) for each in (tracks, wanted))
+        values |= _moments(name, parts.Moments.of(result, target, both))
+    looks = parts.gaze(frames, tracks.points, tracks.found, layout)
+    values |= _moments("gaze", parts.Moments.of(looks[0], reference.gaze[0], looks[1] & reference.gaze[1]))
+    if case.target is not None and reference.tracks is not None:
+        values |= parts.box_errors(frames, case.target, wanted.points, wanted.found, layout)
+        values["ghosts"] = ghosts(frames, case.source, case.target)
+    return values
+
+
+def _moments(name: str, moments: parts.Moments | None) -> dict[str, float]:
+    return {} if moments is None else {f"{name}_{sum}{MOMENTS}": value for sum, value in asdict(moments).items()}
+
+
+def moments_of(values: Mapping[str, float], name: str) -> parts.Moments | None:
+    """What `measure` found for "mouth", "lids" or "gaze"; None where it is not known."""
+    known = {field.name: values.get(f"{name}_{field.name}{MOMENTS}") for field in fields(parts.Moments)}
+    sums = {key: value for key, value in known.items() if value is not None}
+    return parts.Moments(**sums) if len(sums) == len(known) else None
 
 
 def _against_truth(case: Case, moved: Moved) -> dict[str, float]:

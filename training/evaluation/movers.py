@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
-from checkpoints.contract import DISENTANGLE, NEEDS
+from checkpoints.contract import DISENTANGLE, NEEDS, Mode
 from checkpoints.errors import OptionError
 from training.checkpoint import load_model
 from training.models.base import DenseMotion, Motion, MotionModel
 
 if TYPE_CHECKING:
     from runtime.engine import Engine
+    from runtime.graphs.sessions import Device
+    from runtime.layers import LayersMode
     from runtime.motion import modes
     from runtime.result.finish import Rendered
 
@@ -151,18 +153,23 @@ class TorchMover:
 class BundleMover:
     """A bundle run by the engine: what users get. Frames are scaled to its resolution and back."""
 
-    def __init__(self, model: str, batch: int | None = None, device: str = "auto") -> None:
-        """`model`: embedded name, folder, or Hub name. Raises `ModelError` when it is not to be had."""
+    def __init__(
+        self, model: str, batch: int | None = None, device: Device = "auto", layers: LayersMode = "auto"
+    ) -> None:
+        """`model`: embedded name, folder, or Hub name; `layers`: whether people are moved in layers, as users get them.
+        Raises `ModelError` when it is not to be had.
+        """
         from runtime.engine import Engine
 
-        self.engine: Engine = Engine(model, device=device)  # type: ignore[arg-type]
+        self.engine: Engine = Engine(model, device=device)
         bundle = self.engine.bundle
-        self.batch = batch or self.engine.batch
+        self.batch, self.layers = batch or self.engine.batch, layers
         self.name = bundle.name
-        self.identity = _digest([bundle.path(graph) for graph in sorted(bundle.graphs)])
+        self.identity = _digest([bundle.path(graph) for graph in sorted(bundle.graphs)]) + f"-{layers}-{LAYERS_VERSION}"
         self.facts = {
             "family": bundle.family,
             "run by": f"engine ({self.engine.device})",
+            "layers": layers,
             "resolution": bundle.resolution,
             "licence": bundle.licence,
             "steps": bundle.training.get("steps"),
@@ -177,30 +184,45 @@ class BundleMover:
         return self._run(source, driving, mode)
 
     def _run(self, source: Clip, driving: Clip, mode: str) -> Moved:
-        from runtime.motion import modes
+        from runtime.animator import Animator
 
-        # Without an `Animator`, which cuts pictures to the face: all models must be given the same squares.
         self.engine.check_mode(mode)
-        size, drive = self.engine.resolution, modes.Drive(disentangle=self.engine.disentangle)
-        still = self.engine.encode(_resized(source[None], size))
-        reference: modes.Motion | None = None
+        # Without cutting to the face: all models must be given the same squares.
+        animator = Animator(
+            self.engine,
+            mode=cast(Mode, mode),
+            crop="off",
+            driving_crop="off",
+            layers=self.layers,
+            detail=False,
+            fps=25.0,
+        )
+        animator.set_source(Image.fromarray(source))
         parts: list[Rendered] = []
+        results: list[Clip] = []
         for start in range(0, len(driving), self.batch):
-            motion = self.engine.detect(_resized(driving[start : start + self.batch], size))
-            reference = reference or motion[:1]
-            parts.append(self.engine.render_dense(still, drive(mode, still.motion, motion, reference)))
-        frames = _resized(np.concatenate([part.image for part in parts]), source.shape[0])
+            squares = _resized(driving[start : start + self.batch], self.engine.resolution)
+            frames, rendered = animator.rendered(self.engine.detect(squares, eyes=animator.layered))
+            results.append(frames)
+            parts.append(rendered)
         occlusion = _joined([part.occlusion for part in parts])
+        frames = _resized(np.concatenate(results), source.shape[0])
         return Moved(frames, _joined([part.flow for part in parts]), None if occlusion is None else occlusion[:, 0])
 
 
-def open_mover(model: str, batch: int, device: str) -> Mover:
-    """The checkpoint (a .safetensors file) or bundle (a folder, embedded or Hub name) called `model`."""
+LAYERS_VERSION = 1
+"""Changes when the engine makes other pictures of the same weights: older results are then measured again."""
+
+
+def open_mover(model: str, batch: int, device: Device, layers: LayersMode = "auto") -> Mover:
+    """The checkpoint (a .safetensors file) or bundle (a folder, embedded or Hub name) called `model`; `layers` concerns
+    bundles.
+    """
     if model.endswith(".safetensors"):
         if device == "auto":
             device = "cuda" if torch.cuda.is_available() else "cpu"
         return TorchMover(Path(model), batch, device)
-    return BundleMover(model, None, device)
+    return BundleMover(model, None, device, layers)
 
 
 def _drive(model: MotionModel, mode: str, source: Motion, driving: Motion, reference: Motion) -> Motion:

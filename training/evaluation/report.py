@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 from checkpoints.errors import OutputError
 from training.evaluation import plots
 from training.evaluation.cases import RECONSTRUCTION
+from training.evaluation.closeups import write_closeups
 from training.evaluation.run import Plan
 from training.evaluation.showcase import Shown, show
 from training.evaluation.summary import METRICS, Metric, Row, Summary
@@ -33,12 +35,22 @@ details { margin: 1rem 0 } summary { cursor: pointer } .note { color: #555 }
 """
 
 
-Chapter = tuple[Summary, list[Shown]]
-"""One set of data: what it gave, and its videos."""
+@dataclass(frozen=True)
+class Chapter:
+    """One set of data."""
+
+    summary: Summary
+    """What it gave."""
+    shown: list[Shown]
+    """Its videos."""
+    closeups: str
+    """File of its sheet of mouths and eyes; empty where there are no faces."""
+    columns: list[str]
+    """What the columns of that show."""
 
 
 def write_report(folder: Path, evaluated: Sequence[tuple[Plan, Summary]]) -> Path:
-    """Write `report.html`, `report.md` and `cases/*.webp` into `folder`; returns the page's path.
+    """Write `report.html`, `report.md` and `cases/*` into `folder`; returns the page's path.
 
     `evaluated`: for each set of data what was to be measured, and what it gave; the same models in all. Raises
     `OutputError` when the folder cannot be written.
@@ -47,7 +59,7 @@ def write_report(folder: Path, evaluated: Sequence[tuple[Plan, Summary]]) -> Pat
     try:
         several = len(evaluated) > 1
         chapters = [
-            (summary, show(folder, plan, summary, f"{number}-" if several else ""))
+            _chapter(folder, plan, summary, f"{number}-" if several else "")
             for number, (plan, summary) in enumerate(evaluated, 1)
         ]
         page.write_text(_page(chapters), encoding="utf-8")
@@ -57,9 +69,16 @@ def write_report(folder: Path, evaluated: Sequence[tuple[Plan, Summary]]) -> Pat
     return page
 
 
+def _chapter(folder: Path, plan: Plan, summary: Summary, prefix: str) -> Chapter:
+    shown = show(folder, plan, summary, prefix)
+    file = f"cases/{prefix}closeups.jpg"
+    columns = write_closeups(folder / file, plan)
+    return Chapter(summary, shown, file if columns else "", columns)
+
+
 def _page(chapters: Sequence[Chapter]) -> str:
-    first = chapters[0][0]
-    names = ", ".join(summary.data for summary, _ in chapters)
+    first = chapters[0].summary
+    names = ", ".join(chapter.summary.data for chapter in chapters)
     parts = [
         f"<!doctype html><html lang='en'><head><meta charset='utf-8'><title>Evaluation on {escape(names)}</title>",
         f"<meta name='viewport' content='width=device-width'><style>{_STYLE}</style></head><body>",
@@ -70,11 +89,14 @@ def _page(chapters: Sequence[Chapter]) -> str:
         " model's value in bold. Point at a column's head for what it means.</p>",
         _models(first),
     ]
-    for summary, shown in chapters:
+    for chapter in chapters:
+        summary = chapter.summary
         parts.append(f"<h2>{escape(summary.data)}</h2>")
         for task, rows in summary.tasks.items():
             parts += [f"<h3>{escape(title(summary, task))}</h3>", _table(rows), _plots(rows)]
-            parts += [_figure(item) for item in shown if item.task == task]
+            if task == RECONSTRUCTION and chapter.closeups:
+                parts.append(_sheet(chapter))
+            parts += [_figure(item) for item in chapter.shown if item.task == task]
             parts.append(_cases(rows))
     parts += [_glossary(chapters), "</body></html>"]
     return "\n".join(parts)
@@ -126,6 +148,15 @@ def _figure(item: Shown) -> str:
     )
 
 
+def _sheet(chapter: Chapter) -> str:
+    caption = escape(_sheet_caption(chapter))
+    return f"<figure><figcaption>{caption}</figcaption><img src='{chapter.closeups}' alt='{caption}'></figure>"
+
+
+def _sheet_caption(chapter: Chapter) -> str:
+    return f"Mouths at their widest, then left eyes at their most shut: {' | '.join(chapter.columns)}"
+
+
 def _cases(rows: list[Row]) -> str:
     """Every case's values, folded away."""
     blocks = []
@@ -147,7 +178,7 @@ def _cases(rows: list[Row]) -> str:
 
 def _used(chapters: Sequence[Chapter]) -> list[Metric]:
     """The metrics that any table shows, in their order."""
-    rows = [row for summary, _ in chapters for rows in summary.tasks.values() for row in rows]
+    rows = [row for chapter in chapters for rows in chapter.summary.tasks.values() for row in rows]
     return columns(rows)
 
 
@@ -160,12 +191,15 @@ def _glossary(chapters: Sequence[Chapter]) -> str:
 
 def _markdown(chapters: Sequence[Chapter]) -> str:
     lines = ["# Evaluation", ""]
-    for summary, shown in chapters:
+    for chapter in chapters:
+        summary = chapter.summary
         lines += [f"## {summary.data}", "", summary.setting, "", *markdown(summary).splitlines()[2:]]
         for task in summary.tasks:
             what = "against the true frames" if task == RECONSTRUCTION else "moved by others"
             lines += [f"**{task.capitalize()}, {what}**", ""]
-            for item in (item for item in shown if item.task == task):
+            if task == RECONSTRUCTION and chapter.closeups:
+                lines += [_sheet_caption(chapter), "", f"![]({chapter.closeups})", ""]
+            for item in (item for item in chapter.shown if item.task == task):
                 caption = f"{item.rank}: {item.case} ({item.value}): {' | '.join(item.panels)}"
                 lines += [caption, "", f"![]({item.file})", ""]
     lines += ["| column | meaning |", "|---|---|"]

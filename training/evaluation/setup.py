@@ -24,7 +24,7 @@ def make_plans(args: argparse.Namespace) -> list[Plan]:
         if value is not None and value < 1:
             raise OptionError(f"--{name.replace('_', '-')} is {value}; it must be 1 or more")
     names = [args.model, *args.compare]
-    movers = _named([open_mover(name, args.batch, args.device) for name in names], names)
+    movers = _named([open_mover(name, args.batch, args.device, args.layers) for name in names], names)
     size = args.size or movers[0].facts.get("resolution") or DEFAULT_SIZE
     if args.pairs and len(args.data) > 1:
         raise OptionError("--pairs belongs to one set of data; evaluate that one alone")

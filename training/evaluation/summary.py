@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from training.evaluation.measure import MOMENTS, moments_of
 from training.evaluation.metrics.frechet import frechet_distance
 from training.evaluation.metrics.keypoints import transfer_score
 from training.evaluation.movers import Mover, Still
@@ -31,6 +32,9 @@ class Metric:
         """As the papers mark their columns."""
         return {True: "↑", False: "↓", None: "·"}[self.up]
 
+
+_POOLED = "one regression over all cases: 1 is just as far"
+_LIVELY = "mean of the cases where something happens"
 
 METRICS = (
     Metric("l1", "L1", False, 4, "mean absolute difference to the true frame, values in [0, 1]"),
@@ -63,10 +67,16 @@ METRICS = (
         3,
         "1 - motion error / motion error of the unmoved source: the motion transfer score where no true frame is known",
     ),
-    Metric("mouth_error", "mouth error", False, 4, "how far lips parted otherwise than wanted, as a share of the face"),
-    Metric("mouth_followed", "mouth followed", True, 3, "1 - mouth error / mouth error of the unmoved source"),
-    Metric("lids_error", "lids error", False, 4, "how far lids closed otherwise than wanted, as a share of the face"),
-    Metric("lids_followed", "lids followed", True, 3, "1 - lids error / lids error of the unmoved source"),
+    Metric("mouth_followed", "mouth followed", None, 3, f"how far lips part, as a share of what was wanted; {_POOLED}"),
+    Metric("mouth_correlation", "(r)", True, 2, f"the same as a correlation; {_LIVELY}"),
+    Metric("lids_followed", "lids followed", None, 3, f"how far lids close, as a share of what was wanted; {_POOLED}"),
+    Metric("lids_correlation", "(r)", True, 2, f"the same as a correlation; {_LIVELY}"),
+    Metric("gaze_followed", "gaze followed", None, 3, f"how far irises move, as a share of what was wanted; {_POOLED}"),
+    Metric("gaze_correlation", "(r)", True, 2, f"the same as a correlation; {_LIVELY}"),
+    Metric("mouth_ratio", "mouth's box", False, 3, "L1 around the mouth as a share of the unmoved source's"),
+    Metric("inside_ratio", "mouth's inside", False, 3, "the same between parted lips"),
+    Metric("eyes_ratio", "eyes' boxes", False, 3, "the same around the eyes"),
+    Metric("ghosts", "ghosts", False, 2, "L1 beside the person, less the unmoved source's, in 1/255"),
     Metric("mkr", "MKR", False, 3, "keypoints of the true frame (the driving frame where there is none) not found"),
     Metric("aed", "AED", False, 3, "distance of identity embeddings"),
     Metric("csim", "CSIM", True, 3, "cosine similarity of identity embeddings"),
@@ -150,7 +160,7 @@ def summarise(plan: Plan, store: Store) -> Summary:
 
 def _row(plan: Plan, store: Store, task: str, mover: Mover, names: list[str]) -> Row:
     by_case = {name: store.values[plan.key(mover.identity, task, name)] for name in names}
-    known = sorted({metric for values in by_case.values() for metric in values})
+    known = sorted({metric for values in by_case.values() for metric in values if not metric.endswith(MOMENTS)})
     means = {m: float(np.mean([values[m] for values in by_case.values() if m in values])) for m in known}
     for network in plan.rulers.features:
         results = [store.features(plan.key(mover.identity, task, name), network.name) for name in names]
@@ -158,15 +168,36 @@ def _row(plan: Plan, store: Store, task: str, mover: Mover, names: list[str]) ->
         first, second = (np.concatenate([array for array in side if array is not None]) for side in (results, true))
         if min(len(first), len(second)) > 1:
             means[network.name] = frechet_distance(first, second)
-    return Row(mover.name, len(names), means, by_case)
+    return Row(mover.name, len(names), means | _regressions(list(by_case.values())), by_case)
+
+
+LIVELY = {"mouth": 0.015, "lids": 0.005, "gaze": 0.02}
+"""Standard deviation of what was wanted (openings as shares of the face, irises in widths of the eye) from which on a
+case counts for the mean correlation: in one that is at rest there is nothing but noise to correlate.
+"""
+
+
+def _regressions(cases: list[dict[str, float]]) -> dict[str, float]:
+    """How far mouth, lids and gaze follow: over all cases as if they were one: what hardly moves hardly counts."""
+    found = {}
+    for part, least in LIVELY.items():
+        known = [moments for values in cases if (moments := moments_of(values, part)) is not None]
+        wanted = sum(moments.wanted for moments in known)
+        if wanted > 0:
+            found[f"{part}_followed"] = sum(moments.both for moments in known) / wanted
+        lively = [each.correlation for each in known if each.wanted > least**2 * each.count]
+        if lively:
+            found[f"{part}_correlation"] = float(np.mean(lively))
+    return found
 
 
 RATIOS: dict[str, tuple[str, Callable[[float, float], float]]] = {
     "l1_ratio": ("l1", lambda value, still: value / still),
     "transfer": ("akd", transfer_score),
     "followed": ("motion_error", transfer_score),
-    "mouth_followed": ("mouth_error", transfer_score),
-    "lids_followed": ("lids_error", transfer_score),
+    "mouth_ratio": ("mouth_l1", lambda value, still: value / still),
+    "inside_ratio": ("inside_l1", lambda value, still: value / still),
+    "eyes_ratio": ("eyes_l1", lambda value, still: value / still),
 }
 """What relates a row to that of the unmoved source: the name, of which metric, and how."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -257,8 +257,6 @@ def _edges(face: Face) -> list[float]:
 
 def framing_vectors() -> dict[str, Any]:
     """Squares around faces, of pictures and of videos."""
-    import runtime.framing.framer
-
     framing, pictures, videos = Framing(), [], []
     for seed in range(6):
         size = ((640, 480), (300, 500), (97, 101))[seed % 3]
@@ -267,14 +265,7 @@ def framing_vectors() -> dict[str, Any]:
         pictures.append({"face": _edges(faces[0]), "size": size, "window": [window.left, window.top, window.side]})
         part = window.inside(size, 0.6)
         pictures[-1]["inside"] = [part.left, part.top, part.side]
-        looks = iter(faces)
-        found: Callable[..., list[Face]] = lambda image, levels, looks=looks: [next(looks)]  # noqa: E731
-        usual, runtime.framing.framer._faces = runtime.framing.framer._faces, found
-        try:
-            square_of_all = Framer(framing, "crop", "auto", "auto", None).driving([Image.new("RGB", size)] * 3)
-        finally:
-            runtime.framing.framer._faces = usual
-        assert square_of_all is not None
+        square_of_all = Framer(framing, "crop", "auto", "auto", None).around_all(faces, size)
         edges = [square_of_all.left, square_of_all.top, square_of_all.side]
         videos.append({"faces": [_edges(face) for face in faces], "size": size, "window": edges})
     return {"pictures": pictures, "videos": videos, "marked": [_marked(seed) for seed in range(6)]}

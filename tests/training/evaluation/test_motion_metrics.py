@@ -8,7 +8,7 @@ from scipy.linalg import sqrtm
 
 from training.evaluation.metrics.frechet import frechet_distance
 from training.evaluation.metrics.identity import aed, csim
-from training.evaluation.metrics.keypoints import akd, jitter, mkr, motion_error, opening_error, transfer_score
+from training.evaluation.metrics.keypoints import akd, jitter, mkr, motion_error, transfer_score
 from training.evaluation.metrics.truth import flow_epe, occlusion_iou, surface_point_error
 
 ALL = np.ones(5, bool)
@@ -156,32 +156,3 @@ def test_motion_error_needs_a_first_frame_and_counts_what_was_found_in_both():
     assert motion_error(driving * 2, driving, some, some) == pytest.approx(0, abs=1e-9)
     some[0, 1] = False
     assert np.isnan(motion_error(driving, driving, some, some))
-
-
-def lips(openings) -> np.ndarray:
-    """A square face 100 wide with an upper lip (4) in its middle and a lower one (5), a given distance below."""
-    frames = [[(0, 0), (100, 0), (0, 100), (100, 100), (50, 50), (50, 50 + gap)] for gap in openings]
-    return np.array(frames, float)
-
-
-def test_opening_error_sees_lips_part_and_nothing_of_the_head():
-    driving, closed = lips([5, 10, 15, 5, 5]), lips([5] * 5)
-    turned = driving @ np.array([[0.0, 2], [-2, 0]]) + np.arange(5)[:, None, None] * 7
-    whole = opening_error(closed, driving, ALL, ALL, [(4, 5)])
-    assert opening_error(turned, driving, ALL, ALL, [(4, 5)]) == pytest.approx(0, abs=1e-9)
-    sizes = [np.sqrt(np.square(frame - frame.mean(0)).sum(-1).mean()) for frame in driving]
-    gaps = np.array([5, 10, 15, 5, 5]) / sizes
-    assert whole == pytest.approx(np.abs(gaps - gaps[0])[1:].mean())
-    half = opening_error(lips([5, 7.5, 10, 5, 5]), driving, ALL, ALL, [(4, 5)])
-    assert transfer_score(half, whole) == pytest.approx(0.5, abs=0.01)
-
-
-def test_opening_error_of_what_was_not_found_is_not_known():
-    driving = lips([5, 10, 15, 5, 5])
-    lost = np.ones((5, 6), bool)
-    lost[0, 5] = False
-    assert np.isnan(opening_error(driving, driving, lost, ALL, [(4, 5)]))
-    lost[0, 5], lost[2, 5] = True, False
-    wild = driving.copy()
-    wild[2, 5] += 30
-    assert opening_error(wild, driving, lost, ALL, [(4, 5)]) == pytest.approx(0, abs=0.01)

@@ -5,8 +5,6 @@ Tracks are float (T, K, 2) in pixels with `found` bool (T, K) or (T,): what the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -66,29 +64,6 @@ def motion_error(result: Points, driving: Points, result_found: Found, driving_f
         known = first[both[0]]
         moved.append((points - first) / _size(known))
     return float(np.linalg.norm(moved[0] - moved[1], axis=-1)[1:][both[1:]].mean())
-
-
-def opening_error(
-    result: Points, driving: Points, result_found: Found, driving_found: Found, gaps: Sequence[tuple[int, int]]
-) -> float:
-    """How far lips or lids opened or closed otherwise than in the driving frames: expression, without the head.
-
-    The opening is the mean distance of the keypoints that `gaps` pairs, as a share of the size of what is shown (root
-    mean square distance of all keypoints from their middle, in the same frame). Mean over frames of
-    |o_result - o_driving|, o = opening_t - opening_0. 0 where all of it follows; the unmoved source has the mean
-    change of the driving frames. NaN where a first frame shows nothing, or nothing is found in both later.
-    """
-    ends = sorted({index for gap in gaps for index in gap})
-    both = np.ones(len(result), bool)
-    changes = []
-    for points, found in ((result, result_found), (driving, driving_found)):
-        both &= _each(found, points)[:, ends].all(1)
-        points = points.astype(np.float64)
-        opening = np.mean([np.linalg.norm(points[:, a] - points[:, b], axis=-1) for a, b in gaps], 0) / _size(points)
-        changes.append(opening - opening[0])
-    if not both[0] or not both[1:].any():
-        return float("nan")
-    return float(np.abs(changes[0] - changes[1])[1:][both[1:]].mean())
 
 
 def transfer_score(result_akd: float, unmoved_akd: float) -> float:

@@ -40,6 +40,12 @@ def _face_alignment(device: str) -> Detector:
     return FaceAlignment(device)
 
 
+def _dlib_landmarks(device: str) -> Detector:
+    from training.evaluation.networks.dlib_landmarks import DlibLandmarks
+
+    return DlibLandmarks()
+
+
 def _sface() -> Embedder:
     from training.evaluation.networks.sface import SFace
 
@@ -74,6 +80,7 @@ DETECTORS: dict[str, Callable[[str], Detector]] = {
     "face-mesh": _face_mesh,
     "pose": _pose,
     "face-alignment": _face_alignment,
+    "dlib": _dlib_landmarks,
 }
 IDENTITY: dict[str, Callable[[], Embedder]] = {"identity": _sface, "identity-dlib": _dlib_face}
 PERCEPTUAL: dict[str, Callable[[str], Perceptual]] = {"lpips": _lpips}

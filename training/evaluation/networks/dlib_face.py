@@ -6,19 +6,17 @@ of them lie in one direction more or less: cosines of different people are 0.8 a
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from checkpoints.errors import ModelError
 from training.evaluation.measure import Clip, Floats, Tracks
 from training.evaluation.networks.aligned import embed_faces
+from training.evaluation.networks.dlib_package import load_dlib, weights
 
-PACKAGES = "dlib-bin face_recognition_models"
-WEIGHTS = Path("models") / "dlib_face_recognition_resnet_model_v1.dat"
+WEIGHTS = "dlib_face_recognition_resnet_model_v1.dat"
+_WHAT = "--also identity-dlib"
 CORNERS = {468: (263, 362, 33, 133, 2), 68: (45, 42, 36, 39, 33)}
 """Outer and inner corner of the left eye, of the right one, and the point below the nose, by the detector's number of
 points: what dlib's five-point alignment goes by."""
@@ -31,12 +29,8 @@ class DlibFace:
 
     def __init__(self) -> None:
         """Raises `ModelError` when a package is missing."""
-        try:
-            import dlib
-        except ImportError as error:
-            raise _missing() from error
-        self._dlib: Any = dlib
-        self._network = dlib.face_recognition_model_v1(str(_weights()))
+        self._dlib: Any = load_dlib(_WHAT)
+        self._network = self._dlib.face_recognition_model_v1(str(weights(WEIGHTS, _WHAT)))
 
     def __call__(self, frames: Clip, tracks: Tracks) -> Floats:
         """(T, 128); NaN where no face was found. Raises `OptionError` for keypoints that it cannot align by."""
@@ -48,16 +42,3 @@ class DlibFace:
         (left, top), (right, bottom) = points.min(0).round().astype(int), points.max(0).round().astype(int)
         face = dlib.full_object_detection(dlib.rectangle(int(left), int(top), int(right), int(bottom)), places)
         return np.array(self._network.compute_face_descriptor(np.ascontiguousarray(frame), face))
-
-
-def _weights() -> Path:
-    """Found without importing the package, whose import needs what newer setuptools lack."""
-    spec = find_spec("face_recognition_models")
-    file = Path(spec.origin).parent / WEIGHTS if spec is not None and spec.origin else None
-    if file is None or not file.is_file():
-        raise _missing()
-    return file
-
-
-def _missing() -> ModelError:
-    return ModelError(f"--also identity-dlib needs packages; install them with: pip install {PACKAGES}")

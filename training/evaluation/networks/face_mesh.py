@@ -9,7 +9,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from training.evaluation.measure import Clip, Openings, Tracks
+from training.evaluation.measure import Clip, Tracks
+from training.evaluation.metrics.parts import Layout
 from training.evaluation.networks.warp import Similarity
 
 MODEL = Path(__file__).resolve().parent.parent / "assets" / "face_mesh.onnx"
@@ -29,7 +30,12 @@ class FaceMesh:
     """Detector of the largest face of every frame; no frame depends on another, so nothing is smoothed away."""
 
     name = "face mesh"
-    openings: ClassVar[Openings] = {"mouth": ((13, 14),), "lids": ((159, 145), (386, 374))}
+    layout: ClassVar[Layout | None] = Layout(
+        mouth=((82, 87), (13, 14), (312, 317)),
+        lids=((160, 144), (158, 153), (385, 380), (387, 373)),
+        lips=(78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95),
+        eyes=((362, LEFT_EYE), (133, RIGHT_EYE)),
+    )
 
     def __init__(self) -> None:
         options = ort.SessionOptions()

@@ -14,7 +14,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from training.evaluation.measure import Clip, Openings, Tracks
+from training.evaluation.measure import Clip, Tracks
+from training.evaluation.metrics.parts import Layout
 from training.evaluation.networks.warp import Similarity
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
@@ -35,7 +36,7 @@ class Pose:
     """Detector of the surest person of every frame; no frame depends on another, so nothing is smoothed away."""
 
     name = "pose"
-    openings: ClassVar[Openings] = {}
+    layout: ClassVar[Layout | None] = None
 
     def __init__(self) -> None:
         self._finder, self._network = _open(FINDER), _open(POINTS_MODEL)

@@ -11,14 +11,15 @@ import torch
 from numpy.typing import NDArray
 
 from checkpoints.errors import ModelError
-from training.evaluation.measure import Clip, Openings, Tracks
+from training.evaluation.measure import Clip, Tracks
+from training.evaluation.metrics.parts import SIXTY_EIGHT, Layout
 
 
 class FaceAlignment:
     """68 points by face-alignment (Bulat and Tzimiropoulos 2017), the detector of the papers' AKD on faces."""
 
     name = "face-alignment"
-    openings: ClassVar[Openings] = {"mouth": ((62, 66),), "lids": ((37, 41), (38, 40), (43, 47), (44, 46))}
+    layout: ClassVar[Layout | None] = SIXTY_EIGHT
 
     def __init__(self, device: str = "cpu") -> None:
         """Raises `ModelError` when the package or its weights cannot be had."""
