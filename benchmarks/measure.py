@@ -19,6 +19,7 @@ from PIL import Image
 
 from benchmarks.subjects import ROOT, Subject, picture
 from checkpoints.contract import FRAMEWISE, REQUIRED_GRAPHS, is_feature, of
+from checkpoints.errors import first_line
 from runtime.animator import Animator
 from runtime.engine import Engine
 
@@ -71,7 +72,7 @@ def compiled_pass(subject: Subject, threads: int, budget: float) -> Timing | Non
         try:
             compiled(source, driving)
         except Exception as error:  # whatever the compiler raises
-            print(f"  torch.compile fails: {str(error).splitlines()[0]}", file=sys.stderr)
+            print(f"  torch.compile fails: {first_line(error)}", file=sys.stderr)
             return None
         return repeat(lambda: compiled(source, driving), budget)
 

@@ -28,3 +28,24 @@ class OptionError(BunrakuError, ValueError):
 
 class BunrakuWarning(UserWarning):
     """Something a person should know though the work goes on: what was found, and what is done about it."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception of others says first, in one line and at some length at most; its type where it says nothing.
+    Of many libraries that is the sentence that tells.
+    """
+    return _line(error, 0)
+
+
+def last_line(error: BaseException) -> str:
+    """The same with what it says last: where it carries a traceback of elsewhere, that is the sentence that tells."""
+    return _line(error, -1)
+
+
+_LONGEST = 300
+"""Letters."""
+
+
+def _line(error: BaseException, which: int) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[which][:_LONGEST].rstrip(".") if lines else type(error).__name__

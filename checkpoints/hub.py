@@ -18,7 +18,7 @@ from typing import Any
 from checkpoints.bundle import Bundle, read_description
 from checkpoints.card import CARD, TAG
 from checkpoints.description import DESCRIPTION
-from checkpoints.errors import BunrakuWarning, ModelError, OptionError
+from checkpoints.errors import BunrakuWarning, ModelError, OptionError, first_line
 from checkpoints.own_card import digest, shown_card, with_card
 
 _NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]+))?", re.ASCII)
@@ -210,5 +210,5 @@ def _refused(what: str, error: BaseException) -> str:
         return f"{what} is not open to you on the Hub; log in with `hf auth login` (or set HF_TOKEN), or ask its owner."
     if status == 429:
         return f"{what} cannot be had now: the Hub limits how much is asked of it; wait some minutes, or log in."
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
+    reason = first_line(error)
     return f"{what} cannot be had from the Hub ({reason}); try again, what has arrived is kept."

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from checkpoints.errors import OptionError
 from demo import words
 from demo.studio import StoppedError, Studio, Take
+from runtime.media.names import shortened
 from runtime.media.video import VideoInfo, exact_rate, probe, read_frames
 from runtime.media.writer import VideoWriter
 from runtime.progress import Progress
@@ -73,7 +74,7 @@ def compare(
                 source, driving, folder, visitor=visitor, report=all_in_all, model=way.model, mode=way.mode
             )
         home = studio.visitors.home(visitor, folder)
-        path = home / f"{Path(source).stem}-compared.mp4"
+        path = home / f"{shortened(Path(source).stem, 200)}-compared.mp4"
         with studio.visitors.working(visitor) as stopped, studio.naming(driving):
             _join(path, probe(Path(driving), studio.reading), takes, stopped.is_set)
         return Comparison(path, takes)

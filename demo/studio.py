@@ -20,6 +20,7 @@ from demo.visitors import Visitors
 from runtime import Engine, animate
 from runtime.engine import DEFAULT_MODEL
 from runtime.graphs.sessions import Device
+from runtime.media.names import shortened
 from runtime.motion.driving import open_clip
 from runtime.progress import Progress
 
@@ -110,7 +111,7 @@ class Studio:
             most = self.most_frames(driving)
             engine = self.shelf.engine(model)
             home = self.visitors.home(visitor, folder)
-            path = home / f"{Path(source).stem}-bunraku{kind}"
+            path = home / f"{shortened(Path(source).stem, 200)}-bunraku{kind}"
             started = time.perf_counter()
             with self.visitors.working(visitor) as stopped, notices.heard() as said:
 

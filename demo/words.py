@@ -83,6 +83,7 @@ OPTIONS: Mapping[str, Words] = {
             "off": "All of it",
         },
     ),
+    "driving_face": Words("Whose face in the video to follow, 1 is the largest"),
     "fit": Words(
         "Making it square",
         "Where no face is looked for. Nothing is ever stretched.",
@@ -243,6 +244,8 @@ def notice(message: str) -> str:
     for option, field in {
         "Choose the part with crop=x,y,w,h.": f'Choose the part under "{PART}".',
         "Choose another with face=2.": f'Choose another under "{PART}".',
+        "Choose another with driving_face=2.": f'Choose another under "{MORE}".',
+        "Choose another with reference=N (--reference).": f'Choose another under "{MORE}".',
         "Choose the part with driving_crop.": f'Choose the part under "{MORE}".',
     }.items():
         message = message.replace(option, field)

@@ -24,6 +24,8 @@ from runtime.many.pipeline import Sink, prefetch
 from runtime.media.background import Background
 from runtime.media.fetch import local
 from runtime.media.frames_folder import FolderWriter, check_frames_folder, is_folder, read_folder
+from runtime.media.given import Stream
+from runtime.media.names import check_path
 from runtime.media.picture import Picture, check_file
 from runtime.media.signing import signature_for
 from runtime.media.video import exact_rate, probe, read_frames, read_transparent
@@ -87,7 +89,7 @@ class Request(Options):
     """What `animate` is asked for; the fields are its keywords."""
 
     source: Picture | Sequence[Picture] = field(kw_only=False)
-    driving: str | os.PathLike[str] | Iterable[Picture] = field(kw_only=False)
+    driving: str | os.PathLike[str] | Stream | Picture | Iterable[Picture] = field(kw_only=False)
     model: Annotated[str | os.PathLike[str] | Engine | Bundle, Option("machine")] = DEFAULT_MODEL
     """The model: an embedded one, a folder, or owner/name on the Hub."""
     output: str | os.PathLike[str] | None = None
@@ -96,14 +98,19 @@ class Request(Options):
     progress: Annotated[bool | Progress, Option("machine")] = True
     """Show a bar on stderr."""
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_path(self.output, "output")
+
 
 @called_with(Request)
 def animate(asked: Request) -> Animation:
     """Move the picture `source` as the video `driving` moves.
 
-    `source`: a file, Pillow image or uint8 array (H, W, 3) in RGB; a list of them for models that fuse
-    views. `driving`: a video file, a motion file (see `runtime.motion.file`), a folder of frames, or any iterable
-    of such pictures (it may be endless as long as `output` is given and something stops it).
+    `source`: a picture, that is a file (its name, its bytes, or open in binary mode), a Pillow image or a uint8 array
+    (H, W, 3) in RGB; a list of them, or an array (V, H, W, 3), for models that fuse views. `driving`: a video file, a
+    motion file (see `runtime.motion.file`; both by name, as bytes, or open), a folder of frames, one picture, an array
+    (T, H, W, 3), or any iterable of pictures (it may be endless as long as `output` is given and something stops it).
 
     `model`: an embedded name, a folder, `owner/name` on the Hub, or an `Engine` to use again (then `device`
     is the engine's). `progress`: a bar on stderr, nothing, or a function. With `output` (.mp4, .mov, .mkv, .webm, .gif,
@@ -139,6 +146,7 @@ def animate(asked: Request) -> Animation:
         with writer, Sink(writer.write, depth=2 * animator.engine.batch) as sink:
             for frame in frames:
                 sink.put(frame)
+        rate = writer.rate if isinstance(writer, VideoWriter) else rate
         return Animation(VideoFrames(target, writer.frames, rate, background.transparent), rate, target)
 
 
@@ -200,10 +208,13 @@ def _render(
 
 def _check_target(target: Path, folder: bool, transparent: bool, inputs: Iterable[object]) -> None:
     """Refuse an output that cannot be written, or that would overwrite an input."""
-    if folder:
-        check_frames_folder(target)
-    else:
-        check_output(target, transparent)
+    try:
+        if folder:
+            check_frames_folder(target)
+        else:
+            check_output(target, transparent)
+    except OSError as error:  # a name that is too long, a link that leads to itself
+        raise OutputError(f"{target} cannot be written ({error.strerror}); give another name.") from error
     for path in (Path(each) for each in inputs if isinstance(each, str | os.PathLike)):
         if path.exists() and target.exists() and path.samefile(target):
             raise OutputError(f"{target} is the input itself; give another name.")

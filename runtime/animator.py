@@ -12,24 +12,27 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated
+from typing import Annotated, cast
 
 import numpy as np
-from PIL import Image
 
 from checkpoints.bundle import Bundle
 from checkpoints.contract import FROM_REFERENCE
 from checkpoints.errors import InputError, OptionError
-from checkpoints.parameters import EYES
+from checkpoints.parameters import EYES, TAKES
 from runtime.engine import DEFAULT_MODEL, Engine, Source
-from runtime.framing.framer import Cutter
+from runtime.framing.cutter import Cutter
 from runtime.graphs.sessions import Device, check_device
 from runtime.layers.anatomy import named
 from runtime.layers.expression import Expression, expression
 from runtime.media.background import Background
-from runtime.media.picture import Picture, read_cut_out, square
+from runtime.media.given import is_stream
+from runtime.media.picture import Picture, one_or_many, read_cut_out, square
+from runtime.motion.inside import kept_inside
 from runtime.motion.modes import Drive, Motion
+from runtime.motion.shots import PATIENCE, Shot
 from runtime.motion.smoothing import OneEuro
+from runtime.motion.takes import Takes, as_array, at_rest, by_take
 from runtime.options import Option, StreamOptions, made_with
 from runtime.result.finish import Finish, Rendered, warn_without_flow
 from runtime.values import Bytes
@@ -77,12 +80,16 @@ class Animator:
         self.framer = self.engine.framer(options)
         self._layers = options.layers == "auto" and gives_flow and self.framer.framing.subject == "face"
         self._cut = Cutter(self.framer, self.engine.resolution, options.fps, options.limits)
+        self._takes = Takes(options.fps, watch=self.framer.framing.subject == "face")
+        self._patience = Shot(wait=PATIENCE * options.fps)
         self._limits = options.limits
         self._background = Background.of(options.background)
         self._hastened = False
         self._finish: Finish | None = None
         self._source: Source | None = None
         self._reference: Motion | None = None
+        self._firsts: dict[int, Motion] = {}
+        self._take = 0
 
     def set_source(self, picture: Picture | Sequence[Picture]) -> None:
         """Choose what to move (a list of views for models that fuse several; the first one is pasted back into) and
@@ -161,9 +168,11 @@ class Animator:
 
     def reset(self, reference: Motion | None = None) -> None:
         """Start a new stream. `reference` (one frame) is the pose that modes like the relative one count from;
-        by default that of the next frame.
+        by default that of the next frame that shows a face well, and anew after a cut.
         """
         self._reference = reference
+        self._firsts, self._take = {}, 0
+        self._takes.reset()
         self._smooth.reset()
         self._cut.reset()
 
@@ -178,10 +187,15 @@ class Animator:
     def frame(self, picture: Picture) -> Bytes:
         """The source in the pose of one driving frame: uint8 (height, width, 3) in RGB, of the `size`."""
         self.hasten()
-        return self.frames(self._cut(picture)[None])[0]
+        cut = self._cut(picture)
+        motion = self.engine.detect(cut[None], eyes=self.layered)
+        take = self._takes(cut, self._patience if self._cut.begins else None)
+        return self.poses(motion.with_arrays({TAKES: as_array([take])}))[0]
 
     def frames(self, squares: Bytes) -> Bytes:
-        """The same for the next frames of the stream at once, all uint8 (B, R, R, 3): cut to the model's size."""
+        """The same for the next frames of the stream at once, all uint8 (B, R, R, 3): cut to the model's size. Their
+        motion counts from the first one on, whatever it shows.
+        """
         return self.poses(self.engine.detect(squares, eyes=self.layered))
 
     def poses(self, motion: Motion) -> Bytes:
@@ -190,41 +204,60 @@ class Animator:
 
     def rendered(self, motion: Motion) -> tuple[Bytes, Rendered]:
         """The same with what the model by itself makes of these frames: its pictures, and maps where it has them."""
-        source, motion = self.source, self._smooth(motion)
-        driven = self._drive(source.motion[:1], motion)
-        rendered = self.engine.render_dense(source, driven)
+        parts = [self._posed(take, part) for take, part in by_take(motion)]
+        driven = Motion.concatenate([part for part, _ in parts])
+        rendered = self.engine.render_dense(self.source, driven)
         if self._finish is None:
             return rendered.image, rendered
-        return self._finish(rendered, driven.places, self._faces(motion, driven)), rendered
+        return self._finish(rendered, driven.places, [face for _, faces in parts for face in faces]), rendered
 
-    def _faces(self, driving: Motion, driven: Motion) -> list[Expression | None]:
-        """What the face does in every frame: since the reference where the mode has one, else since the source."""
+    def _posed(self, take: int, motion: Motion) -> tuple[Motion, list[Expression | None]]:
+        """What to render for the next frames, all of one take, and what the face does in each of them."""
+        source = self.source.motion[:1]
+        if not take:
+            rest = at_rest(source, motion)
+            return rest, self._faces(motion, rest, motion[:1], 0.0)
+        if take != self._take:
+            self._smooth.reset()
+            self._take = take
+        motion = self._smooth(motion)
+        reference = self._reference
+        if reference is None and self.mode in FROM_REFERENCE:
+            reference = self._firsts.setdefault(take, motion[:1])
+        drive = Drive(disentangle=self.engine.disentangle, strength=self.strength, adapt_scale=self.adapt_scale)
+        driven = drive(self.mode, source, motion, motion[:1] if reference is None else reference)
+        if self.mode in FROM_REFERENCE:
+            driven = kept_inside(source, driven)
+        return driven, self._faces(motion, driven, reference, self.strength)
+
+    def _faces(
+        self, driving: Motion, driven: Motion, reference: Motion | None, strength: float
+    ) -> list[Expression | None]:
+        """What the face does in every frame: since the `reference` where the mode has one, else since the source."""
         names, rest = self.engine.names, self.source.motion[:1]
         layers = None if self._finish is None else self._finish.layers
         if driving.eyes is None or layers is None or layers.eyes is None or not names:
             return [None] * len(driving)
         rest = rest.with_arrays({EYES: layers.eyes[None].astype(np.float32)})
         counted = self.mode in FROM_REFERENCE
-        if counted and self._reference is not None and self._reference.eyes is not None:
-            rest, driven = self._reference, driving
+        if counted and reference is not None and reference.eyes is not None:
+            rest, driven = reference, driving
         faces = [(named(points, names), eyes) for points, eyes in zip(driven.places, driving.eyes, strict=True)]
         first = (named(rest.places[0], names), np.asarray(rest.eyes)[0])
         # In the other modes `driven` has the strength already; lids and gaze have it not.
-        return [expression(face, first, self.strength, counted) for face in faces]
-
-    def _drive(self, source: Motion, driving: Motion) -> Motion:
-        """The motion to render, by the driving mode."""
-        if self._reference is None and self.mode in FROM_REFERENCE:
-            self._reference = driving[:1]
-        drive = Drive(disentangle=self.engine.disentangle, strength=self.strength, adapt_scale=self.adapt_scale)
-        return drive(self.mode, source, driving, driving[:1] if self._reference is None else self._reference)
+        return [expression(face, first, strength, counted) for face in faces]
 
 
 def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:
-    """The pictures of a source, which is one or a list of them. Raises `InputError` when there is none."""
-    views = [source] if isinstance(source, str | os.PathLike | Image.Image | np.ndarray) else source
-    if not isinstance(views, Sequence):
-        raise InputError(f"The source is {type(source).__name__}; give a file, a Pillow image or an array.")
-    if not views:
+    """The pictures of a source, which is one, a list of them, or an array (V, H, W, 3). Raises `InputError` when there
+    is none.
+    """
+    source = one_or_many(source)
+    if isinstance(source, str | os.PathLike) or is_stream(source):
+        return [source]
+    if not isinstance(source, Sequence):
+        given = type(source).__name__
+        raise InputError(f"The source is {given}; give a file, its bytes, a Pillow image, an array, or a list of them.")
+    if not source:
         raise InputError("The list of source pictures is empty; give at least one.")
-    return list(views)
+    return list(cast(Sequence[Picture], source))

@@ -7,15 +7,17 @@ Status 0: done; 2: the input, an option, the model or the output is at fault (on
 from __future__ import annotations
 
 import argparse
+import codecs
 import signal
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, entry_points, version
+from io import TextIOWrapper
 from types import FrameType
 from typing import Any, NoReturn, Protocol
 
@@ -44,6 +46,12 @@ class Command(Protocol):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `bunraku` with `argv` (by default the process's own) and return the exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    with _printing_every_name():
+        return _told(words)
+
+
+def _told(words: list[str]) -> int:
+    """Run it; what goes wrong becomes one line on stderr, and the exit status."""
     try:
         with _short_warnings():
             return _run(words)
@@ -56,6 +64,33 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # whoever read our output has gone
         sys.stdout = None  # nothing left to flush into
         return 141
+
+
+@contextmanager
+def _printing_every_name() -> Iterator[None]:
+    """Names of files may hold what the console cannot print, or no letters at all: of these it gets the very bytes, and
+    of other letters the code.
+    """
+
+    def code(error: UnicodeError) -> tuple[str | bytes, int]:
+        if not isinstance(error, UnicodeEncodeError):
+            raise error
+        part = error.object[error.start : error.end]
+        if all("\udc80" <= letter <= "\udcff" for letter in part):  # how Python keeps bytes that are no letters
+            return bytes(ord(letter) - 0xDC00 for letter in part), error.end
+        return "".join(f"\\u{ord(letter):04x}" for letter in part), error.end
+
+    codecs.register_error("bunraku", code)
+    streams = [stream for stream in (sys.stdout, sys.stderr) if isinstance(stream, TextIOWrapper)]
+    before = [stream.errors for stream in streams]
+    for stream in streams:
+        stream.reconfigure(errors="bunraku")
+    try:
+        yield
+    finally:
+        for stream, errors in zip(streams, before, strict=True):
+            with suppress(OSError, ValueError):  # whoever read it has gone
+                stream.reconfigure(errors=errors)
 
 
 class _Parser(argparse.ArgumentParser):

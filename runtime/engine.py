@@ -40,7 +40,7 @@ from runtime.options import CommonOptions
 from runtime.result.detail import Detail, open_detail
 from runtime.result.finish import Rendered
 from runtime.result.structure import Structure
-from runtime.values import Bytes
+from runtime.values import Bytes, is_whole, plain
 
 DEFAULT_MODEL = "faces-lite"
 
@@ -73,6 +73,11 @@ class Engine:
         `threads` for the CPU's share of the work defaults to the cores that this process may use. Raises
         `ModelError` when the model or the device is not to be had.
         """
+        if not isinstance(model, str | os.PathLike | Bundle):
+            raise OptionError(f"model is {model!r}; it must be a name, a folder or a Bundle.")
+        threads = plain(threads)
+        if threads is not None and not (is_whole(threads) and threads >= 1):
+            raise OptionError(f"threads is {threads!r}; it must be a whole number of 1 or more.")
         self.bundle = model if isinstance(model, Bundle) else load_model(model)
         self._threads = threads or available_cores()
         self._graphs = open_graphs(self.bundle, device, self._threads)
@@ -146,7 +151,8 @@ class Engine:
     def framer(self, options: CommonOptions) -> Framer:
         """Chooses the squares of this model's pictures as `options` say."""
         framing = Framing.of(self.bundle.framing)
-        return Framer(framing, options.fit, options.crop, options.driving_crop, options.face, self.subject)
+        crops = (options.crop, options.driving_crop)
+        return Framer(framing, options.fit, *crops, options.face, self.subject, options.driving_face)
 
     def disentangle(self, source: Motion, driving: Motion) -> Motion:
         """`driving`'s pose in the shape of `source` (one frame). Only with a model that offers the mode."""

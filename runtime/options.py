@@ -34,7 +34,7 @@ from runtime.motion.modes import check_mode, check_strength
 from runtime.motion.smoothing import check_rate, check_smoothing
 from runtime.result.finish import check_size
 from runtime.result.structure import Show, check_show
-from runtime.values import is_number, is_whole
+from runtime.values import is_number, is_whole, plain
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -67,6 +67,10 @@ def _check_source_crop(crop: Crop) -> None:
     check_crop(crop, "crop")
 
 
+def _check_driving_face(face: int | None) -> None:
+    check_face(face, "driving_face")
+
+
 def _check_driving_crop(crop: Crop) -> None:
     check_crop(crop, "driving_crop", follow=True)
 
@@ -95,6 +99,8 @@ class CommonOptions:
     """The square of the driving pictures: the same, or follow (the face, wherever it goes)."""
     face: Annotated[int | None, Option("framing", check_face, metavar="N")] = None
     """Which face of the picture, 1 is the largest."""
+    driving_face: Annotated[int | None, Option("framing", _check_driving_face, metavar="N")] = None
+    """Which face of the driving pictures is followed: 1 is the largest of the first ones that show so many."""
     paste_back: Annotated[bool, Option("framing")] = False
     """Put the moving square back into the whole picture."""
     size: Annotated[int | None, Option("output", in_pair, metavar="PIXELS")] = None
@@ -115,7 +121,8 @@ class CommonOptions:
 
     def __post_init__(self) -> None:
         for name, (hint, option) in described(type(self)).items():
-            value = getattr(self, name)
+            value = plain(getattr(self, name))
+            object.__setattr__(self, name, value)
             if option.check is not None and not (value is None and _is_optional(hint)):
                 option.check(value)
             elif option.check is None and not _fits(value, hint):
@@ -251,7 +258,7 @@ def _meant(hint: Any) -> str:
     if choices(hint):
         return " or ".join(choices(hint))
     kinds = [kind for kind in (get_args(hint) or (hint,)) if kind is not type(None)]
-    words = {bool: "True or False", int: "a whole number", float: "a number", str: "a text"}
+    words = {bool: "True or False", int: "a whole number", float: "a number", str: "a text", Limits: "runtime.Limits"}
     return " or ".join(words.get(kind, getattr(get_origin(kind) or kind, "__name__", str(kind))) for kind in kinds)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from numbers import Integral, Real
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,3 +23,10 @@ def is_number(value: object) -> bool:
 def is_whole(value: object) -> bool:
     """Whether `value` is a whole number, and no boolean."""
     return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def plain(value: Any) -> Any:
+    """`value`, or, where it is a scalar of numpy's or an array without axes, the same of Python's own types."""
+    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
+        return value.item()
+    return value

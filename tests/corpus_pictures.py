@@ -12,7 +12,10 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path
 
+import heif
 import numpy as np
+import profiles
+import tiffs
 from clips import moving, spot
 from PIL import Image, PngImagePlugin
 
@@ -163,6 +166,12 @@ def postscript(path: Path) -> None:
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n%%EOF\n")
 
 
+def camera(photometric: int) -> Make:
+    """A thumbnail that shows nothing, and further in the picture itself, or what a sensor has seen."""
+    page = tiffs.Page(np.asarray(upright()), tiffs.FULL, photometric)
+    return lambda path: tiffs.save(path, [tiffs.Page(np.zeros((32, 32, 3), np.uint8), tiffs.REDUCED, inner=[page])])
+
+
 GOOD: dict[str, Make] = {
     "plain.jpg": saved(),
     "progressive.jpeg": saved(progressive=True),
@@ -203,6 +212,13 @@ GOOD: dict[str, Make] = {
     "high.png": saved(34, 801),
     "odd.jpg": saved(101, 67),
     "large.jpg": saved(4000, 3000),
+    "p3.jpg": saved(icc_profile=profiles.of_colours(), quality=95),
+    "grey-profile.png": saved(mode="L", icc_profile=profiles.of_grey(1.8)),
+    "broken-profile.png": saved(icc_profile=profiles.of_colours()[:150]),
+    "thumbnail.dng": camera(tiffs.RGB),
+    "alpha.heic": lambda path: heif.save(
+        path, np.asarray(upright()), [], [heif.alpha(np.full((80, 96), 255, np.uint8))]
+    ),
     "trailing.jpg": lambda path: (saved()(path), path.write_bytes(path.read_bytes() + bytes(1000))),
 }
 
@@ -225,6 +241,8 @@ BAD: dict[str, tuple[Make, str]] = {
     "cut.bmp": (cut(saved(), 0.5, ".bmp"), "damaged"),
     "cut.heic": (cut(lambda path: shutil.copy(HERE / "runtime" / "sideways.heic", path), 0.5, ".heic"), "HEIC"),
     "changed.png": (changed(saved(), 0.5), "damaged"),
+    "camera.nef": (camera(tiffs.CFA), "raw file"),
+    "linear.dng": (camera(tiffs.LINEAR), "raw file"),
     "bomb.png": (content(png(60_000, 60_000)), "more than 120M pixels"),
     "wide-bomb.png": (content(png(2**31 - 1, 16)), "more than 120M pixels|not a picture"),
     "bomb.gif": (content(gif(65_535, 65_535)), "more than 120M pixels"),

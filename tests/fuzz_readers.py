@@ -21,6 +21,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -34,9 +35,13 @@ import numpy as np  # noqa: E402
 
 from checkpoints.errors import BunrakuError  # noqa: E402
 from runtime import Limits, Motion  # noqa: E402
+from runtime.framing.framer import Framer, Framing  # noqa: E402
 from runtime.media.picture import read_image  # noqa: E402
-from runtime.media.video import probe, read_frames  # noqa: E402
+from runtime.media.video import probe, read_frames, read_whole  # noqa: E402
+from runtime.media.writer import VideoWriter  # noqa: E402
+from runtime.motion.driving import frame_clip, open_clip, read_shown  # noqa: E402
 from runtime.motion.file import MotionFile, load_motion, save_motion  # noqa: E402
+from runtime.motion.takes import Takes  # noqa: E402
 
 LIMITS = Limits(pixels=4e6, seconds=20.0, bytes=1e7)
 SLOW = 20.0
@@ -48,6 +53,7 @@ PICTURES = (
     *("plain.jpg", "progressive.jpeg", "turned-6.jpg", "cmyk.jpg", "two-in-one.jpg", "plain.png", "palette-hole.png"),
     *("16-bit.png", "hole.png", "moving.png", "lossy.webp", "lossless.webp", "moving.webp", "moving.gif", "plain.bmp"),
     *("lzw.tiff", "16-bit.tif", "float.tif", "plain.ppm", "plain.avif", "plain.jp2"),
+    *("p3.jpg", "grey-profile.png", "thumbnail.dng", "alpha.heic"),
 )
 VIDEOS = (
     "h264.mp4",
@@ -72,10 +78,35 @@ def read_picture(path: Path) -> None:
 
 
 def read_video(path: Path) -> None:
-    """The first frames of a video."""
+    """The first frames of a video, some from a place in it that its content chooses, and those with the sound of that
+    part as a result.
+    """
     video = probe(path, LIMITS)
     for frame in islice(read_frames(video, 32), 30):
         assert frame.shape == (32, 32, 3)
+    chance = random.Random(path.read_bytes())
+    start = chance.uniform(0, video.duration)
+    part = replace(video, start=start, end=chance.choice((None, start + chance.uniform(0.001, 2))))
+    rate = chance.choice((video.rate, Fraction(7), Fraction(60)))
+    if video.part(rate).start >= video.count(rate):
+        part = video
+    for frame in islice(read_whole(part, 48, rate), 20):
+        assert max(frame.shape) <= 48
+    with VideoWriter(path.with_name("result.webm"), (32, 32), Fraction(25), part) as writer:
+        writer.write(np.zeros((32, 32, 3), np.uint8))
+
+
+def drive(path: Path) -> None:
+    """What drives, as it is framed, from its first squares to their takes."""
+    clip = open_clip(path, limits=LIMITS)
+    if clip.motion is not None:
+        assert np.isfinite(clip.motion.motion.points).all()
+        return
+    framed = frame_clip(clip, Framer(Framing(), "crop", "auto", "auto", None))
+    takes = Takes(float(clip.rate))
+    for square, begins in islice(read_shown(framed, 32), 12):
+        assert square.shape == (32, 32, 3)
+        assert takes(square, begins) >= 0
 
 
 def read_motion(path: Path) -> None:
@@ -83,6 +114,9 @@ def read_motion(path: Path) -> None:
     motion = load_motion(path).motion
     assert np.isfinite(motion.points).all()
 
+
+DRIVING = ("plain.jpg", "moving.webp", "h264.mp4", "vp8.webm", "mpeg2.ts", "pillow.gif")
+"""Of which the fuzzer reads the squares, too."""
 
 Seed = tuple[str, bytes, Callable[[Path], None]]
 
@@ -97,12 +131,14 @@ def seeds(folder: Path) -> list[Seed]:
         for name in names:
             makers[name](folder / name)
             found.append((name, (folder / name).read_bytes(), reader))
+            if name in DRIVING:
+                found.append((name, (folder / name).read_bytes(), drive))
     heic = HERE / "runtime" / "sideways.heic"
-    found.append((heic.name, heic.read_bytes(), read_picture))
+    found += [(heic.name, heic.read_bytes(), reader) for reader in (read_picture, drive)]
     motion = Motion(np.zeros((3, 4, 2), np.float32), np.ones((3, 4, 2, 2), np.float32))
     recorded = MotionFile(motion, Fraction(25), "toy", "toy", "0" * 64)
     save_motion(folder / "nod.motion", recorded)
-    found.append(("nod.motion", (folder / "nod.motion").read_bytes(), read_motion))
+    found += [("nod.motion", (folder / "nod.motion").read_bytes(), reader) for reader in (read_motion, drive)]
     return found
 
 
@@ -112,7 +148,7 @@ def damage(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
     for _ in range(chance.choice((1, 1, 2, 4, 16))):
         reach = len(out) if chance.random() < 0.5 else min(len(out), 200)
         at = chance.randrange(reach) if reach else 0
-        kind = chance.randrange(7)
+        kind = chance.randrange(9)
         if kind == 0 and out:
             out[at] ^= 1 << chance.randrange(8)
         elif kind == 1:
@@ -125,10 +161,14 @@ def damage(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
             del out[at:]
         elif kind == 5:
             out[at:at] = out[at : at + chance.randrange(1, 512)]
-        else:
+        elif kind == 6:
             other = chance.choice(others)
             start = chance.randrange(max(1, len(other)))
             out[at : at + 32] = other[start : start + 32]
+        else:  # another stream goes on in the middle, or some of one stands there
+            other = chance.choice(others)
+            middle, start = len(out) // 2, chance.randrange(max(1, len(other)))
+            out[middle : None if kind == 7 else middle] = other[start:] if kind == 7 else other
     return bytes(out)
 
 
@@ -178,7 +218,7 @@ def growth(memory: list[float]) -> float:
 def prove(rounds: int, count: int, seed: int, videos: bool) -> int:
     """Read `count` files in so many `rounds` and print what is resident; returns the exit status."""
     with tempfile.TemporaryDirectory() as folder:
-        known = [each for each in seeds(Path(folder)) if videos or each[2] is not read_video]
+        known = [each for each in seeds(Path(folder)) if videos or each[2] in (read_picture, read_motion)]
         memory = read_again_and_again(Path(folder), damaged(known, count, seed), rounds)
     print(f"{count} damaged files, {rounds} rounds; resident after each, MB:", *(f"{value:.1f}" for value in memory))
     print(f"round {SETTLED} to round {rounds}: {100 * growth(memory):+.2f}%")

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from checkpoints.errors import ModelError
+from checkpoints.errors import ModelError, first_line
 from training.checkpoint import load_tensors, save_tensors
 
 FORMAT = "1"
@@ -81,7 +81,7 @@ def restore_modules(path: Path, tensors: dict[str, Tensor], modules: dict[str, n
         try:
             module.load_state_dict(part)
         except RuntimeError as error:
-            raise ModelError(f"{path}: does not fit this configuration ({str(error).splitlines()[0]})") from error
+            raise ModelError(f"{path}: does not fit this configuration ({first_line(error)})") from error
 
 
 def restore_optimizers(tensors: dict[str, Tensor], optimizers: dict[str, torch.optim.Optimizer]) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from checkpoints.errors import ModelError
+from checkpoints.errors import ModelError, first_line
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def open_archive(path: Path) -> Archive:
     except pickle.UnpicklingError as error:
         raise ModelError(f"{path}: {_refusal(str(error))}") from error
     except Exception as error:  # a damaged file fails in as many ways as the reader has lines
-        raise ModelError(f"{path} is damaged or no file of PyTorch ({_first_line(error)}); fetch it again.") from error
+        raise ModelError(f"{path} is damaged or no file of PyTorch ({first_line(error)}); fetch it again.") from error
     if not isinstance(content, Mapping):
         raise ModelError(f"{path} holds {type(content).__name__}, not networks by name; give a published checkpoint.")
     networks = {str(key): _plain_names(value) for key, value in content.items() if _is_state(value)}
@@ -62,7 +62,7 @@ def _check_sizes(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise ModelError(f"{path} is a damaged archive ({_first_line(error)}); fetch it again.") from error
+        raise ModelError(f"{path} is a damaged archive ({first_line(error)}); fetch it again.") from error
     packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
     if packed or sum(entry.file_size for entry in entries) > path.stat().st_size:
         raise ModelError(f"{path} declares more bytes than it has, so it is not opened; fetch it from its authors.")
@@ -75,10 +75,6 @@ def _refusal(reason: str) -> str:
         f"is not opened, since it could run code: {what}; on a machine that you can afford to lose, load it with the "
         "code that wrote it, and save its state dicts alone with torch.save."
     )
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _is_state(value: object) -> bool:

@@ -10,7 +10,8 @@ from pathlib import Path
 from checkpoints.errors import OptionError
 from runtime.animate import Request, animate
 from runtime.commands.declaring import declare
-from runtime.media.fetch import spooled
+from runtime.media.given import spooled
+from runtime.media.names import joined
 from runtime.media.writer import EXTENSIONS
 
 FORMATS = (*(extension[1:] for extension in EXTENSIONS), "png")
@@ -63,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         output = output or (SAMPLE_OUTPUT if options["format"] is None else None)
     elif driving is None:
         raise OptionError("A driving video is needed too: bunraku animate SOURCE DRIVING.")
-    output = _output(output, f"{_stem(source)}-{_stem(driving)}", options.pop("format"))
+    output = _output(output, joined(_stem(source), _stem(driving)), options.pop("format"))
     with ExitStack() as stack:
         if source == driving == "-":
             raise OptionError("Standard input can be the picture or the video, not both.")

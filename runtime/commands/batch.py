@@ -9,8 +9,9 @@ from checkpoints.errors import InputError
 from runtime.animate import Request
 from runtime.commands.animate import FORMATS
 from runtime.commands.declaring import declare
-from runtime.many.batch import RESULTS, read_pairs, run_batch
+from runtime.many.batch import RESULTS, run_batch
 from runtime.many.batch_ray import on_ray
+from runtime.many.pairs import read_pairs
 
 HELP = "move many pictures, from a list of pairs"
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from runtime.animate import Request
 from runtime.commands.declaring import declare
+from runtime.media.names import MOST_BYTES, shortened
 from runtime.motion.extract import extract_motion
 from runtime.motion.file import SUFFIX
 
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = extract.add_argument
     add("driving", metavar="DRIVING", help="the video whose motion is recorded")
     add("-o", "--output", metavar="FILE", help=f"where to write ({SUFFIX}); by default DRIVING{SUFFIX} here")
-    names = ("model", "device", "driving_crop", "fit", "fps", "limits", "progress")
+    names = ("model", "device", "driving_crop", "driving_face", "fit", "fps", "limits", "progress")
     declare(extract, Request, only=names)
 
 
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     """Extract; the last line on stdout is the file's path. Returns 0, or raises a `BunrakuError`."""
     options = {key: value for key, value in vars(args).items() if key not in ("command", "action")}
     driving, output = options.pop("driving"), options.pop("output")
-    output = output or Path(Path(driving).stem + SUFFIX)
+    output = output or Path(shortened(Path(driving).stem, MOST_BYTES - len(SUFFIX)) + SUFFIX)
     extract_motion(driving, output, **options)
     print(output)
     return 0

@@ -13,11 +13,10 @@ from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
 from runtime.framing.faces import Face, find_faces
+from runtime.framing.follow import follow
 from runtime.framing.window import Window
-from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Fit, Picture, read_image, square
+from runtime.media.picture import Fit
 from runtime.motion.modes import Motion
-from runtime.motion.smoothing import OneEuro
 from runtime.values import Bytes, is_number, is_whole
 
 Crop = str | Sequence[float]
@@ -39,6 +38,13 @@ _LOOKS = 3
 """How often a model looks again, each time more closely, for the square around its own points."""
 _OUTLIERS = 0.05
 """Part of the points that may lie outside on each side."""
+_STEADY = 0.03
+"""Part of its side by which the square around the points may still change in the last look, where they mark
+something: on textures and landscapes it wanders.
+"""
+
+_FEW = 4
+"""Frames of a video that a model itself looks at, where no face is found."""
 
 _MOST = 8
 """Longest side of a square set by hand, in longer sides of the picture."""
@@ -59,8 +65,10 @@ class Framing:
     """The same where the picture is too small for that."""
     middle: float = 0.46
     """Where the middle of the head is, from the top, as a part of the side."""
-    spread: float = 0.6
-    """Larger side of the box around the model's points, as a part of the side."""
+    spread: float = 0.7
+    """Larger side of the box around the model's points, as a part of the side; where a bundle does not say, that of
+    faces-lite on portraits (0.70, deviation 0.03).
+    """
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Framing:
@@ -110,10 +118,10 @@ def check_crop(crop: Crop, name: str, *, follow: bool = False) -> str | Window:
     return Window.around(left + width / 2, top + height / 2, max(width, height))
 
 
-def check_face(face: int | None) -> None:
-    """Raises `OptionError` unless `face` counts from 1 on, or is None."""
+def check_face(face: int | None, name: str = "face") -> None:
+    """Raises `OptionError` unless `face`, the option called `name`, counts from 1 on, or is None."""
     if face is not None and not (is_whole(face) and face >= 1):
-        raise OptionError(f"face is {face}; the largest is 1, the next one 2.")
+        raise OptionError(f"{name} is {face!r}; it must be a whole number: the largest is 1, the next one 2.")
 
 
 class Subject:
@@ -126,15 +134,28 @@ class Subject:
 
     def around(self, images: Sequence[Image.Image], framing: Framing) -> Window:
         """One square in which the points of all `images`, of one size, are spread as in training."""
+        return self._looks(images, framing)[-1]
+
+    def found(self, images: Sequence[Image.Image], framing: Framing) -> Window | None:
+        """The same, where the points mark something: looking once more, they would be framed about alike."""
+        size = images[0].size
+        *_, before, after = self._looks(images, framing, _LOOKS + 1)
+        moved = max(*np.abs(np.subtract(before.center, after.center)), abs(before.side - after.side))
+        return after if after.touches(size) and moved <= _STEADY * before.side else None
+
+    def _looks(self, images: Sequence[Image.Image], framing: Framing, count: int = _LOOKS) -> list[Window]:
+        """The squares after so many looks, each seen in the one before."""
         size = images[0].size
         window = Window.around(size[0] / 2, size[1] / 2, max(size))
-        for _ in range(_LOOKS):
+        windows = []
+        for _ in range(count):
             found = np.concatenate([self._points(image, window) for image in images])
             low, high = np.quantile(found, [_OUTLIERS, 1 - _OUTLIERS], axis=0)
             side = max(float((high - low).max()) / framing.spread, window.side / 2)
             x, y = (low + high) / 2
             window = framing.settle(float(x), float(y), side, side / 2, size)
-        return window
+            windows.append(window)
+        return windows
 
     def _points(self, image: Image.Image, window: Window) -> NDArray[np.float64]:
         """The points (K, 2) in pixels of `image`, as the model sees them in `window`."""
@@ -155,15 +176,18 @@ class Framer:
         driving_crop: Crop,
         face: int | None,
         subject: Subject | None = None,
+        driving_face: int | None = None,
     ) -> None:
-        """`face` counts from the largest (1) on, in the picture to be moved; `subject` finds the model's own points.
-        Raises `OptionError`.
+        """`face` counts from the largest (1) on, in the picture to be moved, and `driving_face` in the first driving
+        picture that shows so many; `subject` finds the model's own points. Raises `OptionError`.
         """
         check_face(face)
+        check_face(driving_face, "driving_face")
         self.fit = fit
         self._subject = subject
         self.framing = framing
         self.face = face
+        self.driving_face = driving_face
         self.crop = self._meant(check_crop(crop, "crop"))
         self.driving_crop = self._meant(check_crop(driving_crop, "driving_crop", follow=True))
 
@@ -180,29 +204,50 @@ class Framer:
             return self._subject.around([image], self.framing).snapped()
         if self.crop != "auto":
             return _by_hand(self.crop, image.size)
-        faces = _faces(image, levels=3) or _faces(image, levels=4)
+        faces = search_faces(image, levels=3) or search_faces(image, levels=4)
         if not faces and self.face is None:
-            _warn("No face was found in the picture; its middle is taken. Choose the part with crop=x,y,w,h.")
-            return None
+            return self._without_face([image], "the picture", "crop=x,y,w,h")
         if self.face is not None and self.face > len(faces):
             raise InputError(f"face is {self.face}, but {len(faces)} were found in the picture; choose another.")
         if self.face is None and len(faces) > 1:
             _warn(f"{len(faces)} faces were found in the picture; the largest is taken. Choose another with face=2.")
         return self.framing.around(faces[(self.face or 1) - 1], image.size).snapped()
 
-    def driving(self, samples: Sequence[Image.Image]) -> Window | None:
+    def driving(self, samples: Sequence[Image.Image], near: Face | None = None) -> Window | None:
         """One square for a whole video, from a few of its frames: as large as one around the face, and so much larger
-        and placed such that the face stays in it. None where `fit` decides.
+        and placed such that the face stays in it. None where `fit` decides. One person's face, of several: see
+        `follow`, which is given `near`.
         """
         size = samples[0].size
         if self.driving_crop == "points" and self._subject is not None:
             return self._subject.around(samples, self.framing).snapped()
-        if self.driving_crop not in ("auto", "follow"):
-            return _by_hand(self.driving_crop, size)
-        faces = [found[0] for found in (_faces(image, levels=2) for image in samples) if found]
+        if not self.looks_for_faces:
+            return self.fixed(size)
+        return self.choose([search_faces(image, levels=2) for image in samples], samples, near)
+
+    def choose(
+        self, found: Sequence[list[Face]], images: Sequence[Image.Image], near: Face | None = None
+    ) -> Window | None:
+        """The same from the faces that were `found` in each of the `images`, all of one size."""
+        size = images[0].size
+        faces = [face for face in follow(found, self.driving_face, near) if face is not None]
         if not faces:
-            _warn("No face was found in the driving video; its middle is taken. Choose the part with driving_crop.")
-            return None
+            return self._without_face(images, "the driving video", "driving_crop")
+        return self.around_all(faces, size)
+
+    @property
+    def looks_for_faces(self) -> bool:
+        """Whether the square of driving pictures depends on the faces in them."""
+        return self.driving_crop in ("auto", "follow")
+
+    def fixed(self, size: tuple[int, int]) -> Window | None:
+        """The square of driving pictures of `size` (width, height) that does not depend on what they show; None where
+        `fit` decides.
+        """
+        return _by_hand(self.driving_crop, size)
+
+    def around_all(self, faces: Sequence[Face], size: tuple[int, int]) -> Window:
+        """The square around one person's `faces` in pictures of `size` (width, height)."""
         aims = np.array([self.framing.aim(face) for face in faces])
         low, high = aims.min(axis=0), aims.max(axis=0)
         usual = sorted(faces, key=lambda face: face.size)[len(faces) // 2]
@@ -210,61 +255,23 @@ class Framer:
         x, y = (low + high) / 2
         return self.framing.settle(float(x), float(y), side, self.framing.least(usual), size).snapped()
 
+    def _without_face(self, images: Sequence[Image.Image], what: str, option: str) -> Window | None:
+        """Animals, statues and drawings: what the model's own points mark, if they do; else what `fit` means."""
+        few = images[:: max(1, len(images) // _FEW)]
+        window = None if self._subject is None else self._subject.found(few, self.framing)
+        taken = "its middle is taken" if window is None else "what the model itself sees in it is taken"
+        _warn(f"No face was found in {what}; {taken}. Choose the part with {option}.")
+        return None if window is None else window.snapped()
+
     def video(self, samples: Sequence[Image.Image], size: tuple[int, int]) -> Window | None:
         """The same for a video of `size` (width, height), whose `samples` may be smaller."""
-        if self.driving_crop not in ("auto", "follow", "points"):
-            return _by_hand(self.driving_crop, size)
+        if not self.looks_for_faces and self.driving_crop != "points":
+            return self.fixed(size)
         window = self.driving(samples)
         return None if window is None else window.scaled(size[0] / samples[0].width).snapped()
 
 
-class Cutter:
-    """Cuts the pictures of one stream to the model's square, one after another."""
-
-    def __init__(self, framer: Framer, size: int, rate: float, limits: Limits = DEFAULT_LIMITS) -> None:
-        """`size`: pixels along the model's side. `rate`: pictures a second, for following smoothly."""
-        self._framer = framer
-        self._limits = limits
-        self._size = size
-        self._smooth = OneEuro(1.0, rate)
-        self.reset()
-
-    def reset(self) -> None:
-        """The next picture begins a new stream."""
-        self._window: Window | None = None
-        self._seen: tuple[int, int] | None = None
-        self._smooth.reset()
-
-    def __call__(self, picture: Picture) -> Bytes:
-        """The square of the next picture: uint8 (size, size, 3)."""
-        if self._framer.driving_crop == "off":
-            return square(read_image(picture, self._size, self._limits), self._size, self._framer.fit)
-        image = read_image(picture, limits=self._limits)
-        if image.size != self._seen:  # the first one, or another camera
-            self.reset()
-            self._seen = image.size
-            self._window = self._framer.driving([image])
-        if self._framer.driving_crop == "follow":
-            self._window = self._followed(image)
-        if self._window is None:
-            return square(image, self._size, self._framer.fit)
-        return self._window.cut(image, self._size)
-
-    def _followed(self, image: Image.Image) -> Window | None:
-        """Around the face nearest to the last one; where there is none, the square stays."""
-        faces = _faces(image, levels=2)
-        if not faces:
-            return self._window
-        last = self._window or Window.centered(image.size)
-        face = min(faces, key=lambda face: float(np.hypot(*np.subtract(face.center, last.center))))
-        window = self._framer.framing.around(face, image.size)
-        scale = 2 / max(image.size)  # the filter expects coordinates of a picture that reaches from -1 to 1
-        state = np.array([[window.center, (window.side, 0.0)]]) * scale
-        (x, y), (side, _) = self._smooth(Motion(state.astype(np.float32))).points[0] / scale
-        return Window.around(float(x), float(y), float(side))
-
-
-def _faces(image: Image.Image, levels: int) -> list[Face]:
+def search_faces(image: Image.Image, levels: int) -> list[Face]:
     """The faces in `image`, the largest first, in its own pixels."""
     factor = min(1.0, _SEARCHED / max(image.size))
     if factor == 1:
@@ -283,7 +290,7 @@ def _by_hand(crop: str | Window, size: tuple[int, int]) -> Window | None:
 
 
 def _warn(message: str) -> None:
-    warnings.warn(message, BunrakuWarning, stacklevel=3)
+    warnings.warn(message, BunrakuWarning, stacklevel=4)
 
 
 def _into(low: float, side: float, length: int) -> float:

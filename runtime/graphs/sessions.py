@@ -18,7 +18,7 @@ import onnxruntime as ort
 
 from checkpoints.bundle import Bundle
 from checkpoints.contract import FRAMEWISE, is_per_frame
-from checkpoints.errors import ModelError, OptionError
+from checkpoints.errors import ModelError, OptionError, first_line
 from runtime.graphs.cores import available_cores
 from runtime.graphs.gpu import PROVIDERS, Bound, Provider, providers
 
@@ -98,8 +98,7 @@ class Graph:
         try:
             results = [future.result() for future in started]
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
-            reason = str(error).strip().splitlines()[0]
-            raise ModelError(f'The graph "{self.name}" failed on {self.device} ({reason}).') from error
+            raise ModelError(f'The graph "{self.name}" failed on {self.device} ({first_line(error)}).') from error
         finally:
             for future in started:
                 future.cancel()  # those that have not begun, when another one failed or we were interrupted
@@ -302,8 +301,7 @@ def _session(
     try:
         session = ort.InferenceSession(model, options, providers=wanted)
     except Exception as error:  # as above: no common base class
-        reason = str(error).strip().splitlines()[0]
-        raise ModelError(f'The graph "{what}" cannot be opened ({reason}).') from error
+        raise ModelError(f'The graph "{what}" cannot be opened ({first_line(error)}).') from error
     # It keeps the bytes, to start again with other providers when a run fails; we would rather hear of it.
     session.disable_fallback()
     session._model_bytes = None

@@ -6,42 +6,24 @@ changed since. A pair that fails is recorded, and the rest goes on.
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
 import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path, PurePath
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, OptionError, OutputError
+from checkpoints.errors import BunrakuError, BunrakuWarning, OutputError, first_line
 from runtime.animate import animate
 from runtime.engine import Engine
-from runtime.media.fetch import is_address
-from runtime.media.picture import check_file
-from runtime.options import Options, defaults, read_word
+from runtime.many.pairs import Job, check_apart
+from runtime.options import Options, read_word
 
 RESULTS = "results.jsonl"
 """The file in the output folder: one JSON object a line, the last one of a pair counts."""
-
-_COLUMNS = ("source", "driving", "output")
-
-
-@dataclass(frozen=True)
-class Job:
-    """One pair."""
-
-    source: str
-    driving: str
-    output: str
-    """File, relative to the output folder."""
-    key: str = ""
-    """Stands for inputs and options as they are; another key is another job."""
-    options: Mapping[str, str] = field(default_factory=dict)
-    """What this pair has of its own instead of the batch's options, as it is written in the list."""
 
 
 @dataclass(frozen=True)
@@ -65,62 +47,6 @@ Run = Callable[[Sequence[Job], Path, Mapping[str, Any]], Iterable[Outcome]]
 """Does jobs into a folder with options of `runtime.animate`, and gives what became of each, in any order."""
 
 
-def read_pairs(path: Path, suffix: str = ".mp4") -> list[Job]:
-    """The pairs in a CSV file whose first line names its columns: "source", "driving" and, if wanted, "output", and any
-    fields of `runtime.options.Options`, for pairs that are to have something of their own ("mode", "crop" ...).
-
-    Files are meant relative to the list's own folder; an output is a name in the output folder, by default made of
-    both names, with that `suffix` ("/" for a folder of frames). Raises `InputError` when the list cannot be used.
-    """
-    check_file(path)
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:  # spreadsheets put a mark in front
-            rows = [{(name or "").strip().lower(): text for name, text in row.items()} for row in csv.DictReader(file)]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} is not a CSV file in UTF-8 ({error}); save it again.") from error
-    if not rows:
-        raise InputError(f"{path} holds no pairs; its first line names the columns: source,driving.")
-    jobs: list[Job] = []
-    taken: set[str] = set()
-    for number, row in enumerate(rows, 2):
-        job = _job(path, number, row, taken, suffix)
-        taken.add(job.output)
-        jobs.append(job)
-    return jobs
-
-
-def _job(path: Path, number: int, row: Mapping[str, str | None], taken: set[str], suffix: str) -> Job:
-    """The pair in the line `number` of the list `path`."""
-    own = defaults(Options)
-    if unknown := sorted(set(row) - {*_COLUMNS, *own}):
-        there_are = ", ".join((*_COLUMNS, *own))
-        raise InputError(f"{path} has the column {unknown[0]!r}; there are {there_are}.")
-    source, driving, output = ((row.get(name) or "").strip() for name in _COLUMNS)
-    if not source or not driving:
-        raise InputError(f"{path}, line {number}: the {'driving' if source else 'source'} is missing; add it.")
-    where = path.absolute().parent
-    source, driving = (name if is_address(name) else str(where / name) for name in (source, driving))
-    if not output:
-        stem = f"{Path(source).stem}-{Path(driving).stem}"
-        names = (f"{stem}{'' if count == 1 else f'-{count}'}{suffix}" for count in range(1, len(taken) + 2))
-        output = next(name for name in names if name not in taken)
-    if output in taken:
-        raise InputError(f"{path}, line {number}: {output} is the output of another line, too; give another name.")
-    if PurePath(output).is_absolute() or ".." in PurePath(output).parts:
-        raise InputError(f"{path}, line {number}: {output} is outside of the output folder; give a name in it.")
-    options = {name: text.strip() for name, text in row.items() if name in own and text and text.strip()}
-    try:
-        Options(**_read(options))
-    except OptionError as error:
-        raise InputError(f"{path}, line {number}: {error}") from error
-    return Job(source, driving, output, options=options)
-
-
-def _read(options: Mapping[str, str]) -> dict[str, Any]:
-    """What the words of a list mean. Raises `OptionError`."""
-    return {name: read_word(Options, name, word) for name, word in options.items()}
-
-
 def run_batch(
     jobs: Sequence[Job],
     folder: Path,
@@ -138,6 +64,7 @@ def run_batch(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder} cannot be made ({error.strerror}); give another folder.") from error
+    check_apart(jobs, folder)
     results = folder / RESULTS
     keyed = [replace(job, key=_key(job, options)) for job in jobs]
     before = _recorded(results)
@@ -146,7 +73,7 @@ def run_batch(
     report(len(found), len(keyed))
     if waiting:
         try:
-            with results.open("a", encoding="utf-8") as file:
+            with results.open("a", encoding="utf-8", errors="surrogateescape") as file:
                 for outcome in (run or run_here)(waiting, folder, options):
                     file.write(json.dumps(asdict(outcome), ensure_ascii=False) + "\n")
                     file.flush()
@@ -181,11 +108,11 @@ def worker(folder: Path, options: Mapping[str, Any]) -> Callable[[Job], Outcome]
             except BunrakuError as failure:
                 error = str(failure)
             except Exception as failure:  # a defect of ours must not stop the others
-                error = f"{type(failure).__name__}: {failure}"
+                error = f"{type(failure).__name__}: {first_line(failure)}"
         notes = [str(note.message) for note in said if issubclass(note.category, BunrakuWarning)]
         took = round(time.monotonic() - begin, 3)
         status = "failed" if error else "done"
-        known = {field.name: getattr(job, field.name) for field in fields(job) if field.name != "options"}
+        known = {name: getattr(job, name) for name in ("source", "driving", "output", "key")}
         return Outcome(**known, status=status, frames=frames, seconds=took, error=error, warnings=notes)
 
     return do
@@ -194,7 +121,8 @@ def worker(folder: Path, options: Mapping[str, Any]) -> Callable[[Job], Outcome]
 def _do(job: Job, folder: Path, engine: Engine, options: Mapping[str, Any]) -> int:
     (folder / job.output).parent.mkdir(parents=True, exist_ok=True)
     target = os.path.join(folder, job.output)  # a slash at its end means frames
-    chosen = {**options, **_read(job.options), "progress": False}
+    own = {name: read_word(Options, name, word) for name, word in job.options.items()}
+    chosen = {**options, **own, "progress": False}
     return len(animate(job.source, job.driving, model=engine, output=target, **chosen))
 
 
@@ -217,7 +145,7 @@ def _recorded(results: Path) -> dict[str, Outcome]:
     if not results.exists():
         return found
     try:
-        text = results.read_text(encoding="utf-8", errors="replace")
+        text = results.read_text(encoding="utf-8", errors="surrogateescape")
     except OSError as error:
         raise OutputError(f"{results} cannot be read ({error.strerror}); give another folder.") from error
     for line in text.splitlines():

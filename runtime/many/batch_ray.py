@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from checkpoints.errors import BunrakuError, InputError, OptionError
+from checkpoints.errors import BunrakuError, InputError, OptionError, last_line
 from checkpoints.registry import load_model
-from runtime.many.batch import Job, Outcome, Run, worker
+from runtime.many.batch import Outcome, Run, worker
+from runtime.many.pairs import Job
 
 
 class _Worker:
@@ -67,7 +68,7 @@ def _run(
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False, **size)
     except Exception as error:  # Ray raises the base class itself, among others
-        raise InputError(f"No Ray cluster answers at {address} ({_first_line(error)}); check the address.") from error
+        raise InputError(f"No Ray cluster answers at {address} ({last_line(error)}); check the address.") from error
     try:
         DataContext.get_current().enable_progress_bars = False
         logging.getLogger("ray.data").setLevel(logging.ERROR)
@@ -82,11 +83,6 @@ def _run(
         for row in outcomes.iter_rows():
             yield Outcome(**json.loads(row["outcome"]))
     except RayError as error:
-        raise BunrakuError(f"A worker on {address} failed ({_first_line(error)}); start again to go on.") from error
+        raise BunrakuError(f"A worker on {address} failed ({last_line(error)}); start again to go on.") from error
     finally:
         ray.shutdown()
-
-
-def _first_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1][:300] if lines else type(error).__name__

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from checkpoints.errors import InputError, OptionError, OutputError
+from checkpoints.errors import InputError, OptionError, OutputError, first_line
 from runtime.many.live import RESET, STOP, Show
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.video import probe, read_whole
@@ -110,9 +110,9 @@ def _virtual(size: tuple[int, int], fps: float) -> Iterator[Show]:
     try:
         device = pyvirtualcam.Camera(*size, fps)
     except RuntimeError as error:
-        said = str(error).strip().splitlines()[0]
         raise OutputError(
-            f"There is no virtual camera ({said}); install v4l2loopback on Linux, or OBS on Windows and macOS."
+            f"There is no virtual camera ({first_line(error)}); "
+            "install v4l2loopback on Linux, or OBS on Windows and macOS."
         ) from error
     with device:
         yield device.send

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -49,6 +50,18 @@ def read_arguments(path: Path, pixels: float = math.inf) -> list[str]:
         "-i",
         f"file:{path.absolute()}",
     ]
+
+
+def resample(own: Fraction, rate: Fraction) -> str:
+    """The filter from frames that come at about their `own` rate to the constant `rate`: frame n is what is shown at
+    second n / rate, and the first one always the first.
+
+    Half a frame's time, of the faster of the two rates, is forgiven: clocks are rounded. Starting at 0 and not at the
+    first frame keeps a video that starts late together with its sound.
+    """
+    early = 1 / (2 * max(rate, own))
+    # Some clocks tick once a frame, and know no half of it.
+    return f"settb=intb/24,setpts='PTS-{early.numerator}/{early.denominator}/TB',fps={rate}:start_time=0:round=up"
 
 
 class Ffmpeg:
@@ -102,14 +115,14 @@ class Ffmpeg:
         self._log.seek(0)
         return self._log.read().decode("utf-8", "replace")
 
-    def complaint(self) -> str:
+    def complaint(self, otherwise: str = "no reason given") -> str:
         """Why it was ended, or else the first thing that it complained about, without the prefix that names its
-        component.
+        component; where there is neither, `otherwise`.
         """
         if (self.process.poll() or 0) < 0:
             return _killed(-self.process.returncode)
         lines = [line for line in self.log().splitlines() if line.strip()]
-        return lines[0].rpartition("] ")[2].rstrip(".") if lines else "no reason given"
+        return lines[0].rpartition("] ")[2].rstrip(".") if lines else otherwise
 
     def finish(self) -> int:
         """Close the pipe in, wait for ffmpeg to end by itself, and return its status."""

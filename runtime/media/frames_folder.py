@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image
 
 from checkpoints.errors import OutputError
+from runtime.media.names import aside, destination
 from runtime.media.provenance import mark
 from runtime.media.writer import check_folder
 from runtime.values import Bytes
@@ -38,9 +39,10 @@ class FolderWriter:
         """Raises `OutputError` unless `path` can be made, or is an empty folder."""
         check_frames_folder(path)
         self.path = path
+        self._target = destination(path)
         self.frames = 0
         try:
-            self._aside = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.absolute().parent))
+            self._aside = Path(tempfile.mkdtemp(prefix=aside(path), dir=self._target.absolute().parent))
         except OSError as error:
             raise self._failed(error) from error
 
@@ -74,8 +76,8 @@ class FolderWriter:
         try:
             self._aside.chmod(0o777 & ~mask)  # mkdtemp's are for their owner only
             with contextlib.suppress(FileNotFoundError):
-                self.path.rmdir()  # it fails when somebody has put something in there meanwhile
-            self._aside.rename(self.path)
+                self._target.rmdir()  # it fails when somebody has put something in there meanwhile
+            self._aside.rename(self._target)
         except OSError as error:
             raise self._failed(error) from error
 
@@ -89,7 +91,7 @@ def check_frames_folder(path: Path) -> None:
         raise OutputError(f"The folder {path} is not empty; give another name.")
     if path.exists() and not path.is_dir():
         raise OutputError(f"{path} is a file; give another name for the folder.")
-    check_folder(path.absolute().parent)
+    check_folder(destination(path).absolute().parent)
 
 
 def read_folder(path: Path) -> Iterator[Bytes]:

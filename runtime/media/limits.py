@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints.errors import InputError, OptionError
+from runtime.values import plain
 
 _UNITS = {"k": 10**3, "m": 10**6, "g": 10**9}
 
@@ -29,9 +30,10 @@ class Limits:
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            value = getattr(self, field.name)
+            value = plain(getattr(self, field.name))
+            object.__setattr__(self, field.name, value)
             if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-                raise OptionError(f"The limit of {field.name} is {value}; it must be a number above 0, or inf.")
+                raise OptionError(f"The limit of {field.name} is {value!r}; it must be a number above 0, or inf.")
 
     @classmethod
     def parse(cls, text: str) -> Limits:

@@ -6,26 +6,30 @@ import contextlib
 import os
 import threading
 import warnings
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
-from checkpoints.errors import InputError, OptionError
-from runtime.media.ffmpeg import Ffmpeg, max_pixels
+from checkpoints.errors import InputError, OptionError, first_line
+from runtime.media.colour import cut_out
+from runtime.media.given import Stream, is_stream, name_of, spooled, whole
+from runtime.media.heic import is_heic, read_heic
 from runtime.media.limits import DEFAULT_LIMITS, Limits
+from runtime.media.tiff import beginning_at, is_tiff, main_picture
 from runtime.values import Bytes
 
 Fit = Literal["crop", "pad"]
+T = TypeVar("T")
 FITS: tuple[str, ...] = get_args(Fit)
-Picture = str | os.PathLike[str] | Image.Image | NDArray[np.generic]
-"""A file, a Pillow image, or an array (H, W), (H, W, 3) or (H, W, 4) of uint8 in RGB order."""
-
-_HEIC = tuple(b"ftyp" + brand for brand in (b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1"))
-"""How HEIC files begin, after four bytes of length."""
+Picture = str | os.PathLike[str] | Image.Image | NDArray[np.generic] | Stream
+"""A file, by its name, open, or as bytes; a Pillow image; or an array (H, W), (H, W, 1), (H, W, 3) or (H, W, 4) of
+uint8 in RGB order.
+"""
 
 MIN_SIDE = 16
 """Pictures and videos narrower or lower than this many pixels are refused: there is nothing to move in
@@ -34,6 +38,9 @@ them.
 
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000", "TGA", "ICO")
 """What Pillow may take a file for. It knows others, one of which (EPS) is a program that it has Ghostscript run."""
+
+_WIDENED = {"L;2": 85, "L;4": 17}
+"""By how much Pillow multiplies grey values of so many bits."""
 
 _OPENING = threading.Lock()
 """Held while Pillow's own limit of pixels, and the warnings about it, which are the whole process's, are set aside."""
@@ -57,29 +64,43 @@ def read_cut_out(
 ) -> tuple[Image.Image, bool]:
     """`picture` as it is meant to be seen, in RGB, and whether parts of it are transparent.
 
-    Orientation (EXIF) is applied, transparency becomes the colour `background`, 16-bit and grey values are scaled
-    to 8-bit RGB. It has all its pixels, unless a `size` is given to which it will be reduced: then a file may come
-    smaller, though not below four times that. Raises `InputError` when the picture cannot be read, is too
-    small or too large.
+    Orientation (EXIF) and colour profile are applied, transparency becomes the colour `background`, values of more
+    bits and grey ones become sRGB of 8 bits (see `runtime.media.colour`). It has all its pixels, unless a `size` is
+    given to which it will be reduced: then a file may come smaller, though not below four times that. Raises
+    `InputError` when the picture cannot be read, is too small or too large.
     """
     if isinstance(picture, np.ndarray):
         name, image = "The array", _from_array(picture)
     elif isinstance(picture, Image.Image):
         name, image = "The picture", picture
-    else:
-        name = str(picture)
+    elif is_stream(picture):
+        return _read_encoded(whole(picture, limits), name_of(picture, "The picture"), limits, background)
+    elif isinstance(picture, str | os.PathLike):
+        name = os.fspath(picture)
         image = _open(Path(picture), size, limits)
+    else:
+        raise InputError(
+            f"The picture is {type(picture).__name__}; give a file, its bytes, a Pillow image or an array."
+        )
     _check_size(image, name, limits)
     return _to_rgb(image, name, background)
 
 
 def read_encoded(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
     """The picture `name` that a file with this `data` would hold, in RGB. Raises `InputError` as `read_image` does."""
+    return _read_encoded(data, name, limits, "white")[0]
+
+
+def _read_encoded(data: bytes, name: str, limits: Limits, background: str) -> tuple[Image.Image, bool]:
     try:
         image = _unpacked(BytesIO(data), name, None, limits)
     except UnidentifiedImageError as error:
-        raise _no_picture(name) from error
-    return _to_rgb(image, name, "white")[0]
+        if not is_heic(data[:12]):
+            raise _no_picture(name) from error
+        with spooled(BytesIO(data), name, limits) as path:  # ffmpeg reads files only
+            image = read_heic(path, name, limits)
+        _check_size(image, name, limits)
+    return _to_rgb(image, name, background)
 
 
 def square(image: Image.Image, size: int, fit: Fit = "crop") -> Bytes:
@@ -96,6 +117,17 @@ def square(image: Image.Image, size: int, fit: Fit = "crop") -> Bytes:
         box = (left, top, left + side, top + side)
         return np.array(image.resize((size, size), Image.Resampling.BICUBIC, box=box))
     return np.array(ImageOps.pad(image, (size, size), Image.Resampling.BICUBIC, color="black"))
+
+
+def one_or_many(given: T) -> T | Sequence[Picture]:
+    """`given` as pictures that can be looked at again and again where it is one Pillow image, or an array: of one
+    picture, or (T, H, W, 3) of many. Anything else stays what it is.
+    """
+    if isinstance(given, Image.Image):
+        return [given]
+    if isinstance(given, np.ndarray):
+        return list(given) if given.ndim == 4 else [given]
+    return given
 
 
 def check_fit(fit: str) -> None:
@@ -126,16 +158,18 @@ def _open(path: Path, size: int | None, limits: Limits) -> Image.Image:
         return _unpacked(path, str(path), size, limits)
     except UnidentifiedImageError as error:
         with path.open("rb") as file:
-            if file.read(12)[4:] in _HEIC:
-                return _open_heic(path, limits)
+            head = file.read(12)
+        if is_heic(head):
+            return read_heic(path, str(path), limits)
         raise _no_picture(str(path)) from error
 
 
 def _unpacked(file: Path | BytesIO, name: str, size: int | None, limits: Limits) -> Image.Image:
     """The picture in `file`. Raises `InputError`, and `UnidentifiedImageError` where Pillow knows of none."""
     try:
-        with _opened(file) as image:  # closes the file, keeps the pixels
+        with _opened(file, name) as image:  # closes the file, keeps the pixels
             _check_size(image, name, limits)
+            _scale_transparency(image)
             # JPEG can be unpacked at a fraction of its size, which is much faster; never below four times the
             # target, so that the resampling filter still decides what the picture looks like.
             if size is not None:
@@ -144,16 +178,39 @@ def _unpacked(file: Path | BytesIO, name: str, size: int | None, limits: Limits)
     except (InputError, UnidentifiedImageError):
         raise
     except Exception as error:  # each of Pillow's decoders has errors of its own for damaged files
-        raise InputError(f"{name} is damaged ({error}); save the picture again.") from error
+        raise InputError(f"{name} is damaged ({first_line(error)}); save the picture again.") from error
     return image
+
+
+def _scale_transparency(image: Image.Image) -> None:
+    """Say which value of a PNG picture is transparent in the range of its values as Pillow unpacks them: to 8 bits, but
+    for grey ones of 16.
+    """
+    if not isinstance(image, PngImagePlugin.PngImageFile) or not image.tile:
+        return
+    clear, stored = image.info.get("transparency"), image.tile[0].args
+    if stored in _WIDENED and isinstance(clear, int):
+        image.info["transparency"] = clear * _WIDENED[str(stored)]
+    elif stored == "RGB;16B" and isinstance(clear, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
 
 
 def _no_picture(name: str) -> InputError:
     return InputError(f"{name} is not a picture that can be read; use JPEG, PNG or WebP.")
 
 
-def _opened(file: Path | BytesIO) -> Image.Image:
-    """The picture of which only the head has been read, however large it says it is: our own limit is checked next."""
+def _opened(file: Path | BytesIO, name: str) -> Image.Image:
+    """The picture that `file` is meant to show, of which only the head has been read, however large it says it is: our
+    own limit is checked next.
+    """
+    with file.open("rb") if isinstance(file, Path) else contextlib.nullcontext(file) as opened:
+        offset = main_picture(opened, name) if is_tiff(opened) else None
+    if offset is None:
+        return _head(file)
+    return _head(BytesIO(beginning_at(file if isinstance(file, Path) else file.getvalue(), offset)))
+
+
+def _head(file: Path | BytesIO) -> Image.Image:
     with _OPENING, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
@@ -163,19 +220,9 @@ def _opened(file: Path | BytesIO) -> Image.Image:
             Image.MAX_IMAGE_PIXELS = before
 
 
-def _open_heic(path: Path, limits: Limits) -> Image.Image:
-    """A photo as iPhones store it. Pillow cannot read these; ffmpeg can, and turns them upright too."""
-    guards = ["-format_whitelist", "mov", "-protocol_whitelist", "file", *max_pixels(limits.pixels)]
-    # Without "-map", so that ffmpeg joins the tiles that large photos are stored in.
-    arguments = [*guards, "-i", f"file:{path.absolute()}", "-frames:v", "1", "-c:v", "png", "-f", "image2pipe"]
-    with Ffmpeg([*arguments, "pipe:1"], stdout=True) as ffmpeg:
-        data = ffmpeg.stdout.read()
-        if ffmpeg.finish() != 0 or not data:
-            raise InputError(f"{path} cannot be read as HEIC ({ffmpeg.complaint()}); save it as JPEG.")
-    return Image.open(BytesIO(data))
-
-
 def _from_array(array: NDArray[np.generic]) -> Image.Image:
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[..., 0]
     shape_fits = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in (3, 4))
     if array.dtype != np.uint8 or not shape_fits:
         raise InputError(
@@ -199,19 +246,4 @@ def _to_rgb(image: Image.Image, name: str, background: str) -> tuple[Image.Image
     # A damaged EXIF block says nothing about which way is up, but the pixels are fine.
     with contextlib.suppress(Exception):
         image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _to_8_bits(image, name)
-    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
-        opaque, seen = Image.new("RGBA", image.size, background), image.convert("RGBA")
-        transparent = bool((np.asarray(seen.getchannel("A")) < 255).any())
-        return Image.alpha_composite(opaque, seen).convert("RGB"), transparent
-    return image.convert("RGB"), False
-
-
-def _to_8_bits(image: Image.Image, name: str) -> Image.Image:
-    """Grey pictures of 16 bits ("I;16", "I") or floats in [0, 1]; Pillow's own conversion would clip them."""
-    values = np.asarray(image, dtype=np.float64)
-    if not np.isfinite(values).all():
-        raise InputError(f"{name} holds values that are not numbers; save the picture again.")
-    scale = 255.0 if image.mode == "F" else 255.0 / 65535.0
-    return Image.fromarray(np.clip(np.rint(values * scale), 0, 255).astype(np.uint8))
+    return cut_out(image, name, background)

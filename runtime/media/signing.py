@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from checkpoints.errors import InputError, OptionError, OutputError
+from checkpoints.errors import InputError, OptionError, OutputError, first_line
 from runtime.media.picture import check_file
 from runtime.media.provenance import DIGITAL_SOURCE_TYPE, STATEMENT
 
@@ -56,7 +56,9 @@ class Signature:
             info = c2pa.C2paSignerInfo(kind, ("\n".join(chain) + "\n").encode(), key, None)
             self._signer: Any = c2pa.Signer.from_info(info)
         except (c2pa.C2paError, ValueError) as error:
-            raise InputError(f"{path} cannot be used for signing ({error}); it needs a key with its chain.") from error
+            raise InputError(
+                f"{path} cannot be used for signing ({first_line(error)}); it needs a key with its chain."
+            ) from error
         self._path = path
         self._kind = _TYPES[target.suffix.lower()]
 
@@ -70,7 +72,7 @@ class Signature:
                 builder.sign(self._signer, self._kind, source, signed)
             aside.replace(path)
         except (c2pa.C2paError, OSError) as error:
-            raise OutputError(f"The result cannot be signed with {self._path} ({error}).") from error
+            raise OutputError(f"The result cannot be signed with {self._path} ({first_line(error)}).") from error
         finally:
             aside.unlink(missing_ok=True)
 
@@ -105,7 +107,9 @@ def _readable(key: str, path: Path) -> tuple[str, bytes]:
     try:
         loaded = form.load_pem_private_key(key.encode(), None)
     except (ValueError, TypeError) as error:  # the latter for keys that want a password
-        raise InputError(f"The key in {path} cannot be read ({error}); give one without a password.") from error
+        raise InputError(
+            f"The key in {path} cannot be read ({first_line(error)}); give one without a password."
+        ) from error
     kind = None
     if isinstance(loaded, ec.EllipticCurvePrivateKey):
         kind = _CURVES.get(loaded.curve.name)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,9 +15,10 @@ from types import TracebackType
 import numpy as np
 
 from checkpoints.errors import BunrakuWarning, OutputError
-from runtime.media.ffmpeg import Ffmpeg, read_arguments
+from runtime.media.ffmpeg import Ffmpeg, resample
+from runtime.media.names import aside, destination
 from runtime.media.provenance import ffmpeg_marks, mark
-from runtime.media.video import VideoInfo, trim_arguments
+from runtime.media.video import VideoInfo, sound_arguments, sound_filter
 from runtime.values import Bytes
 
 
@@ -32,20 +33,21 @@ class _Format:
     muxer: tuple[str, ...] = ()
     transparent: tuple[str, ...] = ()
     """How frames with alpha are encoded; empty where they cannot be."""
+    widest: int = 16_384
+    """Most pixels along a side."""
+    fastest: Fraction | None = None
+    """Most frames a second that are played as such."""
 
 
 # BT.709 is what players assume; saying so, and converting so, keeps the colours.
 _YUV, _YUVA = (
-    (
-        "-vf",
-        f"scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd,format={kind},"
-        "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv",
-    )
+    f"scale=out_color_matrix=bt709:out_range=tv:flags=bicubic+accurate_rnd,format={kind},"
+    "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
     for kind in ("yuv420p", "yuva420p")
 )
-_H264 = (*_YUV, "-c:v", "libx264", "-preset", "veryfast", "-crf", "17")
+_H264 = ("-vf", _YUV, "-c:v", "libx264", "-preset", "veryfast", "-crf", "17")
 _VP9 = ("-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "5")
-_GIF = ("-filter_complex", "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1")
+_GIF = ("-vf", "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1")
 _WEBP = ("-c:v", "libwebp_anim", "-quality", "90", "-loop", "0")
 _FASTSTART = ("-movflags", "+faststart")
 
@@ -54,11 +56,22 @@ _FORMATS = {
     ".m4v": _Format(_H264, ("aac",), "aac", ("-f", "mp4", *_FASTSTART)),
     ".mov": _Format(_H264, ("aac",), "aac", _FASTSTART),
     ".mkv": _Format(_H264, ("aac", "mp3", "opus", "flac", "vorbis", "ac3"), "aac"),
-    ".webm": _Format((*_YUV, *_VP9), ("opus", "vorbis"), "libopus", (), (*_YUVA, *_VP9, "-auto-alt-ref", "0")),
-    ".gif": _Format(_GIF),
-    ".webp": _Format(_WEBP, transparent=("-pix_fmt", "yuva420p", *_WEBP)),
+    ".webm": _Format(
+        ("-vf", _YUV, *_VP9), ("opus", "vorbis"), "libopus", (), ("-vf", _YUVA, *_VP9, "-auto-alt-ref", "0")
+    ),
+    # Browsers take a hundredth of a second for a tenth; the next time that a GIF knows is two hundredths.
+    ".gif": _Format(_GIF, widest=65_535, fastest=Fraction(50)),
+    ".webp": _Format(
+        ("-vf", "null", *_WEBP),
+        transparent=("-vf", "format=yuva420p", *_WEBP),
+        widest=16_383,
+        fastest=Fraction(90),
+    ),
 }
 EXTENSIONS = tuple(_FORMATS)
+
+_LAYOUTS = {"aac": "mono|stereo|3.0|4.0|5.0|5.1|7.1", "libopus": "mono|stereo|3.0|quad|5.0|5.1|7.1"}
+"""Which loudspeakers every player of the codec knows; other layouts become the one that is most like them."""
 
 
 class VideoWriter:
@@ -86,7 +99,7 @@ class VideoWriter:
         """
         check_output(path, transparent)
         self.path = path
-        self.frames = 0
+        self._given = 0
         self._size = size
         self._rate = rate
         self._format = _FORMATS[path.suffix.lower()]
@@ -97,6 +110,28 @@ class VideoWriter:
         self._sign = sign
         self._silent = _temporary(path)
         self._ffmpeg: Ffmpeg | None = None
+        if max(self.size) < max(size):
+            said = f"{path} is scaled to {self.size[0]}x{self.size[1]} pixels: {path.suffix} holds no larger ones."
+            warnings.warn(said, BunrakuWarning, stacklevel=2)
+
+    @property
+    def rate(self) -> Fraction:
+        """Frames a second of the file: those that are given, or as many as its kind can play."""
+        return min(self._rate, self._format.fastest or self._rate)
+
+    @property
+    def frames(self) -> int:
+        """How many frames the file has so far."""
+        return self._given if self.rate == self._rate else max(1, round(self._given / self._rate * self.rate))
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the file: of the frames, or as large as its kind can hold, in pairs of pixels."""
+        factor = min(Fraction(1), Fraction(self._format.widest, max(self._size)))
+        if factor == 1:
+            return self._size
+        width, height = (max(2, int(length * factor) // 2 * 2) for length in self._size)
+        return width, height
 
     def __enter__(self) -> VideoWriter:
         raw = (
@@ -111,10 +146,18 @@ class VideoWriter:
         )
         # The index is moved to the front only when no second pass for the sound will do it.
         muxer = self._format.muxer if self._sound is None else ()
-        encoder = self._format.transparent if self._transparent else self._format.video
-        arguments = [*raw, "-i", "pipe:0", *encoder, *ffmpeg_marks(), *muxer, "-y", str(self._silent)]
+        flag, shape, *video = self._format.transparent if self._transparent else self._format.video
+        shape = "".join(self._fitted()) + shape
+        arguments = [*raw, "-i", "pipe:0", flag, shape, *video, *ffmpeg_marks(), *muxer, "-y", str(self._silent)]
         self._ffmpeg = Ffmpeg(arguments, stdin=True)
         return self
+
+    def _fitted(self) -> Iterator[str]:
+        """Filters, each with its comma, for what the kind of file cannot hold."""
+        if self.rate != self._rate:
+            yield f"{resample(self._rate, self.rate)},"
+        if self.size != self._size:
+            yield "scale={}:{}:flags=area,".format(*self.size)
 
     def write(self, frame: Bytes) -> None:
         """Append one frame, uint8 (height, width, 3) in RGB, or 4 with alpha. Raises `OutputError` when encoding
@@ -132,7 +175,7 @@ class VideoWriter:
                 data = data[self._ffmpeg.stdin.write(data) :]
         except OSError as error:  # ffmpeg is gone: a full disk, most of all
             raise self._failed(self._ffmpeg) from error
-        self.frames += 1
+        self._given += 1
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -161,24 +204,37 @@ class VideoWriter:
 
     def _add_sound(self, sound: VideoInfo, complete: Path) -> bool:
         """Join the encoded frames and the sound, now that the length is known; False when the sound is broken."""
-        codec = "copy" if sound.audio in self._format.keeps else str(self._format.audio)
-        return self._join([*trim_arguments(sound), *read_arguments(sound.path)], codec, complete)
+        trim = sound_filter(sound, self._rate)
+        kept = sound.audio in self._format.keeps and trim is None
+        return self._join(sound_arguments(sound, self._rate), sound.sound, kept, trim, complete)
 
     def _repeat_sound(self, once: Path, complete: Path) -> bool:
         """The same with the sound again and again: as long each time as the frames, lest they drift apart."""
         sound = self._sound
-        length = f"{float(self.frames / self._loop / self._rate):.6f}"
-        cut = ["-map", "0:a:0", "-af", "apad", "-t", length, "-c:a", "pcm_s16le", "-y", str(once)]
-        if sound is None or not self._runs([*trim_arguments(sound), *read_arguments(sound.path), *cut]):
+        if sound is None:
             return False
-        return self._join(["-stream_loop", "-1", "-i", str(once)], str(self._format.audio), complete)
+        length = f"{self._seconds / self._loop:.6f}"
+        filters = ",".join(filter(None, (sound_filter(sound, self._rate), "apad")))
+        cut = ["-map", f"0:a:{sound.sound}", "-af", filters, "-t", length, "-c:a", "pcm_s16le", "-y", str(once)]
+        if not self._runs([*sound_arguments(sound, self._rate), *cut]):
+            return False
+        return self._join(["-stream_loop", "-1", "-i", str(once)], 0, False, None, complete)
 
-    def _join(self, heard: list[str], codec: str, complete: Path) -> bool:
+    @property
+    def _seconds(self) -> float:
+        """How long the frames play."""
+        return float(self._given / self._rate)
+
+    def _join(self, heard: list[str], number: int, kept: bool, trim: str | None, complete: Path) -> bool:
+        """Join the frames and stream `number` of the sound that the arguments `heard` read: as it is, or encoded."""
+        codec = str(self._format.audio)
+        filters = ",".join(filter(None, (trim, f"aformat=channel_layouts={_LAYOUTS[codec]}")))
+        coded = ["-c:a", "copy"] if kept else ["-af", filters, "-c:a", codec]
         return self._runs(
             [
-                *("-i", str(self._silent), *heard, "-map", "0:v:0", "-map", "1:a:0"),
-                *("-c:v", "copy", "-c:a", codec, "-map_metadata", "-1", "-map_chapters", "-1", *ffmpeg_marks()),
-                *("-t", f"{float(self.frames / self._rate):.6f}", *self._format.muxer, "-y", str(complete)),
+                *("-i", str(self._silent), *heard, "-map", "0:v:0", "-map", f"1:a:{number}"),
+                *("-c:v", "copy", *coded, "-map_metadata", "-1", "-map_chapters", "-1", *ffmpeg_marks()),
+                *("-t", f"{self._seconds:.6f}", *self._format.muxer, "-y", str(complete)),
             ]
         )
 
@@ -209,7 +265,7 @@ def check_output(path: Path, transparent: bool = False) -> None:
     if transparent and not _FORMATS[path.suffix.lower()].transparent:
         known = ", ".join(extension for extension, each in _FORMATS.items() if each.transparent)
         raise OutputError(f"{path} cannot be transparent; let it end in {known}, or write a folder/ of PNG frames.")
-    check_folder(path.absolute().parent)
+    check_folder(destination(path).absolute().parent)
 
 
 def check_folder(folder: Path) -> None:
@@ -223,7 +279,8 @@ def check_folder(folder: Path) -> None:
 def _temporary(path: Path) -> Path:
     """A new, empty, hidden file beside `path`, so that the final rename stays on one disk."""
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.absolute().parent)
+        folder = destination(path).absolute().parent
+        handle, name = tempfile.mkstemp(prefix=aside(path), suffix=path.suffix, dir=folder)
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}); give another name.") from error
     os.close(handle)
@@ -238,7 +295,7 @@ def _publish(temporary: Path, path: Path, sign: Callable[[Path], object] | None)
         if sign is not None:
             sign(temporary)
         temporary.chmod(0o666 & ~umask)  # mkstemp's files are for their owner only
-        os.replace(temporary, path)
+        os.replace(temporary, destination(path))
     except OSError as error:
         raise OutputError(f"{path} cannot be written ({error.strerror}); give another name.") from error
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Generator, Iterable, Iterator, Sized
@@ -15,14 +16,19 @@ import numpy as np
 from PIL import Image
 
 from checkpoints.errors import InputError, OptionError
-from runtime.framing.framer import Cutter, Framer
+from checkpoints.parameters import TAKES
+from runtime.framing.cutter import Cutter
+from runtime.framing.framer import Framer, search_faces
 from runtime.framing.window import Window
 from runtime.many.pipeline import prefetch
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.picture import Picture, check_file
+from runtime.media.picture import Picture, check_file, one_or_many, read_image
+from runtime.media.picture import square as fit_square
 from runtime.media.video import VideoInfo, probe, read_frames, read_whole
-from runtime.motion.file import SUFFIX, MotionFile, load_motion
+from runtime.motion.file import MotionFile, is_motion, load_motion
 from runtime.motion.modes import Motion, best_frame
+from runtime.motion.shots import LONGEST, PATIENCE, Shot, find_shots, first_samples
+from runtime.motion.takes import Takes, as_array
 from runtime.values import Bytes, is_number, is_whole
 
 if TYPE_CHECKING:
@@ -31,9 +37,6 @@ if TYPE_CHECKING:
 Reference = Literal["first", "best"] | int
 """The driving frame that the relative mode counts the motion from."""
 
-_LOOK = (Fraction(4), 4.0)
-"""Frames a second, and seconds, of a video's beginning that are looked at to frame it."""
-
 _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 """Which files of a folder are frames."""
 _LATEST = 1e9
@@ -41,8 +44,6 @@ _LATEST = 1e9
 _WORDS = re.compile(r"(\d+)")
 
 _MAX_LOOP = 10_000
-_LONGEST = 1280
-"""Longer side in pixels of frames of which more than the model's square is needed."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Clip:
 
 
 def open_clip(
-    driving: str | os.PathLike[str] | Iterable[Picture],
+    driving: str | os.PathLike[str] | Picture | Iterable[Picture],
     rate: Fraction | None = None,
     limits: Limits = DEFAULT_LIMITS,
     start: float = 0.0,
@@ -75,33 +76,27 @@ def open_clip(
     another rate, or nothing lies between start and end.
     """
     check_span(start, end)
-    if isinstance(driving, str | os.PathLike) and Path(driving).is_dir():
+    driving = one_or_many(driving)
+    if isinstance(driving, str | os.PathLike) and os.fspath(driving) and Path(driving).is_dir():
         driving = folder_pictures(Path(driving))
     if isinstance(driving, str | os.PathLike):
         path = Path(driving)
-        if path.suffix.lower() == SUFFIX:
-            check_file(path)
-            limits.check_bytes(path)
-            recorded = load_motion(path)
-            limits.check_seconds(path, float(len(recorded.motion) / recorded.rate))
-            if rate not in (None, recorded.rate):
-                raise OptionError(
-                    f"{path} was recorded at {float(recorded.rate):g} fps and plays at that; leave fps out."
-                )
-            part = recorded.motion[_frames(start, end, recorded.rate)]
-            if not len(part):
+        if not os.fspath(driving):
+            raise InputError("The name of what drives is empty; give a video file.")
+        if is_motion(path):
+            return _open_motion(path, rate, limits, start, end)
+        video = _open_video(path, limits)
+        if video is not None:
+            ends = [second for second in (end, video.end) if second is not None]
+            video = replace(video, start=start, end=min(ends, default=None))
+            rate = rate or video.rate
+            if video.part(rate).start >= max(1, round(video.duration * rate)):
                 raise _nothing_left(path, start)
-            return Clip(recorded.rate, len(part), motion=replace(recorded, motion=part), limits=limits)
-        video = probe(path, limits)
-        # At least one frame: ffmpeg takes a length that rounds to nothing for all there is.
-        length = None if end is None else max(end - start, float(1 / (rate or video.rate)))
-        video = replace(video, start=start, length=length)
-        if video.duration is not None and start >= video.duration:
+            return Clip(rate, video.count(rate), video, limits=limits)
+        if round(start * (rate or 25)) > 0:
             raise _nothing_left(path, start)
-        rate = rate or video.rate
-        total = None if video.span is None or video.duration is None else max(1, round(video.span * rate))
-        return Clip(rate, total, video, limits=limits)
-    if not isinstance(driving, Iterable):
+        driving = [path]
+    if isinstance(driving, bytes | bytearray | memoryview) or not isinstance(driving, Iterable):
         raise InputError(f"The driving frames are {type(driving).__name__}; give a video file or many pictures.")
     rate = rate or Fraction(25)
     if start or end is not None:
@@ -112,11 +107,45 @@ def open_clip(
     return Clip(rate, total, pictures=driving, limits=limits)
 
 
+def _open_motion(path: Path, rate: Fraction | None, limits: Limits, start: float, end: float | None) -> Clip:
+    check_file(path)
+    limits.check_bytes(path)
+    recorded = load_motion(path)
+    limits.check_seconds(path, float(len(recorded.motion) / recorded.rate))
+    if rate not in (None, recorded.rate):
+        raise OptionError(f"{path} was recorded at {float(recorded.rate):g} fps and plays at that; leave fps out.")
+    part = recorded.motion[_frames(start, end, recorded.rate)]
+    if not len(part):
+        raise _nothing_left(path, start)
+    return Clip(recorded.rate, len(part), motion=replace(recorded, motion=part), limits=limits)
+
+
+def _open_video(path: Path, limits: Limits) -> VideoInfo | None:
+    """What is known of the video `path`; None for a single picture, which is read as pictures are: upright, in its
+    colours, of whatever kind. Raises `InputError` for what is neither.
+    """
+    try:
+        video = probe(path, limits)
+    except InputError:
+        if not _is_picture(path, limits):
+            raise
+        return None
+    return None if video.frames == 1 and _is_picture(path, limits) else video
+
+
+def _is_picture(path: Path, limits: Limits) -> bool:
+    try:
+        read_image(path, limits=limits)
+    except InputError:
+        return False
+    return True
+
+
 def check_span(start: float, end: float | None) -> None:
     """Raises `OptionError` unless the second `start` lies before `end`, and both in any video's time."""
     for name, value in {"start": start, "end": start if end is None else end}.items():
         if not (is_number(value) and -_LATEST <= value <= _LATEST):
-            raise OptionError(f"{name} is {value}; it must be a number of seconds below {_LATEST:.0f}.")
+            raise OptionError(f"{name} is {value!r}; it must be a number of seconds below {_LATEST:.0f}.")
     if not (start >= 0 and (end is None or start < end)):
         raise OptionError(f"From second {start} to {end} there is nothing; start must be 0 or more and before end.")
 
@@ -155,31 +184,62 @@ def _nothing_left(path: Path, start: float) -> OptionError:
 def check_loop(loop: int) -> None:
     """Raises `OptionError` unless `loop` is a number of times."""
     if not (is_whole(loop) and 1 <= loop <= _MAX_LOOP):
-        raise OptionError(f"loop is {loop}; it must be a whole number from 1 to {_MAX_LOOP}.")
+        raise OptionError(f"loop is {loop!r}; it must be a whole number from 1 to {_MAX_LOOP}.")
 
 
 @dataclass(frozen=True)
 class Framed:
-    """A source of motion, and the square of it that the model is shown."""
+    """A source of motion, and the squares of it that the model is shown."""
 
     clip: Clip
     framer: Framer
-    window: Window | None = None
-    """Of a whole video; None where the `framer` cuts each picture by itself, or all that `fit` means is shown."""
+    shots: tuple[Shot, ...] = ()
+    """Of a whole video; none where the `framer` cuts each picture by itself."""
+    patience: float = math.inf
+    """Frames for which pictures wait for a face."""
+
+    @property
+    def window(self) -> Window | None:
+        """The square of a video's first shot; None where there is none, or all that `fit` means is shown."""
+        return self.shots[0].window if self.shots else None
+
+    @property
+    def watched(self) -> bool:
+        """Whether motion counts only from when on a face is seen."""
+        return self.framer.framing.subject == "face"
 
 
 def frame_clip(clip: Clip, framer: Framer) -> Framed:
-    """Decide which square of `clip` is shown: a video's first seconds are looked at, once. Raises `InputError` where
-    the video cannot be read.
+    """Decide which squares of `clip` are shown, and where its shots begin: a video is looked through, once. Raises
+    `InputError` where the video cannot be read.
     """
-    if clip.video is None or clip.motion is not None or framer.driving_crop in ("off", "follow"):
+    if clip.motion is not None:
         return Framed(clip, framer)
-    return Framed(clip, framer, framer.video(_samples(clip.video), clip.video.size))
+    if clip.video is None:
+        return Framed(clip, framer, patience=_patience(clip, framer))
+    if framer.framing.subject == "face":
+        return Framed(clip, framer, find_shots(clip.video, clip.rate, framer))
+    if framer.driving_crop in ("off", "follow"):
+        return Framed(clip, framer, (Shot(),))
+    samples = first_samples(clip.video, clip.rate)
+    return Framed(clip, framer, (Shot(window=framer.video(samples, clip.video.size)),))
+
+
+def _patience(clip: Clip, framer: Framer) -> float:
+    """Frames for which a face is waited for in pictures: none where the first ones, if they can be looked at twice,
+    show no face at all.
+    """
+    most = PATIENCE * float(clip.rate)
+    pictures = clip.pictures
+    if framer.framing.subject != "face" or pictures is None or iter(pictures) is pictures:
+        return most
+    images = (read_image(picture, limits=clip.limits) for picture in islice(pictures, round(most)))
+    return most if any(search_faces(image, levels=2) for image in images) else 0.0
 
 
 def read_motion(framed: Framed, engine: Engine, *, eyes: bool = False) -> Generator[Motion, None, None]:
-    """The motion of a clip in batches of the engine's size, decoded ahead in another thread; with `eyes` also what
-    these do (`Engine.detect`).
+    """The motion of a clip in batches of the engine's size, decoded ahead in another thread, with the takes it is of;
+    with `eyes` also what these do (`Engine.detect`).
 
     Raises `InputError` when there is no frame, and when recorded motion is of another model.
     """
@@ -190,31 +250,60 @@ def read_motion(framed: Framed, engine: Engine, *, eyes: bool = False) -> Genera
             yield recorded.motion[start : start + batch]
         return
     found = False
-    with prefetch(read_squares(framed, engine.resolution), depth=2 * batch) as ready:
-        while squares := list(islice(ready, batch)):
+    takes = Takes(float(framed.clip.rate), watch=framed.watched)
+    with prefetch(read_shown(framed, engine.resolution), depth=2 * batch) as ready:
+        while shown := list(islice(ready, batch)):
             found = True
-            yield engine.detect(np.stack(squares), eyes=eyes)
+            motion = engine.detect(np.stack([square for square, _ in shown]), eyes=eyes)
+            numbers = [takes(square, begins) for square, begins in shown]
+            yield motion.with_arrays({TAKES: as_array(numbers)}) if framed.watched else motion
     if not found:
         raise InputError("The driving frames are empty; give at least one.")
 
 
 def read_squares(framed: Framed, size: int) -> Iterator[Bytes]:
     """The driving frames in the square of a model of `size` pixels: uint8 (size, size, 3) each."""
+    for square, _ in read_shown(framed, size):
+        yield square
+
+
+def read_shown(framed: Framed, size: int) -> Iterator[tuple[Bytes, Shot | None]]:
+    """The same, each with the shot that begins with it, if any does."""
     clip, framer = framed.clip, framed.framer
     cutter = Cutter(framer, size, float(clip.rate), clip.limits)
+    begins = {shot.first: shot for shot in framed.shots}
     if clip.video is None:
-        yield from map(cutter, clip.pictures or ())
+        waits = Shot(wait=framed.patience)
+        for picture in () if clip.pictures is None else clip.pictures:
+            square = cutter(picture)
+            yield square, waits if cutter.begins else None
     elif framer.driving_crop == "follow":
-        yield from map(cutter, read_whole(clip.video, _LONGEST, clip.rate))
+        for number, frame in enumerate(read_whole(clip.video, LONGEST, clip.rate)):
+            if number in begins:
+                cutter.cut()
+            yield cutter(frame, watch=False), begins.get(number)
+    elif len({shot.window for shot in framed.shots}) > 1:
+        yield from _cut_anew(framed, size)
     else:
-        yield from read_frames(clip.video, size, framer.fit, clip.rate, framed.window)
+        frames = read_frames(clip.video, size, framer.fit, clip.rate, framed.window)
+        yield from ((frame, begins.get(number)) for number, frame in enumerate(frames))
 
 
-def _samples(video: VideoInfo) -> list[Image.Image]:
-    rate, seconds = _LOOK
-    if video.span is not None and video.span * rate <= 0.5:  # at that rate it has no frame at all
-        rate = video.rate
-    return [Image.fromarray(frame) for frame in read_whole(video, _LONGEST, min(rate, video.rate), seconds)]
+def _cut_anew(framed: Framed, size: int) -> Iterator[tuple[Bytes, Shot | None]]:
+    """The frames of a video whose shots have squares of their own."""
+    video = framed.clip.video
+    if video is None:
+        return
+    begins = {shot.first: shot for shot in framed.shots}
+    shot = framed.shots[0]
+    for number, frame in enumerate(read_whole(video, LONGEST, framed.clip.rate)):
+        shot = begins.get(number, shot)
+        image = Image.fromarray(frame)
+        if shot.window is None:
+            square = fit_square(image, size, framed.framer.fit)
+        else:
+            square = shot.window.scaled(image.width / video.size[0]).cut(image, size)
+        yield square, begins.get(number)
 
 
 def read_reference(word: str) -> Reference:
@@ -238,4 +327,9 @@ def reference_of(source: Motion, driving: Motion, reference: Reference) -> Motio
 
 
 def _named_frame(source: Motion, driving: Motion, name: str) -> int:
-    return best_frame(source, driving) if name == "best" else 0
+    if name != "best":
+        return 0
+    takes = driving.takes
+    shown = np.arange(len(driving)) if takes is None or not takes.any() else np.flatnonzero(takes)
+    parts = driving.with_arrays({name: array[shown] for name, array in driving.arrays.items()})
+    return int(shown[best_frame(source, parts)])

@@ -7,11 +7,14 @@ A motion that format 1 can hold is written as that, so that earlier versions pla
 from __future__ import annotations
 
 import json
+import os
 import re
 import warnings
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +22,8 @@ import numpy as np
 from checkpoints.bundle import Bundle
 from checkpoints.contract import MOTION
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
-from checkpoints.parameters import EYES, Parameter, parse_parameters, usual
+from checkpoints.parameters import EYES, TAKES, Parameter, parse_parameters, usual
+from runtime.media.names import aside, destination
 from runtime.motion.kinds import USUAL
 from runtime.motion.modes import Motion
 
@@ -27,7 +31,8 @@ SUFFIX = ".motion"
 FORMATS = ("1", "2")
 """Those that are read."""
 
-_EYES = Parameter("eye", (2, 3))
+_SEEN = {EYES: Parameter("eye", (2, 3)), TAKES: Parameter("take", (1,))}
+"""What no model finds, but the engine itself."""
 _MOST_BYTES = 2 << 30
 _MAX_RATE = 1000
 _DAMAGED = (KeyError, ValueError, TypeError, ZeroDivisionError, OSError, RecursionError, AttributeError)
@@ -63,7 +68,7 @@ class MotionFile:
                 f'{name} holds motion of the family "{self.family}", and the model "{bundle.name}" is of the family '
                 f'"{bundle.family}"; extract it again with this model.'
             )
-        if {key: what for key, what in self.motion.parameters.items() if key != EYES} != bundle.motion:
+        if {key: what for key, what in self.motion.parameters.items() if key not in _SEEN} != bundle.motion:
             raise ModelError(
                 f'{name} was made by the model "{self.model}", whose parameters of motion are not those of '
                 f'"{bundle.name}"; extract it again with this model.'
@@ -89,18 +94,31 @@ def save_motion(path: Path, recorded: MotionFile) -> None:
         "graph": recorded.graph,
     }
     if about["format"] == "2":
-        about["motion"] = {name: what.to_json() for name, what in motion.parameters.items() if name != EYES}
+        about["motion"] = {name: what.to_json() for name, what in motion.parameters.items() if name not in _SEEN}
     data = save(
         {name: np.ascontiguousarray(array) for name, array in motion.arrays.items()},
         {"bunraku_motion": json.dumps(about)},
     )
-    aside = path.with_name(f".{path.name}.part")
+    target = destination(path)
+    part = target.with_name(f"{aside(path)}{os.getpid()}.part")
     try:
-        aside.write_bytes(data)
-        aside.replace(path)
+        part.write_bytes(data)
+        part.replace(target)
     except OSError as error:
-        aside.unlink(missing_ok=True)
+        part.unlink(missing_ok=True)
         raise OutputError(f"{path} cannot be written ({error.strerror}); give another name.") from error
+
+
+def is_motion(path: Path) -> bool:
+    """Whether the file `path` is a motion file: by its name, or because it begins as one."""
+    if path.suffix.lower() == SUFFIX:
+        return True
+    try:
+        with path.open("rb") if path.is_file() else nullcontext(BytesIO()) as file:
+            head = file.read(9)
+    except OSError:
+        return False
+    return len(head) == 9 and head[8:] == b"{" and int.from_bytes(head[:8], "little") < _MOST_BYTES
 
 
 def load_motion(path: Path) -> MotionFile:
@@ -116,7 +134,7 @@ def load_motion(path: Path) -> MotionFile:
                 told = str(about["format"])[:20]
                 raise InputError(f"{path} has the format {told}, this program reads {FORMATS[-1]}; update bunraku.")
             declared = None if about["format"] == "1" else parse_parameters(about["motion"])
-            known = USUAL if declared is None else {*declared, EYES}
+            known = USUAL if declared is None else {*declared, *_SEEN}
             arrays = {name: file.get_tensor(name) for name in file.keys() if name in known}  # noqa: SIM118
         if not _RATE.fullmatch(about["fps"]):
             raise ValueError("no frame rate")
@@ -136,7 +154,7 @@ def load_motion(path: Path) -> MotionFile:
 
 def _is_usual(parameters: Mapping[str, Parameter]) -> bool:
     """Whether format 1 can hold them."""
-    shapes = {name: what for name, what in parameters.items() if name != EYES}
+    shapes = {name: what for name, what in parameters.items() if name not in _SEEN}
     points = shapes["points"].shape[0] if "points" in shapes else 0
     return shapes == usual(points, jacobians="jacobians" in shapes, covariances="covariances" in shapes)
 
@@ -146,7 +164,7 @@ def _parameters(arrays: Mapping[str, np.ndarray], declared: Mapping[str, Paramet
     if declared is None:
         points = arrays["points"].shape[1] if "points" in arrays and arrays["points"].ndim == 3 else 0
         declared = usual(points, jacobians="jacobians" in arrays, covariances="covariances" in arrays)
-    return {**declared, **({EYES: _EYES} if EYES in arrays else {})}
+    return {**declared, **{name: what for name, what in _SEEN.items() if name in arrays}}
 
 
 def _sound(arrays: Mapping[str, np.ndarray], parameters: Mapping[str, Parameter]) -> bool:

@@ -1,7 +1,8 @@
 """What is done to the parameters of a motion, kind by kind: all the arithmetic of the driving modes and of smoothing.
 
-The kinds are those of `checkpoints.parameters`, and one more, "eye", for what the engine itself sees of a driver's
-eyes. Whatever is to work for a family of models with other parameters asks here, and never for an array by its name.
+The kinds are those of `checkpoints.parameters`, and two more, "eye" and "take", for what the engine itself sees of a
+driver's eyes, and of when one is seen at all. Whatever is to work for a family of models with other parameters asks
+here, and never for an array by its name.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.contract import PARAMETERS
-from checkpoints.parameters import EYES, Parameter
+from checkpoints.parameters import EYES, TAKES, Parameter
 from runtime.values import Floats
 
 
@@ -150,10 +151,11 @@ KINDS: Mapping[str, Kind] = {
     "coefficient": Coefficient(),
     "code": Code(),
     "eye": Eye(),
+    "take": Kind(),
 }
 """Of every name what is done."""
 
-USUAL: Mapping[str, str] = {**PARAMETERS, EYES: "eye"}
+USUAL: Mapping[str, str] = {**PARAMETERS, EYES: "eye", TAKES: "take"}
 """Kinds of the parameters that have a name of their own in `runtime.motion.modes.Motion`."""
 
 

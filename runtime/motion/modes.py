@@ -99,6 +99,11 @@ class Motion:
         """
         return self.arrays.get("eyes")
 
+    @property
+    def takes(self) -> Floats | None:
+        """(T, 1): which take each frame is of, from 1 on; 0 where nobody is seen yet. None where nobody looked."""
+        return self.arrays.get("takes")
+
     def __len__(self) -> int:
         return len(next(iter(self.arrays.values())))
 
@@ -255,4 +260,4 @@ def check_mode(mode: str) -> None:
 def check_strength(strength: float) -> None:
     """Raises `OptionError` unless `strength` is a finite number of 0 or more."""
     if not (is_number(strength) and strength >= 0):
-        raise OptionError(f"strength is {strength}; it must be a number of 0 or more (1 leaves the motion as it is).")
+        raise OptionError(f"strength is {strength!r}; it must be a number of 0 or more (1 leaves the motion as it is).")

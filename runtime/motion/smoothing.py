@@ -85,10 +85,10 @@ def _weight(cutoff: float | NDArray[np.float64], rate: float) -> float | NDArray
 def check_smoothing(smoothing: float) -> None:
     """Raises `OptionError` unless `smoothing` lies in [0, 1]."""
     if not (is_number(smoothing) and 0 <= smoothing <= 1):
-        raise OptionError(f"smoothing is {smoothing}; it must lie between 0 (off) and 1 (strongest).")
+        raise OptionError(f"smoothing is {smoothing!r}; it must lie between 0 (off) and 1 (strongest).")
 
 
 def check_rate(rate: float) -> None:
     """Raises `OptionError` unless a stream can have that many frames a second."""
     if not (is_number(rate) and rate > 0):
-        raise OptionError(f"fps is {rate}; it must be a number above 0.")
+        raise OptionError(f"fps is {rate!r}; it must be a number above 0.")

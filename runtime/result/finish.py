@@ -197,7 +197,7 @@ def check_size(size: int | None, paste_back: bool) -> None:
     if size is None:
         return
     if not is_whole(size) or size % 2 or not 16 <= size <= MAX_SIZE:
-        raise OptionError(f"size is {size}; it must be an even number of pixels from 16 to {MAX_SIZE}.")
+        raise OptionError(f"size is {size!r}; it must be an even number of pixels from 16 to {MAX_SIZE}.")
     if paste_back:
         raise OptionError("With paste_back the result is as large as the picture; leave size out.")
 

@@ -10,8 +10,9 @@ from PIL import Image
 
 from checkpoints.errors import InputError, OptionError, OutputError
 from runtime.cli import main
-from runtime.many.batch import RESULTS, Job, read_pairs, run_batch, run_here
+from runtime.many.batch import RESULTS, run_batch, run_here
 from runtime.many.batch_ray import on_ray
+from runtime.many.pairs import Job, read_pairs
 from runtime.media.video import probe, read_frames
 
 
@@ -162,14 +163,14 @@ def test_names_of_results(inputs, toy):
     [
         ("", "holds no pairs"),
         ("source,driving\n", "holds no pairs"),
-        ("a.png,one.mp4\nb.png,two.mp4\n", "has the column 'a.png'"),
-        ("source,driving,strenth\na,b,1\n", "has the column 'strenth'"),
+        ("a.png,one.mp4\nb.png,two.mp4\n", "line 1: there is no column 'a.png'"),
+        ("source,driving,strenth\na,b,1\n", "line 1: there is no column 'strenth'"),
         ("source,driving,strength\na,b,-1\n", "line 2: strength is -1"),
         ("source,driving,compare\na,b,perhaps\n", 'line 2: compare is "perhaps"'),
         ("source,driving,paste_back,size\na,b,yes,512\n", "line 2: With paste_back"),
         ("source,driving\na.png,\n", "line 2: the driving is missing"),
         ("source,driving\n,one.mp4\n", "line 2: the source is missing"),
-        ("source,driving\na,b,c\n", "column"),
+        ("source,driving\na,b,c\n", "line 2: there is more than"),
         ("source,driving,output\na,b,x.mp4\na,b,x.mp4\n", "line 3: x.mp4 is the output of another"),
         ("source,driving,output\na,b,../x.mp4\n", "outside of the output folder"),
         ("source,driving,output\na,b,/x.mp4\n", "outside of the output folder"),

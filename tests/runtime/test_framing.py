@@ -11,9 +11,10 @@ from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
 from demo.notices import heard
-from runtime import Engine, animate
+from runtime import Engine, Motion, animate
+from runtime.framing.cutter import Cutter
 from runtime.framing.faces import find_faces
-from runtime.framing.framer import Cutter, Framer, Framing, check_crop
+from runtime.framing.framer import Framer, Framing, Subject, check_crop
 from runtime.framing.window import Window
 from runtime.media.picture import square
 from runtime.motion import driving
@@ -167,12 +168,13 @@ def test_following_stays_with_the_face_that_was_followed():
 def test_a_video_is_looked_through_once_however_often_it_is_read(toy, tmp_path, monkeypatch):
     path = encode(tmp_path / "clip.mp4", [face_picture((320, 240), (160, 120, 90))] * 8)
     clip, chooser, looked = open_clip(path), framer(), []
-    samples = driving._samples
-    monkeypatch.setattr(driving, "_samples", lambda video: looked.append(video) or samples(video))
+    shots, samples = driving.find_shots, driving.first_samples
+    monkeypatch.setattr(driving, "find_shots", lambda video, *more: looked.append(video) or shots(video, *more))
+    monkeypatch.setattr(driving, "first_samples", lambda video, rate: looked.append(video) or samples(video, rate))
     framed = driving.frame_clip(clip, chooser)
     first, second = (list(driving.read_squares(framed, 64)) for _ in range(2))
     assert looked == [clip.video]
-    assert framed.window == chooser.video(samples(clip.video), clip.video.size)
+    assert framed.window == chooser.video(samples(clip.video, clip.rate), clip.video.size)
     assert len(first) == len(second) == 8
     looked.clear()
     photo = face_picture((200, 200), (100, 100, 80))
@@ -200,10 +202,10 @@ def test_what_is_noticed_while_looking_ahead_reaches_whoever_listens(toy, tmp_pa
 def test_what_goes_wrong_while_looking_ahead_is_told(toy, tmp_path, monkeypatch):
     path = encode(tmp_path / "clip.mp4", [face_picture((320, 240), (160, 120, 90))] * 3)
 
-    def broken(video):
+    def broken(video, rate):
         raise InputError("the disk is gone")
 
-    monkeypatch.setattr(driving, "_samples", broken)
+    monkeypatch.setattr(driving, "first_samples", broken)
     with pytest.raises(InputError, match="the disk is gone"):
         animate(face_picture((200, 200), (100, 100, 80)), path, model=toy, driving_crop="points", progress=False)
 
@@ -220,6 +222,39 @@ def test_a_models_own_points_frame_what_is_no_face(toy, tmp_path):
             np.testing.assert_allclose(window.center, (x, y), atol=0.15 * window.side)
             # The points lie at the standard deviation of a square: 0.577 of its side apart.
             assert window.side == pytest.approx(side * 0.577 / 0.3, rel=0.15)
+
+
+@pytest.mark.parametrize("of_video", [False, True])
+def test_without_a_face_a_models_own_points_frame_what_they_mark(toy, of_video):
+    """As cats, statues and drawings are framed by a model of faces."""
+    engine = Engine(toy)
+    framer = Framer(Framing(spread=0.3), "crop", "auto", "auto", None, engine.subject)
+    for x, y, side in ((100, 120, 60), (300, 150, 60)):
+        picture = Image.fromarray(spot(x, y, size=400, height=260, side=side))
+        with heard() as said:
+            window = framer.video([picture] * 9, (800, 520)) if of_video else framer.source(picture)
+        scale = 2 if of_video else 1
+        np.testing.assert_allclose(window.center, (scale * x, scale * y), atol=0.15 * window.side)
+        assert window.side == pytest.approx(scale * side * 0.577 / 0.3, rel=0.15)
+        (line,) = [str(each) for each in said]
+        assert line.startswith(f"No face was found in the {'driving video' if of_video else 'picture'}; what the model")
+
+
+def test_where_a_models_points_wander_the_middle_is_taken():
+    """On textures a look follows another without an end."""
+    chance = np.random.default_rng(0)
+
+    def detect(squares):
+        return Motion(chance.uniform(-1, 1, (len(squares), 20, 2)).astype(np.float32) * chance.uniform(0.2, 0.6))
+
+    framer = Framer(Framing(), "crop", "auto", "auto", None, Subject(detect, 64))
+    grey = Image.new("RGB", (400, 300), "grey")
+    for look in (lambda: framer.source(grey), lambda: framer.driving([grey] * 3)):
+        with heard() as said:
+            assert look() is None
+        assert "its middle is taken" in str(said[0])
+    with heard():
+        assert Framer(Framing(), "crop", "auto", "auto", None).source(grey) is None  # a model without points
 
 
 def test_points_may_be_asked_for_with_any_model(toy):

@@ -62,7 +62,7 @@ def middle(frames: np.ndarray) -> np.ndarray:
 
 
 def test_whatever_may_be_declared_is_known_here():
-    assert set(DECLARED) | {"eye"} == set(KINDS)
+    assert set(DECLARED) | {"eye", "take"} == set(KINDS)
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.3])

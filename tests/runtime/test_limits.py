@@ -96,9 +96,9 @@ def test_a_video_that_is_too_long_is_refused_at_once_or_while_it_is_read(tmp_pat
     with pytest.raises(InputError, match="longer than 2 seconds"):
         probe(long, Limits(seconds=2))
     stream = moving(tmp_path / "stream.h264", 75, options=["-f", "h264"])  # it does not say how long it is
-    video = probe(stream, Limits(seconds=2))
-    assert video.duration is None
-    frames = read_frames(video)
+    with pytest.raises(InputError, match="longer than 2 seconds"):
+        probe(stream, Limits(seconds=2))
+    frames = read_frames(replace(probe(stream), limits=Limits(seconds=2)))  # as if that had not been seen
     for _ in range(51):
         next(frames)
     with pytest.raises(InputError, match="longer than 2 seconds"):
@@ -155,7 +155,7 @@ def test_nor_can_they_grow_half_way(tmp_path):
     path = moving(tmp_path / "wide.mp4", 3, size=256, options=["-vf", "setsar=50/1"])
     square = replace(probe(path), aspect=Fraction(1), limits=Limits(pixels=256 * 512))  # as if they had been at first
     for frame in read_frames(square, 64, "pad"):
-        assert (frame.mean(axis=(1, 2)) > 8).sum() == pytest.approx(32, abs=1)  # 512 by 256, between bars
+        assert (frame.mean(axis=(1, 2)) > 8).sum() <= 2  # 256 by 5: fitted into what the first one was, between bars
 
 
 @pytest.mark.parametrize("end", [1e-9, 1e-300])

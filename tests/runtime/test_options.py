@@ -34,6 +34,7 @@ WRONG = {
     "crop": ("nowhere", (1, 2, 3), None),
     "driving_crop": ("nowhere", 5),
     "face": (0, True, 1.0, "1"),
+    "driving_face": (0, True, 1.0, "1"),
     "paste_back": ("no", 0, None),
     "size": (15, 17, 4096, True, 64.0, "64"),
     "detail": ("yes", None),

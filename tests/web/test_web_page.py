@@ -10,6 +10,7 @@ from typing import Any
 import accessible
 import clips
 import numpy as np
+import profiles
 import pytest
 from PIL import Image
 from site_with_model import serving
@@ -72,6 +73,29 @@ def test_pictures_move_as_the_engine_moves_them(visit, files, toy, mode) -> None
     found = shown(page)
     assert found.shape == expected.shape
     assert np.abs(found.astype(int) - expected).max() <= 1
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_colour_profiles_are_applied_as_the_engine_applies_them(visit, files, toy, tmp_path, suffix) -> None:
+    """Iphones' P3, and channels that lie otherwise than in sRGB; of photos and of driving pictures."""
+    for colours in (profiles.P3, profiles.SRGB[1:] + profiles.SRGB[:1]):
+        photo = clips.spot(26, 34, size=90)
+        photo[:, :20], photo[:, 20:40] = (200, 60, 50), (60, 170, 80)
+        options = {"png": {}, "jpg": {"quality": 98, "subsampling": 0}, "webp": {"lossless": True}}[suffix]
+        icc = profiles.of_colours(colours)
+        Image.fromarray(photo).save(tmp_path / f"photo.{suffix}", icc_profile=icc, **options)
+        driving = tmp_path / f"frame0.{suffix}"
+        Image.fromarray(clips.spot(20, 30)).save(driving, icc_profile=icc, **options)
+        page = visit()
+        put(page, tmp_path / f"photo.{suffix}", [driving])
+        assert go(page).startswith("1 frame")
+        animator = Animator(toy)
+        animator.set_source(tmp_path / f"photo.{suffix}")
+        expected = animator.frame(driving).astype(int)
+        plain = Animator(toy)
+        plain.set_source(photo)
+        assert np.abs(expected - plain.frame(driving)).max() > 8
+        assert np.abs(shown(page)[0].astype(int) - expected).max() <= 3
 
 
 def test_a_video_becomes_a_film_with_sound_and_the_mark_of_what_is_made(visit, files, tmp_path) -> None:

@@ -3,7 +3,7 @@ import { by, offer } from "./dom";
 import { openDriving } from "./driving";
 import { Field } from "./field";
 import { checkbox, radios, settingsOf, slider } from "./form";
-import type { Crop } from "./framing";
+import type { Crop, Framed } from "./framing";
 import { filmName } from "./marks";
 import type { Mode } from "./motion";
 import { perform, type Performed } from "./performance";
@@ -80,7 +80,7 @@ export class AnimatePanel {
         },
         signal,
       });
-      const notices = [source.lost ? words.NO_FACE : "", made.framed.lost ? words.NO_DRIVING_FACE : ""];
+      const notices = [notFound(source, words.NO_FACE), notFound(made.framed, words.NO_DRIVING_FACE)];
       return [made, notices.filter(Boolean)];
     } finally {
       driving.close();
@@ -130,4 +130,9 @@ function fields(modes: Mode[]): HTMLElement[] {
     radios({ name: "driving-crop", title: words.DRIVING_CROP, options: words.DRIVING_CROPS }),
     checkbox("label", words.LABEL, false),
   ];
+}
+
+/** What is said where no face was found, and what was taken instead. */
+function notFound({ lost, window }: Framed, what: string): string {
+  return lost ? `${what}; ${window ? words.SEEN_TAKEN : words.MIDDLE_TAKEN}` : "";
 }

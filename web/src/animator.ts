@@ -2,6 +2,7 @@
 import type { Engine, Source } from "./engine";
 import type { Canvas } from "./layers/canvas";
 import type { Layers } from "./layers/compose";
+import { keptInside } from "./inside";
 import { expression, type Expression, type Face } from "./layers/expression";
 import { named, pointsOf } from "./layers/points";
 import { absolute, EYES, isFromReference, places, relative, withEyes, type Mode, type Motion } from "./motion";
@@ -102,6 +103,7 @@ export class Animator {
     if (isFromReference(settings.mode)) this.reference ??= driving;
     const reference = this.reference ?? driving;
     const disentangle: Given["disentangle"] = (...motions) => engine.disentangle(...motions);
-    return MOVES[settings.mode]({ source, driving, reference, settings, disentangle });
+    const driven = await MOVES[settings.mode]({ source, driving, reference, settings, disentangle });
+    return isFromReference(settings.mode) ? keptInside(source, driven) : driven;
   }
 }

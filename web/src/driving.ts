@@ -41,8 +41,11 @@ export const PICTURE_RATE = 25;
 const LOOKS = { rate: 4, seconds: 4 };
 /** Longer side, in pixels, of frames of which only a square is needed. */
 const LONGEST = 1280;
-/** Pixels as they are stored: neither the screen's colours nor transparency shall change them. */
-export const AS_STORED: ImageBitmapOptions = { colorSpaceConversion: "none", premultiplyAlpha: "none" };
+/**
+ * Colour profiles are applied: canvases and bitmaps are sRGB, whatever the screen shows, and what is sRGB already keeps its
+ * bytes. Transparency shall not change them.
+ */
+export const IN_SRGB: ImageBitmapOptions = { colorSpaceConversion: "default", premultiplyAlpha: "none" };
 
 /** Open a video, or several pictures in the order of their names. Throws a `VisitorError` for what cannot be read. */
 export async function openDriving(files: File[]): Promise<Driving> {
@@ -56,7 +59,7 @@ function pictureShow(files: File[]): Driving {
   const names = new Intl.Collator("en", { numeric: true });
   const ordered = [...files].sort((one, other) => names.compare(one.name, other.name));
   const read = (file: File): Promise<ImageBitmap> =>
-    createImageBitmap(file, AS_STORED).catch(() => {
+    createImageBitmap(file, IN_SRGB).catch(() => {
       throw new VisitorError(`${file.name} is not a picture that can be read; use JPEG, PNG or WebP.`);
     });
   return {

@@ -3,6 +3,7 @@ import { faceSize, findFaces, scaledFace, type Detector, type Face } from "./fac
 import { clamp, roundHalfEven } from "./numbers";
 import { square, type Picture, type Size } from "./picture";
 import { resize } from "./resample";
+import { marked, type Sight } from "./subject";
 import { Window } from "./window";
 
 /** Height of a head, crown to chin, in sizes of the detector's box, and by how much its middle lies above the box's. */
@@ -12,6 +13,8 @@ const RISE = 0.24;
 const SLACK = 0.15;
 /** Longer side, in pixels, of the picture in which faces are looked for. */
 const SEARCHED = 1280;
+/** Frames of a video that a model itself looks at, where no face is found. */
+const FEW = 4;
 
 /** How a square is chosen: around the face, the largest in the middle, or the same without looking for faces. */
 export type Crop = "auto" | "center" | "off";
@@ -22,9 +25,11 @@ export interface Framing {
   head: number;
   closest: number;
   middle: number;
+  /** Larger side of the box around the model's points, as a part of the side. */
+  spread: number;
 }
 
-export const USUAL: Framing = { subject: "face", head: 0.6, closest: 0.86, middle: 0.46 };
+export const USUAL: Framing = { subject: "face", head: 0.6, closest: 0.86, middle: 0.46, spread: 0.7 };
 
 /** The square that shows `face` as in training, in a picture of that size. */
 export function around(framing: Framing, face: Face, size: Size): Window {
@@ -44,7 +49,7 @@ function least(framing: Framing, face: Face): number {
 }
 
 /** The square of about that middle and side that shows as little as possible of what is outside the picture. */
-function settle(x: number, y: number, wanted: number, smallest: number, size: Size): Window {
+export function settle(x: number, y: number, wanted: number, smallest: number, size: Size): Window {
   const side = Math.max(Math.min(wanted, ...size), smallest);
   const [right, down] = [x, y].map((at, axis) => into(at - side / 2, side, size[axis]));
   return Window.around(x + right, y + down, side);
@@ -84,6 +89,7 @@ export class Framer {
   constructor(
     readonly framing: Framing,
     private detect: Detector,
+    private sight?: Sight,
   ) {}
 
   /** The square of a photo. */
@@ -92,7 +98,7 @@ export class Framer {
     if (!this.looks(crop)) return crop === "center" ? { window: Window.centered(size).snapped() } : {};
     let faces = await this.faces(picture, 3);
     if (!faces.length) faces = await this.faces(picture, 4);
-    if (!faces.length) return { lost: true };
+    if (!faces.length) return this.withoutFace([picture]);
     return { window: around(this.framing, faces[0], size).snapped(), faces: faces.length };
   }
 
@@ -102,7 +108,15 @@ export class Framer {
     if (!this.looks(crop)) return crop === "center" ? { window: Window.centered(size).snapped() } : {};
     const found: Face[] = [];
     for (const sample of samples) found.push(...(await this.faces(sample, 2)).slice(0, 1));
-    return found.length ? { window: drivingWindow(this.framing, found, size).snapped() } : { lost: true };
+    if (found.length) return { window: drivingWindow(this.framing, found, size).snapped() };
+    const step = Math.max(1, Math.floor(samples.length / FEW));
+    return this.withoutFace(samples.filter((_, index) => index % step === 0));
+  }
+
+  /** Animals, statues and drawings: what the model's own points mark, if they do. */
+  private async withoutFace(pictures: Picture[]): Promise<Framed> {
+    const window = this.sight && (await marked(pictures, this.framing, this.sight));
+    return window ? { window: window.snapped(), lost: true } : { lost: true };
   }
 
   private looks(crop: Crop): boolean {

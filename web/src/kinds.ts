@@ -73,6 +73,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   coefficient: COEFFICIENT,
   code: CODE,
   eye: OWN,
+  take: OWN,
 };
 
 /** What is done to parameters of that kind. */
@@ -82,7 +83,7 @@ export function kindOf({ kind }: Parameter): Kind {
 
 /** Whether this page knows what to do with `kind`, and a bundle may declare it. */
 export function isKind(kind: unknown): boolean {
-  return typeof kind === "string" && kind !== "eye" && Object.hasOwn(KINDS, kind);
+  return typeof kind === "string" && kind !== "eye" && kind !== "take" && Object.hasOwn(KINDS, kind);
 }
 
 /** Numbers of one vector, over which its speed is measured when it is smoothed; none where nothing is smoothed. */

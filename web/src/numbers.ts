@@ -25,3 +25,12 @@ export function smooth(value: number): number {
   const x = clamp(value, 0, 1);
   return x * x * (3 - 2 * x);
 }
+
+/** The value below which the part `at` of `values` lies, on the line between the two nearest: numpy's `quantile`. */
+export function quantile(values: ArrayLike<number>, at: number): number {
+  const ordered = Array.from(values).sort((one, other) => one - other);
+  const place = at * (ordered.length - 1);
+  const below = Math.floor(place);
+  const above = Math.min(below + 1, ordered.length - 1);
+  return ordered[below] + (place - below) * (ordered[above] - ordered[below]);
+}

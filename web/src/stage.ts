@@ -5,7 +5,7 @@ import { cutTo, Framer, type Crop, type Framed } from "./framing";
 import { openModel, type Opened, type Places } from "./model";
 import type { Backend } from "./graphs";
 import { Canvas } from "./layers/canvas";
-import type { Mode } from "./motion";
+import { places, type Mode } from "./motion";
 import type { Picture } from "./picture";
 import { resize, type Box } from "./resample";
 
@@ -29,12 +29,15 @@ export class Stage {
   private animator: Animator;
 
   private constructor(private opened: Opened) {
-    this.framer = new Framer(opened.engine.bundle.framing, opened.detect);
+    const { engine } = opened;
+    const points = async (square: Uint8Array): Promise<Float32Array> => places(await engine.detect(square));
+    const sight = Object.values(engine.bundle.motion).some(({ kind }) => kind === "point") ? { resolution: engine.resolution, points } : undefined;
+    this.framer = new Framer(engine.bundle.framing, opened.detect, sight);
     this.animator = new Animator(opened.engine);
   }
 
-  static async open(places: Places, progress: Progress, prefer?: Backend): Promise<Stage> {
-    return new Stage(await openModel(places, progress, prefer));
+  static async open(where: Places, progress: Progress, prefer?: Backend): Promise<Stage> {
+    return new Stage(await openModel(where, progress, prefer));
   }
 
   get about(): About {

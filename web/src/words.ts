@@ -16,8 +16,10 @@ export const words = {
   CONSENT:
     "Only animate people who have agreed to it, and never to deceive. Every result says, in the file itself, that it " +
     "was made by AI.",
-  NO_FACE: "No face was found in the picture; its middle is taken.",
-  NO_DRIVING_FACE: "No face was found in the driving video; its middle is taken.",
+  NO_FACE: "No face was found in the picture",
+  NO_DRIVING_FACE: "No face was found in the driving video",
+  MIDDLE_TAKEN: "its middle is taken.",
+  SEEN_TAKEN: "what the model itself sees in it is taken.",
   LIVE_HELP:
     "Your webcam moves the photo, right away. Look straight ahead when you start; what it sees stays on this computer.",
   CAMERA_ON: "Use my webcam",

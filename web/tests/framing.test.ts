@@ -2,12 +2,18 @@ import { describe, expect, it } from "vitest";
 import { clusters, distinct, findFaces, SIDE, viewsOf, type Detector } from "../src/faces";
 import { around, cutTo, drivingWindow, Framer, USUAL } from "../src/framing";
 import { black } from "../src/picture";
+import { marked } from "../src/subject";
 import { Window } from "../src/window";
 import faces from "./vectors/faces.json";
 import framing from "./vectors/framing.json";
 import { drawn, faceFrom } from "./vectors";
 
 const windowFrom = ([left, top, side]: number[]): Window => new Window(left, top, side);
+
+const blind: Detector = async () => {
+  const nothing = new Float32Array();
+  return { boxes: nothing, landmarks: nothing, scores: nothing };
+};
 
 describe("squares as the engine chooses them", () => {
   it.each(framing.pictures)("around $face", ({ face, size, window }) => {
@@ -16,6 +22,15 @@ describe("squares as the engine chooses them", () => {
   it.each(framing.pictures)("what a photo of $size itself shows of $window", ({ size, window, inside }) => {
     const part = windowFrom(window).inside([size[0], size[1]], 0.6);
     [part.left, part.top, part.side].forEach((edge, at) => expect(edge).toBeCloseTo(inside[at], 9));
+  });
+  it.each(framing.marked)("around what a model marks in a picture of $size", async ({ points, size, window }) => {
+    const sight = { resolution: 64, points: async () => Float32Array.from(points) };
+    const picture = black(size[0], size[1]);
+    const found = await marked([picture, picture], USUAL, sight);
+    expect(found === undefined).toBe(window === null);
+    if (found) [found.left, found.top, found.side].forEach((edge, at) => expect(edge).toBeCloseTo(window![at], 3));
+    const framed = await new Framer(USUAL, blind, sight).source(picture);
+    expect(framed).toEqual(found ? { window: found.snapped(), lost: true } : { lost: true });
   });
   it.each(framing.videos)("for a video of $size", (given) => {
     const window = drivingWindow(USUAL, given.faces.map(faceFrom), [given.size[0], given.size[1]]);

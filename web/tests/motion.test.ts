@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { keptInside } from "../src/inside";
 import { inverse } from "../src/kinds";
 import { absolute, hullArea, movementScale, places, relative, type Motion } from "../src/motion";
 import cases from "./vectors/motion.json";
@@ -17,6 +18,7 @@ describe.each(cases)("motion as the engine moves it, strength $strength", (given
 
   it("relative", () => near(relative(source, driving, reference, given), from(given.relative)));
   it("absolute", () => near(absolute(source, driving, given.strength), from(given.absolute)));
+  it("kept inside", () => near(keptInside(source, from(given.relative)), from(given.inside)));
   it("places and hulls", () => {
     expect(Array.from(places(source))).toEqual(given.places);
     expect(hullArea(places(source))).toBeCloseTo(given.hull, 10);

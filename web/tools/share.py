@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from checkpoints import contract
 from checkpoints.parameters import Parameter
 from demo import appearance, words
 from runtime.framing.faces import Face, _clusters, _distinct
-from runtime.framing.framer import Framer, Framing
+from runtime.framing.framer import Framer, Framing, Subject
 from runtime.framing.window import Window
 from runtime.layers import (
     anatomy,
@@ -38,6 +38,7 @@ from runtime.layers import (
 )
 from runtime.media.picture import square
 from runtime.media.provenance import _XMP, COMMENT, STATEMENT
+from runtime.motion.inside import kept_inside
 from runtime.motion.kinds import KINDS, USUAL
 from runtime.motion.modes import Motion, absolute, hull_area, movement_scale, relative
 from runtime.motion.smoothing import SPEED_CUTOFF, SPEED_GAIN, OneEuro
@@ -185,6 +186,7 @@ def motion_vectors() -> list[dict[str, Any]]:
                 "strength": strength,
                 "adaptScale": adapt,
                 "relative": _arrays(moved),
+                "inside": _arrays(kept_inside(source, moved)),
                 "absolute": _arrays(absolute(source, driving, strength=strength)),
                 "places": _numbers(source.places[0]),
                 "hull": hull_area(source.places[0]),
@@ -269,8 +271,6 @@ def _edges(face: Face) -> list[float]:
 
 def framing_vectors() -> dict[str, Any]:
     """Squares around faces, of pictures and of videos."""
-    import runtime.framing.framer
-
     framing, pictures, videos = Framing(), [], []
     for seed in range(6):
         size = ((640, 480), (300, 500), (97, 101))[seed % 3]
@@ -279,17 +279,23 @@ def framing_vectors() -> dict[str, Any]:
         pictures.append({"face": _edges(faces[0]), "size": size, "window": [window.left, window.top, window.side]})
         part = window.inside(size, 0.6)
         pictures[-1]["inside"] = [part.left, part.top, part.side]
-        looks = iter(faces)
-        found: Callable[..., list[Face]] = lambda image, levels, looks=looks: [next(looks)]  # noqa: E731
-        usual, runtime.framing.framer._faces = runtime.framing.framer._faces, found
-        try:
-            square_of_all = Framer(framing, "crop", "auto", "auto", None).driving([Image.new("RGB", size)] * 3)
-        finally:
-            runtime.framing.framer._faces = usual
-        assert square_of_all is not None
+        square_of_all = Framer(framing, "crop", "auto", "auto", None).around_all(faces, size)
         edges = [square_of_all.left, square_of_all.top, square_of_all.side]
         videos.append({"faces": [_edges(face) for face in faces], "size": size, "window": edges})
-    return {"pictures": pictures, "videos": videos}
+    return {"pictures": pictures, "videos": videos, "marked": [_marked(seed) for seed in range(6)]}
+
+
+def _marked(seed: int) -> dict[str, Any]:
+    """The square around what a model that always sees the same points marks in a picture; None where they wander."""
+    size, spread, off = ((640, 480), (300, 500), (97, 101))[seed % 3], (0.7, 0.68, 0.5)[seed % 3], 0.04 * (seed // 3)
+    points = _random(60 + seed).uniform(-1, 1, (40, 2))
+    points = (points * spread / np.ptp(np.quantile(points, [0.05, 0.95], axis=0), axis=0).max() * 2 + off).astype(
+        np.float32
+    )
+    subject = Subject(lambda squares: Motion(np.repeat(points[None], len(squares), 0)), 64)
+    window = subject.found([Image.new("RGB", size)] * 2, Framing())
+    edges = None if window is None else [window.left, window.top, window.side]
+    return {"points": _numbers(points), "size": size, "window": edges}
 
 
 def face_vectors() -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from checkpoints.errors import ModelError
+from checkpoints.errors import ModelError, first_line
 
 Opened = TypeVar("Opened")
 
@@ -16,9 +16,9 @@ def open_fetched(path: Path, purpose: str, opener: Callable[[Path], Opened]) -> 
     try:
         return opener(path)
     except Exception as error:  # ONNX Runtime's and safetensors' exceptions share no base class
-        reason = str(error).strip().splitlines()[0]
         raise ModelError(
-            f"{path}: cannot be opened for {purpose} ({reason}); delete the file, so that it is fetched again"
+            f"{path}: cannot be opened for {purpose} ({first_line(error)}); delete the file, "
+            "so that it is fetched again"
         ) from error
 
 
@@ -33,8 +33,7 @@ def fetch(repository: str, name: str, purpose: str) -> Path:
     try:
         return Path(hf_hub_download(repository, name))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
         raise ModelError(
-            f"{purpose} needs {name} of {repository}, which could not be fetched from the Hub ({reason}); "
+            f"{purpose} needs {name} of {repository}, which could not be fetched from the Hub ({first_line(error)}); "
             "connect to the network once, or leave it out of --also"
         ) from error

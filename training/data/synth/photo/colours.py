@@ -13,8 +13,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from runtime.framing.window import Window
+from runtime.layers import canvas as layers
+from runtime.layers.backdrop import backdrop
 from runtime.layers.eyes import Eye
-from runtime.layers.matte import backdrop, find_person, matte
+from runtime.layers.matte import find_person, matte
 from runtime.values import Bytes
 
 from ..core.backdrop import EXTENT
@@ -71,14 +73,18 @@ def open_canvas(picture: Bytes, crop: Crop, face: Array) -> Canvas:
     side = int(np.clip(2 * EXTENT * crop.half // _STEP * _STEP, *_SIDES))
     wide = 2 * EXTENT * crop.half * side / (side - 1)
     window = Window.around(float(crop.middle[0]), float(crop.middle[1]), wide)
-    canvas = window.cut(Image.fromarray(picture), side)
-    inner = slice(side // 6, side - side // 6)
-    person = find_person(canvas, inner, (crop(face) / EXTENT + 1) * ((side - 1) / 2))
+    image = Image.fromarray(picture)
+    canvas, shown = window.cut(image, side), window.place(image.size, side)
+    photo = slice(shown.row, shown.row + shown.height), slice(shown.column, shown.column + shown.width)
+    person = find_person(layers.Canvas(canvas, side // 6, photo), (crop(face) / EXTENT + 1) * ((side - 1) / 2))
     if person is None:
         raise Unfit("no person")
     colours = canvas.astype(np.float32)
     alpha = matte(colours, person)
-    plate = linear(backdrop(colours, ndimage.grey_dilation(alpha, round(side * _HALO) | 1)).clip(0, 255) / 255)
+    seen = np.zeros((side, side), np.float32)
+    seen[photo] = 1
+    wider = ndimage.grey_dilation(alpha, round(side * _HALO) | 1)
+    plate = linear(backdrop(colours, wider, seen).clip(0, 255) / 255)
     light = linear(colours / 255)
     cover = alpha[..., None]
     # Bounded: where the plate does not say what is behind, a remainder would be carried about as dark and light specks.

@@ -1,0 +1,45 @@
+"""What is moved stays in its picture: a driver who walks through theirs does not carry a face out of its square."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from runtime.motion.modes import Motion
+from runtime.values import Floats
+
+_CORE = 0.15
+"""Part of the points that may lie outside on each side of the subject's core, along each axis."""
+_EDGE = 0.95
+"""How far from the middle of the picture the core may reach, in halves of a side."""
+
+
+def kept_inside(source: Motion, driven: Motion) -> Motion:
+    """`driven` (T frames), shifted as a whole where the core of its points would leave the picture further than that of
+    `source` (one frame) does; what stays inside, and what has no points, stays as it is.
+
+    Along each axis the core is what lies between the quantiles 0.15 and 0.85 of the points: of a portrait the face, of
+    whom shoulders may well be outside.
+    """
+    if not driven.places.shape[1]:
+        return driven
+    low, high = _core(source.places)
+    least, most = np.minimum(low, -_EDGE), np.maximum(high, _EDGE)
+    low, high = _core(driven.places)
+    within = np.maximum(least - low, 0) - np.maximum(high - most, 0)
+    # What is larger than the room that it has gets as far outside on both sides.
+    shift = np.where(high - low > most - least, (least + most - low - high) / 2, within)
+    if not shift.any():
+        return driven
+    moved = {}
+    for name, what in driven.parameters.items():
+        if what.kind in ("point", "contour"):
+            points = np.array(driven.arrays[name])
+            points[..., :2] += shift.reshape(len(points), *(1,) * (points.ndim - 2), 2).astype(np.float32)
+            moved[name] = points
+    return driven.with_arrays(moved)
+
+
+def _core(places: Floats) -> tuple[np.ndarray, np.ndarray]:
+    """Least and largest coordinates of the cores of (T, K, 2): (T, 2) each."""
+    low, high = np.quantile(places.astype(np.float64), [_CORE, 1 - _CORE], axis=1)
+    return low, high

@@ -1,0 +1,107 @@
+"""HEIC pictures for tests, which ffmpeg can read but not write: its HEVC stills in boxes of ours (ISO/IEC 23008-12)."""
+
+from __future__ import annotations
+
+import struct
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import clips
+import numpy as np
+
+Bytes = clips.Bytes
+
+_ALPHA = b"urn:mpeg:hevc:2015:auxid:1\0"
+
+
+@dataclass(frozen=True)
+class Item:
+    """A picture in the file: uint8 (height, width, 3), its own properties, and what it is to the main one."""
+
+    picture: Bytes
+    properties: Sequence[bytes] = ()
+    role: bytes = b""
+    """"auxl" (alpha) or "thmb" (thumbnail)."""
+
+
+def box(kind: bytes, *parts: bytes) -> bytes:
+    body = b"".join(parts)
+    return struct.pack(">I", 8 + len(body)) + kind + body
+
+
+def full(kind: bytes, *parts: bytes, version: int = 0, flags: int = 0) -> bytes:
+    return box(kind, struct.pack(">I", version << 24 | flags), *parts)
+
+
+def still(picture: Bytes) -> tuple[bytes, bytes]:
+    """Box "hvcC" and sample of `picture`."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "still.mp4")
+        colours = "scale=out_color_matrix=bt709:out_range=pc,format=yuv444p"
+        options = ["-vf", colours, "-c:v", "libx265", "-crf", "4", "-x265-params", "log-level=error:info=0"]
+        clips.encode(path, [picture], options=[*options, "-pix_fmt", "yuv444p", "-color_range", "pc"])
+        data = path.read_bytes()
+    at = data.index(b"hvcC") - 4
+    length = struct.unpack(">I", data[at : at + 4])[0]
+    start = data.index(b"mdat") + 4
+    sample = struct.unpack(">I", data[start - 8 : start - 4])[0] - 8
+    return data[at : at + length], data[start : start + sample]
+
+
+def profile(icc: bytes) -> bytes:
+    """The property that a picture's colours are those of the profile `icc`."""
+    return box(b"colr", b"prof", icc)
+
+
+def alpha(values: Bytes) -> Item:
+    """How opaque the main picture is: uint8 (height, width)."""
+    return Item(np.repeat(values[..., None], 3, axis=2), [full(b"auxC", _ALPHA)], b"auxl")
+
+
+def save(path: Path, picture: Bytes, properties: Sequence[bytes] = (), others: Sequence[Item] = ()) -> Path:
+    """Write `picture` as the main one of the file `path`, with that of its properties, and the `others`, which come
+    first in the file.
+    """
+    items = [*others, Item(picture, properties)]
+    main, coded = len(items), [still(item.picture) for item in items]
+    known: list[bytes] = []
+    associated = b""
+    for number, (item, (header, _)) in enumerate(zip(items, coded, strict=True), 1):
+        height, width = item.picture.shape[:2]
+        own = [header, full(b"ispe", struct.pack(">II", width, height)), _nclx(), *item.properties]
+        known += own
+        first = len(known) - len(own) + 1
+        numbers = bytes(0x80 | index if index == first else index for index in range(first, len(known) + 1))
+        associated += struct.pack(">HB", number, len(own)) + numbers
+    names = [full(b"infe", struct.pack(">HH", number, 0), b"hvc1\0", version=2) for number in range(1, main + 1)]
+    links = [box(item.role, struct.pack(">HHH", n, 1, main)) for n, item in enumerate(items, 1) if item.role]
+
+    def meta(start: int) -> bytes:
+        places = b""
+        for number, (_, sample) in enumerate(coded, 1):
+            places += struct.pack(">HHHII", number, 0, 1, start, len(sample))
+            start += len(sample)
+        return full(
+            b"meta",
+            full(b"hdlr", bytes(4), b"pict", bytes(13)),
+            full(b"pitm", struct.pack(">H", main)),
+            full(b"iloc", struct.pack(">HH", 0x4400, main), places),
+            full(b"iinf", struct.pack(">H", main), *names),
+            *([full(b"iref", *links)] if links else []),
+            box(
+                b"iprp",
+                box(b"ipco", *known),
+                full(b"ipma", struct.pack(">I", main), associated),
+            ),
+        )
+
+    head = box(b"ftyp", b"heic", bytes(4), b"mif1heic")
+    start = len(head) + len(meta(0)) + 8
+    path.write_bytes(head + meta(start) + box(b"mdat", *(sample for _, sample in coded)))
+    return path
+
+
+def _nclx() -> bytes:
+    return box(b"colr", b"nclx", struct.pack(">HHHB", 1, 13, 1, 0x80))
