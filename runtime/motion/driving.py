@@ -24,6 +24,7 @@ from runtime.many.pipeline import prefetch
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Picture, check_file, one_or_many, read_image
 from runtime.media.picture import square as fit_square
+from runtime.media.streams import list_streams
 from runtime.media.video import VideoInfo, probe, read_frames, read_whole
 from runtime.motion.file import MotionFile, is_motion, load_motion
 from runtime.motion.modes import Motion, best_frame
@@ -127,7 +128,9 @@ def _open_video(path: Path, limits: Limits) -> VideoInfo | None:
     try:
         video = probe(path, limits)
     except InputError:
-        if not _is_picture(path, limits):
+        check_file(path)
+        stream = list_streams(path, limits).best("video")
+        if (stream is not None and len(stream.times) > 1) or not _is_picture(path, limits):
             raise
         return None
     return None if video.frames == 1 and _is_picture(path, limits) else video

@@ -30,6 +30,8 @@ _HALF = 0.5
 
 _LOOK = (Fraction(4), 4.0)
 """Frames a second, and seconds, of a shot's beginning that are looked at to frame it."""
+_LATER = Fraction(2)
+"""Frames a second of what follows where nobody is seen there."""
 
 
 @dataclass(frozen=True)
@@ -128,10 +130,11 @@ def _look(video: VideoInfo, rate: Fraction, first: int, last: int) -> _Looked:
     length = max(step, round(rate * Fraction(seconds)))
     looked = _Looked(first, [], [], [])
     for begin in range(first, last, length):
-        images = list(_samples(video, rate, begin, min(begin + length, last), step))
+        every = step if begin == first else max(step, round(rate / _LATER))
+        images = list(_samples(video, rate, begin, min(begin + length, last), every))
         found = [search_faces(image, levels=2) for image in images]
         if not looked.images or any(found):
-            numbers = [begin - first + step * index for index in range(len(images))]
+            numbers = [begin - first + every * index for index in range(len(images))]
             looked = _Looked(first, images, numbers, found)
         if any(found):
             break
