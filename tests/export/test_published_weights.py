@@ -17,12 +17,13 @@ import toy_bundle
 import yaml
 from golden_data import shared, state
 from PIL import Image
+from published_layout import published
 
 from checkpoints.bundle import Bundle, write_bundle
 from checkpoints.errors import ModelError, OptionError
 from export.commands import export as export_command
 from export.commands import import_weights as command
-from export.published.settings import known_settings, published_of, read_settings
+from export.published.settings import known_settings, read_settings
 from runtime.engine import Engine
 from runtime.motion.modes import relative
 from training.checkpoint import load_model
@@ -79,20 +80,6 @@ SMALL = {
     "max_features": 16,
     "num_bottleneck_blocks": 1,
 }
-
-
-def published(state: dict[str, torch.Tensor], family: str, extra: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The state by networks, with what training left beside them: an optimiser with its moments, and the epoch."""
-    weight = torch.nn.Parameter(torch.ones(3))
-    optimiser = torch.optim.Adam([weight])
-    weight.sum().backward()
-    optimiser.step()
-    content: dict[str, Any] = {name: {} for name in published_of(family).networks + published_of(family).optional}
-    for name, tensor in state.items():
-        network, _, key = name.partition(".")
-        content[network][key] = tensor
-    content = {name: value for name, value in content.items() if value}
-    return content | {"optimizer": optimiser.state_dict(), "epoch": 99} | (extra or {})
 
 
 @pytest.fixture(scope="module")
