@@ -15,6 +15,7 @@ HERE = Path(__file__).parent / "golden"
 SHARED = Path(__file__).parents[2] / "shared" / "golden"
 sys.path.insert(0, str(HERE))
 
+import synthetic_weights  # noqa: E402
 from synthetic_weights import load_state  # noqa: E402
 
 CHECKED: set[tuple[str, str]] = set()

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-import synthetic_weights
 import torch
+from golden_data import synthetic_weights
 
 from export.published.settings import published_of
+from training.models.base import MotionModel
 
 
 def published(state: dict[str, torch.Tensor], family: str, extra: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -32,3 +33,16 @@ def drawn(shapes: dict[str, tuple[int, ...]], seed: int, monkeypatch: pytest.Mon
         patched.setattr(synthetic_weights, "_rng", lambda name: usual(f"{seed}/{name}"))
         made = {name: synthetic_weights.tensor(*name.split(".", 1), shape) for name, shape in shapes.items()}
     return {name: torch.from_numpy(value) for name, value in made.items()}
+
+
+def untaught(model: MotionModel, seed: int) -> dict[str, torch.Tensor]:
+    """Weights as a model of this kind begins with, with norm statistics that are not trivial: what its disentanglement
+    network makes of a motion is then nearly singular, and float32 far from float64.
+    """
+    torch.manual_seed(seed)
+    for name, value in model.named_buffers():
+        if name.endswith("running_mean"):
+            value.normal_(0, 0.1)
+        elif name.endswith("running_var"):
+            value.uniform_(0.5, 1.5)
+    return dict(model.state_dict())
