@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
-from published_layout import drawn, published
+from published_layout import published, untaught
 from test_published_weights import OURS, PUBLISHED, SMALL, YAML, refused, run
 
 from checkpoints.bundle import Bundle
@@ -25,6 +25,19 @@ from training.models.registry import build
 
 PAGE = Path(__file__).parents[2] / "docs" / "published.md"
 CASES = [(family, name) for family, known in PUBLISHED.items() for name in known.configurations]
+
+
+COLUMNS = (
+    "family",
+    "`--config`",
+    "pixels",
+    "points, regions, anchors",
+    "background",
+    "skips",
+    "framing",
+    "files",
+    "recipes",
+)
 
 
 def whole(family: str, name: str, ready: int = 0) -> Any:
@@ -42,15 +55,15 @@ def row(family: str, name: str) -> str:
         points = f"{points} + {config.num_intermediate} + 1, or {points} + 1"
     background = {True: "affine", False: "none"}[getattr(config, "background", False)]
     skips = {True: "yes", False: "no"}[getattr(config, "skips", True)]
-    cells = (family, name, config.resolution, points, background, skips, "face" if name in FACES else "off",
-             ", ".join(f"`{file}`" for file in known.files), ", ".join(f"`{ready}`" for ready in known.ready))  # fmt: skip
+    files = ", ".join(f"`{file}`" for file in known.files)
+    recipes = ", ".join(f"`{ready}`" for ready in known.ready)
+    framing = "face" if name in FACES else "off"
+    cells = (family, name, config.resolution, points, background, skips, framing, files, recipes)
     return "| " + " | ".join(map(str, cells)) + " |"
 
 
 def test_the_documentations_table_is_made_of_the_configurations() -> None:
-    head = (
-        "| family | `--config` | pixels | points, regions, anchors | background | skips | framing | files | recipes |"
-    )
+    head = f"| {' | '.join(COLUMNS)} |"
     table = "\n".join([head, "|" + "---|" * 9, *(row(*case) for case in CASES)])
     places = "\n".join(f"* {family}: {', '.join(known.places)}" for family, known in PUBLISHED.items())
     text = PAGE.read_text(encoding="utf-8")
@@ -139,15 +152,14 @@ def test_a_configurations_resolution_is_in_it_or_in_its_name(tmp_path) -> None:
         read_settings(configuration(tmp_path, "vox-512.yaml", frame_shape=[256, 256, 3]), "fomm")
 
 
-def file_of(family: str, path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    shapes = {name: tuple(value.shape) for name, value in build(family, SMALL | OURS[family]).state_dict().items()}
-    torch.save(published(drawn(shapes, 3, monkeypatch), family), path)
+def file_of(family: str, path: Path) -> Path:
+    torch.save(published(untaught(build(family, SMALL | OURS[family]), 3), family), path)
     return path
 
 
 @pytest.mark.parametrize(("name", "framed"), [("taichi-64.yaml", {"subject": "taichi"}), ("vox-64.yaml", None)])
-def test_a_configuration_given_as_a_path_keeps_framing_and_data(name, framed, tmp_path, monkeypatch) -> None:
-    file, out = file_of("fomm", tmp_path / "x.pth.tar", monkeypatch), tmp_path / "x.safetensors"
+def test_a_configuration_given_as_a_path_keeps_framing_and_data(name, framed, tmp_path) -> None:
+    file, out = file_of("fomm", tmp_path / "x.pth.tar"), tmp_path / "x.safetensors"
     config = configuration(tmp_path, name, frame_shape=[64, 64, 3])
     assert run(command, file, "--config", config, "-o", out) == 0
     training = load_model(out)[1]["training"]
@@ -158,7 +170,7 @@ def test_a_configuration_given_as_a_path_keeps_framing_and_data(name, framed, tm
 def test_one_line_makes_a_bundle_and_says_how_to_animate_with_it(tmp_path, monkeypatch, capsys) -> None:
     """The family by its tensors, the settings by its yaml file: small models are of no published size."""
     monkeypatch.chdir(tmp_path)
-    file = file_of("mraa", tmp_path / "vox.pth", monkeypatch)
+    file = file_of("mraa", tmp_path / "vox.pth")
     config = tmp_path / "vox-64.yaml"
     config.write_text(yaml.safe_dump({"dataset_params": {}, "model_params": YAML["mraa"]}))
     assert run(command, file, "--config", config) == 0
@@ -187,9 +199,9 @@ HOSTILE = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_tensors_that_are_no_weights_are_refused_unread(kind, tmp_path, monkeypatch) -> None:
+def test_tensors_that_are_no_weights_are_refused_unread(kind, tmp_path) -> None:
     change, words = HOSTILE[kind]
-    content = torch.load(file_of("fomm", tmp_path / "x.pth.tar", monkeypatch), weights_only=True)
+    content = torch.load(file_of("fomm", tmp_path / "x.pth.tar"), weights_only=True)
     content["kp_detector"]["kp.weight"] = change(content["kp_detector"]["kp.weight"])
     file, config = tmp_path / "odd.pth.tar", configuration(tmp_path, "vox-64.yaml", frame_shape=[64, 64, 3])
     torch.save(content, file)
@@ -197,8 +209,8 @@ def test_tensors_that_are_no_weights_are_refused_unread(kind, tmp_path, monkeypa
     assert words in message
 
 
-def test_variances_are_not_negative_and_storage_is_not_shared_without_end(tmp_path, monkeypatch) -> None:
-    content = torch.load(file_of("fomm", tmp_path / "x.pth.tar", monkeypatch), weights_only=True)
+def test_variances_are_not_negative_and_storage_is_not_shared_without_end(tmp_path) -> None:
+    content = torch.load(file_of("fomm", tmp_path / "x.pth.tar"), weights_only=True)
     name = next(name for name in content["generator"] if name.endswith("running_var"))
     content["generator"][name][0] = -0.5
     file, config = tmp_path / "odd.pth.tar", configuration(tmp_path, "vox-64.yaml", frame_shape=[64, 64, 3])
