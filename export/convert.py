@@ -197,16 +197,21 @@ def convert(
     # Of the graphs as they are now: casts to 16 bits hide shapes from the inference, and change no count.
     gflops = {graph: round(count_gflops(proto), 4) for graph, proto in protos.items()}
     data = {graph: proto.SerializeToString(deterministic=True) for graph, proto in protos.items()}
+    first = None
     if options.weights == "int16":  # then the limit is one for the graphs, not for what was asked for
-        require(measure(model, data, frames, limit), name, limit)
+        first = measure(model, data, frames, limit)
+        require(first, name, limit)
     protos, change = store_weights(model, protos, frames, options.weights, options.precision)
     data = {graph: proto.SerializeToString(deterministic=True) for graph, proto in protos.items()}
     too_large = [graph for graph, content in data.items() if len(content) >= 2**31]
     if too_large:
         raise ModelError(f"The graph {too_large[0]} of {name} exceeds 2 GB, ONNX's limit; export a smaller model.")
-    allowed = limit if options.precision == "fp32" else limit + fp16.LIMIT
-    parity = replace(measure(model, data, frames, allowed), stored_weights=round(change, 4))
-    if options.weights != "int16":
+    if first is not None:
+        parity = replace(measure(model, data, frames), float64=first.float64)
+    else:
+        allowed = limit if options.precision == "fp32" else limit + fp16.LIMIT
+        parity = measure(model, data, frames, allowed)
         require(parity, name, allowed)
+    parity = replace(parity, stored_weights=round(change, 4))
     bundle = describe(name, model, given, protos, data, gflops, training or {}, parity, options)
     return write_bundle(folder, bundle, data)

@@ -149,6 +149,23 @@ def test_parts_that_a_file_lacks_are_left_out_of_the_model(models, config, tmp_p
     assert loaded.bg_predictor is None
 
 
+def test_dam_as_published_for_taichi_has_a_background_and_a_map_of_jacobians_for_each_anchor(config, tmp_path) -> None:
+    def taichi(values: dict[str, Any]) -> None:
+        values["use_bg_predictor"] = True
+        values["bg_predictor_params"] = {"block_expansion": 32, "bg_type": "affine"}
+        values["kp_detector_params"]["single_jacobian_map"] = False
+        values["generator_params"]["dense_motion_params"] = {**DENSE, "set_static_bg": False}
+
+    settings = {"background": True, "background_size": 64, "single_jacobian_map": False}
+    model = build("dam", SMALL | OURS["dam"] | settings).eval()
+    file, out = tmp_path / "taichi-hdam.pth.tar", tmp_path / "taichi.safetensors"
+    torch.save(published(model.state_dict(), "dam"), file)
+    assert run(command, file, "--config", config("dam", taichi), "-o", out) == 0
+    loaded, _ = load_model(out)
+    assert loaded.config == model.config
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in loaded.state_dict().items())
+
+
 def refused(kind: type[Exception], words: str, tmp_path: Path, *arguments: Any) -> str:
     """The message with which the import ends, having written nothing."""
     before = sorted(tmp_path.iterdir())
