@@ -26,19 +26,26 @@ def published(state: dict[str, torch.Tensor], family: str, extra: dict[str, Any]
     return content | {"optimizer": optimiser.state_dict(), "epoch": 99} | (extra or {})
 
 
-def drawn(shapes: dict[str, tuple[int, ...]], seed: int, monkeypatch: pytest.MonkeyPatch) -> dict[str, torch.Tensor]:
-    """Valid weights for tensors of these names and shapes, by the rules of `tests/golden/synthetic_weights.py`."""
+def drawn(
+    shapes: dict[str, tuple[int, ...]], seed: int, monkeypatch: pytest.MonkeyPatch, *, plain: bool = False
+) -> dict[str, torch.Tensor]:
+    """Valid weights for tensors of these names and shapes, by the rules of `tests/golden/synthetic_weights.py`.
+
+    With `plain`, without the gains and biases that keep motions well conditioned there: what a disentanglement network
+    then makes of a motion is nearly singular here and there, and float32 far from float64.
+    """
     usual = synthetic_weights._rng
     with monkeypatch.context() as patched:
+        if plain:
+            patched.setattr(synthetic_weights, "GAINS", [])
+            patched.setattr(synthetic_weights, "_special_bias", lambda *_: None)
         patched.setattr(synthetic_weights, "_rng", lambda name: usual(f"{seed}/{name}"))
         made = {name: synthetic_weights.tensor(*name.split(".", 1), shape) for name, shape in shapes.items()}
     return {name: torch.from_numpy(value) for name, value in made.items()}
 
 
 def untaught(model: MotionModel, seed: int) -> dict[str, torch.Tensor]:
-    """Weights as a model of this kind begins with, with norm statistics that are not trivial: what its disentanglement
-    network makes of a motion is then nearly singular, and float32 far from float64.
-    """
+    """Weights as a model of this kind begins with, and norm statistics that are not trivial."""
     torch.manual_seed(seed)
     for name, value in model.named_buffers():
         if name.endswith("running_mean"):
