@@ -9,7 +9,8 @@ import torch.nn.functional as F
 from golden_data import shared
 from tiny_run import TINY_FIRST_ORDER, run_config
 
-from training.config import Discriminator, RunConfig, load_config
+from checkpoints.errors import OptionError
+from training.config import Discriminator, RunConfig, Stage, load_config
 from training.data.pairs import PairDataset
 from training.losses import equivariance
 from training.losses.adversarial import PatchDiscriminator
@@ -196,6 +197,14 @@ def test_a_discriminator_without_heat_maps_sees_the_picture_alone() -> None:
     assert torch.equal(objective.judged(run.target, run)[1], objective.discriminator(run.target)[1])
     objective.add_discriminator()
     assert objective.discriminator.layers[0][0].in_channels == 3 + model.config.num_points
+
+
+def test_pictures_too_small_for_the_discriminator_are_refused() -> None:
+    objective = Objective(build("fomm", TINY_FIRST_ORDER))
+    with pytest.raises(OptionError, match="size=64 or more"):
+        objective.start_stage(Stage(name="s", steps=1, size=32, losses={"adversarial": 1.0}), None)
+    maps, verdict = PatchDiscriminator(3, Discriminator(keypoints=False))(torch.rand(2, 3, 64, 64))
+    assert maps[-1].shape[-2:] == verdict.shape[-2:] == (2, 2)
 
 
 def test_a_stage_may_draw_its_clips_more_often(tmp_path) -> None:

@@ -9,6 +9,9 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 from training.config import Discriminator
 
+SMALLEST = 64
+"""Side of pictures, in pixels, that four blocks of the discriminator leave more than one place of."""
+
 
 class PatchDiscriminator(nn.Module):
     """Judges overlapping patches of a picture, and of heat maps where given, as FOMM's published discriminator does.

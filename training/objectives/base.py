@@ -58,11 +58,17 @@ class Objective(nn.Module):
     def start_stage(self, stage: Stage, augment: PairAugment | None) -> None:
         """Prepare for `stage`; loads its teacher, if any.
 
-        Raises `OptionError` for a loss that does not exist or lacks its teacher, `ModelError` for an unusable teacher.
+        Raises `OptionError` for a loss that does not exist or lacks its teacher, or an adversarial one of too small
+        pictures; `ModelError` for an unusable teacher.
         """
         unknown = sorted(set(stage.losses) - set(LOSSES))
         if unknown:
             raise OptionError(f"stage {stage.name!r}: no loss is called {unknown[0]!r}; there are {', '.join(LOSSES)}")
+        if ADVERSARIAL & set(stage.losses) and stage.size < adversarial.SMALLEST:
+            raise OptionError(
+                f"stage {stage.name!r}: the discriminator sees nothing in pictures of {stage.size} pixels; give it "
+                f"size={adversarial.SMALLEST} or more"
+            )
         check_teacher({name for name, weight in stage.losses.items() if weight > 0}, stage.teacher, stage.name)
         self.stage = stage
         self.augment = augment
