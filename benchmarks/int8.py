@@ -32,7 +32,7 @@ from checkpoints.contract import FRAME, IMAGE, MOTION, RENDER, REQUIRED_GRAPHS, 
 from checkpoints.errors import BunrakuError
 from checkpoints.registry import find_checkpoint
 from export.convert import Options, build_graphs
-from export.parity import graph_pictures
+from export.parts import graph_pictures
 from export.wrappers import example
 from runtime.commands.animate import SAMPLE
 from runtime.media.picture import read_square

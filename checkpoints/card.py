@@ -162,9 +162,20 @@ def _parity(parity: Mapping[str, Any]) -> Iterator[str]:
         f"{_plain(parity.get('mean_abs_difference', 'not recorded'))}/255, over {_plain(parity.get('frames', '?'))} "
         "frames"
     )
+    float64 = parity.get("float64")
+    for mode, each in (float64 if isinstance(float64, Mapping) else {}).items():
+        yield (
+            f"* {_plain(mode)} mode makes much of rounding errors: from the model in float64, PyTorch is at most "
+            f"{_of(each, 'torch_max')}/255 away (mean {_of(each, 'torch_mean')}), these graphs "
+            f"{_of(each, 'graphs_max')}/255 (mean {_of(each, 'graphs_mean')})"
+        )
     if parity.get("stored_weights"):
         change = _plain(parity["stored_weights"])
         yield f"* of that, from storing weights in 16 bits: at most {change}/255 before rounding"
+
+
+def _of(values: Any, name: str) -> str:
+    return _plain(values.get(name, "?") if isinstance(values, Mapping) else "?")
 
 
 def _limits(bundle: Bundle) -> str:

@@ -183,7 +183,8 @@ def convert(
 
     `frames` (H, W, 3), at least two of the options' resolution, are what parity is measured on; `training`
     is the checkpoint's provenance. Raises `ModelError`, and writes nothing, where the graphs' pictures
-    differ from PyTorch's by more than `limit` of 1/255; `OptionError` for options that are not allowed.
+    differ from PyTorch's by more than `limit` of 1/255 and rounding does not excuse it (`export.conditioning`);
+    `OptionError` for options that are not allowed.
     """
     options = options or Options()
     sizes = {frame.shape for frame in frames}
@@ -196,15 +197,21 @@ def convert(
     # Of the graphs as they are now: casts to 16 bits hide shapes from the inference, and change no count.
     gflops = {graph: round(count_gflops(proto), 4) for graph, proto in protos.items()}
     data = {graph: proto.SerializeToString(deterministic=True) for graph, proto in protos.items()}
+    first = None
     if options.weights == "int16":  # then the limit is one for the graphs, not for what was asked for
-        require(measure(model, data, frames), name, limit)
+        first = measure(model, data, frames, limit)
+        require(first, name, limit)
     protos, change = store_weights(model, protos, frames, options.weights, options.precision)
     data = {graph: proto.SerializeToString(deterministic=True) for graph, proto in protos.items()}
     too_large = [graph for graph, content in data.items() if len(content) >= 2**31]
     if too_large:
         raise ModelError(f"The graph {too_large[0]} of {name} exceeds 2 GB, ONNX's limit; export a smaller model.")
-    parity = replace(measure(model, data, frames), stored_weights=round(change, 4))
-    if options.weights != "int16":
-        require(parity, name, limit if options.precision == "fp32" else limit + fp16.LIMIT)
+    if first is not None:
+        parity = replace(measure(model, data, frames), float64=first.float64)
+    else:
+        allowed = limit if options.precision == "fp32" else limit + fp16.LIMIT
+        parity = measure(model, data, frames, allowed)
+        require(parity, name, allowed)
+    parity = replace(parity, stored_weights=round(change, 4))
     bundle = describe(name, model, given, protos, data, gflops, training or {}, parity, options)
     return write_bundle(folder, bundle, data)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from checkpoints.errors import InputError
-from export.parity import Bytes
+from export.parts import Bytes
 
 _MOST_FRAMES = 250
 _PICTURES = {".png", ".jpg", ".jpeg", ".webp", ".bmp"}

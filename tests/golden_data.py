@@ -15,7 +15,7 @@ HERE = Path(__file__).parent / "golden"
 SHARED = Path(__file__).parents[2] / "shared" / "golden"
 sys.path.insert(0, str(HERE))
 
-from synthetic_weights import load_state  # noqa: E402
+import synthetic_weights  # noqa: E402
 
 CHECKED: set[tuple[str, str]] = set()
 
@@ -26,7 +26,7 @@ def state(family: str, manifest: dict, components: tuple[str, ...]) -> dict[str,
     for name in components:
         entry = manifest["components"][name]
         entry = {**entry, "tensors": [[*row[:2], "float32"] for row in entry["tensors"]]}
-        tensors = load_state(name, {"components": {name: entry}})
+        tensors = synthetic_weights.load_state(name, {"components": {name: entry}})
         digest = hashlib.sha256()
         for value in tensors.values():
             digest.update(np.ascontiguousarray(value).astype(value.dtype.newbyteorder("<")).tobytes())

@@ -68,6 +68,19 @@ class Clip:
 
 
 @dataclass(frozen=True)
+class Discriminator:
+    """Of adversarial stages (`training.losses.adversarial`), by the names and with the sizes of FOMM's publication."""
+
+    block_expansion: int = limited(32, ge=1)
+    num_blocks: int = limited(4, ge=1)
+    max_features: int = limited(512, ge=1)
+    spectral_norm: bool = True
+    """Whether every convolution is divided by its largest singular value (published: `sn`)."""
+    keypoints: bool = True
+    """Whether it sees the driving points' heat maps beside the picture (published: `use_kp`)."""
+
+
+@dataclass(frozen=True)
 class Stage:
     """One phase of a run: what is trained, on what, for how long."""
 
@@ -77,6 +90,8 @@ class Stage:
     epochs: float = limited(0, ge=0)
     steps: int = limited(0, ge=0)
     """Length of the stage, in epochs or in optimiser steps: one of the two."""
+    repeats: int = limited(0, ge=0)
+    """How often each clip is drawn in one epoch of this stage; 0: as `data.repeats` says."""
     share: float = limited(0.0, ge=0, le=1)
     """Part of the time of a run that has minutes instead (`python -m training.bare`); 0: by what its steps take."""
     batch: int = limited(8, ge=1)
@@ -114,11 +129,15 @@ class Stage:
     focus_weight: float = limited(8.0, ge=1)
     """How many times as much."""
     spline_dropout: tuple[float, float] | None = None
-    """TPSMM: probability of dropping a spline, at the start and after ten epochs; off from epoch 35."""
+    """TPSMM: probability P of dropping a spline, at the start and at most; in epoch e it is
+    min(e / 10 * most + start, most), and 0 from epoch 35."""
     background_from: float = -1
     """Epoch from which the background predictor is used; negative: never."""
     eval_mode: tuple[str, ...] = ()
     """Components whose normalisation statistics stay fixed although the rest trains."""
+    joint_detection: bool = False
+    """The detector sees all pictures of a pair as one batch, with statistics over all of them: faster. Published models
+    were trained with a pass, and statistics, for each."""
     teacher: str = ""
     """Finished model that the `distil_*` losses learn from, named as `init` of the run; it is never trained."""
 
@@ -141,6 +160,8 @@ class RunConfig:
     seed: int = 0
     perceptual: Literal["vgg19", "efficientnet-lite0"] = "vgg19"
     """Backbone of the perceptual loss; recorded in the checkpoint."""
+    discriminator: Discriminator = field(default_factory=Discriminator)
+    """The discriminator of adversarial stages; without effect where there is none."""
     perceptual_weights: str = ""
     """Safetensors file with its weights; empty: from its package or the Hub, which a bare machine cannot reach."""
     precision: Literal["no", "fp16", "bf16"] = "no"

@@ -109,7 +109,7 @@ class Trainer:
             synchronise(model)
         self.average = Average(model, config.ema).to(self.accelerator.device) if config.ema > 0 else None
         if any(ADVERSARIAL & set(stage.losses) for stage in config.stages):
-            self.objective.add_discriminator()
+            self.objective.add_discriminator(config.discriminator)
         self.position = Position()
         self._resumed: dict[str, Tensor] | None = None
         self._state = StateFile(folder, config.family)
@@ -221,7 +221,8 @@ class Trainer:
         return stage.steps or math.ceil(stage.epochs * self._steps_per_epoch(stage))
 
     def _steps_per_epoch(self, stage: Stage) -> float:
-        return max(1.0, len(self.dataset) / (stage.batch * stage.accumulate * self.accelerator.num_processes))
+        pairs = len(self.dataset.source) * (stage.repeats or self.config.data.repeats)
+        return max(1.0, pairs / (stage.batch * stage.accumulate * self.accelerator.num_processes))
 
     def _start(self, stage: Stage, augment: PairAugment, first: int, stop: int) -> tuple[Stepper, Iterator[Sample]]:
         """What takes the steps of `stage`, and the batches of steps `first` to `stop`."""

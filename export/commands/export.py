@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="pictures or videos to compare on, the first frame is the source (default: synthetic heads)",
     )
+    add_parity_limit(parser)
     parser.add_argument(
         "--metrics", type=Path, metavar="FILE", help="numbers for the model card, from `bunraku evaluate --json FILE`"
     )
@@ -59,6 +60,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="where the model fails, for its card; may be repeated",
     )
+
+
+def add_parity_limit(parser: argparse.ArgumentParser) -> None:
+    """`--parity-limit`, for every command that exports."""
+    allowed = (
+        "largest difference of a byte between graphs and PyTorch, in 1/255 (default: 2); beyond it the graphs must be "
+        "as near to the model in float64 as PyTorch is"
+    )
+    parser.add_argument("--parity-limit", type=float, metavar="NUMBER", help=allowed)
+
+
+def parity_limit(args: argparse.Namespace) -> float:
+    """What `--parity-limit` says. Raises `OptionError` for what is no difference."""
+    from checkpoints.errors import OptionError
+    from export.parity import LIMIT
+
+    if args.parity_limit is None:
+        return LIMIT
+    if not args.parity_limit > 0:
+        raise OptionError(f"--parity-limit is {args.parity_limit:g}; it must be a number above 0, in 1/255.")
+    return float(args.parity_limit)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -90,16 +112,17 @@ def run(args: argparse.Namespace) -> int:
         target=args.target,
     )
     options.rewrites()
+    limit = parity_limit(args)
     frames = read(args.frames, options.resolution) if args.frames else synthetic(options.resolution)
     name = args.name or args.output.resolve().name
-    bundle = convert(model, args.output, frames, name=name, training=training, options=options)
+    bundle = convert(model, args.output, frames, name=name, training=training, options=options, limit=limit)
     print(summary(bundle), file=sys.stderr)
     print(bundle.folder)
     return 0
 
 
 def summary(bundle: Bundle) -> str:
-    """A line a graph (GFLOP a frame, size, how weights are stored), and one on parity."""
+    """A line a graph (GFLOP a frame, size, how weights are stored), one on parity, one a mode that float64 excused."""
     lines = [
         f"{name:12} {graph.gflops or 0:9.3f} GFLOP  {graph.bytes / 1e6:8.1f} MB, {graph.weights} weights"
         for name, graph in bundle.graphs.items()
@@ -109,4 +132,9 @@ def summary(bundle: Bundle) -> str:
         f"parity       max {parity['max_abs_difference']:g}/255, mean {parity['mean_abs_difference']:g}/255 "
         f"over {parity['frames']} frames in {len(parity['modes'])} modes against {parity['reference']}"
     )
+    lines += [
+        f"float64      {mode}: PyTorch max {each['torch_max']:g}/255, mean {each['torch_mean']:.3g}/255; graphs max "
+        f"{each['graphs_max']:g}/255, mean {each['graphs_mean']:.3g}/255"
+        for mode, each in parity.get("float64", {}).items()
+    ]
     return "\n".join(lines)

@@ -1,21 +1,41 @@
-"""`bunraku import FILE --family NAME --config NAME -o CHECKPOINT`: published weights become a checkpoint of ours."""
+"""`bunraku import FILE`: published weights become a bundle that can be animated with, or a checkpoint of ours."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-HELP = "turn published weights (.pth.tar of TPSMM, FOMM, MRAA or DAM) into a checkpoint for `bunraku export`"
+from export.commands.export import add_parity_limit, parity_limit, summary
+
+if TYPE_CHECKING:
+    from export.published.archive import Archive
+    from training.models.base import MotionModel
+
+HELP = "turn published weights (.pth.tar of TPSMM, FOMM, MRAA or DAM) into a model to animate with, or a checkpoint"
+
+FRAMES = 3
+"""Driving pictures that an import is compared on: models of published size take seconds for each."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command. Names of families and data sets are checked where they are known."""
     parser.add_argument("file", type=Path, help="the published file")
-    parser.add_argument("--family", required=True, metavar="tpsmm|fomm|mraa|dam", help="what kind of model it is")
-    config = "the yaml file published with it, or the data set: vox, taichi, ted, mgif, fashion, bair, nemo"
-    parser.add_argument("--config", required=True, metavar="FILE|NAME", help=config)
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="checkpoint (.safetensors)")
-    parser.add_argument("--resolution", type=int, help="side of the pictures, where the yaml file does not tell (256)")
+    family = "what kind of model it is (default: told by its tensors)"
+    parser.add_argument("--family", metavar="tpsmm|fomm|mraa|dam", help=family)
+    config = (
+        "the yaml file published with it, or the data set: vox, taichi, ted, ted-youtube, mgif, fashion, bair, nemo "
+        "(default: told by its tensors and its name)"
+    )
+    parser.add_argument("--config", metavar="FILE|NAME", help=config)
+    output = (
+        "folder of the bundle, or a checkpoint for `bunraku export` (.safetensors) (default: a folder FAMILY-DATA here)"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER|FILE", help=output)
+    resolution = "side of the pictures, where neither the yaml file nor its name tells"
+    parser.add_argument("--resolution", type=int, help=resolution)
     corners = (
         "grid sampling with aligned corners. FOMM's files were trained when that was PyTorch's default; some of them "
         "look better with it (default: as the published code runs today)"
@@ -23,40 +43,96 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--align-corners", action=argparse.BooleanOptionalAction, help=corners)
     licence = "licence of the weights as an SPDX expression, where you know it (default: NOASSERTION)"
     parser.add_argument("--licence", default="NOASSERTION", help=licence)
+    add_parity_limit(parser)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What the file is, as the user or the file itself says."""
+
+    family: str
+    name: str
+    """Of the configuration."""
+    data: str | None
+    """The data set, one of `export.published.settings.DATA`."""
+    settings: dict[str, Any]
+    known: bool
+    """Whether the settings are those known by a data set's name, which the file's tensors complete."""
 
 
 def run(args: argparse.Namespace) -> int:
-    """Import; the last line on stdout is the checkpoint's path."""
+    """Import; the last line on stdout is the checkpoint's path, or the command that animates with the bundle."""
     import sys
 
     from checkpoints.errors import OptionError
+    from export.published.archive import open_archive
     from export.published.loading import import_weights
-    from export.published.settings import DATA, FACES, known_settings, read_settings
     from training.checkpoint import save_model
 
-    if args.output.suffix != ".safetensors":
-        raise OptionError(f"{args.output} must end in .safetensors, the only format that checkpoints have.")
-    from_file = Path(args.config).suffix in (".yaml", ".yml")
-    if from_file:
-        settings = read_settings(Path(args.config), args.family, args.resolution)
-    else:
-        settings = known_settings(args.family, args.config)
-        if args.resolution not in (None, settings.get("resolution", 256)):
-            raise OptionError(f"--resolution goes with a yaml file; {args.config} has its own.")
+    if args.output is not None and args.output.suffix not in ("", ".safetensors"):
+        raise OptionError(f"{args.output} must be a folder, or end in .safetensors, the only format of checkpoints.")
+    limit = parity_limit(args)
+    archive = open_archive(args.file)
+    wanted = _wanted(args, archive)
     if args.align_corners is not None:
-        settings["align_corners"] = args.align_corners
-    imported = import_weights(args.file, args.family, settings, observe=not from_file)
-    name = Path(args.config).stem
-    training = {
-        "name": f"{args.family}-{name}",
-        "imported": {**imported.source, "config": name, "left_out": list(imported.left_out)},
-        "data": DATA.get(name, "not recorded; see the publication of these weights"),
-        "licence": args.licence,
-    }
-    if name in DATA and name not in FACES:
-        training["framing"] = {"subject": name}
-    save_model(args.output, imported.model, training)
+        wanted.settings["align_corners"] = args.align_corners
+    imported = import_weights(args.file, archive, wanted.family, wanted.settings, observe=wanted.known)
+    training = _provenance(wanted, imported.source, imported.left_out, args.licence)
+    told = f"{wanted.family}, {wanted.data or 'no known data set'}, {imported.model.config.resolution} pixels"
+    print(f"imported: {told}", file=sys.stderr)
     if imported.left_out:
         print(f"left out: {', '.join(imported.left_out)}", file=sys.stderr)
-    print(args.output)
+    output = args.output or Path(training["name"])
+    if output.suffix:
+        save_model(output, imported.model, training)
+        print(output)
+    else:
+        _export(imported.model, output, training, limit)
+        where = output if output.is_absolute() else f"./{output}"
+        print(f"bunraku animate photo.jpg driving.mp4 --model {where}")
     return 0
+
+
+def _wanted(args: argparse.Namespace, archive: Archive) -> _Wanted:
+    from checkpoints.errors import OptionError
+    from export.published.recognition import recognise_data, recognise_family
+    from export.published.settings import known_data_set, known_settings, read_settings
+
+    family = args.family or recognise_family(args.file, archive)
+    if args.config is not None and Path(args.config).suffix in (".yaml", ".yml"):
+        path = Path(args.config)
+        described = read_settings(path, family, args.resolution)
+        return _Wanted(family, path.stem, described.data, described.settings, known=False)
+    data = known_data_set(family, args.config) if args.config else recognise_data(args.file, archive, family)
+    settings = known_settings(family, data)
+    if args.resolution not in (None, settings.get("resolution", 256)):
+        raise OptionError(f"--resolution goes with a yaml file; {data} has its own.")
+    return _Wanted(family, data, data, settings, known=True)
+
+
+def _provenance(wanted: _Wanted, source: Mapping[str, Any], left_out: tuple[str, ...], licence: str) -> dict[str, Any]:
+    """What the checkpoint's file says of its training."""
+    from export.published.settings import DATA, FACES
+
+    unknown = "not recorded; see the publication of these weights"
+    return {
+        "name": f"{wanted.family}-{wanted.name}",
+        "imported": {**source, "config": wanted.name, "left_out": list(left_out)},
+        "data": DATA[wanted.data] if wanted.data else unknown,
+        "licence": licence,
+        **({"framing": {"subject": wanted.data}} if wanted.data and wanted.data not in FACES else {}),
+    }
+
+
+def _export(model: MotionModel, folder: Path, training: dict[str, Any], limit: float) -> None:
+    import sys
+
+    from export.convert import Options, convert
+    from export.parity_frames import synthetic
+
+    size = model.config.resolution
+    # Whether 16 bits would do is found by rendering everything a few times more; `bunraku export` does it.
+    options = Options(resolution=size, weights="fp32")
+    frames = synthetic(size, FRAMES)
+    bundle = convert(model, folder, frames, name=folder.resolve().name, training=training, options=options, limit=limit)
+    print(summary(bundle), file=sys.stderr)

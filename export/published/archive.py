@@ -17,6 +17,7 @@ from pathlib import Path
 from torch import Tensor
 
 from checkpoints.errors import ModelError, first_line
+from export.published.tensors import problems
 
 
 @dataclass(frozen=True)
@@ -33,12 +34,14 @@ def open_archive(path: Path) -> Archive:
     """The contents of `path`, on the CPU.
 
     Raises `ModelError` where the file is missing, damaged, larger inside than outside, holds anything but tensors in
-    plain containers, or is no dictionary of networks.
+    plain containers, tensors that are no weights (`export.published.tensors`), or is no dictionary of networks.
     """
     import torch
 
     if not path.is_file():
         raise ModelError(f"{path}: no such file; give the .pth.tar of published weights.")
+    if path.suffix.lower() in _OTHERS:
+        raise ModelError(f"{path} {_OTHERS[path.suffix.lower()]}")
     _check_sizes(path)
     try:
         with warnings.catch_warnings():
@@ -50,8 +53,40 @@ def open_archive(path: Path) -> Archive:
         raise ModelError(f"{path} is damaged or no file of PyTorch ({first_line(error)}); fetch it again.") from error
     if not isinstance(content, Mapping):
         raise ModelError(f"{path} holds {type(content).__name__}, not networks by name; give a published checkpoint.")
+    if _is_state(content):
+        raise ModelError(f"{path} holds {_one_state(content)}")
     networks = {str(key): _plain_names(value) for key, value in content.items() if _is_state(value)}
+    wrong = problems(networks, path.stat().st_size)
+    if wrong:
+        more = f"; and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+        raise ModelError(f"{path} holds what are no weights: {'; '.join(wrong[:_SHOWN])}{more}; fetch it again.")
     return Archive(networks, {str(key): value for key, value in content.items() if str(key) not in networks})
+
+
+_SHOWN = 5
+"""Tensors that a message names."""
+
+_OTHERS = {
+    ".safetensors": (
+        "is in the format of our own checkpoints: export it with `bunraku export` if `bunraku train` or `bunraku "
+        "import` wrote it; published weights that somebody converted lack what tells networks and settings, so import "
+        "the .pth.tar that they were made from."
+    ),
+    ".onnx": (
+        "is an ONNX graph: conversions of published weights are cut in other places than our bundles are, and their "
+        "weights have lost their names, so import the .pth.tar that they were made from."
+    ),
+}
+"""What is said of files in which published weights are passed on, too."""
+
+
+def _one_state(state: Mapping[str, Tensor]) -> str:
+    """Of a file with the tensors of one network, or of several with prefixes, and no names of networks around them."""
+    first = next(iter(state))
+    return (
+        f"one state dict ({first}, ...) where networks by name were expected; save it as published files are: "
+        'torch.save({"generator": ..., "kp_detector": ...}, "model.pth.tar"), each network\'s tensors under its name.'
+    )
 
 
 def _check_sizes(path: Path) -> None:
@@ -73,7 +108,8 @@ def _refusal(reason: str) -> str:
     what = f"it asks for {wanted[1]}" if wanted else "it is in a format that holds more than tensors, or is damaged"
     return (
         f"is not opened, since it could run code: {what}; on a machine that you can afford to lose, load it with the "
-        "code that wrote it, and save its state dicts alone with torch.save."
+        "code that wrote it (torch.load(..., weights_only=False)), and save its state dicts alone: torch.save({name: "
+        'value for name, value in content.items() if name in ("generator", "kp_detector", ...)}, "clean.pth.tar").'
     )
 
 

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from checkpoints.errors import ModelError
-from export.published.archive import Archive, open_archive
+from export.published.archive import Archive
 from export.published.settings import published_of
+from export.published.tensors import value_problem
 from training.models.base import MotionModel
+from training.models.parts.published import Published
 from training.models.registry import build
 
 SWITCHES = {"avd_network": "disentangle", "bg_predictor": "background"}
@@ -35,24 +37,23 @@ class Imported:
     """The file's name, size, sha256 and, where it says so, epoch."""
 
 
-def import_weights(path: Path, family: str, settings: Mapping[str, Any], *, observe: bool = False) -> Imported:
-    """The model of `family` (one with published files) with `settings` and the weights in the published file `path`.
+def import_weights(
+    path: Path, archive: Archive, family: str, settings: Mapping[str, Any], *, observe: bool = False
+) -> Imported:
+    """The model of `family` (one with published files) with `settings` and the weights in `archive`, the file `path`.
 
     Networks that a file may lack are left out of the model where it does. With `observe`, settings that the tensors
     tell (sizes of bottlenecks, anchors, jacobian maps) are read off them: files under one name differ there. Raises
-    `ModelError` for a file that cannot be opened or that does not fit, naming the tensors; `OptionError` for settings
-    that are not allowed.
+    `ModelError` for a file that does not fit, naming the tensors; `OptionError` for settings that are not allowed.
     """
-    archive = open_archive(path)
     published = published_of(family)
-    required, optional = published.networks, published.optional
-    missing = [name for name in required if name not in archive.networks]
+    missing = [name for name in published.networks if name not in archive.networks]
     if missing:
         found = ", ".join([*archive.networks, *archive.others]) or "nothing"
         raise ModelError(f"{path} lacks {', '.join(missing)}, so it is no {family} model; it holds {found}.")
-    present = [*required, *(name for name in optional if name in archive.networks)]
-    state = {f"{network}.{name}": t for network in present for name, t in archive.networks[network].items()}
-    settings = {**settings, **{SWITCHES[name]: name in present for name in optional}}
+    state = state_of(archive, published)
+    present = {name.partition(".")[0] for name in state}
+    settings = {**settings, **switches(state, published)}
     if observe:
         settings |= bottlenecks(state) | published.observe(settings, state)
     model = build(family, settings)
@@ -60,6 +61,18 @@ def import_weights(path: Path, family: str, settings: Mapping[str, Any], *, obse
         model.load_state_dict(fitted(model.state_dict(), state, path))
     left_out = [name for name in (*archive.networks, *archive.others) if name not in present]
     return Imported(model.eval(), tuple(left_out), _source(path, archive))
+
+
+def state_of(archive: Archive, published: Published) -> dict[str, Tensor]:
+    """Tensors of the networks that a model of the family has, under our names."""
+    present = [name for name in (*published.networks, *published.optional) if name in archive.networks]
+    return {f"{network}.{name}": t for network in present for name, t in archive.networks[network].items()}
+
+
+def switches(state: Mapping[str, Tensor], published: Published) -> dict[str, bool]:
+    """Our settings that say which of the networks that a file may lack there are."""
+    present = {name.partition(".")[0] for name in state}
+    return {SWITCHES[name]: name in present for name in published.optional}
 
 
 def bottlenecks(state: Mapping[str, Tensor]) -> dict[str, Any]:
@@ -76,10 +89,13 @@ def bottlenecks(state: Mapping[str, Tensor]) -> dict[str, Any]:
 def fitted(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     """`found` in the types of `expected`, with counters and fixed kernels that old files lack.
 
-    Raises `ModelError` listing what is missing, too much, of another shape or not finite.
+    Raises `ModelError` listing what is missing, too much, of another shape, or has values that no weight has.
     """
     optional = {name for name in expected if name.endswith((".num_batches_tracked", "down.weight"))}
-    floats = {name: value for name, value in found.items() if value.is_floating_point()}
+    wrong: dict[str, list[str]] = {}
+    for name, value in found.items():
+        if kind := value_problem(name, value):
+            wrong.setdefault(kind, []).append(name)
     problems = {
         "missing": [name for name in expected if name not in found and name not in optional],
         "unexpected": [name for name in found if name not in expected],
@@ -88,7 +104,7 @@ def fitted(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Pa
             for name in expected
             if name in found and found[name].shape != expected[name].shape
         ],
-        "not finite": [name for name, value in floats.items() if not value.isfinite().all()],
+        **wrong,
     }
     if any(problems.values()):
         listed = "; ".join(f"{len(names)} {kind}: {_some(names)}" for kind, names in problems.items() if names)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 DATA = {
     "vox": "VoxCeleb: talking heads, collected from videos of celebrities on the web",
     "taichi": "TaiChiHD: whole bodies, collected from videos on the web",
+    "ted-youtube": "TED-talks: upper bodies, collected from videos on the web, an earlier choice of them",
     "ted": "TED-talks: upper bodies, collected from videos on the web",
     "mgif": "MGif: cartoon animals, collected from the web",
     "fashion": "Fashion: dressed bodies, from a shop's videos",
@@ -21,6 +24,9 @@ DATA = {
     "nemo": "UvA-NEMO: faces that smile",
 }
 """What the data sets show, and where they come from."""
+
+SPELLINGS = {"vox": r"vox(?:celeb)?", "mgif": r"mgif|moving-gif", **{name: name for name in DATA if "-" in name}}
+"""How names of files and folders spell a data set, where they do not write its name."""
 
 FACES = ("vox", "nemo")
 """Data sets of faces; for others the engine's framing by face is off."""
@@ -52,25 +58,53 @@ def published_of(family: str) -> Published:
     return known[family]
 
 
-def known_settings(family: str, name: str) -> dict[str, Any]:
-    """Settings of the published model of `family` for the data set `name`.
+def data_set(text: str) -> str | None:
+    """The data set that a name of a file or folder tells of ("ted-youtube384.pth", "data/vox-png"), or None."""
+    for name in DATA:
+        if re.search(rf"(?<![a-z])(?:{SPELLINGS.get(name, name)})(?![a-z])", text.lower()):
+            return name
+    return None
+
+
+def known_data_set(family: str, name: str) -> str:
+    """The data set `name`, perhaps spelled as files are ("vox256"), of which `family` has published weights.
+
+    Raises `OptionError` naming what is known.
+    """
+    known = published_of(family).configurations
+    found = name if name in known else data_set(name)
+    if found is None or found not in known:
+        raise OptionError(f'{family} has no published configuration "{name}"; give a yaml file or {", ".join(known)}.')
+    return found
+
+
+def known_settings(family: str, name: str, ready: int = 0) -> dict[str, Any]:
+    """Settings of the published model of `family` for the data set `name`; of several models, number `ready`.
 
     Raises `OptionError` naming what is known.
     """
     from training.config import load_config
 
-    published = published_of(family)
-    known = published.configurations
-    if name not in known:
-        raise OptionError(f'{family} has no published configuration "{name}"; give a yaml file or {", ".join(known)}.')
-    dead = published.dead_anchors.get(name)
-    return {**load_config(known[name]).model, **({"dead_anchors": dead} if dead else {})}
+    known = published_of(family).configurations[known_data_set(family, name)]
+    dead = {"dead_anchors": known.dead_anchors} if known.dead_anchors else {}
+    return {**load_config(known.ready[ready]).model, **dead}
 
 
-def read_settings(path: Path, family: str, resolution: int | None = None) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Described:
+    """What a published yaml file says of a model."""
+
+    settings: dict[str, Any]
+    """Of our family."""
+    data: str | None
+    """The data set, by the file's name or the folder that it names."""
+
+
+def read_settings(path: Path, family: str, resolution: int | None = None) -> Described:
     """Settings of `family` from the published yaml file `path`; `resolution` where the file does not tell it.
 
-    Raises `OptionError` for a file that cannot be read, a key that is unknown, or a value that our models lack.
+    Raises `OptionError` for a file that cannot be read, a key that is unknown, a value that our models lack, or a
+    resolution that neither the file nor its name tells, or both tell differently.
     """
     import yaml
 
@@ -83,14 +117,14 @@ def read_settings(path: Path, family: str, resolution: int | None = None) -> dic
     if not isinstance(document, dict) or not isinstance(document.get("model_params"), dict):
         raise OptionError(f"{path} has no model_params; give the yaml file that was published with the weights.")
     found = dict(_settings(document["model_params"], published, family, path))
-    settings: dict[str, Any] = {"resolution": resolution or _resolution(document) or 256}
+    settings: dict[str, Any] = {"resolution": resolution or _resolution(document, path)}
     for setting, value in found.items():
         if isinstance(setting, str):
             settings[setting] = tuple(value) if isinstance(value, list) else value
         else:
             settings[setting[0]] = round(settings["resolution"] * _number(value, path))
     try:
-        return published.resolve(settings)
+        return Described(published.resolve(settings), data_set(path.stem) or data_set(_root(document)))
     except ValueError as error:
         raise OptionError(f"{path}: {error}") from error
 
@@ -117,10 +151,26 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield f"{prefix}{key}", value
 
 
-def _resolution(document: Mapping[str, Any]) -> int | None:
+def _resolution(document: Mapping[str, Any], path: Path) -> int:
+    """The side of pictures: most published files leave it to their name (`ted-384.yaml`)."""
     data = document.get("dataset_params")
     shape = (data.get("frame_shape") or data.get("image_shape")) if isinstance(data, dict) else None
-    return shape[0] if isinstance(shape, list) and shape and isinstance(shape[0], int) else None
+    written = {shape[0]} if isinstance(shape, list) and shape and isinstance(shape[0], int) else set()
+    sides = {int(each) for each in re.findall(r"(?<!\d)\d{2,4}(?!\d)", path.stem)}
+    told = written | {side for side in sides if side >= 64 and side % 32 == 0}
+    if len(told) != 1:
+        what = (
+            f"tells of {' and '.join(map(str, sorted(told)))} pixels"
+            if told
+            else "does not tell how large pictures are"
+        )
+        raise OptionError(f"{path} {what}; say it with --resolution.")
+    return told.pop()
+
+
+def _root(document: Mapping[str, Any]) -> str:
+    data = document.get("dataset_params")
+    return str(data.get("root_dir") or "") if isinstance(data, dict) else ""
 
 
 def _number(value: Any, path: Path) -> float:

@@ -54,7 +54,7 @@ class Place(Kind):
     axes: tuple[int, ...] | None = (-1,)
 
     def between(self, source: Floats, driving: Floats, strength: float, parameter: Parameter) -> Floats:
-        return _float32(source + strength * (driving - source))
+        return _as(source, source + strength * (driving - source))
 
     def since(
         self,
@@ -65,7 +65,7 @@ class Place(Kind):
         scale: float,
         parameter: Parameter,
     ) -> Floats:
-        return _float32(source + strength * scale * (driving - reference))
+        return _as(source, source + strength * scale * (driving - reference))
 
 
 class Linear(Kind):
@@ -74,7 +74,7 @@ class Linear(Kind):
     axes = (-2, -1)
 
     def between(self, source: Floats, driving: Floats, strength: float, parameter: Parameter) -> Floats:
-        return source + np.float32(strength) * (driving - source)
+        return _as(source, source + strength * (driving - source))
 
     def since(
         self,
@@ -87,7 +87,7 @@ class Linear(Kind):
     ) -> Floats:
         moved = driving.astype(np.float64) @ inverse(reference)
         unit = np.eye(driving.shape[-1])
-        return _float32((unit + strength * (moved - unit)) @ source)
+        return _as(source, (unit + strength * (moved - unit)) @ source)
 
 
 class Code(Place):
@@ -183,8 +183,9 @@ def _ends(parameter: Parameter) -> tuple[NDArray[np.float64], NDArray[np.float64
 
 
 def _within(values: Floats, parameter: Parameter) -> Floats:
-    return _float32(np.clip(values, *_ends(parameter))) if parameter.ranges else values
+    return _as(values, np.clip(values, *_ends(parameter))) if parameter.ranges else values
 
 
-def _float32(values: NDArray[np.floating]) -> Floats:
-    return values.astype(np.float32, copy=False)
+def _as(like: Floats, values: NDArray[np.floating]) -> Floats:
+    """`values` in the type of `like`: float32 in the engine, float64 where an export is measured against that."""
+    return values.astype(like.dtype, copy=False)

@@ -12,7 +12,8 @@ import pytest
 import torch
 from traced import session
 
-from export.parity import graph_pictures, measure
+from export.parity import measure
+from export.parts import graph_pictures
 from export.wrappers import example, to_float
 from training.models.base import MotionModel
 from training.models.registry import FAMILIES, build

@@ -17,12 +17,13 @@ import toy_bundle
 import yaml
 from golden_data import shared, state
 from PIL import Image
+from published_layout import published
 
 from checkpoints.bundle import Bundle, write_bundle
 from checkpoints.errors import ModelError, OptionError
 from export.commands import export as export_command
 from export.commands import import_weights as command
-from export.published.settings import known_settings, published_of, read_settings
+from export.published.settings import known_settings, read_settings
 from runtime.engine import Engine
 from runtime.motion.modes import relative
 from training.checkpoint import load_model
@@ -79,20 +80,6 @@ SMALL = {
     "max_features": 16,
     "num_bottleneck_blocks": 1,
 }
-
-
-def published(state: dict[str, torch.Tensor], family: str, extra: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The state by networks, with what training left beside them: an optimiser with its moments, and the epoch."""
-    weight = torch.nn.Parameter(torch.ones(3))
-    optimiser = torch.optim.Adam([weight])
-    weight.sum().backward()
-    optimiser.step()
-    content: dict[str, Any] = {name: {} for name in published_of(family).networks + published_of(family).optional}
-    for name, tensor in state.items():
-        network, _, key = name.partition(".")
-        content[network][key] = tensor
-    content = {name: value for name, value in content.items() if value}
-    return content | {"optimizer": optimiser.state_dict(), "epoch": 99} | (extra or {})
 
 
 @pytest.fixture(scope="module")
@@ -160,6 +147,23 @@ def test_parts_that_a_file_lacks_are_left_out_of_the_model(models, config, tmp_p
     loaded, _ = load_model(out)
     assert not loaded.has_disentangle
     assert loaded.bg_predictor is None
+
+
+def test_dam_as_published_for_taichi_has_a_background_and_a_map_of_jacobians_for_each_anchor(config, tmp_path) -> None:
+    def taichi(values: dict[str, Any]) -> None:
+        values["use_bg_predictor"] = True
+        values["bg_predictor_params"] = {"block_expansion": 32, "bg_type": "affine"}
+        values["kp_detector_params"]["single_jacobian_map"] = False
+        values["generator_params"]["dense_motion_params"] = {**DENSE, "set_static_bg": False}
+
+    settings = {"background": True, "background_size": 64, "single_jacobian_map": False}
+    model = build("dam", SMALL | OURS["dam"] | settings).eval()
+    file, out = tmp_path / "taichi-hdam.pth.tar", tmp_path / "taichi.safetensors"
+    torch.save(published(model.state_dict(), "dam"), file)
+    assert run(command, file, "--config", config("dam", taichi), "-o", out) == 0
+    loaded, _ = load_model(out)
+    assert loaded.config == model.config
+    assert all(torch.equal(value, model.state_dict()[name]) for name, value in loaded.state_dict().items())
 
 
 def refused(kind: type[Exception], words: str, tmp_path: Path, *arguments: Any) -> str:

@@ -47,7 +47,7 @@ def objective(config: RunConfig, device: str) -> Objective:
         backbone = Backbone(_vgg19_stages())
         result = Objective(model, lambda: backbone)
         if any(ADVERSARIAL & set(stage.losses) for stage in config.stages):
-            result.add_discriminator()
+            result.add_discriminator(config.discriminator)
     return result
 
 

@@ -2,29 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
+from training.config import Discriminator
+
+SMALLEST = 64
+"""Side of pictures, in pixels, that four blocks of the discriminator leave more than one place of."""
+
 
 class PatchDiscriminator(nn.Module):
-    """Convolutions of stride 2 that judge overlapping patches; sees the picture, and heat maps where given."""
+    """Judges overlapping patches of a picture, and of heat maps where given, as FOMM's published discriminator does.
 
-    def __init__(self, channels: int = 3, width: int = 32, max_width: int = 512, blocks: int = 4) -> None:
+    Blocks of an unpadded 4x4 convolution of stride 1, InstanceNorm in all but the first, LeakyReLU and an average over
+    2x2 in all but the last; then a 1x1 convolution.
+    """
+
+    def __init__(self, channels: int = 3, config: Discriminator | None = None) -> None:
+        """`channels`: 3, and one for every heat map."""
         super().__init__()
+        config = config or Discriminator()
+        self.sees_points = config.keypoints
+        wrapped: Callable[[nn.Conv2d], nn.Module] = spectral_norm if config.spectral_norm else lambda layer: layer
         layers: list[nn.Module] = []
         inputs = channels
-        for index in range(blocks):
-            outputs = min(max_width, width * 2**index)
-            layer: list[nn.Module] = [spectral_norm(nn.Conv2d(inputs, outputs, 4, 2, 1))]
+        for index in range(config.num_blocks):
+            outputs = min(config.max_features, config.block_expansion * 2 ** (index + 1))
+            block: list[nn.Module] = [wrapped(nn.Conv2d(inputs, outputs, 4))]
             if index:
-                layer.append(nn.InstanceNorm2d(outputs, affine=True))
-            layers.append(nn.Sequential(*layer, nn.LeakyReLU(0.2)))
+                block.append(nn.InstanceNorm2d(outputs, affine=True))
+            block.append(nn.LeakyReLU(0.2))
+            if index < config.num_blocks - 1:
+                block.append(nn.AvgPool2d(2))
+            layers.append(nn.Sequential(*block))
             inputs = outputs
         self.layers = nn.ModuleList(layers)
-        self.judge = nn.Conv2d(inputs, 1, 1)
+        self.judge = wrapped(nn.Conv2d(inputs, 1, 1))
 
     def forward(self, image: Tensor) -> tuple[list[Tensor], Tensor]:
-        """Feature maps of every layer, and the verdict (B, 1, h, w): 1 for real, 0 for made."""
+        """Feature maps of every block, and the verdict (B, 1, h, w): 1 for real, 0 for made."""
         maps = []
         for layer in self.layers:
             image = layer(image)

@@ -197,6 +197,12 @@ class MotionModel(nn.Module, ABC):
         return any(each.requires_grad for network in networks if network is not None for each in network.parameters())
 
     @property
+    def normalises_by_batch(self) -> bool:
+        """Whether a network that finds the points takes its normalisation's statistics from the batch that it sees."""
+        networks = [getattr(self, name, None) for name in self.detectors]
+        return any(network is not None and network.training for network in networks)
+
+    @property
     def has_disentangle(self) -> bool:
         """Whether there is a network that separates shape from pose."""
         return getattr(self, "avd_network", None) is not None

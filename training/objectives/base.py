@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import cast
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from checkpoints.errors import OptionError
-from training.config import Stage
+from training.config import Discriminator, Stage
 from training.data.augment import PairAugment
 from training.data.pairs import Sample
 from training.losses import adversarial, equivariance, pixels, truth
@@ -57,11 +58,17 @@ class Objective(nn.Module):
     def start_stage(self, stage: Stage, augment: PairAugment | None) -> None:
         """Prepare for `stage`; loads its teacher, if any.
 
-        Raises `OptionError` for a loss that does not exist or lacks its teacher, `ModelError` for an unusable teacher.
+        Raises `OptionError` for a loss that does not exist or lacks its teacher, or an adversarial one of too small
+        pictures; `ModelError` for an unusable teacher.
         """
         unknown = sorted(set(stage.losses) - set(LOSSES))
         if unknown:
             raise OptionError(f"stage {stage.name!r}: no loss is called {unknown[0]!r}; there are {', '.join(LOSSES)}")
+        if ADVERSARIAL & set(stage.losses) and stage.size < adversarial.SMALLEST:
+            raise OptionError(
+                f"stage {stage.name!r}: the discriminator sees nothing in pictures of {stage.size} pixels; give it "
+                f"size={adversarial.SMALLEST} or more"
+            )
         check_teacher({name for name, weight in stage.losses.items() if weight > 0}, stage.teacher, stage.name)
         self.stage = stage
         self.augment = augment
@@ -74,18 +81,23 @@ class Objective(nn.Module):
         """The finished model that the stage learns from."""
         return cast(MotionModel | None, self._unregistered.get("teacher"))
 
-    def add_discriminator(self) -> None:
-        """Make the discriminator of the adversarial stage; it sees pictures and the heat maps of their motion."""
+    def add_discriminator(self, config: Discriminator | None = None) -> None:
+        """Make the discriminator of the adversarial stage; it sees pictures, and heat maps where `config` says so."""
+        config = config or Discriminator()
         device = next(self.model.parameters()).device
-        with torch.no_grad():
-            side = getattr(self.model.config, "resolution", 256)
-            count = self.model.detect(torch.zeros(2, 3, side, side, device=device)).points.shape[1]
-        self.discriminator = PatchDiscriminator(3 + count).to(device)
+        count = 0
+        if config.keypoints:
+            with torch.no_grad():
+                side = getattr(self.model.config, "resolution", 256)
+                count = self.model.detect(torch.zeros(2, 3, side, side, device=device)).points.shape[1]
+        self.discriminator = PatchDiscriminator(3 + count, config).to(device)
 
     def judged(self, image: Tensor, run: Pass) -> tuple[list[Tensor], Tensor]:
-        """The discriminator's maps and verdict on `image` with the driving heat maps (FOMM "adv")."""
+        """The discriminator's maps and verdict on `image`, with the driving heat maps if it takes them (FOMM "adv")."""
         if self.discriminator is None:
             raise OptionError("adversarial losses are weighted but there is no discriminator; use the trainer")
+        if not self.discriminator.sees_points:
+            return self.discriminator(image)
         heat = gaussian_heatmaps(run.driving_motion.points.detach(), *image.shape[-2:])
         return self.discriminator(torch.cat([image, heat], 1))
 
@@ -103,11 +115,11 @@ class Objective(nn.Module):
         return self._unregistered["perceptual"](result, target)
 
     def spline_dropout(self, schedule: Schedule) -> float:
-        """TPSMM's schedule: rising over ten epochs, off from epoch 35 (models.md 3)."""
+        """TPSMM's schedule, as its published code has it: rising by whole epochs, off from epoch 35 (models.md 3)."""
         if self.stage is None or self.stage.spline_dropout is None or schedule.epoch >= 35:
             return 0.0
-        start, highest = self.stage.spline_dropout
-        return start + (highest - start) * min(schedule.epoch / 10, 1.0)
+        start, most = self.stage.spline_dropout
+        return min(math.floor(schedule.epoch) / 10 * most + start, most)
 
     def forward(self, batch: Sample, schedule: Schedule, judge: bool = False) -> dict[str, Tensor]:
         """Weighted losses by name. `batch` holds float pictures (see `training.data.pairs`).
@@ -131,6 +143,7 @@ class Objective(nn.Module):
             true_background=self.stage.true_background,
             true_flow=self.stage.true_flow,
             coarse=self.stage.coarse,
+            joint_detection=self.stage.joint_detection,
             teacher=self.teacher,
             focus=self.stage.focus,
             focus_weight=self.stage.focus_weight,
@@ -226,6 +239,14 @@ def _jacobian_equivariance(objective: Objective, run: Pass) -> Tensor:
     return equivariance.jacobian_loss(ours, run.random_warp.jacobians(run.warped_motion.points), theirs)
 
 
+def _affine_equivariance(objective: Objective, run: Pass) -> Tensor:
+    """MRAA: the same of principal axes, whose sign of their own does not count."""
+    ours, theirs = run.driving_motion.jacobians, run.warped_motion.jacobians
+    if ours is None or theirs is None:
+        raise OptionError(f"equivariance_affine: {run.model.family} has no axes here; weigh it 0")
+    return equivariance.affine_loss(ours, run.random_warp.jacobians(run.warped_motion.points), theirs)
+
+
 def _warp(objective: Objective, run: Pass) -> Tensor:
     """TPSMM: the source's encoder maps, warped, against the target's (only the flow learns from it)."""
     pairs = getattr(run.model, "warp_pairs", None)
@@ -317,6 +338,7 @@ LOSSES: dict[str, Loss] = {
     "warped_source": _warped,
     "equivariance": _equivariance,
     "equivariance_jacobian": _jacobian_equivariance,
+    "equivariance_affine": _affine_equivariance,
     "warp": _warp,
     "smoothness": _smoothness,
     "background": _background,

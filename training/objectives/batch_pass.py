@@ -41,6 +41,7 @@ class Pass:
         true_background: bool = False,
         true_flow: bool = False,
         coarse: int = 1,
+        joint_detection: bool = False,
         teacher: MotionModel | None = None,
         focus: tuple[int, ...] = (),
         focus_weight: float = 1.0,
@@ -54,6 +55,7 @@ class Pass:
         self.true_background = true_background
         self.true_flow = true_flow
         self.coarse = coarse
+        self.joint_detection = joint_detection
         self.teacher = teacher
         self.focus = focus
         self.focus_weight = focus_weight
@@ -141,7 +143,7 @@ class Pass:
 
     @cached_property
     def _motions(self) -> list[Motion]:
-        """Of source, target and every reference: one pass of the detector for all."""
+        """Of source, target and every reference."""
         if self.true_motion:
             return [Motion(self.truth(f"{name}_points").clamp(-1, 1)) for name in ("source", "driving")]
         references = self.batch["references"].unbind(1) if "references" in self.batch else ()
@@ -149,8 +151,12 @@ class Pass:
         # A detector that is not being trained gives the other networks their truth.
         seen = self.degrade(images) if self.degrade and self.model.learns_to_detect else images
         # What damages pictures need not keep their layout.
-        every = self.model.detect(seen.contiguous(memory_format=torch.channels_last))
-        return _split(every, 2 + len(references))
+        seen = seen.contiguous(memory_format=torch.channels_last)
+        count = 2 + len(references)
+        # Batch statistics are those of a pass, so that it makes a difference what a training detector sees together.
+        if self.joint_detection or not self.model.normalises_by_batch:
+            return _split(self.model.detect(seen), count)
+        return [self.model.detect(each) for each in seen.chunk(count)]
 
     @property
     def source_motion(self) -> Motion:

@@ -7,7 +7,16 @@ from typing import Any
 
 from torch import Tensor
 
-from training.models.parts.published import BOTTLENECKS, DENSE, ONLY, SIZE, Published, Settings, under
+from training.models.parts.published import (
+    BOTTLENECKS,
+    DENSE,
+    ONLY,
+    SIZE,
+    Configuration,
+    Published,
+    Settings,
+    under,
+)
 
 _GENERATOR = {name: name for name in ("block_expansion", "max_features", "num_down_blocks", "num_bottleneck_blocks")}
 _DETECTOR = {
@@ -34,10 +43,17 @@ def _maps(settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> Settings:
 
 FOMM_FILES = Published(
     configurations={
-        # The published files differ in data, losses and discriminators only; that of mgif in the jacobians, too.
-        **dict.fromkeys(("vox", "taichi", "fashion", "bair", "nemo"), "fomm-vox"),
-        "mgif": "fomm-mgif",
+        "vox": Configuration(("fomm-vox", "fomm-vox-adv"), ("vox-cpk.pth.tar", "vox-adv-cpk.pth.tar")),
+        "taichi": Configuration(("fomm-taichi", "fomm-taichi-adv"), ("taichi-cpk.pth.tar", "taichi-adv-cpk.pth.tar")),
+        "fashion": Configuration(("fomm-fashion",), ("fashion.pth.tar",)),
+        "bair": Configuration(("fomm-bair",), ("bair-cpk.pth.tar",)),
+        "nemo": Configuration(("fomm-nemo",), ("nemo-cpk.pth.tar",)),
+        "mgif": Configuration(("fomm-mgif",), ("mgif-cpk.pth.tar",)),
     },
+    places=(
+        "https://drive.google.com/open?id=1PyQJmkdCsAkOYwUyaj_l-l0as-iLDgeH",
+        "https://yadi.sk/d/lEw8uRm140L_eQ",
+    ),
     networks=("generator", "kp_detector"),
     settings={**_POINTS, "common_params.estimate_jacobian": "jacobians"},
     fixed=ONLY,
@@ -63,20 +79,30 @@ def _resolve_anchors(settings: Settings) -> Settings:
 
 
 DAM_FILES = Published(
-    configurations={"vox": "hdam-vox", "taichi": "hdam-taichi", "mgif": "hdam-mgif"},
+    configurations={
+        "vox": Configuration(("hdam-vox", "dam-vox"), ("voxceleb-hdam.pth.tar", "voxceleb-dam.pth.tar"), (2, 3)),
+        "taichi": Configuration(("hdam-taichi", "dam-taichi"), ("taichi-hdam.pth.tar", "taichi-dam.pth.tar"), (1, 4)),
+        "fashion": Configuration(("hdam-fashion", "dam-fashion"), ("fashion-hdam.pth.tar", "fashion-dam.pth.tar")),
+        "mgif": Configuration(("hdam-mgif", "dam-mgif"), ("mgif-hdam.pth.tar", "mgif-dam.pth.tar")),
+    },
+    places=("https://github.com/JialeTao/DAM (checkpoints/, by Git LFS)",),
     networks=("generator", "kp_detector"),
     optional=("bg_predictor",),
     settings={
         **_POINTS,
         "use_bg_predictor": "background",
+        "common_params.use_bg_predictor": "background",
         "generator_params.num_root_kp": "roots",
         "kp_detector_params.attention_channel": "attention_channels",
         "kp_detector_params.ignore_kp_list": "dead_anchors",
     },
-    fixed={**ONLY, "common_params.estimate_jacobian": True},
+    fixed={
+        **ONLY,
+        "common_params.estimate_jacobian": True,
+        "generator_params.dense_motion_params.set_static_bg": False,
+    },
     resolve=_resolve_anchors,
     observe=_anchors,
-    dead_anchors={"vox": (2, 3)},
 )
 
 
@@ -91,7 +117,17 @@ def _resolve_background(settings: Settings) -> Settings:
 _FLOW = "generator_params.pixelwise_flow_predictor_params"
 
 MRAA_FILES = Published(
-    configurations={"vox": "mraa-vox", "taichi": "mraa-taichi", "ted": "mraa-ted", "mgif": "mraa-mgif"},
+    configurations={
+        "vox": Configuration(("mraa-vox",), ("vox256.pth",)),
+        "taichi": Configuration(("mraa-taichi",), ("taichi256.pth",)),
+        "ted": Configuration(("mraa-ted",), ("ted384.pth",)),
+        "ted-youtube": Configuration(("mraa-ted-youtube",), ("ted-youtube384.pth",)),
+        "mgif": Configuration(("mraa-mgif",), ("mgif256.pth",)),
+    },
+    places=(
+        "https://github.com/snap-research/articulated-animation (checkpoints/, by Git LFS)",
+        "https://drive.google.com/drive/folders/1jCeFPqfU_wKNYwof0ONICwsj3xHlr_tb",
+    ),
     networks=("generator", "region_predictor"),
     optional=("avd_network", "bg_predictor"),
     settings={

@@ -23,11 +23,25 @@ def _nothing(settings: Mapping[str, Any], state: Mapping[str, Tensor]) -> Settin
 
 
 @dataclass(frozen=True)
+class Configuration:
+    """The published files of one family for one data set."""
+
+    ready: tuple[str, ...]
+    """Our configurations (`training/configs`) of such models; the first is meant where only the data set is named."""
+    files: tuple[str, ...]
+    """What the published files are called."""
+    dead_anchors: tuple[int, ...] = ()
+    """Anchors that the authors found dead; they enter drawings and losses, not pictures."""
+
+
+@dataclass(frozen=True)
 class Published:
     """The published files of one family."""
 
-    configurations: Mapping[str, str]
-    """Data sets with published weights, and our configuration (`training/configs`) of that model."""
+    configurations: Mapping[str, Configuration]
+    """By data set."""
+    places: tuple[str, ...]
+    """Where the authors' pages said that the files are; nobody promises that they still are there."""
     networks: tuple[str, ...]
     """Networks that its files must hold ..."""
     optional: tuple[str, ...] = ()
@@ -40,8 +54,6 @@ class Published:
     """What our settings spell in another way than the yaml. Raises `ValueError` naming an impossible value."""
     observe: Callable[[Mapping[str, Any], Mapping[str, Tensor]], Settings] = _nothing
     """Settings that the shapes of a file's tensors tell, given the others."""
-    dead_anchors: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-    """By data set, anchors that the authors found dead; they enter drawings and losses, not pictures."""
 
 
 DENSE = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from training.models.parts.published import BOTTLENECKS, DENSE, ONLY, Published, Settings, under
+from training.models.parts.published import BOTTLENECKS, DENSE, ONLY, Configuration, Published, Settings, under
 
 
 def _resolve(settings: Settings) -> Settings:
@@ -13,7 +13,13 @@ def _resolve(settings: Settings) -> Settings:
 
 
 TPSMM_FILES = Published(
-    configurations={"vox": "tpsmm-vox", "taichi": "tpsmm-taichi", "ted": "tpsmm-ted", "mgif": "tpsmm-mgif"},
+    configurations={
+        name: Configuration((f"tpsmm-{name}",), (f"{name}.pth.tar",)) for name in ("vox", "taichi", "ted", "mgif")
+    },
+    places=(
+        "https://cloud.tsinghua.edu.cn/d/30ab8765da364fefa101/",
+        "https://drive.google.com/drive/folders/1pNDo1ODQIb5HVObRtCmubqJikmR7VVLT",
+    ),
     networks=("kp_detector", "dense_motion_network", "inpainting_network"),
     optional=("avd_network", "bg_predictor"),
     settings={
