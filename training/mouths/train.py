@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.checkpoint import save_tensors
+from training.config import Discriminator
 from training.ema import Average
 from training.losses.adversarial import PatchDiscriminator, discriminator_loss, feature_matching, generator_loss
 from training.losses.pixels import gradient_loss, pixel_loss
@@ -60,6 +61,9 @@ def loosened(states: States, made: Tensor) -> Tensor:
     return states.opened + torch.where(hidden, blurred, difference)
 
 
+_JUDGE = Discriminator(block_expansion=12, max_features=96, num_blocks=3)
+
+
 class Painting:
     """A run in a folder; goes on where it stopped."""
 
@@ -67,7 +71,7 @@ class Painting:
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(settings.seed)
         self._settings, self._folder = settings, folder
-        self.painter, self._judge = MouthPainter(), PatchDiscriminator(4, 24, 96, 3)
+        self.painter, self._judge = MouthPainter(), PatchDiscriminator(4, _JUDGE)
         self.average = Average(self.painter, 0.998)
         self._modules = {"painter": self.painter, "judge": self._judge, "average": self.average.model}
         self._optimizers: dict[str, torch.optim.Optimizer] = {
