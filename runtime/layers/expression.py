@@ -31,7 +31,7 @@ _SEEN = (0.15, 0.6)
 """Of what it is at rest: an eye less open than the first does not tell where it looks, above the second it does."""
 _LEAST_OPEN = 0.12
 """Opening in widths of the eye that an eye at rest has at least: who begins in the middle of a blink is not asleep."""
-_OPEN = 1.7
+_OPEN = 1.5
 """Of what a detector finds of the lips' parting: its points lie on the lips, which narrow as they part. Far apart they
 are so by less: see `_ROOM`.
 """
