@@ -178,13 +178,23 @@ def test_motions_of_other_parameters_do_not_follow_one_another():
 @pytest.mark.parametrize("mode", ["relative", "absolute"])
 def test_a_source_is_moved_as_its_driver_moves(engine, mode):
     driving = [spot(20 + 2 * t, 30) for t in range(8)]
-    frames = animate(spot(20, 30), driving, model=engine, mode=mode, progress=False).frames
+    frames = animate(
+        spot(20, 30), driving, model=engine, mode=mode, crop="off", driving_crop="off", progress=False
+    ).frames
     way = middle(frames) - middle(frames)[0]
     np.testing.assert_allclose(way[:, 0], 2 * np.arange(8), atol=0.6)
     np.testing.assert_allclose(way[:, 1], 0, atol=0.6)
-    half = middle(animate(spot(20, 30), driving, model=engine, mode=mode, strength=0.5, progress=False).frames)
+    half = middle(
+        animate(
+            spot(20, 30), driving, model=engine, mode=mode, strength=0.5, crop="off", driving_crop="off", progress=False
+        ).frames
+    )
     np.testing.assert_allclose(half[:, 0] - half[0, 0], np.arange(8), atol=0.6)
-    still = middle(animate(spot(20, 30), driving, model=engine, mode=mode, strength=0, progress=False).frames)
+    still = middle(
+        animate(
+            spot(20, 30), driving, model=engine, mode=mode, strength=0, crop="off", driving_crop="off", progress=False
+        ).frames
+    )
     assert np.ptp(still, axis=0).max() < 0.6
 
 
@@ -202,7 +212,9 @@ def test_smoothing_calms_a_trembling_driver(engine):
     random = np.random.default_rng(0)
     driving = [spot(30 + int(step), 30) for step in random.integers(-2, 3, 16)]
     rough, calm = (
-        animate(spot(30, 30), driving, model=engine, smoothing=smoothing, progress=False).frames
+        animate(
+            spot(30, 30), driving, model=engine, smoothing=smoothing, crop="off", driving_crop="off", progress=False
+        ).frames
         for smoothing in (0.0, 1.0)
     )
     rough_way, calm_way = (np.abs(np.diff(middle(frames)[:, 0])).sum() for frames in (rough, calm))

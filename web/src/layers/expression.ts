@@ -3,7 +3,8 @@ import { clamp, smooth } from "../numbers";
 import constants from "../shared/layers.json";
 import { headFrame, minus, times, type Named, type Point } from "./frames";
 
-const { SIDES, SHUT, SURELY, POSSIBLY, WIDEST, LEAST_OPEN, NARROWER, WINK, VERGENCE, SEEN } = constants.expression;
+const { SIDES, SHUT, SURELY, POSSIBLY, WIDEST, LEAST_OPEN, NARROWER, WINK, VERGENCE } = constants.expression;
+const { SEEN, SIDEWAYS } = constants.expression;
 const { OPEN, CLOSED, SLOWLY, NARROW, GIVEN_UP, OPENED, LEAST_PARTED, CLOSING, ROOM } = constants.expression;
 const { CALM, WIDE_MOUTH } = constants.expression;
 
@@ -89,7 +90,7 @@ function lidsOf(opening: Point, usual: Point): Point {
  */
 function gazeOf(across: Point, down: Point, lids: Point): Point[] {
   const known = smooth(((lids[0] + lids[1]) / 2 - SEEN[0]) / (SEEN[1] - SEEN[0]));
-  const right = (across[0] - across[1]) / 2;
+  const right = (SIDEWAYS * (across[0] - across[1])) / 2;
   const inward = (VERGENCE * (across[0] + across[1])) / 2;
   const both = (down[0] + down[1]) / 2;
   return [right, -right].map((way): Point => [known * (inward + way), known * both]);
