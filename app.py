@@ -18,6 +18,7 @@ from demo.page import serve
 from demo.room import until_told
 from demo.studio import Studio
 from runtime.engine import DEFAULT_MODEL
+from runtime.graphs.memory import stay_small
 
 PUBLIC = Limits(upload_mb=100, megapixels=50, seconds=60, pull=0)
 """A stranger's video of an hour would keep a free Space's two cores from everybody else, and strangers' models would
@@ -38,6 +39,7 @@ def main() -> None:
 
 
 def _serve() -> None:
+    stay_small()
     model = os.environ.get("BUNRAKU_MODEL", "") or DEFAULT_MODEL
     more = [name.strip() for name in os.environ.get("BUNRAKU_MODELS", "").split(",") if name.strip()]
     serve(Studio(model, *more, limits=PUBLIC.with_environment()))

@@ -10,6 +10,7 @@ from pathlib import Path
 from checkpoints.errors import OptionError
 from runtime.animate import Request, animate
 from runtime.commands.declaring import declare
+from runtime.graphs.memory import stay_small
 from runtime.media.given import spooled
 from runtime.media.names import joined
 from runtime.media.writer import EXTENSIONS
@@ -57,6 +58,7 @@ def _output(output: str | Path | None, name: str, form: str | None) -> str | Pat
 
 def run(args: argparse.Namespace) -> int:
     """Animate; the last line on stdout is the result's path. Returns 0, or raises a `BunrakuError`."""
+    stay_small()
     options = {key: value for key, value in vars(args).items() if key != "command"}
     source, driving, output = (options.pop(key) for key in ("source", "driving", "output"))
     if source is None:

@@ -9,6 +9,7 @@ from checkpoints.errors import InputError
 from runtime.animate import Request
 from runtime.commands.animate import FORMATS
 from runtime.commands.declaring import declare
+from runtime.graphs.memory import stay_small
 from runtime.many.batch import RESULTS, run_batch
 from runtime.many.batch_ray import on_ray
 from runtime.many.pairs import read_pairs
@@ -35,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Do all; the last line on stdout is the path of the results file. Raises `InputError` when a pair failed."""
+    stay_small()
     options = {key: value for key, value in vars(args).items() if key != "command"}
     pairs, folder, address, workers, cores, progress, form = (
         options.pop(key) for key in ("pairs", "output", "ray", "workers", "cores", "progress", "format")

@@ -9,6 +9,7 @@ from checkpoints.errors import OptionError
 from runtime.animator import Animator, AnimatorOptions
 from runtime.commands.declaring import declare
 from runtime.engine import DEFAULT_MODEL
+from runtime.graphs.memory import stay_small
 from runtime.many.live import CALM, live
 from runtime.many.live_devices import TARGETS, camera, screen
 from runtime.media.background import Background
@@ -32,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show until the window is closed, the frames end, or ctrl-C; says on stderr how fast it was."""
+    stay_small()
     options = {key: value for key, value in vars(args).items() if key != "command"}
     source, name, target, mirror, seconds = (
         options.pop(key) for key in ("source", "camera", "to", "mirror", "seconds")
