@@ -21,7 +21,7 @@ layers (uint8[1, r, r, 3] image, float[1, 2, f, f] moved, float[1, 2, f, f] head
         float[1, 6, c, c] texture,
         float[1, 3, n, n] plate, float[1, 3, h, h] rest, float[1, 2, n, n] grid, float[1, 2, h, h] half_grid,
         float[n, f] flow_up, float[h, f] flow_half, float[n, q] missing_up, float[q, q] blur, float[2] reach,
-        float[2] limits, int64[4] size, int64[1] row)
+        float[2] limits, int64[4] size, int64[1] row, float[1, 3, n, n] wrong, float[1] stillness)
     => (uint8[1, n, n, 3] result, float[1, 1, n, n] alpha)
 {
     one = Constant <value_float = 1.0> ()
@@ -72,7 +72,14 @@ layers (uint8[1, r, r, 3] image, float[1, 2, f, f] moved, float[1, 2, f, f] head
     painted = Slice (head_warped, at_4, at_5, channels)
     behind = Sub (one, alpha)
     plate_seen = Mul (behind, plate)
-    layered = Add (colours, plate_seen)
+    over_plate = Add (colours, plate_seen)
+    head_way = Abs (head_full)
+    farthest = ReduceMax <keepdims = 1> (head_way, channels)
+    gone = Mul (farthest, stillness)
+    stays = Sub (one, gone)
+    still = Clip (stays, zero, one)
+    wrong_seen = Mul (still, wrong)
+    layered = Add (over_plate, wrong_seen)
 
     bytes = Cast <to = 1> (image)
     picture = Transpose <perm = [0, 3, 1, 2]> (bytes)

@@ -33,6 +33,8 @@ _LARGE = 1536
 """Side in pixels of a canvas up to which every call has a texture of its own; larger ones are made one after
 another.
 """
+_STILL = 0.04
+"""Motion of the head, in sides of the square, over which what the backdrop was not guessed right by goes."""
 _CROSSED = 0.1
 """Alpha at an edge of the square from which on the person goes on beyond it."""
 _AGREE, _DISAGREE = 8.0, 32.0
@@ -91,9 +93,11 @@ class Layers:
         self._plate: Pixels = scene.plate[inner]
         self.still: Bytes = scene.picture[inner]
         """The square before it moves: uint8 (n, n, 3), or 4 where nothing is behind."""
+        # What the backdrop was not guessed right by is no part of the person: where nothing moves it is added.
+        exact, own = own, np.clip(own, 0, 255 * alpha)
+        self._wrong: Pixels = exact[inner] - own[inner]
         if behind is not None:
-            # What the backdrop was not guessed right by is no part of the person before another one.
-            own = np.clip(own, 0, 255 * alpha)
+            self._wrong = np.zeros_like(self._wrong)
             self._plate = behind.picture.astype(np.float32)
             laid = np.clip(np.rint(own[inner] + (1 - alpha[inner]) * self._plate), 0, 255).astype(np.uint8)
             self.still = _straight(laid, scene.alpha[inner]) if self._cut_out else laid
@@ -134,6 +138,8 @@ class Layers:
         rest = self._rest.image.astype(np.float32).reshape(half, 2, half, 2, 3).mean((1, 3))
         return {
             "plate": np.ascontiguousarray(self._plate.transpose(2, 0, 1)[None]),
+            "wrong": np.ascontiguousarray(self._wrong.transpose(2, 0, 1)[None], np.float32),
+            "stillness": np.array([size / 2 / (_STILL * side)], np.float32),
             "rest": rest.transpose(2, 0, 1)[None],
             "grid": np.stack(np.meshgrid(at[inner], at[inner]))[None],
             "half_grid": np.stack(np.meshgrid(small, small))[None],

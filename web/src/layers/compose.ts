@@ -16,7 +16,7 @@ import type { Networks } from "./networks";
 import { Person } from "./person";
 import { CHANNELS, type Place } from "./shutters";
 
-const { AGREE, DISAGREE } = constants.compose;
+const { AGREE, DISAGREE, STILL } = constants.compose;
 
 /** What a model makes of a pose: RGB bytes (R, R, 3), and a flow (f, f, 2). */
 export interface Rendered {
@@ -58,10 +58,14 @@ export class Layers {
     const found = matte(Float32Array.from(canvas.picture.data), size, person);
     const { picture, alpha, plate } = complete(canvas, found, subject.anatomy.frame);
     const own = new Float32Array(size * size * CHANNELS);
+    const wrong = new Float32Array(size * size * 3);
     const texture = new Float32Array(size * size * (CHANNELS + 2));
     for (let k = 0; k < size * size; k++) {
       for (let channel = 0; channel < 3; channel++) {
-        own[CHANNELS * k + channel] = picture[3 * k + channel] - (1 - alpha[k]) * plate[3 * k + channel];
+        const exact = Math.fround(picture[3 * k + channel] - (1 - alpha[k]) * plate[3 * k + channel]);
+        // What the backdrop was not guessed right by is no part of the person: where nothing moves it is added.
+        own[CHANNELS * k + channel] = clamp(exact, 0, 255 * alpha[k]);
+        wrong[3 * k + channel] = exact - own[CHANNELS * k + channel];
       }
       own[CHANNELS * k + 3] = alpha[k];
       for (let channel = 0; channel < CHANNELS; channel++) texture[channel * size * size + k] = own[CHANNELS * k + channel];
@@ -77,7 +81,7 @@ export class Layers {
       moving.front().map((value, k) => value * alpha[k]),
       (CHANNELS + 1) * size * size,
     );
-    const fixed = constant(networks, canvas, plate, rest, resolution);
+    const fixed = constant(networks, canvas, plate, wrong, rest, resolution);
     return new Layers(networks, canvas, subject, rest, resolution, own, texture, shutters, cells, moving, fixed);
   }
 
@@ -139,18 +143,24 @@ function constant(
   { layers: graph }: Networks,
   { size, side, margin }: Canvas,
   plate: Float32Array,
+  wrong: Float32Array,
   rest: Rendered,
   resolution: number,
 ): Tensors {
   const cells = Math.sqrt(rest.flow.length / 2);
   const [half, quarter] = [Math.floor(resolution / 2), Math.floor(Math.floor(resolution / 2) / 2)];
-  const inner = new Float32Array(side * side * 3);
-  for (let row = 0; row < side; row++) {
-    const from = ((row + margin) * size + margin) * 3;
-    inner.set(plate.subarray(from, from + side * 3), row * side * 3);
-  }
+  const inner = (whole: Float32Array): Float32Array => {
+    const part = new Float32Array(side * side * 3);
+    for (let row = 0; row < side; row++) {
+      const from = ((row + margin) * size + margin) * 3;
+      part.set(whole.subarray(from, from + side * 3), row * side * 3);
+    }
+    return part;
+  };
   return {
-    plate: graph.floats(planes(inner, 3), [1, 3, side, side]),
+    plate: graph.floats(planes(inner(plate), 3), [1, 3, side, side]),
+    wrong: graph.floats(planes(inner(wrong), 3), [1, 3, side, side]),
+    stillness: graph.floats(Float32Array.of(size / 2 / (STILL * side)), [1]),
     rest: graph.floats(planes(halved(rest.image, resolution), 3), [1, 3, half, half]),
     grid: graph.floats(grid(size, margin, side), [1, 2, side, side]),
     half_grid: graph.floats(grid(half, 0, half), [1, 2, half, half]),
