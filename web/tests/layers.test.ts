@@ -77,7 +77,7 @@ describe("expressions", () => {
     const found = expression(face(now), face(rest), strength, weak);
     const flat = (one: object): number[] => Object.values(one).flat(2);
     expect(Object.keys(found)).toEqual(Object.keys(given.expression));
-    near(flat(found), flat(given.expression), 1e-8);
+    near(flat(found), flat(given.expression), 1e-7);
     expect(atRest(found)).toBe(false);
   });
   it("of a face at rest is none", () => {
