@@ -100,6 +100,7 @@ def test_another_error_made_of_an_interruption_is_none(monkeypatch, capsys, numb
                 raise ImportError("initialization failed") from error
 
     before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
     monkeypatch.setattr(cli, "_load", lambda name, path: Careless)
     try:
         assert cli.main(["animate"]) == status if number == signal.SIGINT else _status(["animate"]) == status
