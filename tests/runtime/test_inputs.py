@@ -3,13 +3,13 @@
 import http.server
 import io
 import sys
-import threading
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from clips import center, encode, moving, spot
 from PIL import Image
+from serving import serving
 
 from checkpoints.errors import InputError, OptionError
 from runtime import Limits, animate
@@ -108,15 +108,8 @@ def server(tmp_path):
             else:
                 super().do_GET()
 
-        def log_message(self, *arguments):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-        thread.join()
+    with serving(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def test_addresses_are_fetched_where_asked_for(toy, server, tmp_path):

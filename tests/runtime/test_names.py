@@ -6,13 +6,13 @@ import http.server
 import os
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from clips import lengths, moving, spot
 from PIL import Image
+from serving import serving
 
 from checkpoints.errors import InputError, OutputError
 from runtime import Engine, animate, extract_motion
@@ -165,15 +165,8 @@ def server(tmp_path):
             asked.append((self.headers["Host"], self.path))
             super().do_GET()
 
-        def log_message(self, *arguments):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield running.server_port, asked
-        running.shutdown()
-        thread.join()
+    with serving(Handler) as port:
+        yield port, asked
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Driving videos as people film them: nobody there at first, two people, cuts; and single pictures that drive."""
 
 import http.server
-import threading
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import toy_bundle
 from clips import center, encode, ffmpeg, moving, spot
 from drawn_face import face_picture
 from PIL import Image
+from serving import serving
 
 from checkpoints.errors import BunrakuWarning, InputError
 from runtime import Animator, Engine, animate, extract_motion
@@ -213,15 +213,8 @@ def torn_server(tmp_path):
                 self.wfile.write(half)
             self.close_connection = True
 
-        def log_message(self, *arguments):
-            pass
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_port}"
-        running.shutdown()
-        thread.join()
+    with serving(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from training.evaluation.cases import ANIMATION, RECONSTRUCTION, Case
 from training.evaluation.metrics import identity, keypoints, parts, pixels, truth
-from training.evaluation.metrics.ghosts import ghosts
+from training.evaluation.metrics.ghosts import beside, ghosts
 from training.evaluation.movers import Moved
 
 Clip = NDArray[np.uint8]
@@ -130,6 +130,12 @@ class Reference:
         return parts.gaze(frames, tracks.points, tracks.found, detector.layout)
 
     @cached_property
+    def beside(self) -> NDArray[np.bool_]:
+        """The bands beside the person in the true frames, of which there must be some (`ghosts.beside`)."""
+        assert self.case.target is not None
+        return beside(self.case.source, self.case.target)
+
+    @cached_property
     def embeddings(self) -> Floats | None:
         """Identity of the true frames in reconstruction, of the source (1, D) else."""
         frames = self.case.driving if self.task == RECONSTRUCTION else self.case.source[None]
@@ -212,7 +218,7 @@ def _of_parts(reference: Reference, frames: Clip, tracks: Tracks) -> dict[str, f
     values |= _moments("gaze", parts.Moments.of(looks[0], reference.gaze[0], looks[1] & reference.gaze[1]))
     if case.target is not None and reference.tracks is not None:
         values |= parts.box_errors(frames, case.target, wanted.points, wanted.found, layout)
-        values["ghosts"] = ghosts(frames, case.source, case.target)
+        values["ghosts"] = ghosts(frames, case.source, case.target, reference.beside)
     return values
 
 

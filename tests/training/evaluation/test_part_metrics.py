@@ -9,7 +9,7 @@ from skimage.data import astronaut
 
 from checkpoints.errors import ModelError
 from training.evaluation.measure import MOMENTS, Tracks, moments_of
-from training.evaluation.metrics.ghosts import ghosts
+from training.evaluation.metrics.ghosts import beside, ghosts
 from training.evaluation.metrics.parts import SIXTY_EIGHT, Layout, Moments, box_errors, gaze, opening, seen
 from training.evaluation.networks import make_rulers
 from training.evaluation.summary import LIVELY, _regressions
@@ -112,14 +112,15 @@ def test_a_mirrored_person_looks_the_mirrored_way(face, tracks):
 
 def test_ghosts_are_what_changes_beside_a_person(face):
     clip = np.stack([face] * 2)
-    assert ghosts(clip, face, clip) == 0
+    bands = beside(face, clip)
+    assert ghosts(clip, face, clip, bands) == 0
     haunted = clip.copy()
     haunted[:, 30:60, 200:215] = 255 - haunted[:, 30:60, 200:215]  # beside the head
-    assert ghosts(haunted, face, clip) > 0.5
+    assert ghosts(haunted, face, clip, bands) > 0.5
     inside = clip.copy()
     inside[:, 90:130, 110:140] = 0  # in the face
-    assert ghosts(inside, face, clip) == 0
-    assert np.isnan(ghosts(np.zeros_like(clip), np.zeros_like(face), np.zeros_like(clip)))
+    assert ghosts(inside, face, clip, bands) == 0
+    assert np.isnan(ghosts(clip, face, clip, beside(np.zeros_like(face), np.zeros_like(clip))))
 
 
 def test_the_detectors_of_faces_know_their_parts(tracks):

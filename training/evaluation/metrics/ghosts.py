@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from runtime.graphs.sessions import Graph
 
 Clip = NDArray[np.uint8]
+Found = NDArray[np.bool_]
 
 _SIDE = 256
 """Pixels along a side in which the band is measured: what the network that sees persons gives."""
@@ -21,21 +22,29 @@ _NEAR, _FAR = 4, 20
 _PERSON = 0.5
 
 
-def ghosts(result: Clip, source: NDArray[np.uint8], target: Clip) -> float:
+def beside(source: NDArray[np.uint8], target: Clip) -> Found:
+    """(T, H, W): the band of 16 pixels of 256 beside the person, 4 away from where `source` (H, W, 3) and `target`
+    (T, H, W, 3) show it; nothing of frames where nobody is seen.
+    """
+    first, bands = _person(source), []
+    for wanted in target:
+        person = first | _person(wanted)
+        band = _grown(person, _FAR) & ~_grown(person, _NEAR)
+        bands.append(np.asarray(Image.fromarray(band).resize(wanted.shape[1::-1], Image.Resampling.NEAREST)))
+    return np.stack(bands)
+
+
+def ghosts(result: Clip, source: NDArray[np.uint8], target: Clip, bands: Found) -> float:
     """By how much the `result` (T, H, W, 3) differs more from the `target` than the unmoved `source` (H, W, 3) does, in
-    1/255, in a band of 16 pixels of 256 beside the person, 4 away from where source and target show it.
+    1/255, in the `bands` that are `beside` the person.
 
     Under a still camera the backdrop there is at rest, so that the unmoved source has nothing but noise. NaN where
     nobody is seen.
     """
-    first = _person(source)
     differences = []
-    for frame, wanted in zip(result, target, strict=True):
-        person = first | _person(wanted)
-        band = _grown(person, _FAR) & ~_grown(person, _NEAR)
-        if person.any() and band.any():
-            mask = np.asarray(Image.fromarray(band).resize(frame.shape[1::-1], Image.Resampling.NEAREST))
-            errors = [np.abs(each[mask].astype(np.float64) - wanted[mask]).mean() for each in (frame, source)]
+    for frame, wanted, band in zip(result, target, bands, strict=True):
+        if band.any():
+            errors = [np.abs(each[band].astype(np.float64) - wanted[band]).mean() for each in (frame, source)]
             differences.append(errors[0] - errors[1])
     return float(np.mean(differences)) if differences else float("nan")
 

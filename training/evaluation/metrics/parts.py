@@ -18,6 +18,8 @@ Found = NDArray[np.bool_]
 
 _MOUTH, _EYE = 0.62, 0.36
 """Half the side of the boxes around a mouth and an eye, in distances of the eyes."""
+_OPEN = 0.15
+"""Opening of an eye, in its widths, from which on its iris is seen."""
 _PARTED = 0.03
 """Opening of lips, as a share of the face, from which on a mouth has an inside to be compared."""
 
@@ -111,10 +113,6 @@ def gaze(frames: Clip, points: Floats, found: Found, layout: Layout) -> tuple[Fl
         values[index] = left.gaze, right.gaze
         known[index] = min(left.opening, right.opening) > _OPEN
     return values, known
-
-
-_OPEN = 0.15
-"""Opening of an eye, in its widths, from which on its iris is seen."""
 
 
 def box_errors(result: Clip, target: Clip, points: Floats, found: Found, layout: Layout) -> dict[str, float]:
