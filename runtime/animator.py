@@ -220,8 +220,8 @@ class Animator:
         `controls`: yaw, pitch and roll in degrees, as seen in the picture (to the right, up, clockwise; a model shows
         about 30 well); mouth (open; -1 shuts it), smile, pucker, eyes (-1 shut, 1 wide), wink, brows, gaze_x and
         gaze_y (to the right, up), from -1 to 1. What is not given is 0, as in the picture; the pose that the animator
-        starts from counts for nothing here, and neither does the stream. Raises `OptionError` for others, and where the model's
-        points have no names; `InputError` when there is no source.
+        starts from counts for nothing here, and neither does the stream. Raises `OptionError` for others, and where
+        the model's points have no names; `InputError` when there is no source.
         """
         check_pose(controls)
         check_named(self.engine.bundle, bool(self.engine.names), "pose")

@@ -123,8 +123,8 @@ class Head:
     def _solver(self, weights: Array) -> Array:
         """(4, K'): finds from the known points' places the map (x, y, z, 1) -> (x, y) that the head makes."""
         design, heavy = self._design()[self._known], weights[:, None]
-        solve: Array = np.linalg.solve(design.T @ (heavy * design) + _NEVER * np.eye(4), (heavy * design).T)
-        return solve
+        solver = np.linalg.solve(design.T @ (heavy * design) + _NEVER * np.eye(4), (heavy * design).T)
+        return np.asarray(solver, np.float64)
 
     def _design(self) -> Array:
         """(K, 4): the source's points in space, about their middle, and 1; lengths of about 1."""
