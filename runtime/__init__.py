@@ -14,6 +14,7 @@ from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, ModelEr
 from runtime.animate import Animation, animate
 from runtime.animator import Animator
 from runtime.engine import Engine
+from runtime.many.batching import batch
 from runtime.media.limits import Limits
 from runtime.motion.extract import extract_motion
 from runtime.motion.modes import Motion
@@ -31,5 +32,6 @@ __all__ = [
     "OptionError",
     "OutputError",
     "animate",
+    "batch",
     "extract_motion",
 ]
