@@ -83,7 +83,7 @@ def stage(asked: Request, views: Sequence[Picture], stack: ExitStack) -> Staging
     ends_with_source = source is not None and asked.timing == "source"
     if source is not None and asked.loop == SEAMLESS:
         raise OptionError(
-            "A source that moves has no seamless loop of its own; leave seamless out, or give source_frame."
+            "A source that moves is played as it is; leave seamless out, or give source_frame."
         )
     clips = _clips(asked, drivings, source.rate if source is not None and ends_with_source else None)
     rate = source.rate if source is not None and ends_with_source else clips[0].rate
