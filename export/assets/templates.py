@@ -155,7 +155,10 @@ def performed(seed: int, seconds: float, *, speech: float, head: float, start: f
     whole = as_motion(track.astype(np.float32))
     circle = cross_faded(whole[fade:], whole[:fade], fade).arrays[POSE]
     units = np.array([high for _, high in CONTROLS.values()])
-    return np.roll(circle, -int(((circle / units) ** 2).sum(1).argmin()), axis=0)  # it begins nearest to the picture
+    away, steps = circle / units, np.diff(circle / units, axis=0, prepend=circle[-1:] / units)
+    # It begins nearest to the picture, and not in the middle of a saccade.
+    cost = (away**2).sum(1) + 20 * ((steps**2).sum(1) + (np.roll(steps, -1, 0) ** 2).sum(1))
+    return np.roll(circle, -int(cost.argmin()), axis=0)
 
 
 def build() -> dict[str, NDArray[np.float32]]:

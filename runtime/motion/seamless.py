@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.errors import OptionError
-from checkpoints.parameters import TAKES
+from checkpoints.parameters import EYES, TAKES
 from runtime.motion.kinds import KINDS
 from runtime.motion.modes import Motion
 from runtime.values import is_whole
@@ -34,14 +34,18 @@ _ALIKE, _BRIDGED = 0.35, 1.2
 """Distances of poses, of what is usual between any two of the clip: up to the first a cut is not seen, up to the second
 a cross-fade is no leap.
 """
-_STEP = 2.0
-"""How many times a usual step from frame to frame the one over the seam may be as long."""
+_STEP, _OFTEN = 1.5, 0.75
+"""How many times as long as steps from frame to frame the one over the seam may be; and of these the quantile that is
+not often passed.
+"""
 _FADE, _SHORT = 0.5, 0.16
 """Seconds of a cross-fade, and of one over a good cut."""
 _EASE = 0.3
 """Seconds over which motion that turns back slows down."""
 _MOST = 1500
 """Frames that are compared with each other, at most."""
+_EYES = 0.2
+"""Width of an eye in a picture, in which what eyes do is measured."""
 _SPEED = 5.0
 """Weight of differences in speed, in frames."""
 
@@ -67,9 +71,8 @@ def seamless(motion: Motion, rate: float) -> Motion:
         return there_and_back(motion, rate)
     rows = _rows(motion)
     steps = np.sqrt(((rows[1:] - rows[:-1]) ** 2).sum(1))
-    usual = max(float(np.median(steps)), 1e-9)
     over = float(np.sqrt(((rows[0] - rows[-1]) ** 2).sum()))
-    if over <= _STEP * max(usual, float(steps[0]), float(steps[-1])):
+    if over <= _STEP * max(float(np.quantile(steps, _OFTEN)), 1e-9):
         return motion
     typical = float(np.sqrt(2 * rows.var(axis=0).sum()))
     first, last, apart = _best_cut(rows)
@@ -141,7 +144,8 @@ def _rows(motion: Motion) -> _Rows:
     parts = []
     for name, what in motion.parameters.items():
         if name != TAKES:
-            values = motion.arrays[name].astype(np.float64) * KINDS[what.kind].units(what)
+            units = _EYES if name == EYES else KINDS[what.kind].units(what)
+            values = motion.arrays[name].astype(np.float64) * units
             flat = values.reshape(len(motion), -1)
             parts.append(flat / math.sqrt(flat.shape[1]))
     return np.concatenate(parts, 1)

@@ -159,9 +159,6 @@ def test_words_of_a_list_become_values(name, word, value):
     ("name", "word"),
     [
         ("strength", "much"),
-        ("strength", "mouth=much"),
-        ("strength", "mouth=1,mouth=2"),
-        ("pose", "yaw"),
         ("face", "1.5"),
         ("face", "both"),
         ("compare", "perhaps"),
@@ -207,3 +204,18 @@ def test_the_page_has_fields_for_options_and_none_besides():
     found = page.chosen(given | {name: empty[name] for name in ("face", "size", "end", "start")} | {"show": ""})
     assert (found["face"], found["size"], found["show"], found["end"], found["start"]) == (None, None, None, None, 0)
     assert page.chosen(given | {"reference": "7", "start": None})["reference"] == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "said"),
+    [
+        ("strength", "mouth=much", 'strength of mouth is "much"'),
+        ("strength", "mouth=1,mouth=2", 'strength has "mouth" twice'),
+        ("strength", "mouth=1,2", 'strength has "2"'),
+        ("pose", "yaw", 'pose has "yaw"'),
+        ("pose", "=1", 'pose has "=1"'),
+    ],
+)
+def test_numbers_by_name_that_are_none_are_refused(name, word, said):
+    with pytest.raises(OptionError, match=said):
+        read_word(Options, name, word)
