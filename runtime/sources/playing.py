@@ -37,7 +37,8 @@ def play(
         again: Sequence[Sequence[Motion]] | None = None
         counted = asked.reference != "first" and asked.mode in FROM_REFERENCE
         if counted or asked.neutral or asked.loop == SEAMLESS:
-            again = _looked_through(staging, [Motion.concatenate(list(each)) for each in motions], asked)
+            known = [Motion.concatenate(list(each)) for each in motions]
+            again = looked_through(staging.animators, known, asked, float(staging.rate))
         elif asked.turns > 1:
             again = [list(each) for each in motions]
         for _ in range(asked.turns):
@@ -51,9 +52,14 @@ def play(
                     report(done, total)
 
 
-def _looked_through(staging: Staging, driving: Sequence[Motion], asked: Options) -> list[list[Motion]]:
-    """The batches of streams of which all frames are known before the first one is made."""
-    for animator, known in zip(staging.animators, _for_each(driving, staging), strict=True):
+def looked_through(
+    animators: Sequence[Animator], driving: Sequence[Motion], asked: Options, rate: float
+) -> list[list[Motion]]:
+    """The batches of streams, one for all `animators` or one for each, of which all frames are known before the first
+    one is made. `rate`: frames a second.
+    """
+    each_driven = list(driving) * len(animators) if len(driving) == 1 else driving
+    for animator, known in zip(animators, each_driven, strict=True):
         reference = None
         if asked.mode in FROM_REFERENCE and POSE not in known.parameters:
             if asked.reference != "first":
@@ -63,8 +69,8 @@ def _looked_through(staging: Staging, driving: Sequence[Motion], asked: Options)
         animator.reset(reference)
         animator.learn(known)
     if asked.loop == SEAMLESS:
-        driving = [seamless(each, float(staging.rate)) for each in driving]
-    batch = staging.animators[0].engine.batch
+        driving = [seamless(each, rate) for each in driving]
+    batch = animators[0].engine.batch
     return [[each[start : start + batch] for start in range(0, len(each), batch)] for each in driving]
 
 
@@ -81,11 +87,6 @@ def _motions(staging: Staging) -> Iterator[list[Iterator[Motion]]]:
             own = framed.clip.rate
             found.append(motions if own == staging.rate else resampled(singly(motions), own, staging.rate))
         yield found
-
-
-def _for_each(driven: Sequence[Motion], staging: Staging) -> Sequence[Motion]:
-    """One for each person, where one drives all."""
-    return list(driven) * len(staging.animators) if len(driven) == 1 else driven
 
 
 def _steps(staging: Staging, motions: Sequence[Iterator[Motion]]) -> Generator[Step, None, None]:

@@ -82,9 +82,7 @@ def stage(asked: Request, views: Sequence[Picture], stack: ExitStack) -> Staging
     source, views = _opened(asked, views)
     ends_with_source = source is not None and asked.timing == "source"
     if source is not None and asked.loop == SEAMLESS:
-        raise OptionError(
-            "A source that moves is played as it is; leave seamless out, or give source_frame."
-        )
+        raise OptionError("A source that moves is played as it is; leave seamless out, or give source_frame.")
     clips = _clips(asked, drivings, source.rate if source is not None and ends_with_source else None)
     rate = source.rate if source is not None and ends_with_source else clips[0].rate
     if source is not None:
