@@ -5,18 +5,26 @@ from runtime import animate
 animation = animate("portrait.jpg", "driving.mp4", output="moving.mp4")
 """
 
+from runtime.own import not_own
+
+if found := not_own("checkpoints"):
+    raise ImportError(found)
+
 from checkpoints import start
 
 if start.is_command(__name__):
     start.end_on_interrupt()
 
 from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, ModelError, OptionError, OutputError
-from runtime.animate import Animation, animate
+from checkpoints.installation import version
+from runtime.animate import animate, stream
 from runtime.animator import Animator
 from runtime.engine import Engine
 from runtime.media.limits import Limits
 from runtime.motion.extract import extract_motion
 from runtime.motion.modes import Motion
+from runtime.result.animation import Animation
+from runtime.result.frames import FrameStream
 
 __all__ = [
     "Animation",
@@ -24,12 +32,17 @@ __all__ = [
     "BunrakuError",
     "BunrakuWarning",
     "Engine",
+    "FrameStream",
     "InputError",
     "Limits",
     "ModelError",
     "Motion",
     "OptionError",
     "OutputError",
+    "__version__",
     "animate",
     "extract_motion",
+    "stream",
 ]
+
+__version__ = version()

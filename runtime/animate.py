@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
@@ -16,72 +15,28 @@ import numpy as np
 
 from checkpoints.bundle import Bundle
 from checkpoints.contract import FROM_REFERENCE
-from checkpoints.errors import OutputError
+from checkpoints.errors import OptionError
 from runtime.animator import Animator, source_views
 from runtime.engine import DEFAULT_MODEL, Engine
 from runtime.graphs.sessions import Device, check_device
-from runtime.many.pipeline import Sink, prefetch
+from runtime.many.pipeline import prefetch
 from runtime.media.background import Background
 from runtime.media.fetch import local
-from runtime.media.frames_folder import FolderWriter, check_frames_folder, is_folder, read_folder
 from runtime.media.given import Stream
 from runtime.media.names import check_path
 from runtime.media.picture import Picture, check_file
 from runtime.media.signing import signature_for
-from runtime.media.video import exact_rate, probe, read_frames, read_transparent
-from runtime.media.writer import VideoWriter, check_output
+from runtime.media.video import exact_rate
 from runtime.motion.driving import Framed, frame_clip, open_clip, read_motion, reference_of
 from runtime.motion.modes import Motion
 from runtime.options import Option, Options, called_with
 from runtime.progress import Progress, progress_bar
+from runtime.result.animation import Animation, Sound, check_target, written
 from runtime.result.compare import Comparison, check_compare
+from runtime.result.frames import FrameStream
 from runtime.result.label import Label
 from runtime.result.structure import Marker
 from runtime.values import Bytes
-
-
-class VideoFrames:
-    """The frames of a finished video, read from its file as they are asked for; may be iterated again and
-    again.
-    """
-
-    def __init__(self, path: Path, count: int, rate: Fraction, transparent: bool = False) -> None:
-        self._path = path
-        self._count = count
-        self._rate = rate
-        self._transparent = transparent
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[Bytes]:
-        """uint8 (height, width, 3) each, or 4 with alpha, as encoded (videos and GIFs do not keep every bit)."""
-        if self._path.is_dir():
-            return read_folder(self._path)
-        read = read_transparent if self._transparent else read_frames
-        return read(probe(self._path), rate=self._rate)
-
-
-@dataclass(frozen=True)
-class Animation:
-    """A moving picture."""
-
-    frames: Bytes | VideoFrames
-    """uint8 (T, R, R, 3) in RGB, or 4 with alpha; with an output file, a lazy sequence of (R, R, 3) that reads from it.
-    """
-    rate: Fraction
-    """Frames a second, exact."""
-    path: Path | None
-    """The file that was written, if one was asked for."""
-
-    @property
-    def fps(self) -> float:
-        """Frames a second."""
-        return float(self.rate)
-
-    def __len__(self) -> int:
-        """Number of frames."""
-        return len(self.frames)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,29 +80,46 @@ def animate(asked: Request) -> Animation:
     Raises a `BunrakuError` when an input cannot be used, an option is wrong, the model or device is not to
     be had, or the output cannot be written; nothing is left at `output` then.
     """
-    target = None if asked.output is None else Path(asked.output)
     views, background = source_views(asked.source), Background.of(asked.background)
-    if target is not None:
-        folder, inputs = is_folder(str(asked.output)), [*views, asked.driving, background.file]
-        _check_target(target, folder, background.transparent, inputs)
+    if asked.output is not None:
+        check_target(asked.output, background.transparent, [*views, asked.driving, background.file])
+    target = None if asked.output is None else Path(asked.output)
     signature = None if asked.sign is None else signature_for(target, asked.sign)
     with ExitStack() as stack:
         animator, framed = _opened(asked, views, stack)
         frames, extent = _results(asked, animator, framed, stack)
-        rate = framed.clip.rate
-        if target is None:
-            return Animation(np.stack(list(frames)), rate, None)
-        writer: FolderWriter | VideoWriter
-        if is_folder(str(asked.output)):
-            writer = FolderWriter(target)
-        else:
-            sound, transparent = framed.clip.video, background.transparent
-            writer = VideoWriter(target, extent, rate, sound, asked.loop, signature, transparent=transparent)
-        with writer, Sink(writer.write, depth=2 * animator.engine.batch) as sink:
-            for frame in frames:
-                sink.put(frame)
-        rate = writer.rate if isinstance(writer, VideoWriter) else rate
-        return Animation(VideoFrames(target, writer.frames, rate, background.transparent), rate, target)
+        rate, video = framed.clip.rate, framed.clip.video
+        sound = None if video is None else Sound(video, asked.loop)
+        if asked.output is None:
+            if sound is not None and not _is_file(asked.driving, sound.video.path):
+                sound = None  # what was fetched, or given as bytes, will be gone
+            return Animation(np.stack(list(frames)), rate, sound=sound)
+        waiting, transparent = 2 * animator.engine.batch, background.transparent
+        return written(frames, asked.output, extent, rate, sound, signature, transparent=transparent, waiting=waiting)
+
+
+@called_with(Request)
+def stream(asked: Request) -> FrameStream:
+    """The frames of `animate` one by one as they are made, a few ahead of whoever takes them; nothing is written.
+
+    for frame in stream("photo.jpg", "driving.mp4"):
+        show(frame)
+
+    It is called like `animate`, but for `output` and `sign`; `driving` may be endless. `Animator.frame` gives a camera
+    each answer sooner. Inputs and options are looked at when it is called, with the errors of `animate`.
+    """
+    if asked.output is not None or asked.sign is not None:
+        raise OptionError("A stream writes no file; leave output and sign out, or call animate.")
+    with ExitStack() as stack:
+        animator, framed = _opened(asked, source_views(asked.source), stack)
+        frames, extent = _results(asked, animator, framed, stack)
+        total = None if framed.clip.total is None else framed.clip.total * asked.loop
+        return FrameStream(frames, extent, framed.clip.rate, total, stack.pop_all())
+
+
+def _is_file(driving: object, path: Path) -> bool:
+    """Whether what drives was given as the file `path`."""
+    return isinstance(driving, str | os.PathLike) and Path(driving) == path
 
 
 def _opened(asked: Request, views: Sequence[Picture], stack: ExitStack) -> tuple[Animator, Framed]:
@@ -204,17 +176,3 @@ def _render(
                 yield from animator.poses(motion)
                 done += len(motion)
                 report(done, total)
-
-
-def _check_target(target: Path, folder: bool, transparent: bool, inputs: Iterable[object]) -> None:
-    """Refuse an output that cannot be written, or that would overwrite an input."""
-    try:
-        if folder:
-            check_frames_folder(target)
-        else:
-            check_output(target, transparent)
-    except OSError as error:  # a name that is too long, a link that leads to itself
-        raise OutputError(f"{target} cannot be written ({error.strerror}); give another name.") from error
-    for path in (Path(each) for each in inputs if isinstance(each, str | os.PathLike)):
-        if path.exists() and target.exists() and path.samefile(target):
-            raise OutputError(f"{target} is the input itself; give another name.")
