@@ -95,6 +95,8 @@ class Animation:
         return self._read(range(number, number + 1))[0]
 
     def _read(self, part: range) -> Bytes:
+        if part.step < 0:
+            return self._read(part[::-1])[::-1]
         if isinstance(self.frames, np.ndarray):
             return self.frames[part.start : part.stop : part.step]
         return np.stack(list(self.frames.read(part)))

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 from types import TracebackType
 
@@ -44,10 +43,16 @@ class VideoFrames:
             yield from read_folder(self._path, part)
             return
         video = probe(self._path)
-        if (part.start, part.stop) != (0, len(self)):
-            video = replace(video, start=float(part.start / self._rate), end=float(part.stop / self._rate))
+        first = part.start if video.indexed else 0
+        if first:
+            video = replace(video, start=float(first / self._rate))
         read = read_transparent if self._transparent else read_frames
-        yield from islice(read(video, rate=self._rate), 0, part.stop - part.start, part.step)
+        frames = read(video, rate=self._rate)
+        shown = next(frames)
+        for number in range(first, part.stop):
+            if number in part:
+                yield shown
+            shown = next(frames, shown)  # what stays the same, some kinds of files hold once
 
 
 class FrameStream(Iterator[Bytes]):
