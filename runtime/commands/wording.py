@@ -70,11 +70,11 @@ def as_flags(message: str, parser: argparse.ArgumentParser) -> str:
     names = "|".join(map(re.escape, sorted(flags, key=len, reverse=True)))
 
     def flag(found: re.Match[str]) -> str:
-        return re.sub(rf"\b({names})\b", lambda name: flags[name[1]], found[0])
+        return re.sub(rf"(?<![\w-])({names})(?![\w-])", lambda name: flags[name[1]], found[0])
 
     # Names of two words are nothing else; of one, they may be words like any other.
     message = re.sub(rf"(?<![\w-])({names})(?![\w-])", lambda name: flag(name) if "_" in name[1] else name[0], message)
-    for place in (rf"^({names}) (?:and ({names}) )?(?=is\b|needs\b|look\b)", rf"\bleave [^;.]*\b({names}) out\b"):
+    for place in (rf"^({names}) (?:and ({names}) )?(?=is\b|needs\b|look\b)", r"\bleave [\w, -]+ out\b"):
         message = re.sub(place, flag, message)
     message = re.sub(rf"\b({names}) (?=must be\b)|(?<=before )({names})(?=\.)", flag, message)
     if "limits" in flags:
