@@ -61,6 +61,8 @@ class Option:
     """Makes the value of a word on the command line, where the type does not tell how."""
     metavar: str | None = None
     """What stands for the value in the help of a command."""
+    alone: Callable[[], str] | None = None
+    """What a command prints, and does no more, where the option stands there without a value."""
 
 
 def in_pair(value: Any) -> None:
@@ -77,6 +79,13 @@ def _check_driving_face(face: int | None) -> None:
 
 def _check_driving_crop(crop: Crop) -> None:
     check_crop(crop, "driving_crop", follow=True)
+
+
+def told_limits() -> str:
+    """The limits that hold, with what each is of."""
+    values = dict(word.split("=") for word in str(DEFAULT_LIMITS).split(","))
+    told = docstrings(Limits)
+    return "\n".join(f"{f'{name}={value}':16}{told[name][0].lower()}{told[name][1:]}" for name, value in values.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +146,8 @@ class CommonOptions:
     #rrggbb; where the picture is transparent, nothing else is changed), a picture's file, or transparent (into .webm,
     .webp or PNG frames).
     """
-    limits: Annotated[Limits, Option("input", read=Limits.parse, metavar="NAME=N,...")] = DEFAULT_LIMITS
-    """Refuse larger inputs: pixels of a picture, seconds, bytes of a file; inf for no limit."""
+    limits: Annotated[Limits, Option("input", None, Limits.parse, "NAME=N,...", told_limits)] = DEFAULT_LIMITS
+    """Refuse larger inputs: pixels of a picture, seconds, bytes of a file; inf for no limit. Alone, it tells them."""
 
     def __post_init__(self) -> None:
         for name, (hint, option) in described(type(self)).items():
