@@ -11,6 +11,7 @@ from checkpoints.errors import InputError
 from runtime.media.ffmpeg import Ffmpeg, read_arguments
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import MIN_SIDE, check_file
+from runtime.media.span import frames_between, frames_in
 from runtime.media.streams import Listing, Stream, list_streams, own_rate
 
 _INDEXED = {"mov", "matroska"}
@@ -71,13 +72,15 @@ class VideoInfo:
 
     def part(self, rate: Fraction) -> slice:
         """Which frames will be read, of those that the whole has at that `rate`: at least one."""
-        first = round(self.start * rate)
-        return slice(first, None if self.end is None else max(first + 1, round(self.end * rate)))
+        return frames_between(self.start, self.end, rate, self.duration, self.rate)
+
+    def whole(self, rate: Fraction) -> int:
+        """Expected number of frames of the whole video at that `rate`."""
+        return frames_in(self.duration, self.rate, rate)
 
     def count(self, rate: Fraction) -> int:
         """Expected number of frames at that `rate`."""
-        frames = range(max(1, round(self.duration * rate)))[self.part(rate)]
-        return max(1, len(frames))
+        return max(1, len(range(self.whole(rate))[self.part(rate)]))
 
 
 def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:

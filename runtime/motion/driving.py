@@ -24,6 +24,7 @@ from runtime.many.pipeline import prefetch
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Picture, check_file, one_or_many, read_image
 from runtime.media.picture import square as fit_square
+from runtime.media.span import frames_between
 from runtime.media.streams import list_streams
 from runtime.media.video import VideoInfo, probe, read_frames, read_whole
 from runtime.motion.file import MotionFile, is_motion, load_motion
@@ -91,7 +92,7 @@ def open_clip(
             ends = [second for second in (end, video.end) if second is not None]
             video = replace(video, start=start, end=min(ends, default=None))
             rate = rate or video.rate
-            if video.part(rate).start >= max(1, round(video.duration * rate)):
+            if video.part(rate).start >= video.whole(rate):
                 raise _nothing_left(path, start)
             return Clip(rate, video.count(rate), video, limits=limits)
         if round(start * (rate or 25)) > 0:
@@ -101,7 +102,8 @@ def open_clip(
         raise InputError(f"The driving frames are {type(driving).__name__}; give a video file or many pictures.")
     rate = rate or Fraction(25)
     if start or end is not None:
-        frames = _frames(start, end, rate)
+        length = float(len(driving) / rate) if isinstance(driving, Sized) else math.inf
+        frames = frames_between(start, end, rate, length)
         one_pass = iter(driving) is driving
         driving = islice(driving, frames.start, frames.stop) if one_pass else _Part(driving, frames)
     total = len(driving) if isinstance(driving, Sized) else None
@@ -112,10 +114,11 @@ def _open_motion(path: Path, rate: Fraction | None, limits: Limits, start: float
     check_file(path)
     limits.check_bytes(path)
     recorded = load_motion(path)
-    limits.check_seconds(path, float(len(recorded.motion) / recorded.rate))
     if rate not in (None, recorded.rate):
         raise OptionError(f"{path} was recorded at {float(recorded.rate):g} fps and plays at that; leave fps out.")
-    part = recorded.motion[_frames(start, end, recorded.rate)]
+    length = float(len(recorded.motion) / recorded.rate)
+    limits.check_seconds(path, length)
+    part = recorded.motion[frames_between(start, end, recorded.rate, length)]
     if not len(part):
         raise _nothing_left(path, start)
     return Clip(recorded.rate, len(part), motion=replace(recorded, motion=part), limits=limits)
@@ -174,10 +177,6 @@ class _Part:
 
     def __iter__(self) -> Iterator[Picture]:
         return islice(self._pictures, self._frames.start, self._frames.stop)
-
-
-def _frames(start: float, end: float | None, rate: Fraction) -> slice:
-    return slice(round(start * rate), None if end is None else max(round(start * rate) + 1, round(end * rate)))
 
 
 def _nothing_left(path: Path, start: float) -> OptionError:

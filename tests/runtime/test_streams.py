@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from clips import center, describe, encode, ffmpeg, lengths, moving, spot
 
-from checkpoints.errors import BunrakuWarning, InputError
-from runtime import animate
+from checkpoints.errors import BunrakuError, BunrakuWarning, InputError
+from runtime import animate, extract_motion
 from runtime.media.video import probe, read_frames, read_whole
 from runtime.media.writer import VideoWriter
 
@@ -359,3 +359,23 @@ def test_a_part_of_no_more_than_a_frame_is_a_frame(toy, tmp_path):
     for end in (0.01, 0.04, 0.08, 0.12):
         result = animate(spot(20, 40), path, model=toy, end=end, progress=False)
         assert len(result) == max(1, round(end * 25))
+
+
+@pytest.mark.parametrize("rate", [7, 24, 25, 60])
+def test_as_many_frames_are_expected_as_come(tmp_path, rate):
+    """The last moment of a video shows its last frame; after its end there is nothing."""
+    info = probe(moving(tmp_path / "a.mp4", 8))
+    whole = list(read_frames(info, 64, rate=Fraction(rate)))
+    assert info.count(Fraction(rate)) == len(whole)
+    last = replace(info, start=0.3199)
+    assert last.count(Fraction(rate)) == 1
+    np.testing.assert_array_equal(list(read_frames(last, 64, rate=Fraction(rate))), whole[-1:])
+
+
+def test_the_last_moment_drives(toy, tmp_path):
+    path = moving(tmp_path / "a.mp4", 8)
+    extract_motion(path, tmp_path / "a.motion", model=toy, progress=False)
+    for driving in (path, tmp_path / "a.motion", [spot(20, 40)] * 8):
+        assert len(animate(spot(20, 40), driving, model=toy, start=0.319, progress=False)) == 1
+        with pytest.raises(BunrakuError, match=r"ends before second|empty"):
+            animate(spot(20, 40), driving, model=toy, start=0.321, progress=False)
