@@ -14,7 +14,9 @@ from PIL import Image
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
 from runtime.framing.faces import Face, find_faces
 from runtime.framing.follow import follow
+from runtime.framing.front import find_front
 from runtime.framing.window import Window
+from runtime.layers.mesh import find_mesh
 from runtime.media.picture import Fit
 from runtime.motion.modes import Motion
 from runtime.values import Bytes, is_number, is_whole
@@ -45,6 +47,9 @@ something: on textures and landscapes it wanders.
 
 _FEW = 4
 """Frames of a video that a model itself looks at, where no face is found."""
+
+_DOUBTFUL = 0.9
+"""Below this probability leaves and engines are taken for faces, too."""
 
 _MOST = 8
 """Longest side of a square set by hand, in longer sides of the picture."""
@@ -136,12 +141,16 @@ class Subject:
         """One square in which the points of all `images`, of one size, are spread as in training."""
         return self._looks(images, framing)[-1]
 
-    def found(self, images: Sequence[Image.Image], framing: Framing) -> Window | None:
-        """The same, where the points mark something: looking once more, they would be framed about alike."""
+    def found(self, images: Sequence[Image.Image], framing: Framing) -> Window:
+        """The same where looking once more they would be framed about alike. Where the points wander, on animals and
+        textures, only what the first look says of where they are, and the largest square there.
+        """
         size = images[0].size
-        *_, before, after = self._looks(images, framing, _LOOKS + 1)
+        first, *_, before, after = self._looks(images, framing, _LOOKS + 1)
         moved = max(*np.abs(np.subtract(before.center, after.center)), abs(before.side - after.side))
-        return after if after.touches(size) and moved <= _STEADY * before.side else None
+        if after.touches(size) and moved <= _STEADY * before.side:
+            return after
+        return framing.settle(*first.center, min(size), min(size), size)
 
     def _looks(self, images: Sequence[Image.Image], framing: Framing, count: int = _LOOKS) -> list[Window]:
         """The squares after so many looks, each seen in the one before."""
@@ -204,7 +213,7 @@ class Framer:
             return self._subject.around([image], self.framing).snapped()
         if self.crop != "auto":
             return _by_hand(self.crop, image.size)
-        faces = search_faces(image, levels=3) or search_faces(image, levels=4)
+        faces = confirmed(image, search_faces(image, levels=3)) or confirmed(image, search_faces(image, levels=4))
         if not faces and self.face is None:
             return self._without_face([image], "the picture", "crop=x,y,w,h")
         if self.face is not None and self.face > len(faces):
@@ -256,10 +265,15 @@ class Framer:
         return self.framing.settle(float(x), float(y), side, self.framing.least(usual), size).snapped()
 
     def _without_face(self, images: Sequence[Image.Image], what: str, option: str) -> Window | None:
-        """Animals, statues and drawings: what the model's own points mark, if they do; else what `fit` means."""
+        """Animals, statues and drawings: what stands in front, else what the model's own points mark; what `fit` means
+        where it has none.
+        """
         few = images[:: max(1, len(images) // _FEW)]
-        window = None if self._subject is None else self._subject.found(few, self.framing)
-        taken = "its middle is taken" if window is None else "what the model itself sees in it is taken"
+        window, taken = find_front(few), "what stands in front is taken"
+        if window is None and self._subject is not None:
+            window, taken = self._subject.found(few, self.framing), "what the model's own points mark is taken"
+        elif window is None:
+            taken = "its middle is taken"
         _warn(f"No face was found in {what}; {taken}. Choose the part with {option}.")
         return None if window is None else window.snapped()
 
@@ -279,6 +293,17 @@ def search_faces(image: Image.Image, levels: int) -> list[Face]:
     width, height = (max(1, round(length * factor)) for length in image.size)
     small = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
     return [face.scaled(1 / factor) for face in find_faces(np.asarray(small), levels)]
+
+
+def confirmed(image: Image.Image, faces: Sequence[Face]) -> list[Face]:
+    """Those of the `faces` in `image` that are ones: where the detector doubts, the network of meshes decides."""
+    picture = np.asarray(image)
+    return [face for face in faces if face.score >= _DOUBTFUL or _has_mesh(picture, face)]
+
+
+def _has_mesh(picture: Bytes, face: Face) -> bool:
+    corners = np.array([[face.left, face.top], [face.right, face.bottom]])
+    return find_mesh(picture, np.array(face.landmarks[:2]), corners) is not None
 
 
 def _by_hand(crop: str | Window, size: tuple[int, int]) -> Window | None:
