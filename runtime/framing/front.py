@@ -47,7 +47,7 @@ def find_front(images: Sequence[Image.Image]) -> Window | None:
     low, high = centers.min(axis=0), centers.max(axis=0)
     usual = sorted(head.side for head in heads)[len(heads) // 2]
     x, y = (low + high) / 2
-    return _within(float(x), float(y), usual + float((high - low).max()), images[0].size)
+    return within(float(x), float(y), usual + float((high - low).max()), images[0].size)
 
 
 def head_of(person: NDArray[np.floating], size: tuple[int, int]) -> Window | None:
@@ -82,18 +82,18 @@ def largest(person: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.asarray(kept * person, np.float64)
 
 
+def within(x: float, y: float, side: float, size: tuple[int, int]) -> Window:
+    """The square of about that middle and side that shows nothing outside of a picture of `size` (width, height)."""
+    side = min(side, *size)
+    left, top = (min(max(at - side / 2, 0.0), length - side) for at, length in zip((x, y), size, strict=True))
+    return Window(left, top, side)
+
+
 def _reach(weights: NDArray[np.float64]) -> tuple[int, int]:
     """From where to where all but the outermost of the `weights` (n,) are."""
     part = np.cumsum(weights) / weights.sum()
     low, high = np.searchsorted(part, [_EDGE, 1 - _EDGE])
     return int(low), int(high) + 1
-
-
-def _within(x: float, y: float, side: float, size: tuple[int, int]) -> Window:
-    """The square of about that middle and side that shows nothing outside of a picture of `size` (width, height)."""
-    side = min(side, *size)
-    left, top = (min(max(at - side / 2, 0.0), length - side) for at, length in zip((x, y), size, strict=True))
-    return Window(left, top, side)
 
 
 def _small(image: Image.Image) -> NDArray[np.uint8]:

@@ -18,6 +18,7 @@ from PIL import Image
 from checkpoints import contract
 from checkpoints.parameters import Parameter
 from demo import appearance, words
+from runtime.framing import front
 from runtime.framing.faces import Face, _clusters, _distinct
 from runtime.framing.framer import Framer, Framing, Subject
 from runtime.framing.window import Window
@@ -282,11 +283,16 @@ def framing_vectors() -> dict[str, Any]:
         square_of_all = Framer(framing, "crop", "auto", "auto", None).around_all(faces, size)
         edges = [square_of_all.left, square_of_all.top, square_of_all.side]
         videos.append({"faces": [_edges(face) for face in faces], "size": size, "window": edges})
-    return {"pictures": pictures, "videos": videos, "marked": [_marked(seed) for seed in range(6)]}
+    return {
+        "pictures": pictures,
+        "videos": videos,
+        "marked": [_marked(seed) for seed in range(6)],
+        "fronts": [_front(seed) for seed in range(6)],
+    }
 
 
 def _marked(seed: int) -> dict[str, Any]:
-    """The square around what a model that always sees the same points marks in a picture; None where they wander."""
+    """The square around what a model that always sees the same points marks in a picture."""
     size, spread, off = ((640, 480), (300, 500), (97, 101))[seed % 3], (0.7, 0.68, 0.5)[seed % 3], 0.04 * (seed // 3)
     points = _random(60 + seed).uniform(-1, 1, (40, 2))
     points = (points * spread / np.ptp(np.quantile(points, [0.05, 0.95], axis=0), axis=0).max() * 2 + off).astype(
@@ -294,8 +300,27 @@ def _marked(seed: int) -> dict[str, Any]:
     )
     subject = Subject(lambda squares: Motion(np.repeat(points[None], len(squares), 0)), 64)
     window = subject.found([Image.new("RGB", size)] * 2, Framing())
-    edges = None if window is None else [window.left, window.top, window.side]
-    return {"points": _numbers(points), "size": size, "window": edges}
+    return {"points": _numbers(points), "size": size, "window": [window.left, window.top, window.side]}
+
+
+def _front(seed: int) -> dict[str, Any]:
+    """The head of what stands in front, and the square around it in the picture: of an animal, besides others; the last
+    ones are little, or unsure.
+    """
+    size = ((640, 480), (300, 500), (97, 101))[seed % 3]
+    left, top, width, height = (
+        int(value) for value in _random(70 + seed).integers((10, 10, 60, 70), (110, 90, 130, 150))
+    )
+    value = 0.92 if seed < 5 else 0.55
+    blobs = [[left, top, left + width, top + height, value], [left + 8, top + height, left + width - 3, 256, value]]
+    blobs += [[0, 0, 6, 9, 0.99]] if seed % 2 else []
+    person = np.zeros((front.SIDE, front.SIDE), np.float32)
+    for x0, y0, x1, y1, much in blobs:
+        person[int(y0) : int(y1), int(x0) : int(x1)] = much
+    head = front.head_of(person, size)
+    square = None if head is None else front.within(*head.center, head.side, size).snapped()
+    edges = [None if window is None else [window.left, window.top, window.side] for window in (head, square)]
+    return {"blobs": blobs, "size": size, "head": edges[0], "square": edges[1]}
 
 
 def face_vectors() -> dict[str, Any]:
