@@ -98,9 +98,9 @@ def face_vectors() -> dict[str, Any]:
     ]
     faces = _faces(random, 9, (400, 300))
     anchors = {
-        "boxes": _numbers(boxes),
+        "boxes": boxes.ravel().astype(float).tolist(),
         "landmarks": landmarks.ravel().astype(float).tolist(),
-        "scores": _numbers(scores),
+        "scores": scores.ravel().astype(float).tolist(),
     }
     return {
         "anchors": {**anchors, "clusters": clusters},
