@@ -38,8 +38,9 @@ class VideoInfo:
     """Under which it was opened, and is read."""
     hdr: bool = False
     """Whether its brightness reaches beyond that of usual screens (PQ or HLG), to which it is then fitted."""
-    full: bool = False
-    """Whether its range has to be read off each frame, since the decoder's format says "full" throughout."""
+    matrix: str | None = None
+    """ffmpeg's name of the matrix of its first frames, where the range has to be read off each frame: the decoder's
+    format says "full" throughout; else None."""
     stream: int = 0
     """Which of the file's streams of pictures it is, covers not counted; ..."""
     sound: int = 0
@@ -110,7 +111,7 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
         aspect=aspect,
         limits=limits,
         hdr=pictures.hdr,
-        full=pictures.full,
+        matrix=pictures.matrix,
         stream=number,
         sound=0 if sound is None else sound.number,
         indexed=not _INDEXED.isdisjoint(listing.container.split(",")),
