@@ -15,6 +15,7 @@ import numpy as np
 from checkpoints.errors import BunrakuWarning, InputError, OptionError
 from runtime.framing.window import Window, fill
 from runtime.media.ffmpeg import Ffmpeg, read_arguments, resample
+from runtime.media.given import called
 from runtime.media.picture import Fit, check_fit
 from runtime.media.probe import VideoInfo, probe
 from runtime.media.streams import MATRICES
@@ -165,9 +166,11 @@ def _warn_of_damage(video: VideoInfo, read: float, ffmpeg: Ffmpeg, status: int) 
     promised = video.span if video.end is not None else max(video.span, video.stated - video.start)
     said = f" ({ffmpeg.complaint()})" if damaged else ""
     if promised - read > (_SLACK if damaged else _UNSAID):
-        words = f"{video.path} ends after {read:.1f} of {promised:.1f} seconds{said}; what could be read is used."
+        words = (
+            f"{called(video.path)} ends after {read:.1f} of {promised:.1f} seconds{said}; what could be read is used."
+        )
     elif damaged:
-        words = f"{video.path} is damaged{said}; what could be read is used."
+        words = f"{called(video.path)} is damaged{said}; what could be read is used."
     else:
         return
     warnings.warn(words, BunrakuWarning, stacklevel=2)

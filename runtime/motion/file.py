@@ -23,6 +23,7 @@ from checkpoints.bundle import Bundle
 from checkpoints.contract import MOTION
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
 from checkpoints.parameters import EYES, TAKES, Parameter, parse_parameters, usual
+from runtime.media.given import called
 from runtime.media.names import aside, destination
 from runtime.motion.kinds import USUAL
 from runtime.motion.modes import Motion
@@ -62,7 +63,7 @@ class MotionFile:
 
     def check(self, bundle: Bundle) -> None:
         """Raises `ModelError` when the model `bundle` cannot play this; warns when it is not the very model."""
-        name = self.path or "The motion"
+        name = called(self.path) if self.path else "The motion"
         if self.family != bundle.family:
             raise ModelError(
                 f'{name} holds motion of the family "{self.family}", and the model "{bundle.name}" is of the family '

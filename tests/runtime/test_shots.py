@@ -228,6 +228,27 @@ def test_a_transfer_that_breaks_off_is_said_to(toy, torn_server, name, words):
     assert "bunraku-" not in str(caught.value)
 
 
+def test_warnings_name_what_was_given(toy, tmp_path):
+    """A file that is fetched, piped or given as bytes lies in a temporary one."""
+    data = moving(tmp_path / "a.mp4", 20).read_bytes()
+    bad = bytearray(data)
+    bad[len(data) // 3 : len(data) // 2] = bytes(len(data) // 2 - len(data) // 3)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(bad)))
+            self.end_headers()
+            self.wfile.write(bad)
+
+    with serving(Handler) as port:
+        for driving, name in ((f"http://127.0.0.1:{port}/a.mp4", None), (bytes(bad), "The given file")):
+            with heard() as said:
+                animate(spot(20, 40), driving, model=toy, urls=True, progress=False)
+            assert any(str(each).startswith(name or driving) for each in said)
+            assert not any("bunraku-" in str(each) for each in said)
+
+
 def test_what_cannot_be_decoded_says_why(toy, tmp_path):
     from dataclasses import replace
 
