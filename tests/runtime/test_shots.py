@@ -260,3 +260,14 @@ def test_what_cannot_be_decoded_says_why(toy, tmp_path):
     ffmpeg("-f", "lavfi", "-i", "sine=d=0.2", str(tmp_path / "b.m4a"))
     with pytest.raises(InputError, match="no moving picture"):
         animate(spot(20, 40), tmp_path / "b.m4a", model=toy, progress=False)
+
+
+def test_a_person_who_has_moved_on_in_a_freeze_is_no_cut():
+    """As calls freeze: the head is elsewhere, the room is the same. Another room is a cut."""
+    chance = np.random.default_rng(0)
+    room, other = (chance.integers(0, 255, (48, 64, 3), np.uint8) for _ in range(2))
+    moved = room.copy()
+    moved[:, 16:48] = other[:, 16:48]
+    assert list(find_cuts([room] * 12 + [moved] * 12)) == []
+    assert list(find_cuts([room] * 12 + [other] * 12)) == [12]
+    assert list(find_cuts([room] * 4 + [moved] * 12)) == [4]  # no freeze
