@@ -15,7 +15,7 @@ from checkpoints.bundle import Bundle
 from checkpoints.errors import OptionError
 from runtime.animator import source_views
 from runtime.engine import DEFAULT_MODEL, Engine
-from runtime.framing.framer import several_faces
+from runtime.framing.chosen import several_faces
 from runtime.graphs.sessions import Device, check_device
 from runtime.media.background import Background
 from runtime.media.given import Stream

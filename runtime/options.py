@@ -25,7 +25,8 @@ from checkpoints.contract import FROM_REFERENCE, Mode
 from checkpoints.errors import OptionError
 from runtime.control.parts import ALL, check_parts, check_strength, read_strength
 from runtime.control.pose import check_pose, read_pose
-from runtime.framing.framer import Crop, Faces, check_crop, check_face, check_faces, read_faces, several_faces
+from runtime.framing.chosen import Faces, check_face, check_faces, read_faces, several_faces
+from runtime.framing.framer import Crop, check_crop
 from runtime.layers import LayersMode, check_layers
 from runtime.media.background import check_background, check_transparent
 from runtime.media.limits import DEFAULT_LIMITS, Limits

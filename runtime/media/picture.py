@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from checkpoints.errors import InputError, OptionError, first_line
+from runtime.media.cicp import apply_numbers
 from runtime.media.colour import cut_out
 from runtime.media.given import Stream, is_stream, name_of, numpys, spooled, whole
 from runtime.media.heic import is_heic, read_heic
@@ -198,6 +199,8 @@ def _unpacked(file: Path | BytesIO, name: str, size: int | None, limits: Limits)
             if size is not None:
                 image.draft("RGB", (4 * size, 4 * size))
             image.load()
+            with file.open("rb") if isinstance(file, Path) else contextlib.nullcontext(file) as opened:
+                apply_numbers(image.info, opened)
     except (InputError, UnidentifiedImageError):
         raise
     except Exception as error:  # each of Pillow's decoders has errors of its own for damaged files

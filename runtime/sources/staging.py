@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from checkpoints.errors import InputError, OptionError
 from runtime.animator import Animator, Prepared
 from runtime.engine import Engine
-from runtime.framing.framer import Framer, search_everywhere
+from runtime.framing.framer import Framer
+from runtime.framing.search import search_everywhere
 from runtime.media.background import Background
 from runtime.media.fetch import local
 from runtime.media.picture import Picture, check_file, read_image
