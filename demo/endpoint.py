@@ -117,9 +117,13 @@ class PlainEndpoint:
             raise OptionError(words.POST_NAME.format(name=name, known=", ".join((*_FILES, *_WORDS))))
         if not isinstance(parts[-1], str):
             raise OptionError(words.POST_WORD.format(name=name))
-        if name in NAMES and described(Options)[name][1].read is None:
-            return read_word(Options, name, parts[-1])
-        return parts[-1]
+        word = parts[-1]
+        read = name in NAMES and described(Options)[name][1].read is None
+        value = read_word(Options, name, word) if read else word
+        offered = words.offered(name)
+        if offered and value not in offered:
+            raise OptionError(words.POST_CHOICE.format(name=name, word=word, known=", ".join(map(str, offered))))
+        return value
 
 
 class _Inner:

@@ -29,15 +29,15 @@ _DEFAULTS = defaults(Options)
 
 def lay_out(bundle: Bundle, also: Mapping[str, gr.components.Component]) -> dict[str, Field]:
     """A field for each option with words, in their groups, in whatever is open; by the options' names. `also` has
-    fields of the page's own, by the group that they come first in.
+    fields of the page's own, by the group that they come last in.
     """
     fields: dict[str, Field] = {}
     for title, names in words.GROUPS.items():
         gr.Markdown(f"### {title}", elem_classes="group")
         with gr.Row(elem_classes="group-fields"):
+            fields |= {name: field(name, bundle) for name in names}
             if title in also:
                 also[title].render()
-            fields |= {name: field(name, bundle) for name in names}
     return fields
 
 

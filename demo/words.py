@@ -22,8 +22,8 @@ PHOTO = "1. Photo"
 CLIP = "2. Video to follow"
 RESULT = "3. Result"
 PICTURE = "3. Result, as a moving picture"
-PHOTO_EMPTY = "Drop a picture of a face, or click to choose one"
-CLIP_EMPTY = "Drop a video whose movements it takes, or click to choose one"
+PHOTO_EMPTY = "Drop a photo of a face here, or click"
+CLIP_EMPTY = "Drop a video of somebody who moves, or click"
 RESULT_EMPTY = "Your moving picture appears here"
 PHOTO_EXAMPLE = "Or take one of these (nobody in them exists)"
 CLIP_EXAMPLE = "Or take one of these"
@@ -159,6 +159,7 @@ POST_ONLY = "Send a form by POST: source and driving as files."
 POST_FORM = "Send a form (multipart/form-data) with the files source and driving."
 POST_LARGE = "A file is larger than what may be uploaded here."
 POST_FILE = "{name} has to be a file."
+POST_CHOICE = '{name} is "{word}"; choose one of {known}.'
 POST_WORD = "{name} has to be a word or a number, not a file."
 POST_NAME = "There is no field {name} here; there are {known}."
 POST_FULL = "Too many are waiting; try again in a while."
@@ -184,7 +185,7 @@ INSIDE_HELP = (
     "See what the model sees, in the photo and video of the tab Animate (or the examples): the points it follows, "
     "where every pixel comes from, and what it must make up."
 )
-INSIDE_EMPTY = "Not looked yet"
+INSIDE_EMPTY = "What the model sees appears here, after a click on Look inside"
 INSIDE_GO = "Look inside"
 FRAME = "Moment"
 FRAME_HINT = "Number of the video's frame, from 1 on."
@@ -241,6 +242,7 @@ LIMITS = (
     "what the photo does not show, the inside of a mouth or the other side of a head, is guessed",
     "it moves what is like its training data; anything else comes out distorted",
 )
+MODELS_LOOKING = "It is being made ..."
 MODELS_PULL = "Get a model from the Hugging Face Hub"
 MODELS_PULL_HINT = "Its name there, such as owner/name or owner/name@version."
 MODELS_PULL_GO = "Get it"
@@ -261,6 +263,11 @@ def choices(words: Mapping[Any, str]) -> list[tuple[str, Any]]:
 def modes(bundle: Bundle) -> list[tuple[str, str]]:
     """The driving modes that a model offers, as (what a visitor reads, value)."""
     return [(text, mode) for mode, (text, _) in _MODES.items() if mode in bundle.modes]
+
+
+def offered(name: str) -> list[Any]:
+    """What the field of that name offers; nothing where it takes any value."""
+    return list(_KINDS) if name == "kind" else list((OPTIONS[name].choices if name in OPTIONS else None) or ())
 
 
 def kinds() -> list[tuple[str, str]]:
