@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from PIL import Image
 
 from checkpoints.contract import Mode
+from demo import notices
 from runtime import Animator, Engine
 from runtime.framing.framer import search_faces
 from runtime.many.live import CALM
@@ -74,7 +75,7 @@ class Live:
         after there was none. Raises a `BunrakuError`, also for a photo beyond the `limits`.
         """
         session = self._session(visitor, engine, photo, mode, limits)
-        with session.lock:  # frames of one visitor in order
+        with session.lock, notices.heard():  # frames of one visitor in order; what is said, the page says
             started = time.perf_counter()
             session.animator.strength = strength
             face = _present(session, camera, started)
