@@ -18,7 +18,7 @@ from checkpoints.bundle import Bundle
 from checkpoints.contract import FROM_REFERENCE
 from checkpoints.errors import OutputError
 from runtime.animator import Animator, source_views
-from runtime.control.pose import POSE
+from runtime.control.pose import is_track
 from runtime.engine import DEFAULT_MODEL, Engine
 from runtime.graphs.sessions import Device, check_device
 from runtime.many.pipeline import Sink, prefetch
@@ -211,7 +211,7 @@ def _render(
 def _looked_through(animator: Animator, driving: Motion, asked: Request, rate: float) -> list[Motion]:
     """The batches of a stream of which all frames are known before the first one is made."""
     reference = None
-    if asked.mode in FROM_REFERENCE and POSE not in driving.parameters:
+    if asked.mode in FROM_REFERENCE and not is_track(driving):
         if asked.reference != "first":
             reference = reference_of(animator.source.motion[:1], driving, asked.reference)
         elif asked.loop == SEAMLESS and not has_cuts(driving):
