@@ -250,6 +250,7 @@ def expressions(values: Floats) -> list[Expression]:
     return [
         Expression(
             float(upper[t]), float(lower[t]), float(at("mouth.chin")[t, 1]), corners[t], lids[t], brows[t], gaze[t],
+            parted=0.0,  # as of a driver whose lips were together: nothing is added to a smile
             closed=float(shut[t]),
         )
         for t in range(len(values))
