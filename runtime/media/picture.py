@@ -21,7 +21,7 @@ from runtime.media.colour import cut_out
 from runtime.media.given import Stream, is_stream, name_of, spooled, whole
 from runtime.media.heic import is_heic, read_heic
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.tiff import beginning_at, is_tiff, main_picture
+from runtime.media.tiff import beginning_at, check_planes, is_tiff, main_picture
 from runtime.values import Bytes
 
 Fit = Literal["crop", "pad"]
@@ -170,6 +170,7 @@ def _unpacked(file: Path | BytesIO, name: str, size: int | None, limits: Limits)
     try:
         with _opened(file, name) as image:  # closes the file, keeps the pixels
             _check_size(image, name, limits)
+            check_planes(image, name)
             _scale_transparency(image)
             # JPEG can be unpacked at a fraction of its size, which is much faster; never below four times the
             # target, so that the resampling filter still decides what the picture looks like.
