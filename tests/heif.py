@@ -75,32 +75,8 @@ def save(path: Path, picture: Bytes, properties: Sequence[bytes] = (), others: S
         first = len(known) - len(own) + 1
         numbers = bytes(0x80 | index if index == first else index for index in range(first, len(known) + 1))
         associated += struct.pack(">HB", number, len(own)) + numbers
-    names = [full(b"infe", struct.pack(">HH", number, 0), b"hvc1\0", version=2) for number in range(1, main + 1)]
     links = [box(item.role, struct.pack(">HHH", n, 1, main)) for n, item in enumerate(items, 1) if item.role]
-
-    def meta(start: int) -> bytes:
-        places = b""
-        for number, (_, sample) in enumerate(coded, 1):
-            places += struct.pack(">HHHII", number, 0, 1, start, len(sample))
-            start += len(sample)
-        return full(
-            b"meta",
-            full(b"hdlr", bytes(4), b"pict", bytes(13)),
-            full(b"pitm", struct.pack(">H", main)),
-            full(b"iloc", struct.pack(">HH", 0x4400, main), places),
-            full(b"iinf", struct.pack(">H", main), *names),
-            *([full(b"iref", *links)] if links else []),
-            box(
-                b"iprp",
-                box(b"ipco", *known),
-                full(b"ipma", struct.pack(">I", main), associated),
-            ),
-        )
-
-    head = box(b"ftyp", b"heic", bytes(4), b"mif1heic")
-    start = len(head) + len(meta(0)) + 8
-    path.write_bytes(head + meta(start) + box(b"mdat", *(sample for _, sample in coded)))
-    return path
+    return _write(path, main, [(b"hvc1", sample) for _, sample in coded], links, known, associated)
 
 
 def save_tiled(path: Path, picture: Bytes, opaque: Bytes, tile: int = 64) -> Path:
@@ -131,26 +107,40 @@ def save_tiled(path: Path, picture: Bytes, opaque: Bytes, tile: int = 64) -> Pat
         first = len(known) + 1
         known += own
         associated += struct.pack(">HB", number, len(own)) + bytes(range(first, first + len(own)))
-    names = [full(b"infe", struct.pack(">HH", n, 0), item[0] + b"\0", version=2) for n, item in enumerate(items, 1)]
+    return _write(path, main, [(item[0], item[2]) for item in items], links, known, associated)
+
+
+def _write(
+    path: Path,
+    main: int,
+    items: Sequence[tuple[bytes, bytes]],
+    links: Sequence[bytes],
+    known: Sequence[bytes],
+    associated: bytes,
+) -> Path:
+    """Write `items` of a kind and a content each, numbered from 1 on, the properties that are `known`, and which item
+    has which of these.
+    """
+    names = [full(b"infe", struct.pack(">HH", n, 0), kind + b"\0", version=2) for n, (kind, _) in enumerate(items, 1)]
 
     def meta(start: int) -> bytes:
         places = b""
-        for number, (_, _, sample, _, _) in enumerate(items, 1):
-            places += struct.pack(">HHHII", number, 0, 1, start, len(sample))
-            start += len(sample)
+        for number, (_, content) in enumerate(items, 1):
+            places += struct.pack(">HHHII", number, 0, 1, start, len(content))
+            start += len(content)
         return full(
             b"meta",
             full(b"hdlr", bytes(4), b"pict", bytes(13)),
             full(b"pitm", struct.pack(">H", main)),
             full(b"iloc", struct.pack(">HH", 0x4400, len(items)), places),
             full(b"iinf", struct.pack(">H", len(items)), *names),
-            full(b"iref", *links),
+            *([full(b"iref", *links)] if links else []),
             box(b"iprp", box(b"ipco", *known), full(b"ipma", struct.pack(">I", len(items)), associated)),
         )
 
     head = box(b"ftyp", b"heic", bytes(4), b"mif1heic")
     start = len(head) + len(meta(0)) + 8
-    path.write_bytes(head + meta(start) + box(b"mdat", *(item[2] for item in items)))
+    path.write_bytes(head + meta(start) + box(b"mdat", *(content for _, content in items)))
     return path
 
 
