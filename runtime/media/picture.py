@@ -73,7 +73,7 @@ def read_cut_out(
     if isinstance(picture, np.ndarray):
         name, image = "The array", _from_array(picture)
     elif isinstance(picture, Image.Image):
-        name, image = "The picture", _loaded(picture)
+        name, image = "The picture", picture
     elif is_stream(picture):
         return _read_encoded(whole(picture, limits), name_of(picture, "The picture"), limits, background)
     elif isinstance(picture, str | os.PathLike):
@@ -84,15 +84,15 @@ def read_cut_out(
             f"The picture is {type(picture).__name__}; give a file, its bytes, a Pillow image or an array."
         )
     _check_size(image, name, limits)
-    return _to_rgb(image, name, background)
+    return _to_rgb(_loaded(image, name), name, background)
 
 
-def _loaded(image: Image.Image) -> Image.Image:
+def _loaded(image: Image.Image, name: str) -> Image.Image:
     """`image`, whose pixels are there: Pillow reads files when it has to. Raises `InputError`."""
     try:
         image.load()
     except Exception as error:  # of a file that is closed, or damaged
-        raise InputError(f"The picture cannot be read ({first_line(error)}); open it again.") from error
+        raise InputError(f"{name} cannot be read ({first_line(error)}); open it again.") from error
     return image
 
 
