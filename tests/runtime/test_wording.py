@@ -49,7 +49,6 @@ def test_letters_in_another_order_are_the_likeliest_slip():
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("--paste-back --size 128", "With --paste-back the result is as large as the picture; leave --size out."),
         ("--show structure --paste-back", "leave --paste-back or --show out."),
         ("--background transparent --compare", "leave --compare, --show or transparent out."),
         ("--strength -1", "--strength is -1.0; it must be"),
@@ -72,6 +71,8 @@ def test_words_of_every_day_stay_what_they_are():
         "The model has no points to frame its pictures by; choose another crop.",
     ):
         assert as_flags(text, parser) == text
+    told = as_flags("With paste_back it is as large as the picture; leave size out.", parser)
+    assert told == "With --paste-back it is as large as the picture; leave --size out."
     limit = "a.mp4 has more than 10 pixels; make it smaller, or raise the limit of pixels."
     assert as_flags(limit, parser).endswith("make it smaller, or raise it by --limits pixels=N.")
     assert as_flags("use less, or raise the limit.", parser) == "use less, or raise it by --limits bytes=N."
