@@ -31,7 +31,7 @@ from runtime.motion.driving import Framed, frame_clip, open_clip, read_motion, r
 from runtime.motion.modes import Motion
 from runtime.options import Option, Options, called_with
 from runtime.progress import Progress, progress_bar
-from runtime.result.animation import Animation, Track, check_target, written
+from runtime.result.animation import Animation, Sound, check_target, written
 from runtime.result.compare import Comparison, check_compare
 from runtime.result.frames import FrameStream
 from runtime.result.label import Label
@@ -89,7 +89,7 @@ def animate(asked: Request) -> Animation:
         animator, framed = _opened(asked, views, stack)
         frames, extent = _results(asked, animator, framed, stack)
         rate, video = framed.clip.rate, framed.clip.video
-        sound = None if video is None else Track(video, asked.loop)
+        sound = None if video is None else Sound(video, asked.loop)
         if asked.output is None:
             if sound is not None and not _is_file(asked.driving, sound.video.path):
                 sound = None  # what was fetched, or given as bytes, will be gone

@@ -35,7 +35,7 @@ _WAITING = 8
 
 
 @dataclass(frozen=True)
-class Track:
+class Sound:
     """What is heard with a result."""
 
     video: VideoInfo
@@ -55,7 +55,7 @@ class Animation:
     """Frames a second, exact."""
     path: Path | None = None
     """The file that was written, if one was asked for."""
-    sound: Track | None = field(default=None, kw_only=True)
+    sound: Sound | None = field(default=None, kw_only=True)
     """What `save` adds to frames that are not in a file yet."""
 
     @property
@@ -118,7 +118,7 @@ class Animation:
                 return self._copied(self.path, target)
         sound = self.sound
         if self.path is not None and not self.path.is_dir():
-            sound = Track(probe(self.path))
+            sound = Sound(probe(self.path))
         signature = None if sign is None else signature_for(target, sign)
         return written(self, path, self.size, self.rate, sound, signature, transparent=self._transparent)
 
@@ -163,7 +163,7 @@ def written(
     output: str | os.PathLike[str],
     size: tuple[int, int],
     rate: Fraction,
-    sound: Track | None = None,
+    sound: Sound | None = None,
     signature: Signature | None = None,
     *,
     transparent: bool = False,
