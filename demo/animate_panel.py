@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import Signature, signature
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 import gradio as gr
 
-from demo import words
+from demo import faults, words
 from demo.answers import cache_of, photo_field, photos_field, said, sentences, visitor_of
 from demo.fields import NAMES, chosen, lay_out, parameters, told
 from demo.part_panel import PartPanel
@@ -18,7 +18,17 @@ from demo.studio import PICTURES, Studio, Take
 
 
 @dataclass
+class _Given:
+    photo: gr.Image
+    clip: gr.Video
+    views: gr.File
+    photo_said: gr.HTML
+    clip_said: gr.HTML
+
+
+@dataclass
 class _Outcome:
+    said: gr.HTML
     video: gr.Video
     caption: gr.Markdown
     picture: gr.Image
@@ -30,58 +40,65 @@ def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown]:
     """Lay out the panel in the Blocks that are open, and connect it to `studio`; returns the fields of the photo, the
     video and the model.
     """
-    with gr.Row(elem_id="stage", equal_height=False):
-        with gr.Column(scale=6, min_width=300):
-            with gr.Row(elem_id="inputs", equal_height=True):
-                with gr.Column(min_width=220):
-                    photo = photo_field(
-                        label=words.PHOTO,
-                        sources=["upload", "clipboard", "webcam"],
-                        webcam_options=gr.WebcamOptions(mirror=True),
-                        alt_text="The photo that you chose",
-                        elem_id="photo",
-                    )
-                    part = PartPanel()
-                    if photos := studio.samples.photos:
-                        gr.Examples(
-                            [[str(path)] for path in photos], photo, label=words.PHOTO_EXAMPLE, api_name="example_photo"
-                        )
-                with gr.Column(min_width=220):
-                    clip = gr.Video(
-                        label=words.CLIP,
-                        sources=["upload", "webcam"],
-                        include_audio=True,
-                        buttons=[],
-                        loop=True,
-                        elem_id="clip",
-                    )
-                    if clips := studio.samples.clips:
-                        gr.Examples(
-                            [[str(path)] for path in clips],
-                            clip,
-                            label=words.CLIP_EXAMPLE,
-                            api_name="example_video",
-                            elem_id="clips",
-                        )
-            views = photos_field(label=words.VIEWS, visible=False, elem_id="views", height=120)
-            estimate = gr.Markdown(elem_id="estimate", elem_classes="spoken", min_height=26)
+    with gr.Row(elem_id="stage"):
+        with gr.Column(elem_id="given"):
+            given = _given(studio)
             go = gr.Button(words.GO, variant="primary", size="lg", elem_id="go")
             stop = gr.Button(words.STOP, variant="secondary", size="lg", visible=False, elem_id="stop")
-            part.lay_out_fields()
+            said = faults.field()
+            estimate = gr.Markdown(elem_id="estimate", elem_classes="spoken", min_height=26)
+        with gr.Column(elem_id="outcome"):
+            outcome = _outcome(said)
+        with gr.Column(elem_id="tuning"):
+            part = PartPanel()
             model, kind, fields = _fields(studio)
             gr.Markdown(words.CONSENT.format(minutes=studio.limits.keep_minutes), elem_id="consent")
-        with gr.Column(scale=5, min_width=300, elem_id="outcome"):
-            outcome = _outcome()
     options = {**fields, "crop": part.crop, "face": part.face}
-    inputs = [photo, clip, *(options[name] for name in NAMES), model, views, kind]
-    part.connect(studio, photo, model, fields["fit"], outcome.caption)
-    _connect(studio, inputs, (go, stop), outcome)
-    _connect_choices(studio, model, clip, fields["mode"], views, estimate)
-    return photo, clip, model
+    inputs = [given.photo, given.clip, *(options[name] for name in NAMES), model, given.views, kind]
+    part.connect(studio, given.photo, model, fields["fit"], given.photo_said)
+    _connect(studio, given, inputs, (go, stop), outcome)
+    _connect_choices(studio, given, model, fields["mode"], estimate)
+    return given.photo, given.clip, model
 
 
-def _outcome() -> _Outcome:
+def _given(studio: Studio) -> _Given:
+    """The fields for what a visitor brings, with examples, and room for what is wrong with it."""
+    with gr.Row(elem_id="inputs", equal_height=False):
+        with gr.Column(min_width=220):
+            photo = photo_field(
+                label=words.PHOTO,
+                placeholder=words.PHOTO_EMPTY,
+                sources=["upload", "clipboard", "webcam"],
+                webcam_options=gr.WebcamOptions(mirror=True),
+                alt_text="The photo that you chose",
+                elem_id="photo",
+            )
+            photo_said = faults.field()
+            _examples(studio.samples.photos, photo, words.PHOTO_EXAMPLE, "photo")
+        with gr.Column(min_width=220):
+            clip = gr.Video(
+                label=words.CLIP,
+                sources=["upload", "webcam"],
+                include_audio=True,
+                buttons=[],
+                loop=True,
+                elem_id="clip",
+            )
+            clip_said = faults.field()
+            _examples(studio.samples.clips, clip, words.CLIP_EXAMPLE, "video")
+    views = photos_field(label=words.VIEWS, visible=False, elem_id="views", height=120)
+    return _Given(photo, clip, views, photo_said, clip_said)
+
+
+def _examples(files: Sequence[Path], field: gr.Image | gr.Video, label: str, what: str) -> None:
+    if files:
+        name, rows = f"example_{what}", [[str(path)] for path in files]
+        gr.Examples(rows, field, label=label, api_name=name, elem_id=f"examples-{what}")
+
+
+def _outcome(said: gr.HTML) -> _Outcome:
     return _Outcome(
+        said=said,
         video=gr.Video(label=words.RESULT, interactive=False, autoplay=True, loop=True, buttons=[], elem_id="result"),
         picture=gr.Image(
             label=words.PICTURE,
@@ -105,19 +122,22 @@ def _fields(studio: Studio) -> tuple[gr.Dropdown, gr.Radio, dict[str, Any]]:
         model = gr.Dropdown(
             names, value=names[0], label=words.MODEL, info=words.MODEL_HINT, visible=len(names) > 1, elem_id="model"
         )
-        fields = lay_out(studio.shelf.bundle())
-        kind = gr.Radio(words.kinds(), value=".mp4", label=words.KIND, elem_id="kind")
+        kind = gr.Radio(words.kinds(), value=".mp4", label=words.KIND, elem_id="kind", render=False)
+        fields = lay_out(studio.shelf.bundle(), {words.GROUP_RESULT: kind})
     return model, kind, fields
 
 
 def _connect(
     studio: Studio,
+    given: _Given,
     inputs: list[gr.components.Component],
     buttons: tuple[gr.Button, gr.Button],
     outcome: _Outcome,
 ) -> None:
     """What happens on a click: the buttons change places, the work is done, they change back."""
     go, stop = buttons
+    told = [given.photo_said, given.clip_said, outcome.said]
+    made_last = [go, stop, outcome.download, outcome.share, outcome.video, outcome.picture]
     animate = _endpoint(studio, outcome)
 
     def busy(request: gr.Request) -> tuple[Any, ...]:
@@ -133,7 +153,8 @@ def _connect(
         return words.STOPPED
 
     private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    begun = go.click(busy, None, [go, stop, outcome.download, outcome.share, outcome.caption], **private)
+    emptied = [outcome.video, outcome.picture, outcome.caption, *told]
+    begun = go.click(busy, None, [go, stop, outcome.download, outcome.share, *emptied], **private)
     made = begun.then(
         animate,
         inputs,
@@ -144,12 +165,19 @@ def _connect(
         scroll_to_output=True,
         show_progress_on=[outcome.video],
     )
-    after = [go, stop, outcome.download, outcome.share, outcome.video, outcome.picture]
-    for ended in (made.success, made.failure):  # Gradio's "then", for both, does not come after an error
-        ended(idle, None, after, **private)
+
+    def failed(request: gr.Request) -> tuple[Any, ...]:
+        fault = studio.faults.take(visitor_of(request), made["id"])
+        sentences = {"photo": "", "clip": "", "work": ""}
+        if fault.sentence != words.STOPPED:
+            sentences[fault.place] = fault.shown()
+        return *_idle(None), *sentences.values()
+
+    made.success(idle, None, made_last, **private)
+    made.failure(failed, None, [*made_last, *told], **private)
     stop.click(
         stop_all, None, outcome.caption, api_name="stop", queue=False, show_progress="hidden", cancels=[made]
-    ).then(idle, None, after, **private)
+    ).then(idle, None, made_last, **private)
     outcome.share.click(None, None, None, js="() => window.bunrakuShare()")
 
 
@@ -174,7 +202,7 @@ def _endpoint(studio: Studio, outcome: _Outcome) -> Callable[..., tuple[str | No
         values = bound.arguments
         visitor, progress = visitor_of(values["request"]), values["progress"]
         progress(0, desc=words.DETECTING)
-        with sentences():
+        with sentences(values["source"], values["driving"]):
             take = studio.animate(
                 values["source"],
                 values["driving"],
@@ -221,9 +249,7 @@ def _shown(take: Take) -> tuple[str | None, str, str | None]:
     return (None if is_picture else path), caption, (path if is_picture else None)
 
 
-def _connect_choices(
-    studio: Studio, model: gr.Dropdown, clip: gr.Video, mode: gr.Radio, views: gr.File, estimate: gr.Markdown
-) -> None:
+def _connect_choices(studio: Studio, given: _Given, model: gr.Dropdown, mode: gr.Radio, estimate: gr.Markdown) -> None:
     """What depends on the model, and on the video: the modes, several pictures, the estimated time."""
 
     def suit(name: str) -> tuple[Any, Any]:
@@ -231,21 +257,24 @@ def _connect_choices(
         modes = words.modes(bundle)
         return gr.Radio(modes, value=modes[0][1]), gr.File(visible=bundle.views == "many")
 
-    def guess(driving: str | None, name: str) -> str:
+    def guess(driving: str | None, name: str) -> tuple[str, Any]:
         if not driving:
-            return ""
-        with sentences():
-            return words.estimate(studio.estimate(driving, name))
+            return "", gr.skip()  # what was wrong with the last one stays to be read
+        with sentences(clip=driving):
+            return words.estimate(studio.estimate(driving, name)), ""
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
-    model.change(suit, model, [mode, views], queue=False, **quiet)
-    for field in (clip, model):
-        field.change(guess, [clip, model], estimate, concurrency_id="part", **quiet)
+    model.change(suit, model, [mode, given.views], queue=False, **quiet)
+    shown = [estimate, given.clip_said]
+    for field in (given.clip, model):
+        guessed = field.change(guess, [given.clip, model], shown, concurrency_id="part", **quiet)
+        faults.tell(studio.faults, guessed, given.clip_said, given.clip)
 
 
-def _busy() -> tuple[gr.Button, gr.Button, gr.DownloadButton, gr.Button, str]:
+def _busy() -> tuple[Any, ...]:
     hidden = gr.Button(visible=False)
-    return hidden, gr.Button(visible=True), gr.DownloadButton(visible=False), hidden, ""
+    emptied = gr.Video(value=None, visible=True), gr.Image(value=None, visible=False), "", "", "", ""
+    return hidden, gr.Button(visible=True), gr.DownloadButton(visible=False), hidden, *emptied
 
 
 def _idle(made: Path | None) -> tuple[Any, ...]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from checkpoints.errors import BunrakuError, InputError
 from demo import words
+from demo.faults import FaultError, noted, place_of
 from demo.studio import StoppedError, Studio
 from runtime.media.picture import read_encoded, read_image
 from runtime.values import Bytes
@@ -33,20 +34,31 @@ def visitor_of(request: gr.Request | None) -> str:
 
 
 @contextmanager
-def sentences() -> Iterator[None]:
-    """Errors that are a visitor's business appear on the page, as the sentence they are."""
+def sentences(photo: str | None = None, clip: str | None = None) -> Iterator[None]:
+    """Errors that are a visitor's business are the answer, as the sentence they are; `photo` and `clip` are the files
+    that one of them may be about.
+    """
     try:
         yield
     except BunrakuError as error:  # shown as HTML, and it quotes a visitor's file name
-        sentence = html.escape(nameless(str(error)), quote=False)
-        raise gr.Error(sentence, duration=None, print_exception=False) from error
+        sentence = words.notice(nameless(str(error)))
+        raise FaultError(html.escape(sentence, quote=False), place_of(sentence, photo, clip)) from error
     except StoppedError as error:
-        raise gr.Error(words.STOPPED, visible=False, print_exception=False) from error
+        raise FaultError(words.STOPPED) from error
 
 
 def said(notices: tuple[str, ...]) -> str:
     """Sentences of the engine, under a result."""
-    return "".join(f"\n\n{html.escape(nameless(words.notice(notice)), quote=False)}" for notice in notices)
+    return "".join(f"\n\n{html.escape(sentence, quote=False)}" for sentence in _for_visitors(notices))
+
+
+def remarks(notices: tuple[str, ...]) -> str:
+    """The same for the places where faults appear, too (`demo.faults.field`)."""
+    return noted(_for_visitors(notices))
+
+
+def _for_visitors(notices: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(nameless(words.notice(notice)) for notice in notices)
 
 
 def nameless(sentence: str) -> str:

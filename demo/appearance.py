@@ -5,15 +5,20 @@ The style sheet arranges; the colours, also those that it uses, are set here, on
 
 from __future__ import annotations
 
+import base64
+import json
 from pathlib import Path
 
 import gradio as gr
 from gradio.themes.utils import sizes
 
+from demo import words
+
 ASSETS = Path(__file__).resolve().parent / "assets"
 STYLE = ASSETS / "style.css"
 EMBLEM = ASSETS / "emblem.svg"
 ACCESS = ASSETS / "access.js"
+FONT = "IBM Plex Sans"
 
 _PAPER = gr.themes.Color(
     name="paper",
@@ -95,16 +100,49 @@ _LIGHT_AND_DARK = {
 
 
 def theme() -> gr.themes.Base:
-    """The page's theme. Its fonts come with Gradio: nothing is fetched from elsewhere."""
+    """The page's theme. Its font comes with the page (`style`): nothing is fetched from elsewhere."""
     base = gr.themes.Base(
         primary_hue=_VERMILION,
         secondary_hue=_VERMILION,
         neutral_hue=_PAPER,
         text_size=sizes.text_md,
         radius_size=sizes.radius_lg,
-        font=(gr.themes.LocalFont("IBM Plex Sans", weights=(400, 700)), "system-ui", "sans-serif"),
+        font=(gr.themes.Font(FONT), "system-ui", "sans-serif"),
         font_mono=("ui-monospace", "monospace"),
     )
     light = {name: pair[0] for name, pair in _LIGHT_AND_DARK.items()}
     dark = {f"{name}_dark": pair[1] for name, pair in _LIGHT_AND_DARK.items()}
     return base.set(**_ALWAYS, **light, **dark)
+
+
+def style() -> str:
+    """The font, and what writes into the places which Gradio leaves empty, or has words of its own for.
+
+    The font is written out: Gradio serves no more than it has to, and of its own SemiBold most letters are missing.
+    """
+    return "\n".join([*map(_face, (400, 600)), *_worded()])
+
+
+def _face(weight: int) -> str:
+    file = ASSETS / "fonts" / f"ibm-plex-sans-{weight}.woff2"
+    data = base64.b64encode(file.read_bytes()).decode()
+    where = f"url(data:font/woff2;base64,{data}) format('woff2')"
+    return f"@font-face {{ font-family: '{FONT}'; font-weight: {weight}; src: {where}; }}"
+
+
+def _worded() -> list[str]:
+    said = {
+        '#clip [data-testid="upload-text"]::after': words.CLIP_EMPTY,
+        "#result .empty::after": words.RESULT_EMPTY,
+        "#compared .empty::after": words.COMPARE_EMPTY,
+        "#live-result .empty::after": words.LIVE_EMPTY,
+        ".panel .empty::after": words.INSIDE_EMPTY,
+        "#specimen .empty::after": words.MODELS_LOOKING,
+    }
+    return [f"{place} {{ content: {json.dumps(text)}; }}" for place, text in said.items()]
+
+
+def script() -> str:
+    """What runs in the browser, with the page's words."""
+    said = {"start": words.LIVE_START, "nothing": words.NOTHING_YET, "example": words.EXAMPLE_FOR}
+    return ACCESS.read_text(encoding="utf-8").replace("{/* words */}", json.dumps(said))

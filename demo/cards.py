@@ -1,20 +1,52 @@
-"""What a model is, in words: its own card where it brings one, and what its description says."""
+"""What a model is, in words: what it is for, whether one may use it and what it cannot do; below, what its description
+says, and its own card where it brings one.
+"""
 
 from __future__ import annotations
 
+import html
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from checkpoints.bundle import Bundle
+from checkpoints.card import speed
 from checkpoints.contract import FRAMEWISE
 from checkpoints.own_card import shown_card
+from demo import words
+from runtime.framing.framer import Framing
 
 _MAX_CHARACTERS = 20_000
+_MOST_LIMITS = 8
+
+
+def summary(bundle: Bundle) -> str:
+    """Markdown on a model for somebody who wants to use it."""
+    subject = words.SUBJECTS.get(Framing.of(bundle.framing).subject, words.SUBJECTS["points"])
+    licence = words.LICENCES.get(bundle.licence, words.LICENCE_OTHER).format(licence=_line(bundle.licence))
+    several = [words.SEVERAL_VIEWS] if bundle.views == "many" else []
+    limits = [f"* {_line(limit)}" for limit in _limits(bundle)]
+    return "\n\n".join(
+        [
+            f"### {_line(bundle.name)}",
+            f"{subject} {words.SPEEDS[speed(bundle)]}",
+            *several,
+            f"**{words.MODELS_MAY}** {licence}",
+            f"**{words.MODELS_LIMITS}**",
+            "\n".join(limits),
+        ]
+    )
+
+
+def _limits(bundle: Bundle) -> list[str]:
+    """What is recorded of what it does badly, and what holds for every model."""
+    given = bundle.training.get("limits")
+    own = list(given) if isinstance(given, list | tuple) else [given] if given else []
+    return [*map(str, own[:_MOST_LIMITS]), *words.LIMITS]
 
 
 def card(bundle: Bundle) -> str:
-    """Markdown on a model: facts first, then its own card."""
+    """Markdown on a model for somebody who wants to know: facts first, then its own card."""
     megabytes = sum(graph.bytes for graph in bundle.graphs.values()) / 1e6
     gflops = [graph.gflops for name, graph in bundle.graphs.items() if name in FRAMEWISE]
     facts = {
@@ -22,7 +54,7 @@ def card(bundle: Bundle) -> str:
         "Licence": bundle.licence,
         "Picture": f"{bundle.resolution} x {bundle.resolution} pixels",
         "Size": f"{megabytes:.0f} MB",
-        "Work a picture": f"{sum(filter(None, gflops)):.2g} GFLOP" if all(gflops) else None,
+        "Work a frame": f"{sum(filter(None, gflops)):.2g} GFLOP" if all(gflops) else None,
         "Several pictures": "yes, of the same person" if bundle.views == "many" else None,
         "Trained on": bundle.training.get("data"),
         "Trained with": _steps(bundle.training),
@@ -49,4 +81,4 @@ def _own_card(bundle: Bundle) -> str:
 
 
 def _line(value: object) -> str:
-    return " ".join(str(value).split())
+    return html.escape(" ".join(str(value).split()), quote=False)

@@ -21,6 +21,8 @@ from runtime.progress import Progress
 from runtime.values import Bytes
 
 FEWEST, MOST = 2, 4
+_BEST = ("relative", "disentangled", "absolute")
+"""Driving modes, the surest first: copied poses bend a face that is built otherwise."""
 _BAR = 28
 """Pixels of height for the words below each picture."""
 
@@ -51,6 +53,18 @@ class Comparison:
 def ways(studio: Studio) -> list[Way]:
     """Every way that the page offers."""
     return [Way(name, mode) for name in studio.shelf.names for _, mode in words.modes(studio.shelf.bundle(name))]
+
+
+def first_choice(studio: Studio) -> list[Way]:
+    """What is compared unless a visitor chooses: two models the usual way, or, of one, the two ways that do best by
+    unlike faces.
+    """
+    known = ways(studio)
+    by_mode = sorted(known, key=lambda way: _BEST.index(way.mode))
+    usual = [next(way for way in by_mode if way.model == name) for name in studio.shelf.names]
+    if len(usual) < FEWEST:
+        usual = [way for way in by_mode if way.model == studio.shelf.names[0]]
+    return usual[:FEWEST]
 
 
 def compare(

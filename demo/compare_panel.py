@@ -7,9 +7,9 @@ from typing import Any
 
 import gradio as gr
 
-from demo import words
+from demo import faults, words
 from demo.answers import cache_of, said, sentences, visitor_of
-from demo.compare import Way, compare, ways
+from demo.compare import Way, compare, first_choice, ways
 from demo.studio import Studio
 
 
@@ -20,10 +20,15 @@ def compare_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Checkbo
     offered = labels(studio)
     gr.Markdown(words.COMPARE_HELP, elem_classes="hint")
     chosen = gr.CheckboxGroup(
-        offered, value=offered[:2], label=words.COMPARE_WAYS, info=words.COMPARE_WAYS_HINT, elem_id="ways"
+        offered,
+        value=[way.label for way in first_choice(studio)],
+        label=words.COMPARE_WAYS,
+        info=words.COMPARE_WAYS_HINT,
+        elem_id="ways",
     )
     go = gr.Button(words.COMPARE_GO, variant="primary", size="lg", elem_id="compare-go")
     stop = gr.Button(words.STOP, variant="secondary", size="lg", visible=False, elem_id="compare-stop")
+    said = faults.field()
     result = gr.Video(
         label=words.COMPARE_RESULT,
         interactive=False,
@@ -33,7 +38,7 @@ def compare_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Checkbo
         elem_id="compared",
     )
     table = gr.Markdown(elem_id="compare-table", elem_classes="spoken")
-    _connect(studio, [photo, clip, chosen], (go, stop), result, table)
+    _connect(studio, [photo, clip, chosen], (go, stop), (result, table, said))
     return chosen
 
 
@@ -41,11 +46,11 @@ def _connect(
     studio: Studio,
     inputs: list[gr.components.Component],
     buttons: tuple[gr.Button, gr.Button],
-    result: gr.Video,
-    table: gr.Markdown,
+    outcome: tuple[gr.Video, gr.Markdown, gr.HTML],
 ) -> None:
     """What happens on a click: the buttons change places, the work is done, they change back."""
     go, stop = buttons
+    result, table, said = outcome
     compare_ways = _endpoint(studio, result)
 
     def stop_all(request: gr.Request) -> str:
@@ -53,9 +58,9 @@ def _connect(
         return words.STOPPED
 
     private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    busy = lambda: (gr.Button(visible=False), gr.Button(visible=True))  # noqa: E731
+    busy = lambda: (gr.Button(visible=False), gr.Button(visible=True), None, "", "")  # noqa: E731
     idle = lambda: (gr.Button(visible=True), gr.Button(visible=False))  # noqa: E731
-    made = go.click(busy, None, [go, stop], **private).then(
+    made = go.click(busy, None, [go, stop, *outcome], **private).then(
         compare_ways,
         inputs,
         [result, table],
@@ -66,6 +71,7 @@ def _connect(
     )
     for ended in (made.success, made.failure):
         ended(idle, None, [go, stop], **private)
+    faults.tell(studio.faults, made, said)
     stop.click(stop_all, None, table, cancels=[made], **private).then(idle, None, [go, stop], **private)
 
 
@@ -94,7 +100,7 @@ def _endpoint(studio: Studio, result: gr.Video) -> Callable[..., tuple[str, str]
             found = compare(
                 studio,
                 *pair,
-                [by_label[label] for label in chosen or labels(studio)[:2] if label in by_label],
+                [by_label[label] for label in chosen if label in by_label] if chosen else first_choice(studio),
                 cache_of(result),
                 visitor=visitor_of(request),
                 report=lambda done, total: progress((done, total), desc=words.WORKING, unit="frames"),

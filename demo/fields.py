@@ -27,19 +27,18 @@ NAMES = tuple(name for name in described(Options) if name in {*words.OPTIONS, *B
 _DEFAULTS = defaults(Options)
 
 
-def lay_out(bundle: Bundle) -> dict[str, Field]:
-    """A field for each option with words, in their order, in whatever is open; by the options' names."""
+def lay_out(bundle: Bundle, also: Mapping[str, gr.components.Component]) -> dict[str, Field]:
+    """A field for each option with words, in their groups, in whatever is open; by the options' names. `also` has
+    fields of the page's own, by the group that they come last in.
+    """
     fields: dict[str, Field] = {}
-    numbers = [name for name, said in words.OPTIONS.items() if _is_number(name, said)]
-    for name in words.OPTIONS:
-        if name not in numbers:
-            fields[name] = field(name, bundle)
-    with gr.Row():
-        return fields | {name: gr.Number(0, minimum=0, min_width=140, **_said(name)) for name in numbers}
-
-
-def _is_number(name: str, said: words.Words) -> bool:
-    return said.choices is None and said.most is None and not isinstance(_DEFAULTS[name], bool)
+    for title, names in words.GROUPS.items():
+        gr.Markdown(f"### {title}", elem_classes="group")
+        with gr.Row(elem_classes="group-fields"):
+            fields |= {name: field(name, bundle) for name in names}
+            if title in also:
+                also[title].render()
+    return fields
 
 
 def field(name: str, bundle: Bundle, place: str = "option") -> Field:
@@ -53,6 +52,8 @@ def field(name: str, bundle: Bundle, place: str = "option") -> Field:
         return gr.Radio(words.choices(said.choices), value=value, **_said(name, place))
     if said.most is not None:
         return gr.Slider(0, said.most, value=default, step=0.05, **_said(name, place))
+    if not isinstance(default, bool):
+        return gr.Number(0, minimum=0, min_width=140, **_said(name, place))
     return gr.Checkbox(default, **_said(name, place))
 
 

@@ -8,12 +8,14 @@ it lies.
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import gradio as gr
 
@@ -27,6 +29,8 @@ _FILES = (gr.Image, gr.Video, gr.File)
 _DEEP = 2
 """Parts of the path of an upload below the folder of uploads: a folder of its own, and its name."""
 
+_SERVED = re.compile(r"https?://[^/]+(?:/[^=]*)?/gradio_api/file=(?P<path>.+)", re.IGNORECASE | re.DOTALL)
+
 Claim = Callable[[str, Path], None]
 """Told who (a session) has shown which of the uploads."""
 
@@ -39,9 +43,12 @@ class Gate:
         self._cache = Path(os.path.abspath(cache))
 
     def admit(self, path: object) -> Path:
-        """The uploaded file that `path` names. Raises `InputError`, always with the same words, for anything else,
-        whether it exists or not; what lies outside is not even looked at.
+        """The uploaded file that `path` names, or the address at which this page serves it: assistants have no other
+        word for a file (MCP). Raises `InputError`, always with the same words, for anything else, whether it exists or
+        not; what lies outside is not even looked at, and no address is asked for anything.
         """
+        if isinstance(path, str) and (served := _SERVED.fullmatch(path)):
+            path = unquote(served["path"])
         if not isinstance(path, str) or "\0" in path or not Path(os.path.abspath(path)).is_relative_to(self._cache):
             raise InputError(words.REFUSED)
         try:
@@ -104,13 +111,20 @@ class GatedBlocks(gr.Blocks):
     gate: Gate | None = None
     """None while the page is being built."""
     claim: Claim
+    failed: Callable[[str, int, Exception], None]
+    """Told who could not be answered, by which event, and why."""
 
     async def process_api(self, block_fn: Any, inputs: list[Any], *rest: Any, **named: Any) -> dict[str, Any]:
-        """As Gradio's, with `inputs` checked before."""
+        """As Gradio's, with `inputs` checked before, and failures remembered."""
         fn = self.fns[block_fn] if isinstance(block_fn, int) else block_fn
-        if self.gate is not None:
-            visitor = named.get("session_hash")
-            claim = partial(self.claim, visitor) if visitor else _unclaimed
-            with sentences():
-                inputs = self.gate.checked(fn.inputs, inputs, claim)
-        return await super().process_api(fn, inputs, *rest, **named)
+        visitor = named.get("session_hash")
+        try:
+            if self.gate is not None:
+                claim = partial(self.claim, visitor) if visitor else _unclaimed
+                with sentences():
+                    inputs = self.gate.checked(fn.inputs, inputs, claim)
+            return await super().process_api(fn, inputs, *rest, **named)
+        except Exception as error:
+            if self.gate is not None and visitor:
+                self.failed(visitor, fn._id, error)
+            raise

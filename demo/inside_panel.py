@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from checkpoints.contract import Mode
-from demo import words
+from demo import faults, words
 from demo.answers import sentences, visitor_of
 from demo.inside import MOST_FRAMES, PANELS, Inside, Looks, panels_of
 from demo.studio import Studio
@@ -36,6 +36,7 @@ def inside_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Dropdown
         elem_id="frame",
         elem_classes="sliders",
     )
+    said = faults.field()
     panels = []
     with gr.Row(elem_id="panels"):
         for name in PANELS:
@@ -53,7 +54,7 @@ def inside_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Dropdown
     note = gr.Markdown(elem_classes=["spoken", "hint"])
     count = gr.State(MOST_FRAMES)
     pictures: list[Any] = [picture for _, picture in panels]
-    _connect(studio, [photo, clip, frame, model, mode], (go, frame), [*pictures, frame, note, count])
+    _connect(studio, [photo, clip, frame, model, mode], (go, frame), [*pictures, frame, note, count], said)
     count.change(lambda most: gr.Slider(maximum=most), count, frame, queue=False, api_visibility="private")
 
     def suit(name: str) -> Sequence[Any]:
@@ -67,7 +68,9 @@ def inside_panel(studio: Studio, photo: gr.Image, clip: gr.Video) -> gr.Dropdown
     return model
 
 
-def _connect(studio: Studio, inputs: list[Any], triggers: tuple[gr.Button, gr.Slider], outputs: list[Any]) -> None:
+def _connect(
+    studio: Studio, inputs: list[Any], triggers: tuple[gr.Button, gr.Slider], outputs: list[Any], said: gr.HTML
+) -> None:
     looks = Looks()
 
     def look(
@@ -106,5 +109,7 @@ def _connect(studio: Studio, inputs: list[Any], triggers: tuple[gr.Button, gr.Sl
 
     shared: dict[str, Any] = {"concurrency_id": "animate", "concurrency_limit": studio.limits.at_once}
     go, frame = triggers
-    go.click(look, inputs, outputs, api_name="look", show_progress_on=outputs[:3], **shared)
-    frame.release(look, inputs, outputs, api_visibility="private", show_progress="hidden", **shared)
+    looked = go.click(look, inputs, outputs, api_name="look", show_progress_on=outputs[:3], **shared)
+    again = frame.release(look, inputs, outputs, api_visibility="private", show_progress="hidden", **shared)
+    for event in (looked, again):
+        faults.tell(studio.faults, event, said)

@@ -6,14 +6,22 @@ import threading
 import time
 from dataclasses import dataclass, field
 
+from PIL import Image
+
 from checkpoints.contract import Mode
+from demo import notices
 from runtime import Animator, Engine
+from runtime.framing.framer import search_faces
 from runtime.many.live import CALM
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.values import Bytes
 
 _KEPT = 16
 """Visitors whose animator is remembered; who comes back after more others starts anew."""
+_LOOK = 0.5
+"""Seconds between two looks whether there is still a face."""
+_MISSED = 3
+"""Looks in vain after which nobody is there any more: a hand before the face passes."""
 _MEMORY = 0.9
 """Weight of the past in the mean time between frames."""
 
@@ -23,6 +31,9 @@ class _Session:
     key: tuple[object, ...]
     animator: Animator
     lock: threading.Lock = field(default_factory=threading.Lock)
+    present: bool = False
+    looked: float = 0.0
+    missed: int = 0
     last: float | None = None
     interval: float | None = None
 
@@ -37,6 +48,8 @@ class Moved:
     """What it took to make."""
     rate: float | None
     """Answers a second, lately; None for the first one."""
+    face: bool = True
+    """Whether there is a face that it follows; without one the photo rests."""
 
 
 class Live:
@@ -58,20 +71,22 @@ class Live:
         limits: Limits = DEFAULT_LIMITS,
     ) -> Moved:
         """The file `photo` in the pose of `camera`, uint8 (H, W, 3); the first frame of a visitor, a photo or a mode is
-        the pose that the relative mode counts from. Raises a `BunrakuError`, also for a photo beyond the `limits`.
+        the pose that the relative mode counts from: with models of faces, the first one that shows a face, and anew
+        after there was none. Raises a `BunrakuError`, also for a photo beyond the `limits`.
         """
         session = self._session(visitor, engine, photo, mode, limits)
-        with session.lock:  # frames of one visitor in order
+        with session.lock, notices.heard():  # frames of one visitor in order; what is said, the page says
             started = time.perf_counter()
             session.animator.strength = strength
-            frame = session.animator.frame(camera)
+            face = _present(session, camera, started)
+            frame = session.animator.frame(camera) if face else session.animator.still
             now = time.perf_counter()
             if session.last is not None:
                 interval = min(now - session.last, 2.0)
                 before = session.interval if session.interval is not None else interval
                 session.interval = _MEMORY * before + (1 - _MEMORY) * interval
             session.last = now
-        return Moved(frame, now - started, 1 / session.interval if session.interval else None)
+        return Moved(frame, now - started, 1 / session.interval if session.interval else None, face)
 
     def rest(self, visitor: str) -> None:
         """The visitor's next frame is the resting pose, and where the face is looked for again."""
@@ -102,3 +117,20 @@ class Live:
             while len(self._sessions) > _KEPT:
                 self._sessions.pop(next(iter(self._sessions)))
         return session
+
+
+def _present(session: _Session, camera: Bytes, now: float) -> bool:
+    """Whether somebody is before the camera, for models of faces; when they come, their motion counts anew."""
+    if session.animator.framer.framing.subject != "face":
+        return True
+    if session.present and now - session.looked < _LOOK:
+        return True
+    session.looked = now
+    if search_faces(Image.fromarray(camera), levels=2):
+        if not session.present:
+            session.animator.reset()
+        session.present, session.missed = True, 0
+    else:
+        session.missed += 1
+        session.present = session.present and session.missed < _MISSED
+    return session.present

@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 
 from checkpoints.contract import Mode
-from demo import words
+from demo import faults, words
 from demo.answers import camera_field, photo_field, sentences, visitor_of
 from demo.fields import Field, field
 from demo.live import Live
 from demo.studio import Studio
+from runtime.media.picture import read_image
 from runtime.values import Bytes
 
 _EVERY = 0.08
@@ -28,6 +29,8 @@ class _Stage:
     camera: gr.Image
     result: gr.Image
     speed: gr.Markdown
+    photo_said: gr.HTML
+    said: gr.HTML
     rest: gr.Button
 
 
@@ -44,15 +47,18 @@ def live_panel(studio: Studio) -> gr.Dropdown:
 
 def _stage(studio: Studio) -> _Stage:
     gr.Markdown(words.LIVE_HELP, elem_classes="hint")
-    with gr.Row(equal_height=True, elem_id="live"):
-        photo = photo_field(
-            value=next(map(str, studio.samples.photos), None),
-            label=words.LIVE_PHOTO,
-            sources=["upload", "clipboard", "webcam"],
-            alt_text="The photo that you move",
-            elem_id="live-photo",
-            elem_classes="input-block",
-        )
+    with gr.Row(equal_height=False, elem_id="live"):
+        with gr.Column(min_width=240):
+            photo = photo_field(
+                value=next(map(str, studio.samples.photos), None),
+                label=words.LIVE_PHOTO,
+                placeholder=words.PHOTO_EMPTY,
+                sources=["upload", "clipboard", "webcam"],
+                alt_text="The photo that you move",
+                elem_id="live-photo",
+                elem_classes="input-block",
+            )
+            photo_said = faults.field()
         camera = camera_field(
             studio,
             label=words.LIVE_CAMERA,
@@ -71,8 +77,9 @@ def _stage(studio: Studio) -> _Stage:
             elem_id="live-result",
             elem_classes="input-block",
         )
-    speed = gr.Markdown(elem_id="speed", elem_classes="hint", min_height=26)
-    return _Stage(photo, camera, result, speed, gr.Button(words.LIVE_RESET, elem_id="rest"))
+    said = faults.field()
+    speed = gr.Markdown(elem_id="speed", elem_classes=["hint", "spoken"], min_height=26)
+    return _Stage(photo, camera, result, speed, photo_said, said, gr.Button(words.LIVE_RESET, elem_id="rest"))
 
 
 def _connect(studio: Studio, stage: _Stage, model: gr.Dropdown, mode: Field, strength: Field) -> None:
@@ -94,21 +101,26 @@ def _connect(studio: Studio, stage: _Stage, model: gr.Dropdown, mode: Field, str
             with studio.naming(source):
                 engine = studio.shelf.engine(name)
                 moved = live.move(visitor, engine, source, frame, mode=mode, strength=strength, limits=studio.reading)
-        return moved.frame, words.live_speed(moved.rate, moved.seconds)
+        return moved.frame, words.live_speed(moved.rate, moved.seconds) if moved.face else words.LIVE_NO_FACE
 
     def begin_rest(request: gr.Request) -> None:
         live.rest(visitor_of(request))
 
-    def arrive(request: gr.Request) -> None:
-        visitor = visitor_of(request)
-        studio.visitors.at_leave(visitor, live.forget)
+    def arrive(source: str | None, request: gr.Request) -> str:
+        """Look at a photo before the camera is on, since then there is time to choose another."""
+        studio.visitors.at_leave(visitor_of(request), live.forget)
+        if source is None:
+            return gr.skip()
+        with sentences(source), studio.naming(source):
+            read_image(source, None, studio.reading)
+        return ""
 
     def suit(name: str) -> Any:
         modes = words.modes(studio.shelf.bundle(name))
         return gr.Radio(modes, value=modes[0][1])
 
     private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
-    stage.camera.stream(
+    streamed = stage.camera.stream(
         move,
         [stage.camera, stage.photo, model, mode, strength],
         [stage.result, stage.speed],
@@ -119,6 +131,8 @@ def _connect(studio: Studio, stage: _Stage, model: gr.Dropdown, mode: Field, str
         show_progress="hidden",
         api_visibility="private",
     )
-    stage.photo.change(arrive, None, None, **private)
+    faults.tell(studio.faults, streamed, stage.said)
+    came = stage.photo.change(arrive, stage.photo, stage.photo_said, **private)
+    faults.tell(studio.faults, came, stage.photo_said, stage.photo)
     stage.rest.click(begin_rest, None, None, **private)
     model.change(suit, model, mode, **private)

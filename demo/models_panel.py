@@ -9,35 +9,57 @@ import gradio as gr
 
 from checkpoints.errors import OptionError
 from checkpoints.hub import HubName
-from demo import words
+from demo import faults, words
 from demo.answers import sentences
-from demo.cards import card
+from demo.cards import card, summary
 from demo.compare_panel import labels
+from demo.specimen import Specimens
 from demo.studio import Studio
 
 
-def models_panel(studio: Studio, page: gr.Blocks, choices: Sequence[gr.Dropdown], compared: gr.CheckboxGroup) -> None:
-    """Lay out the panel in the Blocks that are open; the `choices` of models in other tabs, and what may be `compared`,
-    learn of new ones.
+def models_panel(
+    studio: Studio, page: gr.Blocks, tab: gr.Tab, choices: Sequence[gr.Dropdown], compared: gr.CheckboxGroup
+) -> None:
+    """Lay out the panel in the Blocks that are open, in `tab`; the `choices` of models in other tabs, and what may be
+    `compared`, learn of new ones.
     """
-    names = studio.shelf.names
+    names, pulling = studio.shelf.names, bool(studio.limits.pull)
     gr.Markdown(words.MODELS_HELP, elem_classes="hint")
     shown = gr.Radio(names, value=names[0], label=words.MODELS_SHOWN, elem_id="models")
-    about = gr.Markdown(card(studio.shelf.bundle()), elem_id="card")
-    news = gr.Markdown(elem_classes="spoken", min_height=26)
-    pulling = bool(studio.limits.pull)
+    with gr.Row(equal_height=False):
+        with gr.Column(min_width=300):
+            about = gr.Markdown(summary(studio.shelf.bundle()), elem_id="summary")
+        with gr.Column(min_width=300):
+            made = gr.Image(
+                label=words.MODELS_SPECIMEN,
+                interactive=False,
+                buttons=[],
+                alt_text=words.MODELS_SPECIMEN,
+                elem_id="specimen",
+            )
+    said = faults.field()
     with gr.Row(equal_height=True, visible=pulling):
         name = gr.Textbox(label=words.MODELS_PULL, info=words.MODELS_PULL_HINT, scale=3, elem_id="pull")
         get = gr.Button(words.MODELS_PULL_GO, scale=1)
+    pull_said = faults.field()
+    news = gr.Markdown(elem_classes="spoken", min_height=26)
+    with gr.Accordion(words.MODELS_DETAILS, open=False, elem_classes="fold"):
+        details = gr.Markdown(card(studio.shelf.bundle()), elem_id="card")
+    specimens = Specimens(studio)
 
     def models() -> list[dict[str, str]]:
         """The page's models: name, family and licence of each."""
         found = {name: studio.shelf.bundle(name) for name in studio.shelf.names}
         return [{"name": name, "family": each.family, "licence": each.licence} for name, each in found.items()]
 
-    def describe(name: str) -> str:
+    def describe(name: str) -> tuple[str, str]:
         with sentences():
-            return card(studio.shelf.bundle(name))
+            return summary(studio.shelf.bundle(name)), card(studio.shelf.bundle(name))
+
+    def show(name: str) -> Any:
+        with sentences():
+            picture = specimens.of(name)
+        return gr.Image(value=picture, visible=picture is not None)
 
     def pull(model: str) -> str:
         with sentences():
@@ -58,12 +80,15 @@ def models_panel(studio: Studio, page: gr.Blocks, choices: Sequence[gr.Dropdown]
 
     fields = [*choices, shown, compared]
     private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    shown.change(describe, shown, about, queue=False, **private)
+    described = shown.change(describe, shown, [about, details], queue=False, **private)
+    at_work: dict[str, Any] = {"concurrency_id": "animate", "concurrency_limit": studio.limits.at_once, **private}
+    pictured = [event(show, shown, made, **at_work) for event in (tab.select, shown.change)]
+    for each in (described, *pictured):
+        faults.tell(studio.faults, each, said)
     page.load(refresh, None, fields, queue=False, **private)
     gr.api(models, api_name="models", queue=False)
     if pulling:
-        fetched = get.click(pull, name, news, concurrency_id="pull", concurrency_limit=1, api_visibility="private")
-        name.submit(pull, name, news, concurrency_id="pull", api_visibility="private").success(
-            refresh, None, fields, queue=False, **private
-        )
-        fetched.success(refresh, None, fields, queue=False, **private)
+        for event in (get.click, name.submit):
+            fetched = event(pull, name, news, concurrency_id="pull", concurrency_limit=1, api_visibility="private")
+            fetched.success(refresh, None, fields, queue=False, **private)
+            faults.tell(studio.faults, fetched, pull_said)

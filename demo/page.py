@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from checkpoints.errors import OptionError
 from demo import appearance, words
 from demo.animate_panel import animate_panel
 from demo.compare_panel import compare_panel
+from demo.endpoint import PlainEndpoint
 from demo.gate import Gate, GatedBlocks
 from demo.hangups import HangUps
 from demo.inside_panel import inside_panel
@@ -40,10 +42,11 @@ def build_page(studio: Studio) -> gr.Blocks:
                 inside_model = inside_panel(studio, photo, clip)
             with gr.Tab(words.TAB_COMPARE, id="compare"):
                 compared = compare_panel(studio, photo, clip)
-            with gr.Tab(words.TAB_MODELS, id="models"):
-                models_panel(studio, page, [model, live_model, inside_model], compared)
+            with gr.Tab(words.TAB_MODELS, id="models") as tab:
+                models_panel(studio, page, tab, [model, live_model, inside_model], compared)
         page.unload(_leave(studio, Path(page.GRADIO_CACHE)))
     page.gate, page.claim = Gate(Path(page.GRADIO_CACHE)), studio.visitors.owns
+    page.failed = studio.faults.note
     studio.visitors.spare(_files_in(page.get_config_file()))
     # Closed for those who would go past the queue, and so past the limits.
     return page.queue(max_size=studio.limits.waiting, default_concurrency_limit=1, api_open=False)
@@ -54,6 +57,9 @@ def launch_options(studio: Studio, page: gr.Blocks) -> dict[str, Any]:
     cache = Path(get_upload_folder())
     gone = HangUps(lambda: page._queue, studio.visitors.stop)
 
+    def left(session: str) -> None:
+        studio.visitors.leave(session, cache)
+
     def shared(path: Path) -> bool:
         made = (files for files in page.temp_file_sets if files is not page.upload_file_set)
         return path in studio.visitors.spared or any(str(path) in files for files in made)
@@ -61,13 +67,18 @@ def launch_options(studio: Studio, page: gr.Blocks) -> dict[str, Any]:
     return {
         "blocked_paths": blocked(cache),
         "app_kwargs": {
-            "middleware": [Middleware(gone.around), Middleware(Uploads, cache=cache, shared=shared)],
+            "middleware": [
+                Middleware(PlainEndpoint, cache=cache, most_bytes=studio.limits.upload_mb * 1e6, leave=left),
+                Middleware(gone.around),
+                Middleware(Uploads, cache=cache, shared=shared),
+            ],
             "lifespan": keeping(cache, studio.visitors, *_ages(studio), beside=gone.watch),
         },
         "theme": appearance.theme(),
         "css_paths": appearance.STYLE,
+        "css": appearance.style(),
         "favicon_path": appearance.EMBLEM,
-        "js": appearance.ACCESS.read_text(encoding="utf-8"),
+        "js": appearance.script(),
         "footer_links": ["api", "settings"],
         "max_file_size": f"{studio.limits.upload_mb}mb",
         "run_history": False,  # photos of people have no business in the browser's storage
@@ -77,18 +88,27 @@ def launch_options(studio: Studio, page: gr.Blocks) -> dict[str, Any]:
 
 
 def serve(
-    studio: Studio, *, host: str | None = None, port: int | None = None, share: bool = False, wait: bool = True
+    studio: Studio,
+    *,
+    host: str | None = None,
+    port: int | None = None,
+    share: bool = False,
+    mcp: bool = False,
+    wait: bool = True,
 ) -> gr.Blocks:
     """Serve the page at `host` and `port`; None takes GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, where they are
     set, else this machine only and the first free port from 7860 on.
 
-    `share` adds a public link through Gradio's servers. With `wait`, returns when the page is stopped, else as
-    soon as it is up. Raises `OptionError` when the port is taken.
+    `share` adds a public link through Gradio's servers, `mcp` a server of the Model Context Protocol, by which
+    assistants use the page. With `wait`, returns when the page is stopped, else as soon as it is up. Raises
+    `OptionError` when the port is taken, or the protocol's package is missing.
     """
+    if mcp and importlib.util.find_spec("mcp") is None:
+        raise OptionError(words.NO_MCP)
     cache = Path(get_upload_folder())
     check_cache(cache)
     page = build_page(studio)
-    where: dict[str, Any] = {"server_name": host, "server_port": port, "share": share}
+    where: dict[str, Any] = {"server_name": host, "server_port": port, "share": share, "mcp_server": mcp or None}
     try:
         page.launch(**where, **launch_options(studio, page), prevent_thread_lock=True)
     except OSError as error:

@@ -7,8 +7,8 @@ from typing import Any
 
 import gradio as gr
 
-from demo import words
-from demo.answers import said, sentences
+from demo import faults, words
+from demo.answers import remarks, sentences
 from demo.crop import BY_HAND, Place, pointed, preview
 from demo.studio import Studio
 from runtime.media.picture import Fit
@@ -18,17 +18,15 @@ class PartPanel:
     """The fields; laid out in two places, then connected."""
 
     def __init__(self) -> None:
-        """Lay out the picture of the part, in the Blocks that are open."""
+        """Lay out the folded fields, below a picture of the part that is there once there is a photo."""
         self.picture = gr.Image(
             label=words.PREVIEW,
             interactive=False,
+            visible=False,
             buttons=[],
             alt_text="The photo, with a square around the part that will move",
             elem_id="part",
         )
-
-    def lay_out_fields(self) -> None:
-        """Lay out the folded fields."""
         with gr.Accordion(words.PART, open=False, elem_id="part-fields", elem_classes="fold"):
             self.how = gr.Radio(words.crops(), value="auto", label=words.HOW, info=words.HOW_HINT)
             with gr.Row():
@@ -38,11 +36,11 @@ class PartPanel:
             self.face = gr.Number(0, label=words.FACE, precision=0, minimum=0, elem_id="face")
             self.crop = gr.Textbox("auto", label="crop", visible=False)  # what the engine is told
 
-    def connect(self, studio: Studio, photo: gr.Image, model: gr.Dropdown, fit: gr.Radio, caption: gr.Markdown) -> None:
-        """Show the part of `photo` whenever anything changes that it depends on; what the engine says, in `caption`."""
+    def connect(self, studio: Studio, photo: gr.Image, model: gr.Dropdown, fit: gr.Radio, said: gr.HTML) -> None:
+        """Show the part of `photo` whenever anything changes that it depends on; what the engine says, in `said`."""
         place = [self.across, self.down, self.size]
         inputs = [photo, model, self.how, self.face, fit, *place]
-        outputs = [self.picture, self.crop, self.how, *place, caption]
+        outputs = [self.picture, self.crop, self.how, *place, said]
 
         def show(
             source: str | None,
@@ -55,8 +53,8 @@ class PartPanel:
             size: float,
         ) -> Sequence[Any]:
             if source is None:
-                return None, "auto", "auto", 50, 50, 100, ""
-            with sentences():
+                return gr.Image(value=None, visible=False), "auto", "auto", 50, 50, 100, gr.skip()
+            with sentences(source):
                 found = preview(
                     source,
                     studio.shelf.bundle(model),
@@ -67,7 +65,8 @@ class PartPanel:
                     studio.reading,
                 )
             at = found.place
-            return found.picture, found.crop, how, at.across, at.down, at.size, said(found.notices)
+            shown = gr.Image(value=found.picture, visible=True)
+            return shown, found.crop, how, at.across, at.down, at.size, remarks(found.notices)
 
         def anew(source: str | None, model: str, fit: Fit) -> Sequence[Any]:
             return show(source, model, "auto", None, fit, 50, 50, 100)
@@ -80,7 +79,7 @@ class PartPanel:
         ) -> Sequence[Any]:
             spot = Place(across, down, size)
             if source:
-                with sentences(), studio.naming(source):
+                with sentences(source), studio.naming(source):
                     spot = pointed(source, event.index, spot, studio.reading)
             return show(source, model, BY_HAND, None, "crop", spot.across, spot.down, spot.size)
 
@@ -91,10 +90,10 @@ class PartPanel:
             "show_progress": "hidden",
             "trigger_mode": "always_last",
         }
-        photo.change(anew, [photo, model, fit], outputs, **quiet)
-        for field in (self.how, self.face, fit):
-            field.input(show, inputs, outputs, **quiet)
-        model.input(show, inputs, outputs, **quiet)
-        for slider in place:
-            slider.input(by_hand, inputs, outputs, **quiet)
-        self.picture.select(at_click, [photo, model, *place], outputs, **quiet)
+        came = photo.change(anew, [photo, model, fit], outputs, **quiet)
+        faults.tell(studio.faults, came, said, photo)
+        events = [field.input(show, inputs, outputs, **quiet) for field in (self.how, self.face, fit, model)]
+        events += [slider.input(by_hand, inputs, outputs, **quiet) for slider in place]
+        events.append(self.picture.select(at_click, [photo, model, *place], outputs, **quiet))
+        for event in events:
+            faults.tell(studio.faults, event, said)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from runtime.commands.animate import SAMPLE
-
-CLIPS = Path(__file__).resolve().parent / "assets" / "clips"
+ASSETS = Path(__file__).resolve().parent / "assets"
+PHOTOS, CLIPS = ASSETS / "photos", ASSETS / "clips"
+"""Of drawn people: `demo.tools.examples` makes both."""
 
 
 @dataclass(frozen=True)
@@ -19,10 +19,8 @@ class Samples:
 
     @classmethod
     def bundled(cls) -> Samples:
-        """What comes with the package, the engine's sample first; nothing where the package came without."""
-        photo, clip = SAMPLE
-        clips = (clip, *sorted(CLIPS.glob("*.mp4")))
-        return cls((photo,) if photo.is_file() else (), tuple(path for path in clips if path.is_file()))
+        """What comes with the package; nothing where the package came without."""
+        return cls(tuple(sorted(PHOTOS.glob("*.jpg"))), tuple(sorted(CLIPS.glob("*.mp4"))))
 
     def pair(self, photo: str | None, clip: str | None) -> tuple[str | None, str | None]:
         """What a visitor has chosen, with examples in place of what is missing."""

@@ -12,7 +12,8 @@ from typing import Any
 
 import runtime.media.limits
 from checkpoints.errors import BunrakuError, InputError, OptionError
-from demo import notices
+from demo import notices, words
+from demo.faults import Faults
 from demo.limits import Limits
 from demo.samples import Samples
 from demo.shelf import Shelf
@@ -70,6 +71,7 @@ class Studio:
         self.samples = Samples.bundled() if samples is None else samples
         self.shelf = Shelf([model, *more], device, self.limits.open_models)
         self.visitors = Visitors()
+        self.faults = Faults()
 
     @property
     def reading(self) -> runtime.media.limits.Limits:
@@ -175,9 +177,9 @@ class Studio:
     def pair(source: str | None, driving: str | None) -> tuple[str, str]:
         """Both, or an `InputError` that asks for the one that is missing."""
         if not source:
-            raise InputError("There is no photo yet; drop one into the first field.")
+            raise InputError(words.NO_PHOTO)
         if not driving:
-            raise InputError("There is no video yet; drop one into the second field, or take an example.")
+            raise InputError(words.NO_VIDEO)
         return source, driving
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -21,12 +22,20 @@ PHOTO = "1. Photo"
 CLIP = "2. Video to follow"
 RESULT = "3. Result"
 PICTURE = "3. Result, as a moving picture"
-PHOTO_EXAMPLE = "No photo at hand? Take this one."
-CLIP_EXAMPLE = "No video at hand? Take one of these."
+PHOTO_EMPTY = "Drop a photo of a face here, or click"
+CLIP_EMPTY = "Drop a video of somebody who moves, or click"
+RESULT_EMPTY = "Your moving picture appears here"
+PHOTO_EXAMPLE = "Or take one of these (nobody in them exists)"
+CLIP_EXAMPLE = "Or take one of these"
+NOTHING_YET = "Nothing here yet"
+EXAMPLE_FOR = "Example for"
+NO_PHOTO = "There is no photo yet; drop one into the first field, or take an example."
+NO_VIDEO = "There is no video yet; drop one into the second field, or take an example."
+UNKNOWN = "Something went wrong here; try again."
 VIEWS = "More pictures of the same person (optional)"
 
 PREVIEW = "This part will move"
-PART = "Choose another part of the photo"
+PART = "Which part of the photo moves"
 HOW = "Which part should move?"
 _HOW = {"auto": "Around the face", "center": "The middle", "off": "All of it", "hand": "A square that I place"}
 HOW_HINT = "Click the picture above to put the square there, or use the three sliders."
@@ -69,7 +78,7 @@ OPTIONS: Mapping[str, Words] = {
     "reference": Words(
         "Movements count from",
         "Photo and video fit best where the poses are alike; looking for that moment takes a little longer.",
-        {"first": "The video's first picture", "best": "The moment most like the photo"},
+        {"first": "The video's first frame", "best": "The moment most like the photo"},
     ),
     "strength": Words("Strength", "0 is still, 1 as in the video, 2 twice as much.", most=2),
     "smoothing": Words("Calm", "Takes trembling away. Much of it makes quick movements lag.", most=1),
@@ -89,7 +98,7 @@ OPTIONS: Mapping[str, Words] = {
         "Where no face is looked for. Nothing is ever stretched.",
         {"crop": "Cut off the sides", "pad": "Keep everything, add bars"},
     ),
-    "paste_back": Words("Give me the whole photo back, with the moving part in it"),
+    "paste_back": Words("Give me the whole photo, with the moving part in it"),
     "background": Words(
         "What is behind the person",
         "Only where a person is seen. Nothing needs WebM or WebP as the kind of file.",
@@ -118,6 +127,14 @@ OPTIONS: Mapping[str, Words] = {
 """Of every option of the engine that the page has a field for, in the order of the fields. The part of the photo has
 fields of its own.
 """
+GROUP_RESULT = "What comes out"
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    GROUP_RESULT: ("paste_back", "size", "background"),
+    "How it moves": ("mode", "strength", "smoothing", "reference", "adapt_scale"),
+    "What of the video": ("driving_crop", "driving_face", "start", "end"),
+    "Seldom wanted": ("fit", "compare", "show", "label"),
+}
+"""Of the options, by what a visitor reads above them; the wanted ones first."""
 NOT_BEHIND = "The page has nothing of that name to put behind the person; choose a colour."
 KIND = "Kind of file"
 _KINDS = {
@@ -137,6 +154,16 @@ STOPPED = "Stopped."
 REFUSED = "This file is not here; upload it first (what was uploaded is deleted after a while)."
 NO_ESTIMATE = "The video does not say how long it is, so nobody knows how long this will take."
 
+NO_MCP = "An MCP server needs the package mcp; install it with: pip install 'gradio[mcp]'."
+POST_ONLY = "Send a form by POST: source and driving as files."
+POST_FORM = "Send a form (multipart/form-data) with the files source and driving."
+POST_LARGE = "A file is larger than what may be uploaded here."
+POST_FILE = "{name} has to be a file."
+POST_CHOICE = '{name} is "{word}"; choose one of {known}.'
+POST_WORD = "{name} has to be a word or a number, not a file."
+POST_NAME = "There is no field {name} here; there are {known}."
+POST_FULL = "Too many are waiting; try again in a while."
+
 CONSENT = (
     "Only animate people who have agreed to it, and never to deceive. Every result says, in the file itself, "
     "that it was made by AI. Your files are deleted when you leave, or after {minutes} minutes."
@@ -147,17 +174,21 @@ LIVE_PHOTO = "Photo"
 LIVE_CAMERA = "You"
 LIVE_RESULT = "The photo, moved by you"
 LIVE_RESET = "This is my resting pose"
-LIVE_SPEED = "{rate:.1f} pictures a second; each takes {milliseconds:.0f} milliseconds to make here."
+LIVE_SPEED = "{rate:.1f} frames a second; each takes {milliseconds:.0f} milliseconds to make here."
 
 LIVE_FIRST = "Here you are."
+LIVE_START = "Start"
+LIVE_EMPTY = "Press Start below your own picture, and the photo moves here"
+LIVE_NO_FACE = "No face is seen in the webcam's picture; the photo rests until there is one."
 
 INSIDE_HELP = (
     "See what the model sees, in the photo and video of the tab Animate (or the examples): the points it follows, "
     "where every pixel comes from, and what it must make up."
 )
+INSIDE_EMPTY = "What the model sees appears here, after a click on Look inside"
 INSIDE_GO = "Look inside"
 FRAME = "Moment"
-FRAME_HINT = "Number of the video's picture, from 1 on."
+FRAME_HINT = "Number of the video's frame, from 1 on."
 INSIDE_PANELS = {
     "source": ("Photo, with its points", "Each colour is one part."),
     "driving": ("Video, with its points", "The same parts, as the video shows them."),
@@ -170,18 +201,48 @@ INSIDE_PANELS = {
     "occlusion": ("What is seen", "Bright: taken from the photo. Dark: hidden there, so the model makes it up."),
     "masks": ("Parts", "Which part's movement each pixel follows, in the colours of the points; grey stays."),
 }
-INSIDE_LIMIT = "Only the first {frames} pictures of a video are looked at here."
+INSIDE_LIMIT = "Only the first {frames} frames of a video are looked at here."
 
 COMPARE_HELP = "The photo and video of the tab Animate (or the examples), several ways, side by side."
 COMPARE_WAYS = "What to compare"
 COMPARE_WAYS_HINT = "Two to four. More models come in through the tab Models."
+COMPARE_EMPTY = "Several results side by side, after a click on Compare"
 COMPARE_GO = "Compare"
 COMPARE_RESULT = "Side by side"
 COMPARE_NUMBER = "Choose two to four ways to compare, not {count}."
-COMPARE_HEAD = ("Way", "Seconds a picture", "In all")
+COMPARE_HEAD = ("Way", "Seconds a frame", "Seconds in all")
 COMPARE_DRIVING = "the video"
 
 MODELS_HELP = "The models that are installed here, who may use them for what, and where they come from."
+MODELS_MAY = "May I use it?"
+MODELS_LIMITS = "What it cannot do"
+MODELS_DETAILS = "Figures and tables"
+MODELS_SPECIMEN = "What it makes: photo, video, result"
+SUBJECTS = {
+    "face": "Moves people: photos, drawings and paintings that show a face.",
+    "points": "Moves whatever it was trained on, framed as its own points mark it.",
+}
+"""By what a model was trained on."""
+SPEEDS = {
+    "fast": "Fast: a clip of two seconds takes seconds on an ordinary computer.",
+    "moderate": "Moderate: some frames a second on an ordinary computer.",
+    "heavy": "Heavy: wants a graphics card.",
+    "unknown": "How fast it is, nobody has recorded.",
+}
+SEVERAL_VIEWS = "It takes several photos of the same person, and fuses them."
+_FREE = "Yes, also commercially ({licence}): keep its notice where you pass the model on."
+LICENCES = {
+    **dict.fromkeys(("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "CC0-1.0", "CC-BY-4.0"), _FREE),
+    "CC-BY-NC-4.0": "Yes, but not commercially ({licence}).",
+    "CC-BY-NC-SA-4.0": "Yes, but not commercially ({licence}).",
+    "NOASSERTION": "Nobody has recorded that: find out before you use or share it.",
+}
+LICENCE_OTHER = "Its licence is {licence}: read it before you use it."
+LIMITS = (
+    "what the photo does not show, the inside of a mouth or the other side of a head, is guessed",
+    "it moves what is like its training data; anything else comes out distorted",
+)
+MODELS_LOOKING = "It is being made ..."
 MODELS_PULL = "Get a model from the Hugging Face Hub"
 MODELS_PULL_HINT = "Its name there, such as owner/name or owner/name@version."
 MODELS_PULL_GO = "Get it"
@@ -189,6 +250,9 @@ MODELS_PULLED = "{name} is here now; every tab offers it."
 MODELS_SHOWN = "Installed"
 MODELS_BAD_NAME = '"{name}" is not a name on the Hub; write owner/name or owner/name@version.'
 MODELS_NO_NAME = "Write the model's name first, such as owner/name."
+
+_ADVICE = re.compile(r",? or raise the limit(?: of \w+)?(?=\.)")
+"""What the engine advises those whose machine it is, and nobody else."""
 
 
 def choices(words: Mapping[Any, str]) -> list[tuple[str, Any]]:
@@ -199,6 +263,11 @@ def choices(words: Mapping[Any, str]) -> list[tuple[str, Any]]:
 def modes(bundle: Bundle) -> list[tuple[str, str]]:
     """The driving modes that a model offers, as (what a visitor reads, value)."""
     return [(text, mode) for mode, (text, _) in _MODES.items() if mode in bundle.modes]
+
+
+def offered(name: str) -> list[Any]:
+    """What the field of that name offers; nothing where it takes any value."""
+    return list(_KINDS) if name == "kind" else list((OPTIONS[name].choices if name in OPTIONS else None) or ())
 
 
 def kinds() -> list[tuple[str, str]]:
@@ -223,7 +292,7 @@ def estimate(about: tuple[float, int] | None) -> str:
     seconds, frames = about
     whole = max(1, round(seconds))
     time = f"{whole} seconds" if whole < 90 else f"{round(seconds / 60)} minutes"
-    return f"This will take about {time} ({frames} pictures)."
+    return f"This will take about {time} ({frames} frames)."
 
 
 def done(frames: int, fps: float, seconds: float) -> str:
@@ -240,7 +309,7 @@ def live_speed(rate: float | None, seconds: float) -> str:
 
 
 def notice(message: str) -> str:
-    """What the engine warns of, with the page's fields instead of the engine's options."""
+    """What the engine says, with the page's fields instead of the engine's options."""
     for option, field in {
         "Choose the part with crop=x,y,w,h.": f'Choose the part under "{PART}".',
         "Choose another with face=2.": f'Choose another under "{PART}".',
@@ -249,4 +318,4 @@ def notice(message: str) -> str:
         "Choose the part with driving_crop.": f'Choose the part under "{MORE}".',
     }.items():
         message = message.replace(option, field)
-    return message
+    return _ADVICE.sub("", message)

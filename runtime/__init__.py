@@ -19,7 +19,9 @@ from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, ModelEr
 from checkpoints.installation import version
 from runtime.animate import animate, stream
 from runtime.animator import Animator
+from runtime.control.templates import templates
 from runtime.engine import Engine
+from runtime.many.batching import batch
 from runtime.media.limits import Limits
 from runtime.motion.extract import extract_motion
 from runtime.motion.modes import Motion
@@ -41,8 +43,10 @@ __all__ = [
     "OutputError",
     "__version__",
     "animate",
+    "batch",
     "extract_motion",
     "stream",
+    "templates",
 ]
 
 __version__ = version()

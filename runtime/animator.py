@@ -15,16 +15,24 @@ from functools import partial
 from typing import Annotated, cast
 
 import numpy as np
+from PIL import Image
 
 from checkpoints.bundle import Bundle
 from checkpoints.contract import FROM_REFERENCE
-from checkpoints.errors import InputError, OptionError
+from checkpoints.errors import InputError, ModelError, OptionError
 from checkpoints.parameters import EYES, TAKES
+from runtime.control.control import Control, Moved, check_named
+from runtime.control.neutral import NeutralFace
+from runtime.control.parts import Strengths
+from runtime.control.pose import POSE, as_row, check_pose
 from runtime.engine import DEFAULT_MODEL, Engine, Source
+from runtime.framing.chosen import several_faces
 from runtime.framing.cutter import Cutter
+from runtime.framing.framer import Seat
 from runtime.graphs.sessions import Device, check_device
 from runtime.layers.anatomy import named
 from runtime.layers.expression import Expression, expression
+from runtime.layers.neighbours import Neighbours
 from runtime.media.background import Background
 from runtime.media.given import is_stream
 from runtime.media.picture import Picture, one_or_many, read_cut_out, square
@@ -34,7 +42,7 @@ from runtime.motion.shots import PATIENCE, Shot
 from runtime.motion.smoothing import OneEuro
 from runtime.motion.takes import Takes, as_array, at_rest, by_take
 from runtime.options import Option, StreamOptions, made_with
-from runtime.result.finish import Finish, Rendered, warn_without_flow
+from runtime.result.finish import Finish, Piece, Rendered, warn_without_flow
 from runtime.values import Bytes
 
 
@@ -45,6 +53,18 @@ class AnimatorOptions(StreamOptions):
     engine: Engine | str | os.PathLike[str] | Bundle = field(default=DEFAULT_MODEL, kw_only=False)
     device: Annotated[Device, Option("machine", check_device)] = "auto"
     """Where to compute, unless an engine is shared."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A source, ready to be moved."""
+
+    source: Source
+    finish: Finish
+
+
+Driven = tuple[Rendered, Motion, list[Expression | None]]
+"""What the model made of some frames, the motion that it was rendered by, and what the faces do."""
 
 
 class Animator:
@@ -66,12 +86,17 @@ class Animator:
         """
         self._smooth = OneEuro(options.smoothing, options.fps)
         engine = options.engine
+        if several_faces(options.face):
+            raise OptionError("An Animator moves one person; give each of several an Animator, or use animate.")
         self.engine = engine if isinstance(engine, Engine) else Engine(engine, device=options.device)
         self.engine.check_mode(options.mode)
         self.mode = options.mode
-        self.strength = options.strength
+        self.strength, self.parts = options.strength, options.parts
+        self._start, self.neutral = options.pose or {}, options.neutral
+        self._check_control()
         self.adapt_scale = options.adapt_scale
         self.paste_back = options.paste_back
+        self._asked_size = options.size
         self._size = options.size or self.engine.resolution
         gives_flow = "flow" in self.engine.bundle.outputs
         self._lends = options.detail and gives_flow
@@ -90,42 +115,90 @@ class Animator:
         self._reference: Motion | None = None
         self._firsts: dict[int, Motion] = {}
         self._take = 0
+        self._control: Control | None = None
+        self._calm = NeutralFace(self.engine.names)
+
+    def _check_control(self) -> None:
+        """Raises `OptionError` where something is asked for that a model without names cannot do."""
+        for wish, asked in {
+            "parts or strengths of them": self.strengths.uniform is None,
+            "pose": bool(self._start),
+            "neutral": self.neutral,
+        }.items():
+            if asked:
+                check_named(self.engine.bundle, bool(self.engine.names), wish)
+
+    @property
+    def strengths(self) -> Strengths:
+        """How much of its motion each part takes over: what `parts` and `strength` say together."""
+        return Strengths.of(self.parts, self.strength)
 
     def set_source(self, picture: Picture | Sequence[Picture]) -> None:
         """Choose what to move (a list of views for models that fuse several; the first one is pasted back into) and
         start a new stream. Raises `InputError` where it cannot be read, or has no person before whom the `background`
         could be another one.
         """
-        views = source_views(picture)
+        read = [self.read(view) for view in source_views(picture)]
+        seats = [self.framer.seat(image) for image, _ in read]
+        self.use(self.prepare([image for image, _ in read], seats, cut_out=read[0][1]))
+        self.reset()
+
+    def read(self, picture: Picture) -> tuple[Image.Image, bool]:
+        """A picture to be moved, in RGB, and whether parts of it are transparent. Raises `InputError`."""
         size = None if self._needs_all_pixels else max(self._size, self.engine.resolution)
-        read = [read_cut_out(view, size, self._limits, self._background.filling) for view in views]
-        images, cut_out = [image for image, _ in read], read[0][1]
+        return read_cut_out(picture, size, self._limits, self._background.filling)
+
+    def prepare(
+        self,
+        images: Sequence[Image.Image],
+        seats: Sequence[Seat],
+        *,
+        cut_out: bool = False,
+        beside: Finish | None = None,
+        strict: bool = True,
+    ) -> Prepared:
+        """What `use` takes: the views `images` (RGB), of each of which the square at its seat is moved. `cut_out`:
+        whether the first one had transparent parts. `beside`: see `Finish`. Raises `InputError` as `set_source` does;
+        where no person is seen, only when `strict`.
+        """
         replaces = self._background.replaces(cut_out)
         if replaces and self.paste_back:
             raise OptionError("With paste_back the whole picture stays around the square; leave background out.")
-        windows = [self.framer.source(image) for image in images]
         size, fit = self.engine.resolution, self.framer.fit
         squares = [
-            square(image, size, fit) if window is None else window.cut(image, size)
-            for image, window in zip(images, windows, strict=True)
+            square(image, size, fit) if seat.window is None else seat.window.cut(image, size)
+            for image, seat in zip(images, seats, strict=True)
         ]
-        self._source = self.engine.encode(np.stack(squares))
-        self._finish = Finish(
+        source = self.engine.encode(np.stack(squares))
+        finish = Finish(
             images[0],
-            windows[0],
+            seats[0].window,
             squares[0],
             fit=fit,
-            size=self._size,
+            size=self._asked_size if self.paste_back else self._size,
             paste_back=self.paste_back,
             lend=self.engine.detail if self._lends else None,
-            layer=partial(self.engine.layers, self._source) if self._layers else None,
+            layer=partial(self.engine.layers, source) if self._layers else None,
             inside=self.framer.crop in ("auto", "points"),
             background=self._background if replaces else None,
             limits=self._limits,
+            neighbours=Neighbours.of(seats[0].face, seats[0].others, seats[0].window),
+            beside=beside,
         )
-        if replaces and self._finish.layers is None:
+        if replaces and strict and finish.layers is None:
             raise self._nobody()
-        self.reset()
+        return Prepared(source, finish)
+
+    def use(self, prepared: Prepared) -> None:
+        """From now on this is moved; the stream goes on."""
+        self._source, self._finish = prepared.source, prepared.finish
+        self._control = self._controlled() if self.engine.names else None
+
+    def _controlled(self) -> Control:
+        layers = None if self._finish is None else self._finish.layers
+        eyes = None if layers is None else layers.eyes
+        source = self.source.motion[:1]
+        return Control(self.engine.names, source, eyes, self._start, neutral=self.neutral)
 
     def _nobody(self) -> InputError:
         """Why there is nobody before whom the background could be another one."""
@@ -155,9 +228,7 @@ class Animator:
         """The source as it is before it moves, as large as the results: uint8 (height, width, 3). Raises `InputError`
         when there is none yet.
         """
-        if self._finish is None:
-            raise InputError("There is no source picture yet; call set_source first.")
-        return self._finish.still
+        return self.finish.still
 
     @property
     def source(self) -> Source:
@@ -172,9 +243,34 @@ class Animator:
         """
         self._reference = reference
         self._firsts, self._take = {}, 0
+        self._calm.reset()
         self._takes.reset()
         self._smooth.reset()
         self._cut.reset()
+
+    def learn(self, driving: Motion) -> None:
+        """See all frames of a stream before the first one is made: with `neutral`, they tell what its driver's face is
+        at rest. Without this it is estimated by what has come so far.
+        """
+        if self.neutral and POSE not in driving.parameters:
+            self._calm.learn(driving, whole=True)
+
+    def pose(self, **controls: float) -> Bytes:
+        """The source in a pose set by hand: uint8 (height, width, 3) in RGB, of the `size`.
+
+        `controls`: yaw, pitch and roll in degrees, as seen in the picture (to the right, up, clockwise; a model shows
+        about 30 well); mouth (open; -1 shuts it), smile, pucker, eyes (-1 shut, 1 wide), wink, brows, gaze_x and
+        gaze_y (to the right, up), from -1 to 1. What is not given is 0, as in the picture; the pose that the animator
+        starts from counts for nothing here, and neither does the stream. Raises `OptionError` for others, and where
+        the model's points have no names; `InputError` when there is no source.
+        """
+        check_pose(controls)
+        check_named(self.engine.bundle, bool(self.engine.names), "pose")
+        self.hasten()
+        control = self._control
+        if self.source is None or control is None:
+            raise InputError("There is no source picture yet; call set_source first.")
+        return self._finished(self._made([control.held(as_row(controls))]))[0][0]
 
     def hasten(self) -> None:
         """Frames are going to come one by one, each to be had as soon as possible (`Engine.hasten`). Whoever knows says
@@ -204,34 +300,85 @@ class Animator:
 
     def rendered(self, motion: Motion) -> tuple[Bytes, Rendered]:
         """The same with what the model by itself makes of these frames: its pictures, and maps where it has them."""
-        parts = [self._posed(take, part) for take, part in by_take(motion)]
-        driven = Motion.concatenate([part for part, _ in parts])
-        rendered = self.engine.render_dense(self.source, driven)
+        return self._finished(self._driven(motion))
+
+    def _finished(self, made: Driven) -> tuple[Bytes, Rendered]:
+        rendered, driven, faces = made
         if self._finish is None:
             return rendered.image, rendered
-        return self._finish(rendered, driven.places, [face for _, faces in parts for face in faces]), rendered
+        return self._finish(rendered, driven.places, faces), rendered
 
-    def _posed(self, take: int, motion: Motion) -> tuple[Motion, list[Expression | None]]:
+    def pieces(self, motion: Motion) -> list[Piece]:
+        """The same before it is pasted back, for whoever pastes several people into one picture: see `Finish.lay`."""
+        rendered, driven, faces = self._driven(motion)
+        return self.finish.pieces(rendered, driven.places, faces)
+
+    @property
+    def finish(self) -> Finish:
+        """What makes results of the present source. Raises `InputError` when there is none yet."""
+        if self._finish is None:
+            raise InputError("There is no source picture yet; call set_source first.")
+        return self._finish
+
+    def _driven(self, motion: Motion) -> Driven:
+        """What the model makes of the next frames, the motion that it was rendered by, and what the faces do."""
+        return self._made([self._posed(take, part) for take, part in by_take(motion)])
+
+    def _made(self, parts: Sequence[Moved]) -> Driven:
+        driven = Motion.concatenate([part for part, _ in parts])
+        faces = [face for _, faces in parts for face in faces]
+        return self.engine.render_dense(self.source, driven), driven, faces
+
+    def _posed(self, take: int, motion: Motion) -> Moved:
         """What to render for the next frames, all of one take, and what the face does in each of them."""
-        source = self.source.motion[:1]
+        source, strengths = self.source.motion[:1], self.strengths
+        if POSE in motion.arrays:
+            if self._control is None:
+                raise ModelError(
+                    f'The points of the model "{self.engine.bundle.name}" have no names; no pose moves them.'
+                )
+            driven, faces = self._control.posed(self._smooth(motion), strengths)
+            return kept_inside(source, driven), faces
         if not take:
             rest = at_rest(source, motion)
-            return rest, self._faces(motion, rest, motion[:1], 0.0)
+            return self._started(rest, self._faces(motion, rest, motion[:1], Strengths.of(strength=0.0)))
         if take != self._take:
             self._smooth.reset()
             self._take = take
         motion = self._smooth(motion)
+        reference = self._reference_of(take, motion)
+        alike = strengths.uniform
+        drive = Drive(
+            disentangle=self.engine.disentangle,
+            strength=1.0 if alike is None else alike,
+            adapt_scale=self.adapt_scale,
+        )
+        driven = drive(self.mode, source, motion, motion[:1] if reference is None else reference)
+        counted = self.mode in FROM_REFERENCE
+        if alike is not None and not counted:  # points have the strength already; lids and gaze have it not
+            strengths = Strengths(eyes=alike, gaze=alike)
+        faces = self._faces(motion, driven, reference, strengths)
+        if alike is None and self._control is not None:
+            driven = self._control.weigh(driven, strengths)
+        driven, faces = self._started(driven, faces)
+        return (kept_inside(source, driven) if counted else driven), faces
+
+    def _reference_of(self, take: int, motion: Motion) -> Motion | None:
+        """The frame that the next frames' motion counts from; None where the mode has none."""
         reference = self._reference
         if reference is None and self.mode in FROM_REFERENCE:
             reference = self._firsts.setdefault(take, motion[:1])
-        drive = Drive(disentangle=self.engine.disentangle, strength=self.strength, adapt_scale=self.adapt_scale)
-        driven = drive(self.mode, source, motion, motion[:1] if reference is None else reference)
-        if self.mode in FROM_REFERENCE:
-            driven = kept_inside(source, driven)
-        return driven, self._faces(motion, driven, reference, self.strength)
+        if not self.neutral or reference is None:
+            return reference
+        self._calm.learn(motion)
+        return self._calm.at_rest(reference)
+
+    def _started(self, driven: Motion, faces: list[Expression | None]) -> Moved:
+        """The same on top of the pose that the source starts from, if any was chosen."""
+        return (driven, faces) if self._control is None else self._control.started(driven, faces)
 
     def _faces(
-        self, driving: Motion, driven: Motion, reference: Motion | None, strength: float
+        self, driving: Motion, driven: Motion, reference: Motion | None, strengths: Strengths
     ) -> list[Expression | None]:
         """What the face does in every frame: since the `reference` where the mode has one, else since the source."""
         names, rest = self.engine.names, self.source.motion[:1]
@@ -244,8 +391,7 @@ class Animator:
             rest, driven = reference, driving
         faces = [(named(points, names), eyes) for points, eyes in zip(driven.places, driving.eyes, strict=True)]
         first = (named(rest.places[0], names), np.asarray(rest.eyes)[0])
-        # In the other modes `driven` has the strength already; lids and gaze have it not.
-        return [expression(face, first, strength, counted) for face in faces]
+        return [expression(face, first, strengths, counted) for face in faces]
 
 
 def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:

@@ -27,7 +27,7 @@ from checkpoints.start import STOPPED
 from runtime.commands.wording import Parser, as_flags, check_flags, unknown_command, unknown_words
 
 _BUILT_IN = {
-    name: f"runtime.commands.{name}" for name in ("animate", "batch", "completion", "doctor", "live", "motion")
+    name: f"runtime.commands.{name}" for name in ("animate", "batch", "completion", "doctor", "live", "motion", "pose")
 }
 _ORDER = (
     *("animate", "pose", "live", "page", "batch", "motion", "models", "pull", "doctor", "completion"),

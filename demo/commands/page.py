@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--host", help="address to serve at; 0.0.0.0 lets other machines in (this machine only)")
     add("--port", type=int, help="port to serve at (the first free one from 7860 on)")
     add("--share", action="store_true", help="add a public link, through Gradio's servers")
+    add("--mcp", action="store_true", help="serve assistants, too (Model Context Protocol; needs gradio[mcp])")
     add("--model", default=DEFAULT_MODEL, help="embedded model, folder, or owner/name on the Hub (%(default)s)")
     more = "one more model to offer; may be repeated"
     add("--offer", action="append", default=[], metavar="MODEL", help=more)
@@ -30,5 +31,5 @@ def run(args: argparse.Namespace) -> int:
     from demo.studio import Studio
 
     studio = Studio(args.model, *args.offer, device=args.device, limits=Limits().with_environment())
-    serve(studio, host=args.host, port=args.port, share=args.share)
+    serve(studio, host=args.host, port=args.port, share=args.share, mcp=args.mcp)
     return 0

@@ -23,6 +23,9 @@ T = TypeVar("T")
 
 _PIECE = 1 << 18
 
+_GIVEN: dict[Path, str] = {}
+"""Of temporary files, what they were given as."""
+
 
 class _Readable(Protocol):
     def read(self, count: int, /) -> bytes:
@@ -84,19 +87,27 @@ def whole(stream: Stream, limits: Limits) -> bytes:
 @contextmanager
 def spooled(stream: _Readable, name: str, limits: Limits, suffix: str = "") -> Iterator[Path]:
     """A temporary file with all of `stream`: videos are read out of order. Raises `InputError` as `whole` does; errors
-    of whoever uses the file speak of `name` instead of the place where it lies.
+    of whoever uses the file speak of `name` instead of the place where it lies, and so does `called`.
     """
     with tempfile.TemporaryDirectory(prefix="bunraku-") as folder:
         path = Path(folder, f"input{suffix}")
         with path.open("wb") as file:
             for piece in _pieces(stream, name, limits):
                 file.write(piece)
+        _GIVEN[path] = name
         try:
             yield path
         except BunrakuError as error:
             if str(path) not in str(error):
                 raise
             raise type(error)(str(error).replace(str(path), name)) from error
+        finally:
+            del _GIVEN[path]
+
+
+def called(path: Path) -> str:
+    """What warnings call the file `path`: where it is a temporary one, what it was given as."""
+    return _GIVEN.get(path, str(path))
 
 
 @contextmanager

@@ -46,5 +46,5 @@ def served(toy: Path, files: Path, cache: Path) -> Iterator[Served]:
     samples = Samples((files / "photo.jpg",), (files / "clip.mp4",))
     studio, port = Studio(toy, samples=samples), free_port()
     page = serve(studio, host="127.0.0.1", port=port, wait=False)
-    yield Served(f"http://127.0.0.1:{port}", cache, studio)
+    yield Served(f"http://127.0.0.1:{port}", cache, studio, page._queue)
     page.close()

@@ -16,6 +16,7 @@ class Served:
     cache: Path
     """Where uploads and results lie."""
     studio: Any
+    queue: Any = None
 
 
 def free_port() -> int:

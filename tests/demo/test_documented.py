@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import os
 import re
 import shutil
@@ -16,12 +18,13 @@ from served_page import Served
 
 import app
 from demo.limits import PREFIX, Limits
+from demo.page import serve
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "page.md").read_text(encoding="utf-8")
 
 
 def example(language: str, url: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    found, *_ = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
     return found.replace("http://127.0.0.1:7860", url)
 
 
@@ -40,12 +43,21 @@ def test_the_python_example_runs_as_it_is_documented(served: Served, there: Path
     assert "10 frames" in done.stdout
 
 
-@pytest.mark.skipif(not (shutil.which("curl") and shutil.which("jq")), reason="the example needs curl and jq")
+@pytest.mark.skipif(not shutil.which("curl"), reason="the example needs curl")
 def test_the_curl_example_runs_as_it_is_documented(served: Served, there: Path):
     command = ["bash", "-euo", "pipefail", "-c", example("bash", served.url)]
     done = subprocess.run(command, cwd=there, capture_output=True, text=True, timeout=300, env=os.environ)
     assert done.returncode == 0, done.stderr
-    assert clips.lengths(there / "moving.mp4")[0] == 10
+    for name in ("moving.mp4", "calm.webm"):
+        assert clips.lengths(there / name)[0] == 10
+
+
+def test_the_example_for_assistants_names_what_there_is(served: Served):
+    _, program = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+    compile(program, "docs/page.md", "exec")
+    assert {"host", "mcp", "port"} <= set(inspect.signature(serve).parameters)
+    (config,) = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+    assert json.loads(config)["mcpServers"]["bunraku"]["url"].endswith("/gradio_api/mcp/")
 
 
 def test_the_limits_are_those_of_the_table():

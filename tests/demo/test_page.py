@@ -55,6 +55,17 @@ def test_every_mode_and_fit_of_the_engine_has_words(studio, toy_affine):
     assert [value for _, value in words.modes(Studio(toy_affine).engine.bundle)] == ["relative", "absolute"]
 
 
+def test_every_option_is_in_one_group():
+    grouped = [name for names in words.GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(words.OPTIONS)
+
+
+def test_a_server_for_assistants_needs_its_package(toy, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(OptionError, match=r"pip install 'gradio\[mcp\]'"):
+        serve(Studio(toy), mcp=True, wait=False)
+
+
 def test_files_are_gone_when_it_was_said_that_they_would_be(toy):
     page = build_page(Studio(toy, limits=Limits(keep_minutes=10)))
     every, age = page.delete_cache

@@ -18,16 +18,23 @@ from PIL import Image
 from checkpoints.bundle import Bundle
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
 from checkpoints.own_card import seal_card
-from demo import notices
-from demo.cards import card
+from demo import notices, words
+from demo.cards import card, summary
+from demo.compare import first_choice, ways
 from demo.crop import BY_HAND, Place, pointed, preview
+from demo.faults import FaultError, Faults, place_of
 from demo.inside import PANELS, Inside, Looks, draw_flow, draw_masks, panels_of
 from demo.live import Live
 from demo.samples import CLIPS, Samples
 from demo.shelf import Shelf
+from demo.specimen import Specimens
+from demo.studio import Studio
 from demo.visitors import Visitors
+from runtime.framing.framer import search_faces
 from runtime.many.pipeline import prefetch
-from runtime.media.video import probe
+from runtime.media.video import probe, read_frames
+
+PHOTOS = Samples.bundled().photos
 
 
 @given(
@@ -218,6 +225,117 @@ def test_a_webcam_moves_the_photo_from_its_resting_pose(toy, files):
     assert 0 < rate < 100
 
 
+def test_the_photo_rests_while_the_webcam_shows_no_face(tmp_path, monkeypatch):
+    folder = tmp_path / "faces"
+    toy_bundle.build(folder, subject="face")
+    photo = tmp_path / "photo.png"
+    Image.fromarray(face_picture((300, 300), (150, 150, 90))).save(photo)
+    live, engine = Live(), Shelf([folder], "cpu").engine()
+    someone, nobody = face_picture((320, 320), (160, 160, 100)), np.full((320, 320, 3), 90, np.uint8)
+
+    def move(camera: np.ndarray) -> tuple[bool, np.ndarray]:
+        moved = live.move("v", engine, str(photo), camera, mode="relative", strength=1.0)
+        return moved.face, moved.frame
+
+    seen, still = move(nobody)
+    assert not seen
+    assert move(someone)[0]
+    monkeypatch.setattr("demo.live._LOOK", 0.0)
+    assert [move(nobody)[0] for _ in range(3)] == [True, True, False]  # what passes before a face does not count
+    np.testing.assert_array_equal(move(nobody)[1], still)
+    assert move(someone)[0]
+
+
+def test_a_comparison_starts_with_what_works_best(toy, toy_affine):
+    two, one = Studio(toy, toy_affine), Studio(toy)
+    assert [(way.model, way.mode) for way in first_choice(two)] == [("toy", "relative"), ("toy-affine", "relative")]
+    one.shelf._bundles = {"toy": one.shelf.bundle("toy")}
+    assert [way.mode for way in first_choice(one)] == ["relative", "disentangled"]
+    assert {way.mode for way in ways(one)} == {"relative", "absolute", "disentangled"}
+
+
+def test_a_summary_says_what_for_whether_one_may_and_what_it_cannot(tmp_path):
+    toy_bundle.build(tmp_path / "toy", subject="face")
+    toy_bundle.damage(tmp_path / "toy", training={"limits": ["squares <b>only</b>"]})
+    text = summary(Bundle.load(tmp_path / "toy"))
+    assert "Moves people" in text
+    assert "also commercially (Apache-2.0)" in text
+    assert "* squares &lt;b&gt;only&lt;/b&gt;" in text
+    for licence, said in {
+        "NOASSERTION": "Nobody has recorded that",
+        "CC-BY-NC-4.0": "not commercially",
+        "X": "is X",
+    }.items():
+        toy_bundle.damage(tmp_path / "toy", licence=licence)
+        assert said in summary(Bundle.load(tmp_path / "toy"))
+
+
+def test_a_model_shows_what_it_makes_of_the_examples(toy, files):
+    samples = Samples((files / "photo.jpg",), (files / "clip.mp4",))
+    specimens = Specimens(Studio(toy, samples=samples))
+    picture = specimens.of("toy")
+    assert picture.shape == (256, 768, 3)
+    assert specimens.of("toy") is picture
+    with pytest.raises(ModelError):
+        specimens.of("nowhere")
+    assert Specimens(Studio(toy, samples=Samples())).of("toy") is None
+
+
+@pytest.mark.parametrize(
+    ("sentence", "place"),
+    [
+        (words.NO_PHOTO, "photo"),
+        (words.NO_VIDEO, "clip"),
+        ("a.jpg is not a picture", "photo"),
+        ("b.mp4 is not a video", "clip"),
+        ("b.mp4x is odd", "work"),
+        ("size is 3", "work"),
+    ],
+)
+def test_a_fault_is_about_the_file_that_it_names(sentence, place):
+    assert place_of(sentence, "/cache/x/a.jpg", "/cache/y/b.mp4") == place
+    assert place_of("a.mp4 is odd", "/cache/x/a.mp4", "/cache/y/a.mp4") == "work"
+
+
+def test_faults_are_their_visitors_and_few():
+    faults = Faults()
+    faults.note("v", 1, FaultError("first"))
+    faults.note("w", 1, FaultError("another", "clip"))
+    faults.note("v", 1, ValueError("/secret/path"))
+    assert faults.take("v", 1).sentence == words.UNKNOWN  # what was not meant for visitors is not told them
+    assert faults.take("w", 1).place == "clip"
+    assert faults.take("w", 1).sentence == words.UNKNOWN
+    for number in range(2000):
+        faults.note(f"v{number}", 1, FaultError("x"))
+    assert len(faults._faults) == 1000
+    said = FaultError("x")
+    faults.note("v", 2, said)
+    first = faults.take("v", 2).shown()
+    faults.note("v", 2, said)
+    assert faults.take("v", 2).shown() != first  # the browser shows again only what has changed
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (
+            "x has more than 1M pixels; make it smaller, or raise the limit of pixels.",
+            "x has more than 1M pixels; make it smaller.",
+        ),
+        (
+            "x has more than 9 bytes; use a smaller file, or raise the limit.",
+            "x has more than 9 bytes; use a smaller file.",
+        ),
+        (
+            "x is longer than 9 seconds; cut it shorter, or raise the limit of seconds.",
+            "x is longer than 9 seconds; cut it shorter.",
+        ),
+    ],
+)
+def test_nobody_is_told_to_raise_a_limit(said, told):
+    assert words.notice(said) == told
+
+
 def test_a_card_tells_what_the_bundle_knows_and_quotes_its_own(tmp_path):
     toy_bundle.build(tmp_path / "toy")
     bundle = toy_bundle.damage(tmp_path / "toy", training={"data": "drawn squares", "steps": {"points": 5}})
@@ -240,3 +358,12 @@ def test_the_bundled_clips_are_small_and_can_be_followed(clip):
     assert info.size == (256, 256)
     assert info.frames == 50
     assert clip.name in {path.name for path in Samples.bundled().clips}
+    first, *_, last = (frame.astype(float) for frame in read_frames(info))
+    assert np.abs(first - last).mean() < 4  # it repeats without a jump
+
+
+def test_the_example_photos_show_one_face_that_is_found():
+    assert len(PHOTOS) >= 4
+    for photo in PHOTOS:
+        assert photo.stat().st_size < 100_000
+        assert len(search_faces(Image.open(photo), levels=2)) == 1, photo.name

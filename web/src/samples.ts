@@ -1,7 +1,5 @@
 /** The examples: files that visitors may take instead of their own, fetched once, so that nothing is asked for later. */
-import photo from "../../runtime/assets/sample.jpg?url";
-import sample from "../../runtime/assets/sample.mp4?url";
-
+const PHOTOS = import.meta.glob<string>("../../demo/assets/photos/*.jpg", { query: "?url", import: "default", eager: true });
 const CLIPS = import.meta.glob<string>("../../demo/assets/clips/*.mp4", { query: "?url", import: "default", eager: true });
 
 export interface Samples {
@@ -10,11 +8,9 @@ export interface Samples {
 }
 
 export async function fetchSamples(): Promise<Samples> {
-  const clips = Object.entries(CLIPS).map(([path, url]) => fetched(path, url));
-  return {
-    photos: [await fetched("sample.jpg", photo)],
-    clips: await Promise.all([fetched("sample.mp4", sample), ...clips]),
-  };
+  const all = (files: Record<string, string>) =>
+    Promise.all(Object.entries(files).map(([path, url]) => fetched(path, url)));
+  return { photos: await all(PHOTOS), clips: await all(CLIPS) };
 }
 
 async function fetched(path: string, url: string): Promise<File> {

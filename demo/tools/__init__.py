@@ -1,0 +1,1 @@
+"""What makes the files that come with the page."""
