@@ -127,14 +127,14 @@ def test_the_readmes_commands_run_one_after_another(clone: Path, lent: Path) -> 
         env=environment(clone, lent),
         capture_output=True,
         text=True,
-        timeout=400,
+        timeout=550,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.startswith("bunraku-sample.mp4\nmoving.mp4\n")
     printed = done.stdout.splitlines()
     assert "<Animation: 10 frames of 256x256 at 25 a second in moving.mp4>" in printed
-    assert printed[-2:] == ["10 25.0 (256, 256, 3)", "stopped"]
+    assert printed[-3:] == ["10 25.0 (256, 256, 3)", "[('photo-driving.mp4', 'done')]", "stopped"]
     made = [word for line in lines() for word in re.findall(r"-o (\S+)", line) if line not in NOT_RUN]
     made += re.findall(r'(?:save\(|output=)"([\w.-]+)"', "".join(blocks("python")))
     assert len(made) > 10
