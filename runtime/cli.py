@@ -24,7 +24,7 @@ from typing import Any, Protocol
 from checkpoints.errors import BunrakuError, BunrakuWarning, OptionError
 from checkpoints.installation import installing, reinstalling, version
 from checkpoints.start import STOPPED
-from runtime.commands.wording import Parser, as_flags, check_flags, unknown_command, unknown_words
+from runtime.commands.wording import Parser, check_flags, unknown_command, unknown_words, with_flags
 
 _BUILT_IN = {
     name: f"runtime.commands.{name}" for name in ("animate", "batch", "completion", "doctor", "live", "motion", "pose")
@@ -131,7 +131,7 @@ def _run(words: list[str]) -> int:
         with _unwinding_on_signals():
             return module.run(args)
     except BunrakuError as error:
-        raise type(error)(as_flags(str(error), own)) from error
+        raise with_flags(error, own) from error
     except ModuleNotFoundError as error:  # what is heavy is imported only when it is needed
         raise _missing(name, commands[name], error) from error
 
