@@ -18,7 +18,7 @@ import toy_bundle
 from clips import lengths, moving, spot
 from PIL import Image
 
-from checkpoints.installation import installing
+from checkpoints.installation import installing, reinstalling
 from runtime import Animator, animate, cli
 from runtime.cli import main
 from runtime.commands import animate as command
@@ -218,6 +218,7 @@ def installed(monkeypatch, tmp_path):
         "good": "HELP = 'a good command'\ndef add_arguments(parser): parser.add_argument('--n', type=int)\n"
         "def run(args): return args.n\n",
         "training": "HELP = 'train'\nimport package_that_nobody_has\n",
+        "heavy": "HELP = 'heavy'\ndef add_arguments(parser): pass\ndef run(args): import package_that_nobody_has\n",
     }
     for name, text in modules.items():
         folder = tmp_path / f"{name}_for_cli"
@@ -229,6 +230,7 @@ def installed(monkeypatch, tmp_path):
     points = [
         EntryPoint("good", "good_for_cli.command", "bunraku.commands"),
         EntryPoint("train", "training_for_cli.command", "bunraku.commands"),
+        EntryPoint("heavy", "heavy_for_cli.command", "bunraku.commands"),
         EntryPoint("lost", "lost_for_cli.command", "bunraku.commands"),
     ]
     monkeypatch.setattr(cli, "entry_points", lambda group: points)
@@ -242,6 +244,10 @@ def test_commands_come_from_the_entry_points(capsys):
     assert "package_that_nobody_has" in err
     assert err.endswith(f"install it with: {installing('train')}\n")
     assert err.count("\n") == 1
+    assert main(["heavy"]) == 2  # found missing only when it is done
+    err = capsys.readouterr().err
+    assert '"bunraku heavy" needs package_that_nobody_has' in err
+    assert err.endswith(f"install it with: {reinstalling()}\n")
     assert main(["lost"]) == 2
     assert "not part of this installation" in capsys.readouterr().err
     assert main([]) == 0
