@@ -13,6 +13,7 @@ if start.is_command(__name__):
 from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, ModelError, OptionError, OutputError
 from runtime.animate import Animation, animate
 from runtime.animator import Animator
+from runtime.control.templates import templates
 from runtime.engine import Engine
 from runtime.media.limits import Limits
 from runtime.motion.extract import extract_motion
@@ -32,4 +33,5 @@ __all__ = [
     "OutputError",
     "animate",
     "extract_motion",
+    "templates",
 ]

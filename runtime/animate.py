@@ -18,6 +18,7 @@ from checkpoints.bundle import Bundle
 from checkpoints.contract import FROM_REFERENCE
 from checkpoints.errors import OutputError
 from runtime.animator import Animator, source_views
+from runtime.control.pose import POSE
 from runtime.engine import DEFAULT_MODEL, Engine
 from runtime.graphs.sessions import Device, check_device
 from runtime.many.pipeline import Sink, prefetch
@@ -32,6 +33,7 @@ from runtime.media.video import exact_rate, probe, read_frames, read_transparent
 from runtime.media.writer import VideoWriter, check_output
 from runtime.motion.driving import Framed, frame_clip, open_clip, read_motion, reference_of
 from runtime.motion.modes import Motion
+from runtime.motion.seamless import SEAMLESS, has_cuts, seamless
 from runtime.options import Option, Options, called_with
 from runtime.progress import Progress, progress_bar
 from runtime.result.compare import Comparison, check_compare
@@ -141,8 +143,8 @@ def animate(asked: Request) -> Animation:
         if is_folder(str(asked.output)):
             writer = FolderWriter(target)
         else:
-            sound, transparent = framed.clip.video, background.transparent
-            writer = VideoWriter(target, extent, rate, sound, asked.loop, signature, transparent=transparent)
+            sound, transparent = None if asked.loop == SEAMLESS else framed.clip.video, background.transparent
+            writer = VideoWriter(target, extent, rate, sound, asked.turns, signature, transparent=transparent)
         with writer, Sink(writer.write, depth=2 * animator.engine.batch) as sink:
             for frame in frames:
                 sink.put(frame)
@@ -157,7 +159,7 @@ def _opened(asked: Request, views: Sequence[Picture], stack: ExitStack) -> tuple
     rate = None if asked.fps is None else exact_rate(asked.fps)
     clip = open_clip(driving, rate, asked.limits, asked.start, asked.end)
     if asked.compare or asked.show:
-        check_compare(clip)
+        check_compare(clip, asked.loop)
     for view in views:
         if isinstance(view, str | os.PathLike):
             check_file(Path(view))  # before the model is opened, which takes its time
@@ -174,13 +176,14 @@ def _results(
     asked: Request, animator: Animator, framed: Framed, stack: ExitStack
 ) -> tuple[Iterator[Bytes], tuple[int, int]]:
     """The frames of the result one by one, and their (width, height)."""
-    total = None if framed.clip.total is None else framed.clip.total * asked.loop
+    known = framed.clip.total is not None and asked.loop != SEAMLESS
+    total = (framed.clip.total or 0) * asked.turns if known else None
     report = stack.enter_context(progress_bar(asked.progress, total))
     frames: Iterator[Bytes] = stack.enter_context(closing(_render(animator, framed, asked, report, total)))
     extent = animator.size
     if asked.compare or asked.show:
         mark = Marker(animator.engine) if asked.show else None
-        sides = Comparison(animator.still, framed, animator.engine.resolution, asked.loop, mark)
+        sides = Comparison(animator.still, framed, animator.engine.resolution, asked.turns, mark)
         frames, extent = map(stack.enter_context(sides), frames), sides.size
     return (map(Label(extent), frames) if asked.label else frames), extent
 
@@ -194,16 +197,31 @@ def _render(
     with prefetch(read_motion(framed, animator.engine, eyes=animator.layered), depth=1) as motions:
         batches: Iterable[Motion] = motions
         counted = asked.reference != "first" and asked.mode in FROM_REFERENCE
-        if asked.loop > 1 or counted:
+        if counted or asked.neutral or asked.loop == SEAMLESS:
+            batches = _looked_through(animator, Motion.concatenate(list(motions)), asked, float(framed.clip.rate))
+        elif asked.turns > 1:
             batches = list(motions)
-        if counted:
-            driving = Motion.concatenate(list(batches))
-            animator.reset(reference_of(animator.source.motion[:1], driving, asked.reference))
-        for _ in range(asked.loop):
+        for _ in range(asked.turns):
             for motion in batches:
                 yield from animator.poses(motion)
                 done += len(motion)
                 report(done, total)
+
+
+def _looked_through(animator: Animator, driving: Motion, asked: Request, rate: float) -> list[Motion]:
+    """The batches of a stream of which all frames are known before the first one is made."""
+    reference = None
+    if asked.mode in FROM_REFERENCE and POSE not in driving.parameters:
+        if asked.reference != "first":
+            reference = reference_of(animator.source.motion[:1], driving, asked.reference)
+        elif asked.loop == SEAMLESS and not has_cuts(driving):
+            reference = driving[:1]  # which need not be the first one in the circle
+    animator.reset(reference)
+    animator.learn(driving)
+    if asked.loop == SEAMLESS:
+        driving = seamless(driving, rate)
+    batch = animator.engine.batch
+    return [driving[start : start + batch] for start in range(0, len(driving), batch)]
 
 
 def _check_target(target: Path, folder: bool, transparent: bool, inputs: Iterable[object]) -> None:

@@ -18,8 +18,12 @@ import numpy as np
 
 from checkpoints.bundle import Bundle
 from checkpoints.contract import FROM_REFERENCE
-from checkpoints.errors import InputError, OptionError
+from checkpoints.errors import InputError, ModelError, OptionError
 from checkpoints.parameters import EYES, TAKES
+from runtime.control.control import Control, Moved, check_named
+from runtime.control.neutral import NeutralFace
+from runtime.control.parts import Strengths
+from runtime.control.pose import POSE, as_row, check_pose
 from runtime.engine import DEFAULT_MODEL, Engine, Source
 from runtime.framing.cutter import Cutter
 from runtime.graphs.sessions import Device, check_device
@@ -69,7 +73,9 @@ class Animator:
         self.engine = engine if isinstance(engine, Engine) else Engine(engine, device=options.device)
         self.engine.check_mode(options.mode)
         self.mode = options.mode
-        self.strength = options.strength
+        self.strength, self.parts = options.strength, options.parts
+        self._start, self.neutral = options.pose or {}, options.neutral
+        self._check_control()
         self.adapt_scale = options.adapt_scale
         self.paste_back = options.paste_back
         self._size = options.size or self.engine.resolution
@@ -90,6 +96,23 @@ class Animator:
         self._reference: Motion | None = None
         self._firsts: dict[int, Motion] = {}
         self._take = 0
+        self._control: Control | None = None
+        self._calm = NeutralFace(self.engine.names)
+
+    def _check_control(self) -> None:
+        """Raises `OptionError` where something is asked for that a model without names cannot do."""
+        for wish, asked in {
+            "parts or strengths of them": self.strengths.uniform is None,
+            "pose": bool(self._start),
+            "neutral": self.neutral,
+        }.items():
+            if asked:
+                check_named(self.engine.bundle, bool(self.engine.names), wish)
+
+    @property
+    def strengths(self) -> Strengths:
+        """How much of its motion each part takes over: what `parts` and `strength` say together."""
+        return Strengths.of(self.parts, self.strength)
 
     def set_source(self, picture: Picture | Sequence[Picture]) -> None:
         """Choose what to move (a list of views for models that fuse several; the first one is pasted back into) and
@@ -125,7 +148,14 @@ class Animator:
         )
         if replaces and self._finish.layers is None:
             raise self._nobody()
+        self._control = self._controlled() if self.engine.names else None
         self.reset()
+
+    def _controlled(self) -> Control:
+        layers = None if self._finish is None else self._finish.layers
+        eyes = None if layers is None else layers.eyes
+        source = self.source.motion[:1]
+        return Control(self.engine.names, source, eyes, self._start, neutral=self.neutral)
 
     def _nobody(self) -> InputError:
         """Why there is nobody before whom the background could be another one."""
@@ -172,9 +202,34 @@ class Animator:
         """
         self._reference = reference
         self._firsts, self._take = {}, 0
+        self._calm.reset()
         self._takes.reset()
         self._smooth.reset()
         self._cut.reset()
+
+    def learn(self, driving: Motion) -> None:
+        """See all frames of a stream before the first one is made: with `neutral`, they tell what its driver's face is
+        at rest. Without this it is estimated by what has come so far.
+        """
+        if self.neutral and POSE not in driving.parameters:
+            self._calm.learn(driving, whole=True)
+
+    def pose(self, **controls: float) -> Bytes:
+        """The source in a pose set by hand: uint8 (height, width, 3) in RGB, of the `size`.
+
+        `controls`: yaw, pitch and roll in degrees, as seen in the picture (to the right, up, clockwise; a model shows
+        about 30 well); mouth (open; -1 shuts it), smile, pucker, eyes (-1 shut, 1 wide), wink, brows, gaze_x and
+        gaze_y (to the right, up), from -1 to 1. What is not given is 0, as in the picture; the pose that the animator
+        starts from counts for nothing here, and neither does the stream. Raises `OptionError` for others, and where
+        the model's points have no names; `InputError` when there is no source.
+        """
+        check_pose(controls)
+        check_named(self.engine.bundle, bool(self.engine.names), "pose")
+        self.hasten()
+        control = self._control
+        if self.source is None or control is None:
+            raise InputError("There is no source picture yet; call set_source first.")
+        return self._rendered([control.held(as_row(controls))])[0][0]
 
     def hasten(self) -> None:
         """Frames are going to come one by one, each to be had as soon as possible (`Engine.hasten`). Whoever knows says
@@ -204,34 +259,65 @@ class Animator:
 
     def rendered(self, motion: Motion) -> tuple[Bytes, Rendered]:
         """The same with what the model by itself makes of these frames: its pictures, and maps where it has them."""
-        parts = [self._posed(take, part) for take, part in by_take(motion)]
+        return self._rendered([self._posed(take, part) for take, part in by_take(motion)])
+
+    def _rendered(self, parts: Sequence[Moved]) -> tuple[Bytes, Rendered]:
         driven = Motion.concatenate([part for part, _ in parts])
         rendered = self.engine.render_dense(self.source, driven)
         if self._finish is None:
             return rendered.image, rendered
         return self._finish(rendered, driven.places, [face for _, faces in parts for face in faces]), rendered
 
-    def _posed(self, take: int, motion: Motion) -> tuple[Motion, list[Expression | None]]:
+    def _posed(self, take: int, motion: Motion) -> Moved:
         """What to render for the next frames, all of one take, and what the face does in each of them."""
-        source = self.source.motion[:1]
+        source, strengths = self.source.motion[:1], self.strengths
+        if POSE in motion.arrays:
+            if self._control is None:
+                raise ModelError(
+                    f'The points of the model "{self.engine.bundle.name}" have no names; no pose moves them.'
+                )
+            driven, faces = self._control.posed(self._smooth(motion), strengths)
+            return kept_inside(source, driven), faces
         if not take:
             rest = at_rest(source, motion)
-            return rest, self._faces(motion, rest, motion[:1], 0.0)
+            return self._started(rest, self._faces(motion, rest, motion[:1], Strengths.of(strength=0.0)))
         if take != self._take:
             self._smooth.reset()
             self._take = take
         motion = self._smooth(motion)
+        reference = self._reference_of(take, motion)
+        alike = strengths.uniform
+        drive = Drive(
+            disentangle=self.engine.disentangle,
+            strength=1.0 if alike is None else alike,
+            adapt_scale=self.adapt_scale,
+        )
+        driven = drive(self.mode, source, motion, motion[:1] if reference is None else reference)
+        counted = self.mode in FROM_REFERENCE
+        if alike is not None and not counted:  # points have the strength already; lids and gaze have it not
+            strengths = Strengths(eyes=alike, gaze=alike)
+        faces = self._faces(motion, driven, reference, strengths)
+        if alike is None and self._control is not None:
+            driven = self._control.weigh(driven, strengths)
+        driven, faces = self._started(driven, faces)
+        return (kept_inside(source, driven) if counted else driven), faces
+
+    def _reference_of(self, take: int, motion: Motion) -> Motion | None:
+        """The frame that the next frames' motion counts from; None where the mode has none."""
         reference = self._reference
         if reference is None and self.mode in FROM_REFERENCE:
             reference = self._firsts.setdefault(take, motion[:1])
-        drive = Drive(disentangle=self.engine.disentangle, strength=self.strength, adapt_scale=self.adapt_scale)
-        driven = drive(self.mode, source, motion, motion[:1] if reference is None else reference)
-        if self.mode in FROM_REFERENCE:
-            driven = kept_inside(source, driven)
-        return driven, self._faces(motion, driven, reference, self.strength)
+        if not self.neutral or reference is None:
+            return reference
+        self._calm.learn(motion)
+        return self._calm.at_rest(reference)
+
+    def _started(self, driven: Motion, faces: list[Expression | None]) -> Moved:
+        """The same on top of the pose that the source starts from, if any was chosen."""
+        return (driven, faces) if self._control is None else self._control.started(driven, faces)
 
     def _faces(
-        self, driving: Motion, driven: Motion, reference: Motion | None, strength: float
+        self, driving: Motion, driven: Motion, reference: Motion | None, strengths: Strengths
     ) -> list[Expression | None]:
         """What the face does in every frame: since the `reference` where the mode has one, else since the source."""
         names, rest = self.engine.names, self.source.motion[:1]
@@ -244,8 +330,7 @@ class Animator:
             rest, driven = reference, driving
         faces = [(named(points, names), eyes) for points, eyes in zip(driven.places, driving.eyes, strict=True)]
         first = (named(rest.places[0], names), np.asarray(rest.eyes)[0])
-        # In the other modes `driven` has the strength already; lids and gaze have it not.
-        return [expression(face, first, strength, counted) for face in faces]
+        return [expression(face, first, strengths, counted) for face in faces]
 
 
 def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:

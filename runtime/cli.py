@@ -24,7 +24,7 @@ from typing import Any, NoReturn, Protocol
 from checkpoints.errors import BunrakuError, BunrakuWarning, OptionError
 from checkpoints.start import STOPPED
 
-_BUILT_IN = {name: f"runtime.commands.{name}" for name in ("animate", "batch", "live", "motion")}
+_BUILT_IN = {name: f"runtime.commands.{name}" for name in ("animate", "batch", "live", "motion", "pose")}
 _PATIENCE = 10.0
 """Seconds that tidying up may take before another signal stops that, too."""
 _EXTRAS = {"demo": "demo", "export": "export", "training": "train"}

@@ -21,16 +21,19 @@ from itertools import pairwise
 from types import UnionType
 from typing import Annotated, Any, Concatenate, Literal, ParamSpec, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from checkpoints.contract import Mode
+from checkpoints.contract import FROM_REFERENCE, Mode
 from checkpoints.errors import OptionError
+from runtime.control.parts import ALL, check_parts, check_strength, read_strength
+from runtime.control.pose import check_pose, read_pose
 from runtime.framing.framer import Crop, check_crop, check_face
 from runtime.layers import LayersMode, check_layers
 from runtime.media.background import check_background, check_transparent
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Fit, check_fit
 from runtime.media.video import check_fps
-from runtime.motion.driving import Reference, check_loop, check_reference, check_span, read_reference
-from runtime.motion.modes import check_mode, check_strength
+from runtime.motion.driving import Reference, check_reference, check_span, read_reference
+from runtime.motion.modes import check_mode
+from runtime.motion.seamless import SEAMLESS, Loop, check_loop, read_loop
 from runtime.motion.smoothing import check_rate, check_smoothing
 from runtime.result.finish import check_size
 from runtime.result.structure import Show, check_show
@@ -83,8 +86,22 @@ class CommonOptions:
     """How the driving motion is taken over: relative moves as the driving pictures move from their first one on,
     absolute takes their poses as they are, disentangled takes them in the picture's own proportions.
     """
-    strength: Annotated[float, Option("motion", check_strength)] = 1.0
-    """How much motion: 0 none, 1 all of it, 2 twice."""
+    strength: Annotated[
+        float | Mapping[str, float], Option("motion", check_strength, read_strength, metavar="HOW_MUCH")
+    ] = 1.0
+    """How much motion: 0 none, 1 all of it, 2 twice; or of single parts, mouth=1.4,head=0.5."""
+    parts: Annotated[str | Sequence[str], Option("motion", check_parts, metavar="NAMES")] = ALL
+    """Which parts of a face move: all, or some of head,mouth,eyes,brows,gaze; the others stay as they are in the
+    picture.
+    """
+    pose: Annotated[Mapping[str, float] | None, Option("motion", check_pose, read_pose, metavar="NAME=N,...")] = None
+    """From which pose the face starts, set by hand: yaw, pitch, roll in degrees, mouth, smile, pucker, eyes, wink,
+    brows, gaze_x, gaze_y from -1 to 1; yaw=10,mouth=0.5.
+    """
+    neutral: Annotated[bool, Option("motion")] = False
+    """In relative mode, count expressions from faces at rest: of a driver who begins with an open mouth or shut eyes,
+    of a picture that smiles. All frames are looked at before one is made.
+    """
     smoothing: Annotated[float, Option("motion", check_smoothing)] = 0.0
     """Against jitter, from 0 (off) to 1."""
     adapt_scale: Annotated[bool, Option("motion")] = True
@@ -128,6 +145,10 @@ class CommonOptions:
             elif option.check is None and not _fits(value, hint):
                 raise OptionError(f"{name} is {value!r}; it must be {_meant(hint)}.")
         check_size(self.size, self.paste_back)
+        if self.neutral and self.mode not in FROM_REFERENCE:
+            raise OptionError(
+                f"Faces at rest count where motion is counted from one; leave neutral or {self.mode} out."
+            )
 
     def common(self) -> dict[str, Any]:
         """The options that streams have too, by name."""
@@ -156,8 +177,10 @@ class Options(CommonOptions):
     """Where in the video to begin."""
     end: Annotated[float | None, Option("input", in_pair, metavar="SECONDS")] = None
     """Where in it to stop; by default at its end."""
-    loop: Annotated[int, Option("output", check_loop, metavar="N")] = 1
-    """How often it is played."""
+    loop: Annotated[Loop, Option("output", check_loop, read_loop, metavar="N")] = 1
+    """How often it is played; or seamless: once, without sound, so that it can be played again and again without a
+    leap.
+    """
     compare: Annotated[bool, Option("output")] = False
     """Show picture and driving frame beside the result."""
     show: Annotated[Show | None, Option("output", in_pair, metavar="WHAT")] = None
@@ -170,6 +193,11 @@ class Options(CommonOptions):
     """Write into the pictures that they were made by AI."""
     sign: Annotated[str | os.PathLike[str] | None, Option("output", metavar="FILE.pem")] = None
     """Sign the result (C2PA) with this key and its certificates."""
+
+    @property
+    def turns(self) -> int:
+        """How often the motion is played."""
+        return 1 if self.loop == SEAMLESS else int(self.loop)
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from runtime.control.parts import Strengths
 from runtime.layers.frames import Array, bounded, head_frame
 from runtime.layers.shutters import smooth
 
@@ -78,26 +79,51 @@ class Expression:
     """(2, 2): by how much the irises moved, in widths of the eye: towards the inner corner, and down."""
     parted: float | None = None
     """How far the lips of the driver are parted where its motion counts from; None where that is the face itself."""
+    closed: float = 0.0
+    """How much of what the mouth is open at rest closes before anything opens it."""
+    relaxed: float = 0.0
+    """How much of what is wide about a smile at rest it gives up."""
 
     @property
     def at_rest(self) -> bool:
         """Whether nothing differs."""
         moved = (self.upper_lip, self.lower_lip, self.chin, *self.corners.flat, *self.brows, *self.gaze.flat)
-        return not any(moved) and bool((self.lids == 1).all())
+        return not any((*moved, self.closed, self.relaxed)) and bool((self.lids == 1).all())
+
+    def on_top_of(self, other: Expression) -> Expression:
+        """Both at once: this one of a face that does what `other` does already."""
+        return Expression(
+            upper_lip=self.upper_lip + other.upper_lip,
+            lower_lip=self.lower_lip + other.lower_lip,
+            chin=self.chin + other.chin,
+            corners=self.corners + other.corners,
+            lids=np.clip(self.lids * other.lids, 0, _WIDEST),
+            brows=self.brows + other.brows,
+            gaze=self.gaze + other.gaze,
+            parted=self.parted,
+            closed=max(self.closed, other.closed),
+            relaxed=max(self.relaxed, other.relaxed),
+        )
+
+
+EVERYTHING = Strengths()
 
 
 def expression(
-    now: tuple[Named, Array], rest: tuple[Named, Array], strength: float = 1.0, weak_points: bool = True
+    now: tuple[Named, Array], rest: tuple[Named, Array], strengths: Strengths = EVERYTHING, counted: bool = True
 ) -> Expression:
     """What a face does that it does not at `rest`: each its named points, and `eyes` (2, 3) as `runtime.motion.modes`
-    has them. `strength` 0 gives the face at rest; without `weak_points` the points have it already.
+    has them. `strengths`: of each part's motion; without any the face is at rest. `counted`: whether `rest` is another
+    face's, whose motion counts from there.
     """
     (points, eyes), (points_rest, eyes_rest) = ((each, bounded(seen)) for each, seen in (now, rest))
-    strength = min(strength, _MOST)
+    mouth, lids_by, brows, gaze = (
+        min(value, _MOST) for value in (strengths.mouth, strengths.eyes, strengths.brows, strengths.gaze)
+    )
     a, b = _own(points), _own(points_rest)
 
     def moved(name: str) -> Array:
-        return (strength if weak_points else 1.0) * (a[name] - b[name])
+        return mouth * (a[name] - b[name])
 
     lids = _lids(eyes[:, 0], eyes_rest[:, 0])
     upper, lower = (float(moved(f"mouth.{lip}_lip")[1]) for lip in ("upper", "lower"))
@@ -107,10 +133,10 @@ def expression(
         lower_lip=min(lower, _WIDE_MOUTH),
         chin=min(float(moved("mouth.chin")[1]), _WIDE_MOUTH),
         corners=_CALM * np.stack([moved(f"mouth.corner_{side}") for side in SIDES]),
-        lids=np.clip(1 + strength * (lids - 1), 0, _WIDEST),
-        brows=np.array([moved(f"eye_{side}.brow")[1] for side in SIDES]),
-        gaze=strength * _gaze(eyes[:, 1:] - eyes_rest[:, 1:], lids),
-        parted=_OPEN * max(_gap(b) - _CLOSED, 0.0) if weak_points else None,
+        lids=np.clip(1 + lids_by * (lids - 1), 0, _WIDEST),
+        brows=brows * np.array([(a[name] - b[name])[1] for name in (f"eye_{side}.brow" for side in SIDES)]),
+        gaze=gaze * _gaze(eyes[:, 1:] - eyes_rest[:, 1:], lids),
+        parted=_OPEN * max(_gap(b) - _CLOSED, 0.0) if counted else None,
     )
 
 
@@ -142,23 +168,25 @@ def on_mouth(face: Expression, opening: float, width: float, length: float) -> E
     A driver's opening is not added to a smile: the farther it opens, the more the mouth is open as the driver's is.
     What closes, closes in proportion. At rest nothing differs, and it grows smoothly from there.
     """
+    opening = max(opening, 0.0)
+    shut = face.closed * opening
     parted = face.lower_lip - face.upper_lip
-    corners = face.corners
+    smile = (1 - face.relaxed) * max(width - _NARROW, 0.0) / 2
+    given_up = face.relaxed * max(width - _NARROW, 0.0) / 2
     opens = parted
-    own = max(opening, 0.0) if face.parted is not None else 0.0
+    own = opening - shut if face.parted is not None else 0.0
     if face.parted is not None and parted < 0:
         opens = parted * float(np.clip(own / max(face.parted / _OPEN, _LEAST_PARTED), 1, _CLOSING))
     elif face.parted is not None:
         beyond = max(own - face.parted, 1e-6)
         opens = parted + beyond * math.expm1(-parted / (_SLOWLY * beyond))
-        smile = max(width - _NARROW, 0.0) / 2
-        given_up = _GIVEN_UP * smile * -math.expm1(-parted / _OPENED)
-        corners = corners + given_up * np.array([[-1.0, 0.0], [1.0, 0.0]])
+        given_up += _GIVEN_UP * smile * -math.expm1(-parted / _OPENED)
+    corners = face.corners + given_up * np.array([[-1.0, 0.0], [1.0, 0.0]]) if given_up else face.corners
     if opens > 0:
         room = max(_ROOM * length, 1e-6)
         opens = -room * math.exp(-own / room) * math.expm1(-opens / room)
     chin = face.chin * opens / parted if parted > opens > 0 else face.chin
-    return replace(face, lower_lip=face.upper_lip + opens, chin=chin, corners=corners)
+    return replace(face, lower_lip=face.upper_lip + opens - shut, chin=chin, corners=corners)
 
 
 def _gap(own: Named) -> float:

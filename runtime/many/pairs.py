@@ -14,6 +14,7 @@ from itertools import chain, count
 from pathlib import Path, PurePath
 
 from checkpoints.errors import InputError, OptionError, first_line
+from runtime.control.templates import template_file
 from runtime.media.fetch import is_address
 from runtime.media.names import joined
 from runtime.media.picture import check_file
@@ -146,7 +147,9 @@ def _job(path: Path, number: int, row: Mapping[str, str], taken: _Taken, suffix:
     if not source or not driving:
         raise InputError(f"{path}, line {number}: the {'driving' if source else 'source'} is missing; add it.")
     where = path.absolute().parent
+    played = template_file(driving, where)
     source, driving = (name if is_address(name) else str(where / name) for name in (source, driving))
+    driving = str(played or driving)
     output = _plain(output) if output else _made_of(source, driving, taken, suffix)
     if output.rstrip("/") in taken.exactly:
         raise InputError(f"{path}, line {number}: {output} is the output of another line, too; give another name.")

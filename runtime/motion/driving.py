@@ -17,6 +17,8 @@ from PIL import Image
 
 from checkpoints.errors import InputError, OptionError
 from checkpoints.parameters import TAKES
+from runtime.control.pose import POSE, resampled
+from runtime.control.templates import template_file
 from runtime.framing.cutter import Cutter
 from runtime.framing.framer import Framer, search_faces
 from runtime.framing.window import Window
@@ -43,8 +45,6 @@ _PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic",
 _LATEST = 1e9
 """Seconds; no video plays so late, and what is far beyond cannot be told to ffmpeg."""
 _WORDS = re.compile(r"(\d+)")
-
-_MAX_LOOP = 10_000
 
 
 @dataclass(frozen=True)
@@ -78,6 +78,8 @@ def open_clip(
     """
     check_span(start, end)
     driving = one_or_many(driving)
+    if isinstance(driving, str | os.PathLike):
+        driving = template_file(driving) or driving
     if isinstance(driving, str | os.PathLike) and os.fspath(driving) and Path(driving).is_dir():
         driving = folder_pictures(Path(driving))
     if isinstance(driving, str | os.PathLike):
@@ -113,6 +115,10 @@ def _open_motion(path: Path, rate: Fraction | None, limits: Limits, start: float
     limits.check_bytes(path)
     recorded = load_motion(path)
     limits.check_seconds(path, float(len(recorded.motion) / recorded.rate))
+    if POSE in recorded.motion.parameters and rate not in (None, recorded.rate):
+        recorded.check_track()
+        moved = resampled(recorded.motion, float(recorded.rate), float(rate))
+        recorded = replace(recorded, motion=moved, rate=rate)
     if rate not in (None, recorded.rate):
         raise OptionError(f"{path} was recorded at {float(recorded.rate):g} fps and plays at that; leave fps out.")
     part = recorded.motion[_frames(start, end, recorded.rate)]
@@ -182,12 +188,6 @@ def _frames(start: float, end: float | None, rate: Fraction) -> slice:
 
 def _nothing_left(path: Path, start: float) -> OptionError:
     return OptionError(f"{path} ends before second {start:g}; start earlier.")
-
-
-def check_loop(loop: int) -> None:
-    """Raises `OptionError` unless `loop` is a number of times."""
-    if not (is_whole(loop) and 1 <= loop <= _MAX_LOOP):
-        raise OptionError(f"loop is {loop!r}; it must be a whole number from 1 to {_MAX_LOOP}.")
 
 
 @dataclass(frozen=True)

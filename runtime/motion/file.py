@@ -1,7 +1,8 @@
 """Motion files: the recorded motion of a clip, to be played without the clip. Safetensors: numbers, no code.
 
 Format 1 knew points in the plane with a matrix or two each, and what eyes do; format 2 says of every array what it is.
-A motion that format 1 can hold is written as that, so that earlier versions play it.
+A motion that format 1 can hold is written as that, so that earlier versions play it. Tracks of poses
+(`runtime.control.pose`) are of the family "pose", whatever model plays them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from checkpoints.bundle import Bundle
 from checkpoints.contract import MOTION
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
 from checkpoints.parameters import EYES, TAKES, Parameter, parse_parameters, usual
+from runtime.control.pose import POSE, track
 from runtime.media.names import aside, destination
 from runtime.motion.kinds import USUAL
 from runtime.motion.modes import Motion
@@ -63,6 +65,9 @@ class MotionFile:
     def check(self, bundle: Bundle) -> None:
         """Raises `ModelError` when the model `bundle` cannot play this; warns when it is not the very model."""
         name = self.path or "The motion"
+        if POSE in self.motion.parameters:
+            self.check_track()
+            return
         if self.family != bundle.family:
             raise ModelError(
                 f'{name} holds motion of the family "{self.family}", and the model "{bundle.name}" is of the family '
@@ -79,6 +84,14 @@ class MotionFile:
                 BunrakuWarning,
                 stacklevel=2,
             )
+
+    def check_track(self) -> None:
+        """Raises `ModelError` where a track of poses sets what there is not."""
+        try:
+            track(self.motion)
+        except ValueError as error:
+            name = self.path or "The motion"
+            raise ModelError(f"{name} is a track of poses in which {error}; update bunraku.") from error
 
 
 def save_motion(path: Path, recorded: MotionFile) -> None:

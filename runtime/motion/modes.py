@@ -17,7 +17,7 @@ from checkpoints.contract import MODES
 from checkpoints.errors import OptionError
 from checkpoints.parameters import Parameter
 from runtime.motion.kinds import KINDS, USUAL
-from runtime.values import Floats, is_number
+from runtime.values import Floats
 
 
 class Motion:
@@ -70,6 +70,16 @@ class Motion:
         if not found:
             return np.zeros((len(self), 0, 2), np.float32)
         return found[0] if len(found) == 1 else np.concatenate(found, axis=1)
+
+    def with_places(self, places: Floats) -> Motion:
+        """The same with its points at `places` (T, K, 2), in the order of `Motion.places`."""
+        moved, start = {}, 0
+        for name, what in self.parameters.items():
+            if what.kind == "point":
+                points = np.array(self.arrays[name])
+                points[..., :2] = places[:, start : start + points.shape[1]]
+                moved[name], start = points, start + points.shape[1]
+        return self.with_arrays(moved)
 
     @property
     def linear(self) -> Floats | None:
@@ -255,9 +265,3 @@ def check_mode(mode: str) -> None:
     """Raises `OptionError` unless `mode` is a driving mode."""
     if mode not in MODES:
         raise OptionError(f'There is no mode "{mode}"; choose one of {", ".join(MODES)}.')
-
-
-def check_strength(strength: float) -> None:
-    """Raises `OptionError` unless `strength` is a finite number of 0 or more."""
-    if not (is_number(strength) and strength >= 0):
-        raise OptionError(f"strength is {strength!r}; it must be a number of 0 or more (1 leaves the motion as it is).")

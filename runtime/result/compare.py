@@ -13,6 +13,7 @@ from PIL import Image
 from checkpoints.errors import OptionError
 from runtime.many.pipeline import prefetch
 from runtime.motion.driving import Clip, Framed, read_squares
+from runtime.motion.seamless import SEAMLESS, Loop
 from runtime.values import Bytes
 
 
@@ -65,7 +66,11 @@ class Comparison:
         return np.hstack(parts)
 
 
-def check_compare(clip: Clip) -> None:
-    """Raises `OptionError` when the driving frames cannot be read a second time."""
+def check_compare(clip: Clip, loop: Loop = 1) -> None:
+    """Raises `OptionError` when the driving frames cannot be read a second time, or not in their order."""
     if clip.pictures is not None and iter(clip.pictures) is clip.pictures:
         raise OptionError("compare and show look at the driving frames twice; give a video or a list of pictures.")
+    if loop == SEAMLESS and clip.motion is None:
+        raise OptionError(
+            "A seamless loop has the driving frames in another order; leave compare, show or seamless out."
+        )

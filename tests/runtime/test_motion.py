@@ -13,7 +13,7 @@ from scipy.spatial import ConvexHull
 
 from checkpoints.contract import DISENTANGLE, FROM_REFERENCE, MODES, NEEDS, REQUIRED_GRAPHS, offered
 from checkpoints.errors import OptionError
-from runtime.motion.modes import MOVES, Drive, Motion, absolute, check_strength, hull_area, movement_scale, relative
+from runtime.motion.modes import MOVES, Drive, Motion, absolute, hull_area, movement_scale, relative
 
 TESTS = Path(__file__).resolve().parents[1]
 SHARED = TESTS.parents[1] / "shared" / "golden"
@@ -162,9 +162,3 @@ def test_concatenation_undoes_slicing():
     assert len(joined) == 5
     np.testing.assert_array_equal(joined.points, motion.points)
     np.testing.assert_array_equal(joined.covariances, motion.covariances)
-
-
-@pytest.mark.parametrize("strength", [-0.1, float("nan"), float("inf")])
-def test_bad_strength_is_refused(strength):
-    with pytest.raises(OptionError, match="strength"):
-        check_strength(strength)

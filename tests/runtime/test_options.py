@@ -27,7 +27,10 @@ from runtime.options import (
 
 WRONG = {
     "mode": ("sideways", None, ["relative"]),
-    "strength": (-1, True, float("nan"), "1", None),
+    "strength": (-1, True, float("nan"), "1", None, {"nose": 1}, {"mouth": -1}, {"mouth": "1"}, [1]),
+    "parts": ("nose", "", "mouth,,eyes", [], ["mouth", 1], 5, None, "all,mouth"),
+    "pose": ({"nod": 1}, {"yaw": 46}, {"mouth": True}, {"mouth": float("nan")}, "yaw=1", [1]),
+    "neutral": ("yes", 1, None),
     "smoothing": (1.1, True, "0", None),
     "adapt_scale": ("yes", 1, None),
     "fit": ("squash", None),
@@ -45,7 +48,7 @@ WRONG = {
     "fps": (0, True, 1001, float("nan"), "25"),
     "start": (-1, True, float("inf"), "0", None),
     "end": (0, True, float("nan"), "1"),
-    "loop": (0, True, 1.0, 10_001, None),
+    "loop": (0, True, 1.0, 10_001, None, "seam", "2"),
     "compare": (1, None),
     "show": ("bones", True),
     "urls": ("yes", None),
@@ -55,7 +58,10 @@ WRONG = {
 RIGHT = {
     "face": (None, 1, 2),
     "size": (None, 16, 2048),
-    "strength": (0, 1, 2.5),
+    "strength": (0, 1, 2.5, {"mouth": 1.4, "head": 0}, {}),
+    "parts": ("all", "mouth", " Mouth, eyes", ["gaze"], ("head", "brows")),
+    "pose": (None, {}, {"yaw": -45, "mouth": 1}),
+    "loop": (1, 2, "seamless"),
     "crop": ("auto", "1,2,3,4", (1, 2, 3, 4), [0.5, 0, 9, 9]),
     "fps": (None, 25, 29.97, 1000),
     "end": (None, 1e-9, 3),
@@ -85,6 +91,7 @@ def test_every_right_value_is_taken():
         ({"paste_back": True, "size": 128}, "leave size out"),
         ({"paste_back": True, "show": "structure"}, "leave paste_back or show out"),
         ({"start": 2.0, "end": 1.0}, "From second 2.0 to 1.0"),
+        ({"neutral": True, "mode": "absolute"}, "leave neutral or absolute out"),
         ({"background": "transparent", "compare": True}, "leave compare, show or transparent out"),
         ({"background": "transparent", "show": "structure"}, "leave compare, show or transparent out"),
     ],
@@ -124,6 +131,11 @@ def test_the_functions_have_the_fields_as_their_keywords():
     ("name", "word", "value"),
     [
         ("strength", "0.5", 0.5),
+        ("strength", "mouth=1.4, head=.5", {"mouth": 1.4, "head": 0.5}),
+        ("parts", "mouth,eyes", "mouth,eyes"),
+        ("pose", "yaw=10,Mouth=0.5", {"yaw": 10.0, "mouth": 0.5}),
+        ("loop", "3", 3),
+        ("loop", "seamless", "seamless"),
         ("face", "2", 2),
         ("compare", "Yes", True),
         ("detail", "off", False),
@@ -137,7 +149,14 @@ def test_words_of_a_list_become_values(name, word, value):
     assert read_word(Options, name, word) == value
 
 
-@pytest.mark.parametrize(("name", "word"), [("strength", "much"), ("face", "1.5"), ("compare", "perhaps")])
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [
+        ("strength", "much"),
+        ("face", "1.5"),
+        ("compare", "perhaps"),
+    ],
+)
 def test_words_that_are_no_value_are_refused(name, word):
     with pytest.raises(OptionError, match=f'{name} is "{word}"; it must be'):
         read_word(Options, name, word)
@@ -178,3 +197,18 @@ def test_the_page_has_fields_for_options_and_none_besides():
     found = page.chosen(given | {name: empty[name] for name in ("face", "size", "end", "start")} | {"show": ""})
     assert (found["face"], found["size"], found["show"], found["end"], found["start"]) == (None, None, None, None, 0)
     assert page.chosen(given | {"reference": "7", "start": None})["reference"] == 7
+
+
+@pytest.mark.parametrize(
+    ("name", "word", "said"),
+    [
+        ("strength", "mouth=much", 'strength of mouth is "much"'),
+        ("strength", "mouth=1,mouth=2", 'strength has "mouth" twice'),
+        ("strength", "mouth=1,2", 'strength has "2"'),
+        ("pose", "yaw", 'pose has "yaw"'),
+        ("pose", "=1", 'pose has "=1"'),
+    ],
+)
+def test_numbers_by_name_that_are_none_are_refused(name, word, said):
+    with pytest.raises(OptionError, match=said):
+        read_word(Options, name, word)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from runtime.control.parts import Strengths
 from runtime.framing.faces import Face
 from runtime.layers.anatomy import NEEDED, SeenFace, _hull, _plain_eye
 from runtime.layers.backdrop import backdrop
@@ -110,7 +111,9 @@ def expression_vectors() -> list[dict[str, Any]]:
     for strength, weak in ((1.0, True), (0.5, True), (1.6, False)):
         now, rest = _head(random, 0.05), _head(random, 0.02)
         eyes = random.uniform(0.02, 0.4, (2, 2, 3))
-        found = expression((now, eyes[0]), (rest, eyes[1]), strength, weak)
+        # In modes without a reference the points have the strength already.
+        strengths = Strengths.of(strength=strength) if weak else Strengths(eyes=strength, gaze=strength)
+        found = expression((now, eyes[0]), (rest, eyes[1]), strengths, weak)
         moments = [{"points": {name: _numbers(at) for name, at in face.items()}} for face in (now, rest)]
         for moment, seen in zip(moments, eyes, strict=True):
             moment["eyes"] = _numbers(seen)

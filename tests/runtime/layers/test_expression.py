@@ -1,8 +1,11 @@
 """Expressions: what a face does, whatever its head does; in proportion for lids, within what a face can do."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from runtime.control.parts import Strengths
 from runtime.layers.expression import SIDES, Expression, expression, on_mouth
 from runtime.layers.frames import TEMPLATE, Affine
 
@@ -29,7 +32,7 @@ def test_a_face_at_rest_is_at_rest():
 
 
 def test_without_strength_every_face_is_at_rest():
-    assert expression((face(0.3, 0.2, -0.1), eyes(0.1, (0.1, 0))), (face(), EYES), 0.0).at_rest
+    assert expression((face(0.3, 0.2, -0.1), eyes(0.1, (0.1, 0))), (face(), EYES), Strengths.of(strength=0.0)).at_rest
 
 
 def test_a_moved_turned_and_grown_head_does_the_same():
@@ -53,7 +56,7 @@ def test_lids_close_in_proportion_to_what_they_are_at_rest():
 
 def test_gaze_and_lids_follow_strength_and_no_face_does_more_than_faces_can():
     aside = eyes(3.0) + np.array([[0, 0.1, 0], [0, -0.1, 0]])
-    found = expression((face(2.0), aside), (face(), EYES), 0.5)
+    found = expression((face(2.0), aside), (face(), EYES), Strengths.of(strength=0.5))
     np.testing.assert_allclose(found.gaze[:, 0], [0.08, -0.08])
     assert found.lids.max() <= 1.15
     assert found.lower_lip <= 0.75
@@ -120,3 +123,33 @@ def test_a_mouth_counted_from_itself_gives_up_no_smile():
     same = on_mouth(mouth(0.1, None), *SMILE)
     assert not same.corners.any()
     assert same.lower_lip == pytest.approx(0.1, rel=0.2)
+
+
+def test_each_part_has_a_strength_of_its_own():
+    now, rest = (face(0.3, 0.2, -0.1), eyes(0.1, (0.1, 0))), (face(), EYES)
+    whole = expression(now, rest)
+    for part in ("mouth", "eyes", "brows", "gaze"):
+        alone = expression(now, rest, Strengths.of(part))
+        assert (alone.lower_lip, alone.chin) == ((whole.lower_lip, whole.chin) if part == "mouth" else (0, 0))
+        np.testing.assert_array_equal(alone.lids, whole.lids if part == "eyes" else 1)
+        np.testing.assert_array_equal(alone.brows, whole.brows if part == "brows" else 0)
+        np.testing.assert_array_equal(alone.gaze, whole.gaze if part == "gaze" else 0)
+    assert expression(now, rest, Strengths(mouth=0.5)).lower_lip == pytest.approx(whole.lower_lip / 2)
+    assert expression(now, rest, Strengths.of("head")).at_rest
+
+
+def test_what_is_closed_opens_no_farther_than_its_driver():
+    opening, width, length = SMILE
+    shut = on_mouth(replace(mouth(0.0), closed=1.0, relaxed=1.0), *SMILE)
+    assert shut.lower_lip - shut.upper_lip == pytest.approx(-opening)
+    assert width + shut.corners[0, 0] - shut.corners[1, 0] == pytest.approx(0.53)
+    opened = on_mouth(replace(mouth(0.1), closed=1.0), *SMILE)
+    assert opening + opened.lower_lip == pytest.approx(on_mouth(mouth(0.1), 0.0, 0.5, length).lower_lip)
+
+
+def test_one_face_on_top_of_another_does_both():
+    both = mouth(0.1).on_top_of(replace(mouth(0.2), lids=np.array([0.5, 1.0]), closed=0.5))
+    assert both.lower_lip == pytest.approx(0.3)
+    assert both.closed == 0.5
+    np.testing.assert_allclose(both.lids, [0.5, 1.0])
+    np.testing.assert_allclose(both.on_top_of(both).lids, [0.25, 1.0])

@@ -1,0 +1,83 @@
+"""What is asked for beside a driver's motion: parts of it, a pose of its own, faces at rest to count from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from checkpoints.bundle import Bundle
+from checkpoints.errors import OptionError
+from runtime.control.head import Head, expressions
+from runtime.control.neutral import relaxed
+from runtime.control.parts import Strengths
+from runtime.control.pose import Pose, as_row, track, weighed
+from runtime.layers.expression import Expression
+from runtime.layers.frames import Array
+from runtime.motion.kinds import KINDS
+from runtime.motion.modes import Motion
+from runtime.values import Floats
+
+Moved = tuple[Motion, list[Expression | None]]
+"""What to render in some frames, and what the face does in each of them."""
+
+
+class Control:
+    """Of one source, whose points have names."""
+
+    def __init__(
+        self, names: Mapping[str, int], source: Motion, eyes: Array | None, pose: Pose, *, neutral: bool = False
+    ) -> None:
+        """`source`: one frame; `eyes` (2, 3): what its eyes do, as `Motion.eyes`; `pose`: from which its motion starts;
+        with `neutral`, from a face at rest.
+        """
+        self._source, self._base = source, as_row(pose)
+        self._head = Head(names, source.places[0])
+        self._rest = relaxed(eyes) if neutral else None
+        self._from = self._rest
+        if self._base.any():
+            (self._from,) = self._on_rest(expressions(self._base))
+        self._moved: Floats | None = None
+        """(1, K, 2): by how much the pose moves the source's points."""
+        if self._base.any():
+            self._moved = self._head.posed(self._base) - source.places
+
+    def started(self, driven: Motion, faces: list[Expression | None]) -> Moved:
+        """What to render where `driven`, and the `faces`, come on top of what the source starts from."""
+        if self._moved is not None:
+            driven = driven.with_places(driven.places + self._moved)
+        if self._from is not None:
+            start = self._from
+            faces = [start if face is None else face.on_top_of(start) for face in faces]
+        return driven, faces
+
+    def _on_rest(self, faces: list[Expression]) -> list[Expression]:
+        return faces if self._rest is None else [face.on_top_of(self._rest) for face in faces]
+
+    def weigh(self, driven: Motion, strengths: Strengths) -> Motion:
+        """`driven`, of which each part is taken over by its strength; linear parts by that of the head."""
+        turned = {
+            name: KINDS[what.kind].between(self._source.arrays[name], driven.arrays[name], strengths.head, what)
+            for name, what in driven.parameters.items()
+            if what.kind == "linear" and name in self._source.arrays
+        }
+        return driven.with_arrays(turned).with_places(self._head.weigh(driven.places, strengths))
+
+    def posed(self, motion: Motion, strengths: Strengths) -> Moved:
+        """What to render for a `motion` that is a track of poses."""
+        return self.held(weighed(track(motion), strengths, self._base))
+
+    def held(self, values: Floats) -> Moved:
+        """What to render in the poses `values` (T, N)."""
+        still = {name: np.repeat(array[:1], len(values), 0) for name, array in self._source.arrays.items()}
+        driven = Motion.of(still, self._source.parameters).with_places(self._head.posed(values))
+        return driven, list(self._on_rest(expressions(values)))
+
+
+def check_named(bundle: Bundle, named: bool, wish: str) -> None:
+    """Raises `OptionError` where a model does not say what its points mark, which the `wish` needs."""
+    if not named:
+        raise OptionError(
+            f'The points of the model "{bundle.name}" have no names, so that it cannot tell the parts of a face apart; '
+            f"leave {wish} out, or choose a model whose points have names, such as faces-lite."
+        )
