@@ -15,6 +15,7 @@ from runtime.animate import Animation, animate
 from runtime.animator import Animator
 from runtime.control.templates import templates
 from runtime.engine import Engine
+from runtime.many.batching import batch
 from runtime.media.limits import Limits
 from runtime.motion.extract import extract_motion
 from runtime.motion.modes import Motion
@@ -32,6 +33,7 @@ __all__ = [
     "OptionError",
     "OutputError",
     "animate",
+    "batch",
     "extract_motion",
     "templates",
 ]

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Annotated, cast
 
 import numpy as np
+from PIL import Image
 
 from checkpoints.bundle import Bundle
 from checkpoints.contract import FROM_REFERENCE
@@ -26,9 +27,11 @@ from runtime.control.parts import Strengths
 from runtime.control.pose import POSE, as_row, check_pose
 from runtime.engine import DEFAULT_MODEL, Engine, Source
 from runtime.framing.cutter import Cutter
+from runtime.framing.framer import Seat, several_faces
 from runtime.graphs.sessions import Device, check_device
 from runtime.layers.anatomy import named
 from runtime.layers.expression import Expression, expression
+from runtime.layers.neighbours import Neighbours
 from runtime.media.background import Background
 from runtime.media.given import is_stream
 from runtime.media.picture import Picture, one_or_many, read_cut_out, square
@@ -38,7 +41,7 @@ from runtime.motion.shots import PATIENCE, Shot
 from runtime.motion.smoothing import OneEuro
 from runtime.motion.takes import Takes, as_array, at_rest, by_take
 from runtime.options import Option, StreamOptions, made_with
-from runtime.result.finish import Finish, Rendered, warn_without_flow
+from runtime.result.finish import Finish, Piece, Rendered, warn_without_flow
 from runtime.values import Bytes
 
 
@@ -49,6 +52,18 @@ class AnimatorOptions(StreamOptions):
     engine: Engine | str | os.PathLike[str] | Bundle = field(default=DEFAULT_MODEL, kw_only=False)
     device: Annotated[Device, Option("machine", check_device)] = "auto"
     """Where to compute, unless an engine is shared."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A source, ready to be moved."""
+
+    source: Source
+    finish: Finish
+
+
+Driven = tuple[Rendered, Motion, list[Expression | None]]
+"""What the model made of some frames, the motion that it was rendered by, and what the faces do."""
 
 
 class Animator:
@@ -70,6 +85,8 @@ class Animator:
         """
         self._smooth = OneEuro(options.smoothing, options.fps)
         engine = options.engine
+        if several_faces(options.face):
+            raise OptionError("An Animator moves one person; give each of several an Animator, or use animate.")
         self.engine = engine if isinstance(engine, Engine) else Engine(engine, device=options.device)
         self.engine.check_mode(options.mode)
         self.mode = options.mode
@@ -78,6 +95,7 @@ class Animator:
         self._check_control()
         self.adapt_scale = options.adapt_scale
         self.paste_back = options.paste_back
+        self._asked_size = options.size
         self._size = options.size or self.engine.resolution
         gives_flow = "flow" in self.engine.bundle.outputs
         self._lends = options.detail and gives_flow
@@ -119,37 +137,61 @@ class Animator:
         start a new stream. Raises `InputError` where it cannot be read, or has no person before whom the `background`
         could be another one.
         """
-        views = source_views(picture)
+        read = [self.read(view) for view in source_views(picture)]
+        seats = [self.framer.seat(image) for image, _ in read]
+        self.use(self.prepare([image for image, _ in read], seats, cut_out=read[0][1]))
+        self.reset()
+
+    def read(self, picture: Picture) -> tuple[Image.Image, bool]:
+        """A picture to be moved, in RGB, and whether parts of it are transparent. Raises `InputError`."""
         size = None if self._needs_all_pixels else max(self._size, self.engine.resolution)
-        read = [read_cut_out(view, size, self._limits, self._background.filling) for view in views]
-        images, cut_out = [image for image, _ in read], read[0][1]
+        return read_cut_out(picture, size, self._limits, self._background.filling)
+
+    def prepare(
+        self,
+        images: Sequence[Image.Image],
+        seats: Sequence[Seat],
+        *,
+        cut_out: bool = False,
+        beside: Finish | None = None,
+        strict: bool = True,
+    ) -> Prepared:
+        """What `use` takes: the views `images` (RGB), of each of which the square at its seat is moved. `cut_out`:
+        whether the first one had transparent parts. `beside`: see `Finish`. Raises `InputError` as `set_source` does;
+        where no person is seen, only when `strict`.
+        """
         replaces = self._background.replaces(cut_out)
         if replaces and self.paste_back:
             raise OptionError("With paste_back the whole picture stays around the square; leave background out.")
-        windows = [self.framer.source(image) for image in images]
         size, fit = self.engine.resolution, self.framer.fit
         squares = [
-            square(image, size, fit) if window is None else window.cut(image, size)
-            for image, window in zip(images, windows, strict=True)
+            square(image, size, fit) if seat.window is None else seat.window.cut(image, size)
+            for image, seat in zip(images, seats, strict=True)
         ]
-        self._source = self.engine.encode(np.stack(squares))
-        self._finish = Finish(
+        source = self.engine.encode(np.stack(squares))
+        finish = Finish(
             images[0],
-            windows[0],
+            seats[0].window,
             squares[0],
             fit=fit,
-            size=self._size,
+            size=self._asked_size if self.paste_back else self._size,
             paste_back=self.paste_back,
             lend=self.engine.detail if self._lends else None,
-            layer=partial(self.engine.layers, self._source) if self._layers else None,
+            layer=partial(self.engine.layers, source) if self._layers else None,
             inside=self.framer.crop in ("auto", "points"),
             background=self._background if replaces else None,
             limits=self._limits,
+            neighbours=Neighbours.of(seats[0].face, seats[0].others, seats[0].window),
+            beside=beside,
         )
-        if replaces and self._finish.layers is None:
+        if replaces and strict and finish.layers is None:
             raise self._nobody()
+        return Prepared(source, finish)
+
+    def use(self, prepared: Prepared) -> None:
+        """From now on this is moved; the stream goes on."""
+        self._source, self._finish = prepared.source, prepared.finish
         self._control = self._controlled() if self.engine.names else None
-        self.reset()
 
     def _controlled(self) -> Control:
         layers = None if self._finish is None else self._finish.layers
@@ -185,9 +227,7 @@ class Animator:
         """The source as it is before it moves, as large as the results: uint8 (height, width, 3). Raises `InputError`
         when there is none yet.
         """
-        if self._finish is None:
-            raise InputError("There is no source picture yet; call set_source first.")
-        return self._finish.still
+        return self.finish.still
 
     @property
     def source(self) -> Source:
@@ -229,7 +269,7 @@ class Animator:
         control = self._control
         if self.source is None or control is None:
             raise InputError("There is no source picture yet; call set_source first.")
-        return self._rendered([control.held(as_row(controls))])[0][0]
+        return self._finished(self._made([control.held(as_row(controls))]))[0][0]
 
     def hasten(self) -> None:
         """Frames are going to come one by one, each to be had as soon as possible (`Engine.hasten`). Whoever knows says
@@ -259,14 +299,34 @@ class Animator:
 
     def rendered(self, motion: Motion) -> tuple[Bytes, Rendered]:
         """The same with what the model by itself makes of these frames: its pictures, and maps where it has them."""
-        return self._rendered([self._posed(take, part) for take, part in by_take(motion)])
+        return self._finished(self._driven(motion))
 
-    def _rendered(self, parts: Sequence[Moved]) -> tuple[Bytes, Rendered]:
-        driven = Motion.concatenate([part for part, _ in parts])
-        rendered = self.engine.render_dense(self.source, driven)
+    def _finished(self, made: Driven) -> tuple[Bytes, Rendered]:
+        rendered, driven, faces = made
         if self._finish is None:
             return rendered.image, rendered
-        return self._finish(rendered, driven.places, [face for _, faces in parts for face in faces]), rendered
+        return self._finish(rendered, driven.places, faces), rendered
+
+    def pieces(self, motion: Motion) -> list[Piece]:
+        """The same before it is pasted back, for whoever pastes several people into one picture: see `Finish.lay`."""
+        rendered, driven, faces = self._driven(motion)
+        return self.finish.pieces(rendered, driven.places, faces)
+
+    @property
+    def finish(self) -> Finish:
+        """What makes results of the present source. Raises `InputError` when there is none yet."""
+        if self._finish is None:
+            raise InputError("There is no source picture yet; call set_source first.")
+        return self._finish
+
+    def _driven(self, motion: Motion) -> Driven:
+        """What the model makes of the next frames, the motion that it was rendered by, and what the faces do."""
+        return self._made([self._posed(take, part) for take, part in by_take(motion)])
+
+    def _made(self, parts: Sequence[Moved]) -> Driven:
+        driven = Motion.concatenate([part for part, _ in parts])
+        faces = [face for _, faces in parts for face in faces]
+        return self.engine.render_dense(self.source, driven), driven, faces
 
     def _posed(self, take: int, motion: Motion) -> Moved:
         """What to render for the next frames, all of one take, and what the face does in each of them."""

@@ -35,6 +35,7 @@ from runtime.layers.anatomy import NEEDED, see_eyes, see_subject
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Behind, Layers, Rest, open_layers
 from runtime.layers.matte import find_person
+from runtime.layers.neighbours import Neighbours
 from runtime.motion.modes import Motion, check_mode
 from runtime.options import CommonOptions
 from runtime.result.detail import Detail, open_detail
@@ -149,10 +150,11 @@ class Engine:
         return Subject(self.detect, self.resolution) if self.bundle.points else None
 
     def framer(self, options: CommonOptions) -> Framer:
-        """Chooses the squares of this model's pictures as `options` say."""
+        """Chooses the squares of this model's pictures as `options` say; of several faces none is chosen."""
         framing = Framing.of(self.bundle.framing)
         crops = (options.crop, options.driving_crop)
-        return Framer(framing, options.fit, *crops, options.face, self.subject, options.driving_face)
+        face = options.face if isinstance(options.face, int) else None
+        return Framer(framing, options.fit, *crops, face, self.subject, options.driving_face)
 
     def disentangle(self, source: Motion, driving: Motion) -> Motion:
         """`driving`'s pose in the shape of `source` (one frame). Only with a model that offers the mode."""
@@ -183,11 +185,13 @@ class Engine:
         canvas: Canvas,
         border: NDArray[np.bool_] | None = None,
         behind: Behind | None = None,
+        neighbours: Neighbours | None = None,
     ) -> Layers | None:
         """What moves `source`, of which `canvas` shows more, as a person before a backdrop, which is its own or what is
-        `behind` (see `Layers`); None where no person is seen.
+        `behind`, and beside `neighbours` (see `Layers`); None where no person is seen.
         """
-        subject = see_subject(canvas, self.names, source.motion.places[0], self.resolution)
+        near = None if neighbours is None else neighbours.own[:2]
+        subject = see_subject(canvas, self.names, source.motion.places[0], self.resolution, near)
         person = None if subject is None else find_person(canvas, subject.middle)
         if subject is None or person is None:
             return None
@@ -195,7 +199,7 @@ class Engine:
         if still.flow is None:
             return None
         rest = Rest(still.image[0], still.flow[0])
-        return Layers(self._layers_graph, canvas, subject, person, rest, border, behind)
+        return Layers(self._layers_graph, canvas, subject, person, rest, border, behind, neighbours)
 
     @cached_property
     def _layers_graph(self) -> Graph:

@@ -25,7 +25,7 @@ from checkpoints.contract import FROM_REFERENCE, Mode
 from checkpoints.errors import OptionError
 from runtime.control.parts import ALL, check_parts, check_strength, read_strength
 from runtime.control.pose import check_pose, read_pose
-from runtime.framing.framer import Crop, check_crop, check_face
+from runtime.framing.framer import Crop, Faces, check_crop, check_face, check_faces, read_faces, several_faces
 from runtime.layers import LayersMode, check_layers
 from runtime.media.background import check_background, check_transparent
 from runtime.media.limits import DEFAULT_LIMITS, Limits
@@ -37,6 +37,7 @@ from runtime.motion.seamless import SEAMLESS, Loop, check_loop, read_loop
 from runtime.motion.smoothing import check_rate, check_smoothing
 from runtime.result.finish import check_size
 from runtime.result.structure import Show, check_show
+from runtime.sources.given import Sound, Timing, check_source_frame
 from runtime.values import is_number, is_whole, plain
 
 P = ParamSpec("P")
@@ -114,14 +115,17 @@ class CommonOptions:
     """
     driving_crop: Annotated[Crop, Option("framing", _check_driving_crop, metavar="HOW")] = "auto"
     """The square of the driving pictures: the same, or follow (the face, wherever it goes)."""
-    face: Annotated[int | None, Option("framing", check_face, metavar="N")] = None
-    """Which face of the picture, 1 is the largest."""
+    face: Annotated[Faces | None, Option("framing", check_faces, read_faces, metavar="N,...")] = None
+    """Which face of the picture, 1 is the largest; several (1,3), or all: they are pasted back into the whole picture.
+    """
     driving_face: Annotated[int | None, Option("framing", _check_driving_face, metavar="N")] = None
     """Which face of the driving pictures is followed: 1 is the largest of the first ones that show so many."""
     paste_back: Annotated[bool, Option("framing")] = False
     """Put the moving square back into the whole picture."""
     size: Annotated[int | None, Option("output", in_pair, metavar="PIXELS")] = None
-    """Side of the moving square; by default the model's."""
+    """Side of the moving square; by default the model's, and the picture's own where it is pasted back, which is then
+    made so large, or small, as a whole.
+    """
     detail: Annotated[bool, Option("output")] = True
     """Where the result is larger than the model's pictures, lend it the picture's own detail."""
     layers: Annotated[LayersMode, Option("motion", check_layers)] = "auto"
@@ -144,7 +148,7 @@ class CommonOptions:
                 option.check(value)
             elif option.check is None and not _fits(value, hint):
                 raise OptionError(f"{name} is {value!r}; it must be {_meant(hint)}.")
-        check_size(self.size, self.paste_back)
+        check_size(self.size)
         if self.neutral and self.mode not in FROM_REFERENCE:
             raise OptionError(
                 f"Faces at rest count where motion is counted from one; leave neutral or {self.mode} out."
@@ -173,8 +177,18 @@ class Options(CommonOptions):
     """
     fps: Annotated[float | None, Option("output", check_fps)] = None
     """Frames a second; by default the video's own, and 25 for pictures."""
+    source_frame: Annotated[int | None, Option("input", check_source_frame, metavar="N")] = None
+    """Of a source that moves (a video, an animated picture, a folder of frames), move only this frame, 0 being the
+    first, as a still picture.
+    """
+    timing: Annotated[Timing, Option("motion")] = "source"
+    """Of a source that moves: whose rate and length the result has. Whoever ends earlier stays as they are then."""
+    sound: Annotated[Sound, Option("output")] = "auto"
+    """Whose sound the result has: auto (that of whoever gives the length: the driving video, or a source that moves),
+    source, driving or none.
+    """
     start: Annotated[float, Option("input", in_pair, metavar="SECONDS")] = 0.0
-    """Where in the video to begin."""
+    """Where in the driving video to begin."""
     end: Annotated[float | None, Option("input", in_pair, metavar="SECONDS")] = None
     """Where in it to stop; by default at its end."""
     loop: Annotated[Loop, Option("output", check_loop, read_loop, metavar="N")] = 1
@@ -201,7 +215,7 @@ class Options(CommonOptions):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_show(self.show, self.paste_back)
+        check_show(self.show, self.paste_back or several_faces(self.face))
         check_span(self.start, self.end)
         check_transparent(self.background, self.compare, self.show)
 

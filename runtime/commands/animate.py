@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options; they are those of `runtime.animate`, with the same defaults."""
     parser.epilog = "Without SOURCE and DRIVING it moves the bundled sample into ./" + str(SAMPLE_OUTPUT)
     add = parser.add_argument
-    add("source", nargs="?", metavar="SOURCE", help="the picture to move; - for standard input")
+    add("source", nargs="?", metavar="SOURCE", help="the picture, or video, to move; - for standard input")
     add(
         "driving",
         nargs="?",
@@ -36,6 +36,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     views = "another picture of the same subject, for models that fuse views; may be repeated"
     add("--view", action="append", default=[], metavar="FILE", help=views)
+    each = "what drives the next face, in place of DRIVING for all; may be repeated (face 1 is the largest: see --face)"
+    add("--driving", action="append", default=[], dest="drivings", metavar="FILE", help=each)
     where = (
         f"where to write ({', '.join(EXTENSIONS)}, or a folder/ for PNG frames); by default SOURCE-DRIVING.mp4 in the "
         "current folder"
@@ -64,9 +66,9 @@ def run(args: argparse.Namespace) -> int:
     if source is None:
         source, driving = SAMPLE
         output = output or (SAMPLE_OUTPUT if options["format"] is None else None)
-    elif driving is None:
+    elif driving is None and not options["drivings"]:
         raise OptionError("A driving video is needed too: bunraku animate SOURCE DRIVING.")
-    output = _output(output, joined(_stem(source), _stem(driving)), options.pop("format"))
+    output = _output(output, joined(_stem(source), _stem(driving or options["drivings"][0])), options.pop("format"))
     with ExitStack() as stack:
         if source == driving == "-":
             raise OptionError("Standard input can be the picture or the video, not both.")

@@ -1,20 +1,23 @@
-"""`bunraku batch`: move many pictures, each as a video of its own moves."""
+"""`bunraku batch`: move many pictures as many videos move: crossed, watched for, or from a list of pairs."""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from functools import partial
 from pathlib import Path
 
-from checkpoints.errors import InputError
+from checkpoints.errors import InputError, OptionError
 from runtime.animate import Request
 from runtime.commands.animate import FORMATS
 from runtime.commands.declaring import declare
 from runtime.graphs.memory import stay_small
-from runtime.many.batch import RESULTS, run_batch
+from runtime.many.batch import RESULTS, Outcome, made, run_batch
 from runtime.many.batch_ray import on_ray
-from runtime.many.pairs import read_pairs
+from runtime.many.batching import looking
+from runtime.many.watch import keep_watch
 
-HELP = "move many pictures, from a list of pairs"
+HELP = "move many pictures as many videos move"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,10 +27,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"{RESULTS} and tried again the next time."
     )
     add = parser.add_argument
-    columns = "columns: source, driving and, if wanted, output, and options (crop, mode ...) of single pairs"
-    add("pairs", metavar="PAIRS.csv", type=Path, help=columns)
+    what = (
+        "pictures, videos to be moved, or folders of them, and last a video, a motion file, or a folder of them, that "
+        "drives them all; or one list of pairs (PAIRS.csv) with the columns source, driving and, if wanted, output, "
+        "and options (crop, mode ...) of single pairs"
+    )
+    add("inputs", metavar="SOURCE ... DRIVING", nargs="+", type=Path, help=what)
     add("-o", "--output", required=True, type=Path, metavar="FOLDER", help="where to write")
     add("--format", choices=FORMATS, default="mp4", help="of results without a name; png is a folder (%(default)s)")
+    add("--watch", action="store_true", help="go on with what is put into the folders, or the list, until stopped")
     add("--ray", metavar="ADDRESS", help="work on a Ray cluster: ray://HOST:PORT, auto, or local for this machine")
     add("--workers", type=int, default=2, help="with --ray: processes at once (%(default)s)")
     add("--cores", type=int, default=1, help="with --ray: cores of each (%(default)s)")
@@ -38,10 +46,16 @@ def run(args: argparse.Namespace) -> int:
     """Do all; the last line on stdout is the path of the results file. Raises `InputError` when a pair failed."""
     stay_small()
     options = {key: value for key, value in vars(args).items() if key != "command"}
-    pairs, folder, address, workers, cores, progress, form = (
-        options.pop(key) for key in ("pairs", "output", "ray", "workers", "cores", "progress", "format")
+    inputs, folder, address, workers, cores, progress, form, watched = (
+        options.pop(key) for key in ("inputs", "output", "ray", "workers", "cores", "progress", "format", "watch")
     )
-    jobs = read_pairs(pairs, "/" if form == "png" else f".{form}")
+    *sources, driving = inputs
+    look = looking(sources, driving, folder, form) if sources else looking(driving, None, folder, form)
+    if watched:
+        if address:
+            raise OptionError("A folder is watched on this machine alone; leave --ray or --watch out.")
+        keep_watch(look, made(folder), options, partial(_tell, folder))
+    jobs = look()
     where = on_ray(address, workers, cores) if address else None
     from tqdm import tqdm
 
@@ -55,3 +69,11 @@ def run(args: argparse.Namespace) -> int:
             f"{folder / RESULTS}."
         )
     return 0
+
+
+def _tell(folder: Path, outcome: Outcome) -> None:
+    """Says what became of a pair while a folder is watched."""
+    if outcome.error is None:
+        print(folder / outcome.output, flush=True)
+    else:
+        print(f"bunraku: {outcome.output} failed: {outcome.error}", file=sys.stderr, flush=True)

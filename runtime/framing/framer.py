@@ -86,6 +86,13 @@ class Framing:
         x, y = self.aim(face)
         return self.settle(x, y, face.size * _HEAD / self.head, self.least(face), size)
 
+    def face_in(self, window: Window) -> Face:
+        """About the face that `window` shows as in training: what `around` would frame so."""
+        size = window.side * self.head / _HEAD
+        x, y = window.center
+        y -= ((0.5 - self.middle) * _HEAD / self.head - _RISE) * size
+        return Face(x - size / 2, y - size / 2, x + size / 2, y + size / 2, 1.0, ())
+
     def aim(self, face: Face) -> tuple[float, float]:
         """The middle of the square around `face`, wherever the picture ends."""
         x, y = face.center
@@ -118,10 +125,44 @@ def check_crop(crop: Crop, name: str, *, follow: bool = False) -> str | Window:
     return Window.around(left + width / 2, top + height / 2, max(width, height))
 
 
-def check_face(face: int | None, name: str = "face") -> None:
+Faces = int | str | Sequence[int]
+"""Which faces of a picture: a number from 1 (the largest) on, several ("1,3", or a sequence), or "all"."""
+
+ALL = "all"
+
+
+def check_faces(faces: Faces | None) -> None:
+    """Raises `OptionError` unless `faces` is a number from 1 on, several different ones, "all", or None."""
+    if isinstance(faces, str) and faces == ALL:
+        return
+    numbers = faces if isinstance(faces, list | tuple) else [faces]
+    for face in numbers:
+        check_face(face)
+    if not numbers or len(set(numbers)) < len(numbers) or (isinstance(faces, list | tuple) and None in numbers):
+        raise OptionError(f"face is {faces!r}; name each face once: 1, or 1,3, or all.")
+
+
+def several_faces(faces: Faces | None) -> bool:
+    """Whether `faces` may be more than one."""
+    return not (faces is None or isinstance(faces, int))
+
+
+def read_faces(word: str) -> Faces:
+    """What a word on the command line means: "2", "1,3" (or "1;3"), or "all". Raises `OptionError` for others."""
+    if word == ALL:
+        return word
+    try:
+        numbers = [int(part) for part in word.replace(";", ",").split(",")]
+    except ValueError as error:
+        raise OptionError(f'face is "{word}"; it must be a whole number, several (1,3), or all.') from error
+    return numbers[0] if len(numbers) == 1 else numbers
+
+
+def check_face(face: Any, name: str = "face") -> None:
     """Raises `OptionError` unless `face`, the option called `name`, counts from 1 on, or is None."""
     if face is not None and not (is_whole(face) and face >= 1):
-        raise OptionError(f"{name} is {face!r}; it must be a whole number: the largest is 1, the next one 2.")
+        more = "" if name != "face" else "; several are 1,3 or all"
+        raise OptionError(f"{name} is {face!r}; it must be a whole number: the largest is 1, the next one 2{more}.")
 
 
 class Subject:
@@ -165,6 +206,18 @@ class Subject:
         return places * window.side + np.array([window.left, window.top])
 
 
+@dataclass(frozen=True)
+class Seat:
+    """Where somebody is in a picture to be moved."""
+
+    window: Window | None
+    """The square; None where `fit` decides."""
+    face: Face | None = None
+    """Theirs, where faces were looked for, and found."""
+    others: tuple[Face, ...] = ()
+    """Everybody else's."""
+
+
 class Framer:
     """Chooses the squares of one model's pictures and driving frames."""
 
@@ -177,10 +230,15 @@ class Framer:
         face: int | None,
         subject: Subject | None = None,
         driving_face: int | None = None,
+        *,
+        of_source: bool = False,
     ) -> None:
         """`face` counts from the largest (1) on, in the picture to be moved, and `driving_face` in the first driving
-        picture that shows so many; `subject` finds the model's own points. Raises `OptionError`.
+        picture that shows so many; `subject` finds the model's own points. `of_source`: what is called driving is the
+        source, a video: see `Framer.of_source`. Raises `OptionError`.
         """
+        self.is_source = of_source
+        """Whether what it frames is the video that is moved."""
         check_face(face)
         check_face(driving_face, "driving_face")
         self.fit = fit
@@ -191,6 +249,23 @@ class Framer:
         self.crop = self._meant(check_crop(crop, "crop"))
         self.driving_crop = self._meant(check_crop(driving_crop, "driving_crop", follow=True))
 
+    def of_source(self, face: int | None) -> Framer:
+        """Chooses the squares of a video that is moved, of whose people number `face` is meant, as this one does those
+        of driving videos.
+        """
+        crop = self.crop if isinstance(self.crop, str) else (self.crop.left, self.crop.top, *2 * (self.crop.side,))
+        return Framer(self.framing, self.fit, "auto", crop, None, self._subject, face, of_source=True)
+
+    @property
+    def video_name(self) -> str:
+        """What errors call the video."""
+        return "the source video" if self.is_source else "the driving video"
+
+    @property
+    def face_option(self) -> str:
+        """The option that chooses one of several people in the video."""
+        return "face" if self.is_source else "driving_face"
+
     def _meant(self, crop: str | Window) -> str | Window:
         if crop == "points" and self._subject is None:
             raise OptionError("The model has no points to frame its pictures by; choose another crop.")
@@ -200,18 +275,32 @@ class Framer:
 
     def source(self, image: Image.Image) -> Window | None:
         """The square of a picture to be moved; None where `fit` decides."""
+        return self.seat(image).window
+
+    def seat(self, image: Image.Image) -> Seat:
+        """Where the one who is moved is in a picture."""
         if self.crop == "points" and self._subject is not None:
-            return self._subject.around([image], self.framing).snapped()
+            return Seat(self._subject.around([image], self.framing).snapped())
         if self.crop != "auto":
-            return _by_hand(self.crop, image.size)
-        faces = search_faces(image, levels=3) or search_faces(image, levels=4)
+            return Seat(_by_hand(self.crop, image.size))
+        faces = search_everywhere(image)
         if not faces and self.face is None:
-            return self._without_face([image], "the picture", "crop=x,y,w,h")
-        if self.face is not None and self.face > len(faces):
-            raise InputError(f"face is {self.face}, but {len(faces)} were found in the picture; choose another.")
+            return Seat(self._without_face([image], "the picture", "crop=x,y,w,h"))
         if self.face is None and len(faces) > 1:
-            _warn(f"{len(faces)} faces were found in the picture; the largest is taken. Choose another with face=2.")
-        return self.framing.around(faces[(self.face or 1) - 1], image.size).snapped()
+            _warn(
+                f"{len(faces)} faces were found in the picture; the largest is taken. Choose another with face=2, or "
+                "move them all with face=all."
+            )
+        return self.seat_of(image.size, faces, self.face or 1)
+
+    def seat_of(self, size: tuple[int, int], faces: Sequence[Face], number: int) -> Seat:
+        """The seat of face `number` (from 1 on) of all `faces` in a picture of `size` (width, height). Raises
+        `InputError` where there are fewer.
+        """
+        if number > len(faces):
+            raise InputError(f"face is {number}, but {len(faces)} were found in the picture; choose another.")
+        others = tuple(face for index, face in enumerate(faces, 1) if index != number)
+        return Seat(self.framing.around(faces[number - 1], size).snapped(), faces[number - 1], others)
 
     def driving(self, samples: Sequence[Image.Image], near: Face | None = None) -> Window | None:
         """One square for a whole video, from a few of its frames: as large as one around the face, and so much larger
@@ -232,7 +321,7 @@ class Framer:
         size = images[0].size
         faces = [face for face in follow(found, self.driving_face, near) if face is not None]
         if not faces:
-            return self._without_face(images, "the driving video", "driving_crop")
+            return self._without_face(images, self.video_name, "crop" if self.is_source else "driving_crop")
         return self.around_all(faces, size)
 
     @property
@@ -269,6 +358,11 @@ class Framer:
             return self.fixed(size)
         window = self.driving(samples)
         return None if window is None else window.scaled(size[0] / samples[0].width).snapped()
+
+
+def search_everywhere(image: Image.Image) -> list[Face]:
+    """The faces in a picture to be moved, the largest first: a closer look where a first one finds none."""
+    return search_faces(image, levels=3) or search_faces(image, levels=4)
 
 
 def search_faces(image: Image.Image, levels: int) -> list[Face]:

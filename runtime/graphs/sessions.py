@@ -204,12 +204,44 @@ def open_graph(path: Path, name: str, device: str = "cpu", threads: int = 1, cal
 
 @contextmanager
 def borrow_graph(path: Path, name: str) -> Iterator[Graph]:
-    """The same for a network that looks at a source once: afterwards it is gone, with the memory that it took."""
-    options = _options(1)
-    options.enable_cpu_mem_arena = False  # what an arena has taken it keeps
-    session = _opener.submit(_session, partial(os.fspath, path), name, options, providers("cpu")).result()
+    """The same for a network that looks at a source once: afterwards it is gone, with the memory that it took, unless
+    it is to be kept meanwhile (`keep_borrowed`).
+    """
+    with _keeping:
+        kept = _kept.get(path)
+        if kept is None and _keepers:
+            kept = _kept[path] = Graph(name, _borrowed(path, name), "cpu", _opener.submit(_workers, 1).result())
+    if kept is not None:
+        yield kept
+        return
+    session = _borrowed(path, name)
     with _opener.submit(_workers, 1).result() as worker:
         yield Graph(name, session, "cpu", worker)
+
+
+@contextmanager
+def keep_borrowed() -> Iterator[None]:
+    """As long as anybody is in here, what is borrowed stays open: for sources that are looked at in every frame."""
+    with _keeping:
+        _keepers.append(None)
+    try:
+        yield
+    finally:
+        with _keeping:
+            _keepers.pop()
+            if not _keepers:
+                _kept.clear()
+
+
+_keeping = threading.Lock()
+_keepers: list[None] = []
+_kept: dict[Path, Graph] = {}
+
+
+def _borrowed(path: Path, name: str) -> ort.InferenceSession:
+    options = _options(1)
+    options.enable_cpu_mem_arena = False  # what an arena has taken it keeps
+    return _opener.submit(_session, partial(os.fspath, path), name, options, providers("cpu")).result()
 
 
 def _new_opener() -> Executor:

@@ -186,15 +186,24 @@ class SeenFace:
 
 
 def see_subject(
-    canvas: Canvas, names: Mapping[str, int], points: NDArray[np.float32], resolution: int
+    canvas: Canvas,
+    names: Mapping[str, int],
+    points: NDArray[np.float32],
+    resolution: int,
+    near: tuple[float, float] | None = None,
 ) -> Subject | None:
     """The face that a model of that `resolution` has found in `canvas`, where its `points` (K, 2) in [-1, 1] have
-    `names`; else the largest one that the face detector finds; None where there is none.
+    `names`; else the largest one that the face detector finds, or the one nearest to the place `near` (x, y) in sides
+    of the square; None where there is none.
     """
     if names:
         places = bounded(canvas.places(points, resolution))
         return NamedFace(canvas.picture, names, places) if _has_extent(named(places, names)) else None
     faces = find_faces(canvas.picture, levels=2)
+    if near is not None:
+        side = len(canvas.picture) - 2 * canvas.margin
+        aim = [canvas.margin + side * place for place in near]
+        faces.sort(key=lambda face: float(np.hypot(*np.subtract(face.center, aim))))
     return SeenFace(faces[0], len(canvas.picture)) if faces else None
 
 

@@ -46,16 +46,19 @@ class Scene:
     """f32 (c, c, 3): the backdrop."""
 
 
-def complete(canvas: Canvas, alpha: Pixels, head: Affine) -> Scene:
-    """The scene of which `canvas` shows a part, `alpha` (c, c) being the person's in it. `head`: from the head's own
-    frame, so that no second face is mirrored at the border.
+def complete(canvas: Canvas, alpha: Pixels, head: Affine, others: Pixels | None = None) -> Scene:
+    """The scene of which `canvas` shows a part, `alpha` (c, c) being the person's in it, and `others` (c, c) that of
+    other people, who stay where they are. `head`: from the head's own frame, so that no second face is mirrored at the
+    border.
     """
     colours = canvas.picture.astype(np.float32)
     rows, columns = canvas.photo
     size = len(colours)
     seen = np.zeros((size, size), np.float32)
     seen[rows, columns] = 1
-    plate = backdrop(colours, alpha, seen)
+    plate = backdrop(colours, alpha if others is None else np.maximum(alpha, others), seen)
+    if others is not None:
+        plate += others[..., None] * (colours - plate)
     if seen.all():
         return Scene(canvas.picture, alpha, plate)
     at = np.ix_(_mirrored(rows, size), _mirrored(columns, size))

@@ -23,6 +23,7 @@ from runtime.layers.canvas import Canvas
 from runtime.layers.expression import Expression
 from runtime.layers.frames import Array, Pixels, bounded
 from runtime.layers.matte import matte
+from runtime.layers.neighbours import Neighbours
 from runtime.layers.person import Person
 from runtime.result.detail import blurring, enlarging, spreading
 from runtime.values import Bytes
@@ -80,14 +81,20 @@ class Layers:
         rest: Rest,
         border: NDArray[np.bool_] | None,
         behind: Behind | None = None,
+        neighbours: Neighbours | None = None,
     ) -> None:
         """`subject`: the face in the `canvas`; `person` f32 (256, 256): the probability that parts of it show the
-        person; `border`: see `Person`; `behind`: None for the backdrop that the `canvas` shows.
+        person; `border`: see `Person`; `behind`: None for the backdrop that the `canvas` shows; `neighbours`: who else
+        is in the picture, and stays.
         """
         self._graph, self._canvas, self._rest, self._subject = graph, canvas, rest, subject
         self._cut_out = behind is not None and behind.nothing
         colours = canvas.picture.astype(np.float32)
-        scene = complete(canvas, matte(colours, person), subject.anatomy.frame)
+        mask, others = matte(colours, person), None
+        if neighbours is not None and behind is None:  # before another backdrop all who hang together are kept
+            own_part = neighbours.territory(len(colours), canvas.margin)
+            mask, others = mask * own_part, mask * (1 - own_part)
+        scene = complete(canvas, mask, subject.anatomy.frame, others)
         alpha, inner = scene.alpha[..., None], (canvas.inner, canvas.inner)
         own = scene.picture - (1 - alpha) * scene.plate
         self._plate: Pixels = scene.plate[inner]
@@ -165,6 +172,20 @@ class Layers:
         and the expression `face`, in layers: uint8 (n, n, 3), or 4 where nothing is behind: colours as they are, and
         alpha.
         """
+        found = self._moved(image, flow, points, face, ["result", "alpha"] if self._cut_out else ["result"])
+        return _straight(found["result"][0], found["alpha"][0, 0]) if self._cut_out else found["result"][0]
+
+    def apart(
+        self, image: Bytes, flow: NDArray[np.float32], points: Array, face: Expression | None
+    ) -> tuple[Bytes, Pixels]:
+        """The same over a backdrop, uint8 (n, n, 3), and where in it the person is, f32 (n, n) in [0, 1]."""
+        found = self._moved(image, flow, points, face, ["result", "alpha"])
+        return found["result"][0], found["alpha"][0, 0]
+
+    def _moved(
+        self, image: Bytes, flow: NDArray[np.float32], points: Array, face: Expression | None, wanted: list[str]
+    ) -> dict[str, np.ndarray]:
+        """What the graph makes of one picture."""
         resolution, size = len(image), len(self._canvas.picture)
         side = size - 2 * self._canvas.margin
         way = bounded(flow) - self._still
@@ -181,9 +202,7 @@ class Layers:
         try:
             for place, patch in self._shutters(self._own, face):
                 texture[(0, slice(0, 4), *place)] = patch.transpose(2, 0, 1)
-            wanted = ["result", "alpha"] if self._cut_out else ["result"]
-            found = self._graph(self._fixed | feeds | {"texture": texture}, wanted)
-            return _straight(found["result"][0], found["alpha"][0, 0]) if self._cut_out else found["result"][0]
+            return self._graph(self._fixed | feeds | {"texture": texture}, wanted)
         finally:
             self._textures.put(texture)
 

@@ -53,8 +53,10 @@ class Person:
     def __init__(self, anatomy: Anatomy, face: Pixels, cells: Array, border: NDArray[np.bool_] | None) -> None:
         """`face` (c, c): how much every pixel of the canvas belongs to the face, and not to a mouth or an eye. `cells`
         (f, f, 2): places of the flow's cells on the canvas. `border` (4,): which edges of the square (left, top, right,
-        bottom) must not move; None: all may.
+        bottom) must not move; None: all may, and shoulders go along. With a `border` they stay: around the square is a
+        picture in which they do.
         """
+        self._seated = border is not None
         self._face, self._cells = face, cells
         self._own = anatomy.frame.inverse()
         self._line = anatomy.shoulders
@@ -107,6 +109,8 @@ class Person:
 
     def _trunk(self, neck: tuple[Array, Array]) -> Affine:
         """From where the trunk is in the result to where it is in the source."""
+        if self._seated:
+            return Affine(np.eye(2), np.zeros(2))
         turned = Affine.similarity(*neck)
         linear = np.eye(2) + _LIMP * (turned.linear - np.eye(2))
         before, after = (points.mean(0) for points in neck)

@@ -60,14 +60,10 @@ def run_batch(
     default one after another in this process. `report` is called with the number of jobs done and of all. Raises
     `OutputError` when `folder` cannot be used, and a `BunrakuError` when the model or an option is at fault.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder} cannot be made ({error.strerror}); give another folder.") from error
-    check_apart(jobs, folder)
+    check_apart(jobs, made(folder))
     results = folder / RESULTS
-    keyed = [replace(job, key=_key(job, options)) for job in jobs]
-    before = _recorded(results)
+    keyed = [replace(job, key=key_of(job, options)) for job in jobs]
+    before = recorded(results)
     found = {job.output: before[job.output] for job in keyed if _is_done(job, before.get(job.output), folder)}
     waiting = [job for job in keyed if job.output not in found]
     report(len(found), len(keyed))
@@ -84,10 +80,26 @@ def run_batch(
     return [found[job.output] for job in keyed]
 
 
+def made(folder: Path) -> Path:
+    """`folder`, which is made where it is missing. Raises `OutputError`."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made ({error.strerror}); give another folder.") from error
+    return folder
+
+
 def run_here(jobs: Sequence[Job], folder: Path, options: Mapping[str, Any]) -> Iterator[Outcome]:
     """Do the jobs one after another, with the model opened once."""
     do = worker(folder, options)
     yield from map(do, jobs)
+
+
+def telling(outcomes: Iterable[Outcome], report: Callable[[Outcome], object]) -> Iterator[Outcome]:
+    """The `outcomes` as they come; `report` is told of each."""
+    for outcome in outcomes:
+        report(outcome)
+        yield outcome
 
 
 def worker(folder: Path, options: Mapping[str, Any]) -> Callable[[Job], Outcome]:
@@ -96,7 +108,8 @@ def worker(folder: Path, options: Mapping[str, Any]) -> Callable[[Job], Outcome]
     Raises `ModelError` when the model is not to be had.
     """
     rest = dict(options)
-    engine = Engine(rest.pop("model"), device=rest.pop("device", "auto"), threads=rest.pop("threads", None))
+    model, device, threads = rest.pop("model"), rest.pop("device", "auto"), rest.pop("threads", None)
+    engine = model if isinstance(model, Engine) else Engine(model, device=device, threads=threads)
 
     def do(job: Job) -> Outcome:
         begin = time.monotonic()
@@ -126,10 +139,10 @@ def _do(job: Job, folder: Path, engine: Engine, options: Mapping[str, Any]) -> i
     return len(animate(job.source, job.driving, model=engine, output=target, **chosen))
 
 
-def _key(job: Job, options: Mapping[str, Any]) -> str:
-    """Changes when a file of the pair, or an option, does."""
+def key_of(job: Job, options: Mapping[str, Any]) -> str:
+    """Stands for a pair as it is: changes when one of its files, or an option, does."""
     facts: list[Any] = [job.source, job.driving, job.output]
-    facts += sorted((name, str(value)) for name, value in {**options, **job.options}.items())
+    facts += sorted((name, _said(value)) for name, value in {**options, **job.options}.items())
     for path in (job.source, job.driving):
         try:
             stat = os.stat(path)
@@ -139,7 +152,19 @@ def _key(job: Job, options: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
 
-def _recorded(results: Path) -> dict[str, Outcome]:
+def _said(value: Any) -> str:
+    """What stands for an option's value, the same in the next run."""
+    return f"{value.bundle.name} {value.bundle.folder}" if isinstance(value, Engine) else str(value)
+
+
+def known_outputs(folder: Path) -> dict[tuple[str, str], str]:
+    """The outputs in `folder` of pairs (source, driving) that were done, or tried, there before. Raises
+    `OutputError`.
+    """
+    return {(each.source, each.driving): each.output for each in recorded(folder / RESULTS).values()}
+
+
+def recorded(results: Path) -> dict[str, Outcome]:
     """The last outcome of every output; lines that were cut off by a crash, or are not ours, do not count."""
     found: dict[str, Outcome] = {}
     if not results.exists():

@@ -46,7 +46,7 @@ class Job:
 
 
 @dataclass
-class _Taken:
+class Taken:
     """Outputs that there are already."""
 
     exactly: set[str] = field(default_factory=set)
@@ -75,7 +75,7 @@ def read_pairs(path: Path, suffix: str = ".mp4") -> list[Job]:
     if twice := next((name for name in names if name and names.count(name) > 1), None):
         raise InputError(f"{path}, line {number}: the column {twice!r} is there twice; leave one out.")
     jobs: list[Job] = []
-    taken = _Taken()
+    taken = Taken()
     for line, cells in rows:
         if any(cells[len(names) :]) or any(cell for name, cell in zip(names, cells, strict=False) if not name):
             raise InputError(f"{path}, line {line}: there is more than the first line names columns for; name it.")
@@ -141,7 +141,7 @@ def _separator(text: StringIO) -> tuple[int, str]:
     return 0, next((each for each, names in named.items() if names >= _NEEDED), ",")
 
 
-def _job(path: Path, number: int, row: Mapping[str, str], taken: _Taken, suffix: str) -> Job:
+def _job(path: Path, number: int, row: Mapping[str, str], taken: Taken, suffix: str) -> Job:
     """The pair in the line `number` of the list `path`."""
     source, driving, output = (row.get(name, "") for name in _COLUMNS)
     if not source or not driving:
@@ -150,7 +150,7 @@ def _job(path: Path, number: int, row: Mapping[str, str], taken: _Taken, suffix:
     played = template_file(driving, where)
     source, driving = (name if is_address(name) else str(where / name) for name in (source, driving))
     driving = str(played or driving)
-    output = _plain(output) if output else _made_of(source, driving, taken, suffix)
+    output = _plain(output) if output else made_of(source, driving, taken, suffix)
     if output.rstrip("/") in taken.exactly:
         raise InputError(f"{path}, line {number}: {output} is the output of another line, too; give another name.")
     if PurePath(output).is_absolute() or ".." in PurePath(output).parts:
@@ -169,7 +169,7 @@ def _number(name: str, text: str) -> str:
     return text.replace(",", ".") if is_float and _COMMA.fullmatch(text) else text
 
 
-def _made_of(source: str, driving: str, taken: _Taken, suffix: str) -> str:
+def made_of(source: str, driving: str, taken: Taken, suffix: str) -> str:
     """An output that nobody has taken, on no file system."""
     ends = chain([suffix], (f"-{number}{suffix}" for number in count(2)))
     names = (joined(Path(source).stem, Path(driving).stem, end) for end in ends)

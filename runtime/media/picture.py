@@ -39,6 +39,9 @@ them.
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "PPM", "AVIF", "JPEG2000", "TGA", "ICO")
 """What Pillow may take a file for. It knows others, one of which (EPS) is a program that it has Ghostscript run."""
 
+_MOVING = ("GIF", "PNG", "WEBP", "AVIF")
+"""Which of them may hold pictures that follow one another in time."""
+
 _WIDENED = {"L;2": 85, "L;4": 17}
 """By how much Pillow multiplies grey values of so many bits."""
 
@@ -101,6 +104,24 @@ def _read_encoded(data: bytes, name: str, limits: Limits, background: str) -> tu
             image = read_heic(path, name, limits)
         _check_size(image, name, limits)
     return _to_rgb(image, name, background)
+
+
+def count_frames(path: Path) -> int | None:
+    """How many pictures follow one another in the file `path`: 1 in all kinds that hold stills (pages, sizes,
+    thumbnails), None where it is of no kind that is read as a picture.
+    """
+    check_file(path)
+    with path.open("rb") as file:
+        if is_heic(file.read(12)):
+            return 1
+    try:
+        with _opened(path, str(path)) as image:
+            moves = image.format in _MOVING and getattr(image, "is_animated", False)
+            return int(getattr(image, "n_frames", 1)) if moves else 1
+    except UnidentifiedImageError:
+        return None
+    except Exception:  # damaged: whoever reads the picture says so
+        return 1
 
 
 def square(image: Image.Image, size: int, fit: Fit = "crop") -> Bytes:

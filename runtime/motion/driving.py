@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 Reference = Literal["first", "best"] | int
 """The driving frame that the relative mode counts the motion from."""
 
-_PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
+FRAMES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 """Which files of a folder are frames."""
 _LATEST = 1e9
 """Seconds; no video plays so late, and what is far beyond cannot be told to ffmpeg."""
@@ -161,13 +161,13 @@ def check_span(start: float, end: float | None) -> None:
 
 def folder_pictures(folder: Path) -> list[Path]:
     """The pictures in `folder`, in the order of their names (2 before 10). Raises `InputError` when there is none."""
-    found = [path for path in folder.iterdir() if path.suffix.lower() in _PICTURES and not path.name.startswith(".")]
+    found = [path for path in folder.iterdir() if path.suffix.lower() in FRAMES and not path.name.startswith(".")]
     if not found:
-        raise InputError(f"The folder {folder} holds no pictures ({', '.join(_PICTURES)}); give another one.")
-    return sorted(found, key=_as_counted)
+        raise InputError(f"The folder {folder} holds no pictures ({', '.join(FRAMES)}); give another one.")
+    return sorted(found, key=as_counted)
 
 
-def _as_counted(path: Path) -> list[int | str]:
+def as_counted(path: Path) -> list[int | str]:
     """By this, names sort as people count: 2 before 10."""
     return [int(word) if word.isdecimal() else word for word in _WORDS.split(path.name)]
 

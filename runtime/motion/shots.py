@@ -81,7 +81,7 @@ def find_shots(video: VideoInfo, rate: Fraction, framer: Framer) -> tuple[Shot, 
         near = seen[-1][1]
         shots.append(_shot(look, seen, framer, video))
     seen_in = sum(not math.isinf(shot.wait) for shot in shots)
-    if seen_in > 1:
+    if seen_in > 1 and not framer.is_source:
         times = "a cut" if seen_in == 2 else f"{seen_in - 1} cuts"
         _warn(f"The driving video has {times}; the motion starts anew after each.")
     return tuple(_with_windows(shots))
@@ -158,11 +158,12 @@ def _say_faces(looked: Sequence[_Looked], framer: Framer) -> None:
     most = max(len(faces) for look in looked for faces in look.found)
     wanted = framer.driving_face
     if wanted is not None and wanted > most:
-        raise InputError(f"driving_face is {wanted}, but {most} were found in the driving video; choose another.")
+        said = f"{framer.face_option} is {wanted}, but {most} were found in {framer.video_name}; choose another."
+        raise InputError(said)
     if wanted is None and most > 1:
         _warn(
-            f"{most} faces were found in the driving video; the largest is followed. Choose another with "
-            "driving_face=2."
+            f"{most} faces were found in {framer.video_name}; the largest is followed. Choose another with "
+            f"{framer.face_option}=2."
         )
 
 

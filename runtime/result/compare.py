@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from itertools import chain
+from fractions import Fraction
 from types import TracebackType
 
 import numpy as np
@@ -14,6 +14,7 @@ from checkpoints.errors import OptionError
 from runtime.many.pipeline import prefetch
 from runtime.motion.driving import Clip, Framed, read_squares
 from runtime.motion.seamless import SEAMLESS, Loop
+from runtime.sources.drivers import held, resampled
 from runtime.values import Bytes
 
 
@@ -24,25 +25,25 @@ class Comparison:
 
     def __init__(
         self,
-        still: Bytes,
+        still: Callable[[], Bytes],
         framed: Framed,
         resolution: int,
-        loop: int = 1,
+        rate: Fraction,
         mark: Callable[[Bytes], Bytes] | None = None,
     ) -> None:
-        """`still` uint8 (height, width, 3) is the source as large as the results; the driving frames are those of
-        `framed`, `loop` times, as the model of that `resolution` is shown them. `mark` draws on each of the pictures.
+        """`still` gives the present source, uint8 (height, width, 3), as large as the results; the driving frames are
+        those of `framed`, as the model of that `resolution` is shown them, for results of that `rate`. `mark` draws on
+        each of the pictures.
         """
         self._mark = mark or (lambda picture: picture)
-        self._still = self._mark(still)
+        self._still = still
+        self._marked: tuple[Bytes, Bytes] | None = None
         self._recorded = framed.clip.motion is not None
-        self._turns = (read_squares(framed, resolution) for _ in range(loop))
+        self._framed, self._resolution, self._rate = framed, resolution, rate
         self._stack = ExitStack()
         self._squares: Iterator[Bytes] | None = None
 
     def __enter__(self) -> Comparison:
-        if not self._recorded:
-            self._squares = self._stack.enter_context(prefetch(chain.from_iterable(self._turns), depth=4))
         return self
 
     def __exit__(
@@ -50,15 +51,26 @@ class Comparison:
     ) -> None:
         self._stack.close()
 
+    def begin(self) -> None:
+        """The next result is the first one of all: the driving frames begin anew."""
+        self._stack.close()
+        if not self._recorded:
+            squares = read_squares(self._framed, self._resolution)
+            shown = resampled(squares, self._framed.clip.rate, self._rate)
+            self._squares = held(self._stack.enter_context(prefetch(shown, depth=4)))
+
     @property
     def size(self) -> tuple[int, int]:
         """(width, height) of what is made."""
-        height, width, _ = self._still.shape
+        height, width, _ = self._still().shape
         return 2 * width + (0 if self._recorded else height), height
 
     def __call__(self, result: Bytes) -> Bytes:
         """The next result beside source and driving frame: uint8 (height, wider, 3)."""
-        parts = [self._still, self._mark(result)]
+        still = self._still()
+        if self._marked is None or self._marked[0] is not still:
+            self._marked = (still, self._mark(still))
+        parts = [self._marked[1], self._mark(result)]
         if self._squares is not None:
             side = len(result)
             image = Image.fromarray(next(self._squares)).resize((side, side), Image.Resampling.BICUBIC)

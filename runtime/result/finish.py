@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ from runtime.graphs.cores import available_cores
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Behind, Layers
 from runtime.layers.expression import Expression
+from runtime.layers.neighbours import Neighbours
 from runtime.media.background import Background
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Fit, square
@@ -45,12 +48,24 @@ class Rendered:
     """(B, 1, h, w) in [0, 1]: 1 where the source shows what the result shows; None likewise."""
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A moved square, and how much of it is to be seen where it is pasted back."""
+
+    picture: Bytes
+    """uint8 (n, n, 3)."""
+    weight: Floats | None
+    """(n, n) in [0, 1]: less where somebody else is; None: as much everywhere."""
+
+
+T = TypeVar("T")
+
 LEAST_SHOWN = 0.6
 """Part of a square's side that is shown at least, whatever of it lies outside of the picture."""
 
-Layer = Callable[[Canvas, NDArray[np.bool_] | None, Behind | None], Layers | None]
+Layer = Callable[[Canvas, NDArray[np.bool_] | None, Behind | None, Neighbours | None], Layers | None]
 """Makes the `Layers` of a source, of which edges of the square may have to stay where they are, before what is
-behind.
+behind, and beside others.
 """
 
 Lend = Callable[[Bytes, Bytes], Detail]
@@ -74,14 +89,18 @@ class Finish:
         inside: bool = False,
         background: Background | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        neighbours: Neighbours | None = None,
+        beside: Finish | None = None,
     ) -> None:
         """`image` (RGB) is the source, `window` the square of it that is moved (None: the one that `fit` means),
         `small` uint8 (R, R, 3) the same as the model is shown it. `size`: side of the results, by default R. `lend`
         None: nothing is sharpened. `layer`: None, or what makes layers of the source, where it can. With `inside` the
         results show of the square only what the source shows. `background`: what layers are to be laid over (within
-        `limits` where it is a picture), None: what the source shows.
+        `limits` where it is a picture), None: what the source shows. `neighbours`: who else is in the picture.
+        `beside`: what makes results of somebody else in the same picture, into which both are pasted back.
         """
-        self._paste = Paste(image, window, fit) if paste_back else None
+        self._paste = self._pasted(image, window, fit, size, beside) if paste_back else None
+        self._neighbours = neighbours
         self._side = self._size = size or len(small)
         self._shown: tuple[slice, slice] | None = None
         if self._paste is not None:
@@ -92,12 +111,17 @@ class Finish:
         self._background, self._limits = background, limits
         self.layers: Layers | None = None
         """What moves the source as a person before a backdrop; None where it is not moved so."""
+        self._own: Floats | None = None
         self._team = ThreadPoolExecutor(available_cores(), "bunraku-finish")
         if layer is not None:
             self.layers = self._layered(layer, image, window, fit)
         self._detail: Detail | None = None
         if self.layers is None and lend is not None and self._side > len(small):
             self._detail = lend(self._large(image, window, fit), small)
+
+    @staticmethod
+    def _pasted(image: Image.Image, window: Window | None, fit: Fit, size: int | None, beside: Finish | None) -> Paste:
+        return Paste(image, window, fit, size, None if beside is None else beside._paste)
 
     def _show(self, window: Window, shown: Window) -> None:
         """Have the square `window` made so large that the part `shown` of it is as large as the results."""
@@ -119,13 +143,14 @@ class Finish:
     def _layered(self, layer: Layer, image: Image.Image, window: Window | None, fit: Fit) -> Layers | None:
         if self._paste is not None:
             large = self._paste.cut(self._side)
-            layers = layer(Canvas.around(large, self._paste.base, self._paste.window), self._paste.seams, None)
+            canvas = Canvas.around(large, self._paste.base, self._paste.window)
+            layers = layer(canvas, self._paste.seams, None, self._neighbours)
             if layers is not None:
                 self._paste.narrow(~layers.crossed)
             return layers
         small = self._unmoved[-1]
         large = small if self._side <= len(small) else self._large(image, window, fit)
-        return layer(Canvas.around(large, image, window), None, self._behind(len(large)))
+        return layer(Canvas.around(large, image, window), None, self._behind(len(large)), self._neighbours)
 
     def _behind(self, side: int) -> Behind | None:
         """What is behind in a square of `side` pixels, of which a picture covers the part that is shown."""
@@ -138,7 +163,7 @@ class Finish:
             picture[self._shown] = self._background.square(self._size, self._limits)
         return Behind(picture, self._background.transparent)
 
-    @property
+    @cached_property
     def still(self) -> Bytes:
         """The source as it is before it moves, as large as the results: uint8 (height, width, 3), or 4."""
         image, window, fit, small = self._unmoved
@@ -146,7 +171,19 @@ class Finish:
             return self._paste.whole
         if self.layers is not None:
             return self._sized(self.layers.still)
+        if self._background is not None:
+            return self._empty
         return small if self._side == len(small) else self._part(self._large(image, window, fit))
+
+    @property
+    def _empty(self) -> Bytes:
+        """Another backdrop, and nobody before it."""
+        if self._background is None:
+            raise ValueError("there is no other backdrop")
+        picture = self._background.square(self._size, self._limits)
+        if not self._background.transparent:
+            return picture
+        return np.concatenate([picture, np.zeros_like(picture[..., :1])], -1)
 
     def _part(self, square: Bytes) -> Bytes:
         """What is shown of the whole `square`, uint8 (side, side, 3), or 4."""
@@ -163,26 +200,70 @@ class Finish:
         """The results: uint8 (B, height, width, 3), or 4 without a background. For layers: the driving `points`
         (B, K, 2) of what was rendered, and what its faces do.
         """
+        if self._paste is not None:
+            pieces = self.pieces(rendered, points, faces)
+            return np.stack(self._each(self._laid, [(piece,) for piece in pieces]))
+        if self.layers is None and self._background is not None:  # nobody before another backdrop
+            return np.stack([self.still] * len(rendered.image))
         if self.layers is not None and points is not None and rendered.flow is not None:
-            frames = zip(rendered.image, rendered.flow, points, faces, strict=True)
-            started = [self._team.submit(self._layer_one, self.layers, *frame) for frame in frames]
-            return np.stack([future.result() for future in started])
-        if self._paste is None and self._side == len(rendered.image[0]):
+            frames = list(zip(rendered.image, rendered.flow, points, faces, strict=True))
+            return np.stack(self._each(partial(self._layer_one, self.layers), frames))
+        if self._side == len(rendered.image[0]):
             return rendered.image
-        return np.stack([self._one(rendered, index) for index in range(len(rendered.image))])
+        return np.stack([self._sized(self._sharp(rendered, index)) for index in range(len(rendered.image))])
+
+    def pieces(
+        self, rendered: Rendered, points: Floats | None = None, faces: Sequence[Expression | None] = ()
+    ) -> list[Piece]:
+        """The same, not yet pasted back, for `lay`."""
+        if self._neighbours is not None and self._own is None:
+            self._own = self._neighbours.territory(self._side)
+        if self.layers is not None and points is not None and rendered.flow is not None:
+            frames = list(zip(rendered.image, rendered.flow, points, faces, strict=True))
+            return self._each(partial(self._layered_piece, self.layers), frames)
+        return [Piece(self._sharp(rendered, index), self._own) for index in range(len(rendered.image))]
+
+    def _layered_piece(
+        self, layers: Layers, image: Bytes, flow: Floats, points: Floats, face: Expression | None
+    ) -> Piece:
+        picture, alpha = layers.apart(image, flow, points.astype(np.float64), face)
+        return Piece(picture, None if self._own is None else np.maximum(self._own, alpha))
+
+    def lay(self, whole: Image.Image, piece: Piece) -> None:
+        """Paste `piece` back into the `whole` picture, of the `size`."""
+        if self._paste is None:
+            raise ValueError("only what is pasted back has a place in a picture")
+        self._paste.lay(whole, piece.picture, piece.weight)
+
+    def _laid(self, piece: Piece) -> Bytes:
+        whole = self.whole
+        self.lay(whole, piece)
+        return np.array(whole)
+
+    @property
+    def whole(self) -> Image.Image:
+        """A copy of the whole picture into which is pasted back, before anything moves."""
+        if self._paste is None:
+            raise ValueError("only what is pasted back has a place in a picture")
+        return self._paste.base.copy()
+
+    def _each(self, make: Callable[..., T], frames: Sequence[tuple[Any, ...]]) -> list[T]:
+        """What `make` makes of every one of the `frames`, side by side."""
+        if len(frames) == 1:  # no thread for that: a source that moves is made ready anew for every frame
+            return [make(*frames[0])]
+        started = [self._team.submit(make, *frame) for frame in frames]
+        return [future.result() for future in started]
 
     def _layer_one(self, layers: Layers, image: Bytes, flow: Floats, points: Floats, face: Expression | None) -> Bytes:
-        layered = layers(image, flow, points.astype(np.float64), face)
-        return self._sized(layered) if self._paste is None else self._paste(layered)
+        return self._sized(layers(image, flow, points.astype(np.float64), face))
 
-    def _one(self, rendered: Rendered, index: int) -> Bytes:
+    def _sharp(self, rendered: Rendered, index: int) -> Bytes:
+        """What the model made of one frame, with the source's own detail."""
         image = rendered.image[index]
         if self._detail is not None and rendered.flow is not None:
             seen = None if rendered.occlusion is None else rendered.occlusion[index]
             image = self._detail(image, rendered.flow[index], seen)
-        if self._paste is not None:
-            return self._paste(image)
-        return self._sized(image)
+        return image
 
     def _sized(self, image: Bytes) -> Bytes:
         if len(image) != self._side:
@@ -190,16 +271,14 @@ class Finish:
         return self._part(image)
 
 
-def check_size(size: int | None, paste_back: bool) -> None:
+def check_size(size: int | None) -> None:
     """Raises `OptionError` unless results can be that large: an even number (most videos are stored in pairs of
-    pixels), and none beside `paste_back`.
+    pixels).
     """
     if size is None:
         return
     if not is_whole(size) or size % 2 or not 16 <= size <= MAX_SIZE:
         raise OptionError(f"size is {size!r}; it must be an even number of pixels from 16 to {MAX_SIZE}.")
-    if paste_back:
-        raise OptionError("With paste_back the result is as large as the picture; leave size out.")
 
 
 def warn_without_flow(name: str) -> None:

@@ -6,12 +6,12 @@ import warnings
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageChops
 
 from checkpoints.errors import BunrakuWarning
 from runtime.framing.window import Window
 from runtime.media.picture import Fit
-from runtime.values import Bytes
+from runtime.values import Bytes, Floats
 
 MAX_PIXELS = 3840 * 2400
 """Larger pictures are made smaller: no player shows such videos, and each frame of them costs its pixels."""
@@ -23,24 +23,33 @@ FEATHER, NARROW = 0.12, 0.02
 class Paste:
     """Puts animated squares back into one picture."""
 
-    def __init__(self, image: Image.Image, window: Window | None, fit: Fit = "crop") -> None:
+    def __init__(
+        self,
+        image: Image.Image,
+        window: Window | None,
+        fit: Fit = "crop",
+        side: int | None = None,
+        beside: Paste | None = None,
+    ) -> None:
         """`image` (RGB), and the `window` of it that is animated (None: the square that `fit` means).
 
-        The result has the picture's size, even (a last odd row or column is left out) and of at most `MAX_PIXELS`.
+        The result has the picture's size, or one at which the square has `side` pixels, or the size of another square's
+        that is animated `beside` this one in the same picture; even (a last odd row or column is left out) and of at
+        most `MAX_PIXELS`.
         """
         self._bars = window is None and fit == "pad"
         window = window or (Window.centered(image.size) if fit == "crop" else _all_of(image.size))
-        factor = min(1.0, (MAX_PIXELS / (image.width * image.height)) ** 0.5)
-        if factor < 1:
-            smaller = (int(image.width * factor), int(image.height * factor))
-            said = f"The picture has {image.width}x{image.height} pixels; the result is made {smaller[0]}x{smaller[1]}."
-            warnings.warn(said, BunrakuWarning, stacklevel=2)
-            image = image.resize(smaller, Image.Resampling.LANCZOS, reducing_gap=3.0)
-        self.size = (image.width - image.width % 2, image.height - image.height % 2)
-        """(width, height) of the results."""
-        self.base = image.crop((0, 0, *self.size))
-        """The whole picture as it is before it is animated."""
-        self.window = window = window.scaled(factor).snapped()
+        if beside is None:
+            self.factor = _factor(image, window, side)
+            """By which the picture was made larger, or smaller."""
+            whole = image if self.factor == 1 else _resized(image, self.factor)
+            self.size = (whole.width - whole.width % 2, whole.height - whole.height % 2)
+            """(width, height) of the results."""
+            self.base = whole.crop((0, 0, *self.size))
+            """The whole picture as it is before it is animated."""
+        else:
+            self.factor, self.size, self.base = beside.factor, beside.size, beside.base
+        self.window = window = window.scaled(self.factor).snapped()
         """The square of it that is animated."""
         left, top, right, bottom = (int(value) for value in window.place(self.size, self.side).box)
         self._corner, self._extent = (left, top), (right - left, bottom - top)
@@ -85,11 +94,37 @@ class Paste:
 
     def __call__(self, frame: Bytes) -> Bytes:
         """The whole picture, uint8 (height, width, 3), with `frame`, uint8 (R, R, 3) of any R, in its place."""
-        place = self.window.place(self.size, len(frame))
-        part = frame[place.row : place.row + place.height, place.column : place.column + place.width]
         whole = self.base.copy()
-        whole.paste(Image.fromarray(part).resize(self._extent, Image.Resampling.BICUBIC), self._corner, self._mask)
+        self.lay(whole, frame)
         return np.array(whole)
+
+    def lay(self, whole: Image.Image, frame: Bytes, weight: Floats | None = None) -> None:
+        """Lay `frame`, uint8 (R, R, 3) of any R, in its place onto the `whole` picture, of the `size`: everywhere, or
+        only by the `weight`, f32 (R, R) in [0, 1].
+        """
+        place = self.window.place(self.size, len(frame))
+        part = (slice(place.row, place.row + place.height), slice(place.column, place.column + place.width))
+        mask = self._mask
+        if weight is not None:
+            share = Image.fromarray(np.rint(255 * weight[part]).astype(np.uint8))
+            mask = ImageChops.multiply(mask, share.resize(self._extent, Image.Resampling.BILINEAR))
+        whole.paste(Image.fromarray(frame[part]).resize(self._extent, Image.Resampling.BICUBIC), self._corner, mask)
+
+
+def _factor(image: Image.Image, window: Window, side: int | None) -> float:
+    """By how much `image` becomes larger for its `window` to have `side` pixels, within `MAX_PIXELS`."""
+    wanted = 1.0 if side is None else side / window.side
+    factor = min(wanted, (MAX_PIXELS / (image.width * image.height)) ** 0.5)
+    if factor < wanted:
+        width, height = (int(length * factor) for length in image.size)
+        said = f"The picture has {image.width}x{image.height} pixels; the result is made {width}x{height}."
+        warnings.warn(said, BunrakuWarning, stacklevel=3)
+    return factor
+
+
+def _resized(image: Image.Image, factor: float) -> Image.Image:
+    width, height = (max(2, int(length * factor)) for length in image.size)
+    return image.resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
 def _all_of(size: tuple[int, int]) -> Window:

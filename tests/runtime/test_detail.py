@@ -158,9 +158,13 @@ def test_impossible_sizes_are_refused(toy, size):
         Animator(Engine(toy), size=size)
 
 
-def test_size_and_paste_back_exclude_each_other(toy):
-    with pytest.raises(OptionError, match="paste_back"):
-        Animator(Engine(toy), size=512, paste_back=True)
+@pytest.mark.parametrize("size", [32, 96, 200])
+def test_with_paste_back_the_picture_becomes_so_large_that_its_square_has_the_size(toy, texture, size):
+    """The toy's square is the largest in the middle: half of the picture's width."""
+    animator = Animator(Engine(toy), size=size, paste_back=True)
+    animator.set_source(texture)
+    assert animator.size == (2 * size, size)
+    np.testing.assert_array_equal(animator.still.shape, (size, 2 * size, 3))
 
 
 def test_a_model_without_flow_enlarges_and_says_so(toy, tmp_path):

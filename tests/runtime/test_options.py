@@ -36,7 +36,7 @@ WRONG = {
     "fit": ("squash", None),
     "crop": ("nowhere", (1, 2, 3), None),
     "driving_crop": ("nowhere", 5),
-    "face": (0, True, 1.0, "1"),
+    "face": (0, True, 1.0, "1", "some", [], [1, 1], (0, 1), [None]),
     "driving_face": (0, True, 1.0, "1"),
     "paste_back": ("no", 0, None),
     "size": (15, 17, 4096, True, 64.0, "64"),
@@ -44,6 +44,9 @@ WRONG = {
     "layers": ("maybe", None),
     "background": ("no colour", "", "#12345678", 5, None),
     "limits": ("pixels=1", None),
+    "source_frame": (-1, True, 1.0, "1"),
+    "timing": ("both", None),
+    "sound": ("loud", None, True),
     "reference": ("last", -1, True, 1.0, None),
     "fps": (0, True, 1001, float("nan"), "25"),
     "start": (-1, True, float("inf"), "0", None),
@@ -56,7 +59,7 @@ WRONG = {
     "sign": (5, True),
 }
 RIGHT = {
-    "face": (None, 1, 2),
+    "face": (None, 1, 2, "all", [3, 1], (2,)),
     "size": (None, 16, 2048),
     "strength": (0, 1, 2.5, {"mouth": 1.4, "head": 0}, {}),
     "parts": ("all", "mouth", " Mouth, eyes", ["gaze"], ("head", "brows")),
@@ -88,7 +91,7 @@ def test_every_right_value_is_taken():
 @pytest.mark.parametrize(
     ("pair", "said"),
     [
-        ({"paste_back": True, "size": 128}, "leave size out"),
+        ({"face": "all", "show": "structure"}, "leave paste_back or show out"),
         ({"paste_back": True, "show": "structure"}, "leave paste_back or show out"),
         ({"start": 2.0, "end": 1.0}, "From second 2.0 to 1.0"),
         ({"neutral": True, "mode": "absolute"}, "leave neutral or absolute out"),
@@ -142,6 +145,9 @@ def test_the_functions_have_the_fields_as_their_keywords():
         ("reference", "7", 7),
         ("reference", "best", "best"),
         ("crop", "1,2,3,4", "1,2,3,4"),
+        ("face", "3,1", [3, 1]),
+        ("face", "3;1", [3, 1]),
+        ("face", "all", "all"),
         ("limits", "pixels=5M", Limits(pixels=5e6)),
     ],
 )
@@ -150,12 +156,7 @@ def test_words_of_a_list_become_values(name, word, value):
 
 
 @pytest.mark.parametrize(
-    ("name", "word"),
-    [
-        ("strength", "much"),
-        ("face", "1.5"),
-        ("compare", "perhaps"),
-    ],
+    ("name", "word"), [("strength", "much"), ("face", "1.5"), ("face", "both"), ("compare", "perhaps")]
 )
 def test_words_that_are_no_value_are_refused(name, word):
     with pytest.raises(OptionError, match=f'{name} is "{word}"; it must be'):

@@ -1,0 +1,1 @@
+"""What is moved: one person in a picture, several of them, or a video in which they move already."""

@@ -1,0 +1,113 @@
+"""The frames of a result, one after another: everybody moved, and pasted into one picture where they are several."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+
+import numpy as np
+
+from checkpoints.contract import FROM_REFERENCE
+from checkpoints.parameters import TAKES
+from runtime.animator import Animator, Prepared
+from runtime.graphs.sessions import keep_borrowed
+from runtime.many.pipeline import prefetch
+from runtime.motion.driving import read_motion, reference_of
+from runtime.motion.modes import Motion
+from runtime.options import Options
+from runtime.progress import Progress
+from runtime.sources.drivers import held, in_batches, resampled, singly, together
+from runtime.sources.staging import Staging
+from runtime.values import Bytes
+
+Step = tuple[list[Motion], list[Prepared] | None]
+"""Motions of everybody for the next frames; where the source moves, of one, and everybody in it."""
+
+
+def play(
+    staging: Staging, asked: Options, report: Progress, total: int | None, begin: Callable[[], object]
+) -> Generator[Bytes, None, None]:
+    """The frames one by one, computed in batches while the next ones are being decoded; `begin` is called before the
+    first one of each time that all is played.
+    """
+    done = 0
+    with _motions(staging) as motions:
+        again: Sequence[Sequence[Motion]] | None = None
+        counted = asked.reference != "first" and asked.mode in FROM_REFERENCE
+        if asked.loop > 1 or counted:
+            again = [list(each) for each in motions]
+        if counted and again is not None:
+            for animator, known in zip(staging.animators, _for_each(again, staging), strict=True):
+                driving = Motion.concatenate(list(known))
+                animator.reset(reference_of(animator.source.motion[:1], driving, asked.reference))
+        for _ in range(asked.loop):
+            begin()
+            turn = motions if again is None else [iter(each) for each in again]
+            with closing(_steps(staging, turn)) as steps:
+                for moved, prepared in steps:
+                    _use(staging.animators, prepared)
+                    yield from _frames(staging, moved)
+                    done += len(moved[0])
+                    report(done, total)
+
+
+@contextmanager
+def _motions(staging: Staging) -> Iterator[list[Iterator[Motion]]]:
+    """What each driver does, in batches. Detected in threads of their own: while the last frames of one batch are
+    rendered, the next batch is looked at.
+    """
+    engine, eyes = staging.animators[0].engine, any(animator.layered for animator in staging.animators)
+    with ExitStack() as stack:
+        found = []
+        for framed in staging.drivers:
+            motions = stack.enter_context(prefetch(read_motion(framed, engine, eyes=eyes), depth=1))
+            own = framed.clip.rate
+            found.append(motions if own == staging.rate else resampled(singly(motions), own, staging.rate))
+        yield found
+
+
+def _for_each(driven: Sequence[Sequence[Motion]], staging: Staging) -> Sequence[Sequence[Motion]]:
+    """One for each person, where one drives all."""
+    return list(driven) * len(staging.animators) if len(driven) == 1 else driven
+
+
+def _steps(staging: Staging, motions: Sequence[Iterator[Motion]]) -> Generator[Step, None, None]:
+    people = len(staging.animators)
+    if staging.footage is None:
+        if len(motions) == 1:
+            yield from (([motion] * people, None) for motion in motions[0])
+        else:
+            frames = together([singly(each) for each in motions])
+            yield from ((moved, None) for moved in in_batches(frames, staging.animators[0].engine.batch))
+        return
+    one_by_one = together([singly(each) for each in motions])
+    with keep_borrowed(), prefetch(staging.prepared(), depth=1) as ready:
+        ends = staging.ends_with_source
+        pairs = zip(ready if ends else held(ready), held(one_by_one) if ends else one_by_one, strict=False)
+        for (prepared, seen), moved in pairs:
+            each = moved * people if len(moved) == 1 else moved
+            yield [motion if here else _rest(motion) for motion, here in zip(each, seen, strict=True)], prepared
+
+
+def _rest(motion: Motion) -> Motion:
+    """The same frames for somebody who is not there: whatever the square shows stays as it is."""
+    return motion.with_arrays({TAKES: np.zeros((len(motion), 1), np.float32)})
+
+
+def _use(animators: Sequence[Animator], prepared: Sequence[Prepared] | None) -> None:
+    if prepared is not None:
+        for animator, source in zip(animators, prepared, strict=True):
+            animator.use(source)
+
+
+def _frames(staging: Staging, moved: Sequence[Motion]) -> Iterator[Bytes]:
+    """The next frames of the result."""
+    if len(staging.animators) == 1:
+        yield from staging.animators[0].poses(moved[0])
+        return
+    pieces = [animator.pieces(motion) for animator, motion in zip(staging.animators, moved, strict=True)]
+    for index in range(len(moved[0])):
+        whole = staging.animators[0].finish.whole
+        for number in staging.order:
+            staging.animators[number].finish.lay(whole, pieces[number][index])
+        yield np.array(whole)

@@ -1,0 +1,211 @@
+"""Who is moved by whom: everything opened and framed, before the first frame is made."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from contextvars import copy_context
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from checkpoints.errors import InputError, OptionError
+from runtime.animator import Animator, Prepared
+from runtime.engine import Engine
+from runtime.framing.framer import Framer, search_everywhere
+from runtime.media.background import Background
+from runtime.media.fetch import local
+from runtime.media.picture import Picture, check_file, read_image
+from runtime.media.probe import VideoInfo
+from runtime.media.video import exact_rate
+from runtime.motion.driving import Clip, Framed, frame_clip, open_clip
+from runtime.result.compare import check_compare
+from runtime.sources.drivers import at_rate, frames_at, resampled
+from runtime.sources.footage import Footage, Look, count_people
+from runtime.sources.given import open_source, source_frame
+
+if TYPE_CHECKING:
+    from runtime.animate import Request
+
+
+@dataclass(frozen=True)
+class Staging:
+    """Everybody who is moved, and what moves them."""
+
+    animators: tuple[Animator, ...]
+    """One for each person; their sources are prepared (of a video, its first frame)."""
+    order: tuple[int, ...]
+    """Their numbers in the order in which they are pasted back: who is nearer covers who is farther away."""
+    drivers: tuple[Framed, ...]
+    """One for all, or one for each."""
+    rate: Fraction
+    """Frames a second of the result."""
+    footage: Footage | None = None
+    """The video that is moved; None where it is a still picture."""
+    ends_with_source: bool = False
+    """Whether the result is as long as the source."""
+
+    @property
+    def total(self) -> int | None:
+        """How many frames there will be, played once, where that is known."""
+        if self.footage is not None and self.ends_with_source:
+            return frames_at(self.footage.clip, self.rate)
+        counts = [frames_at(framed.clip, self.rate) for framed in self.drivers]
+        known = [count for count in counts if count is not None]
+        return max(known) if len(known) == len(counts) else None
+
+    def sound(self, wanted: str) -> VideoInfo | None:
+        """What has the sound that is `wanted` (see `Sound`); None for silence."""
+        if wanted == "auto":
+            wanted = "source" if self.ends_with_source else "driving"
+        if wanted == "source":
+            return None if self.footage is None else self.footage.clip.video
+        return self.drivers[0].clip.video if wanted == "driving" else None
+
+    def prepared(self) -> Iterator[tuple[list[Prepared], tuple[bool, ...]]]:
+        """Of every frame of the video that is moved, everybody in it, ready to be moved, and whether they are there."""
+        if self.footage is not None:
+            for look in resampled(self.footage, self.footage.rate, self.rate):
+                yield _prepared(self.animators, look, strict=False), look.seen
+
+
+def stage(asked: Request, views: Sequence[Picture], stack: ExitStack) -> Staging:
+    """Open the sources `views` and what drives them, as `asked`; what has to be kept open meanwhile goes onto the
+    `stack`. Raises a `BunrakuError` where something cannot be used, or an option does not fit the others.
+    """
+    views = [stack.enter_context(local(view, asked.urls, asked.limits)) for view in views]
+    drivings = [stack.enter_context(local(each, asked.urls, asked.limits)) for each in asked.all_drivings]
+    source, views = _opened(asked, views)
+    ends_with_source = source is not None and asked.timing == "source"
+    clips = _clips(asked, drivings, source.rate if source is not None and ends_with_source else None)
+    rate = source.rate if source is not None and ends_with_source else clips[0].rate
+    if source is not None:
+        source = at_rate(source, rate)
+    engine = asked.model if isinstance(asked.model, Engine) else Engine(asked.model, device=asked.device)
+    several = asked.moves_several
+    common = asked.common() | {"face": None if several else asked.face, "paste_back": asked.paste_back or several}
+    first = Animator(engine, fps=float(rate), **common)
+    if several:
+        _check_several(asked, first.framer, len(views))
+    with ThreadPoolExecutor(1, "bunraku-frame") as team:  # both take about as long
+        # With our context, so that what is warned of in there reaches whoever listens out here.
+        framed = team.submit(copy_context().run, lambda: tuple(frame_clip(clip, first.framer) for clip in clips))
+        alone = [asked.face if isinstance(asked.face, int) else None]
+        numbers = _numbers(asked, source, views, len(clips)) if several else alone
+        animators = (first, *(Animator(engine, fps=float(rate), **common) for _ in numbers[1:]))
+        if source is None:
+            order, footage = _sit(animators, views, numbers if several else None), None
+        else:
+            framers = [first.framer.of_source(number) for number in numbers]
+            footage = Footage(source, framers, Background.of(asked.background).filling)
+            order = _begin(animators, footage)
+        return Staging(animators, order, framed.result(), rate, footage, ends_with_source)
+
+
+def _opened(asked: Request, views: list[Picture]) -> tuple[Clip | None, list[Picture]]:
+    """The source where it moves, and still pictures where it does not."""
+    only = views[0]
+    if len(views) == 1 and isinstance(only, str | os.PathLike) and Path(only).is_dir():
+        clip = open_source(Path(only), asked.limits, _rate(asked))
+    elif len(views) == 1 and isinstance(only, str | os.PathLike) and os.fspath(only):
+        check_file(Path(only))
+        clip = open_source(Path(only), asked.limits, _rate(asked))
+    else:
+        clip = None
+    if clip is not None and asked.source_frame is not None:
+        filling = Background.of(asked.background).filling
+        return None, [source_frame(clip, asked.source_frame, str(only), filling)]
+    for view in views if clip is None else ():
+        if isinstance(view, str | os.PathLike):
+            check_file(Path(view))  # before the model is opened, which takes its time
+    if clip is None and asked.source_frame:
+        raise OptionError(f"source_frame is {asked.source_frame}, but the source is one picture; leave it out.")
+    return clip, views
+
+
+def _rate(asked: Request) -> Fraction | None:
+    return None if asked.fps is None else exact_rate(asked.fps)
+
+
+def _clips(asked: Request, drivings: Sequence[object], rate: Fraction | None) -> list[Clip]:
+    """What drives, at that `rate`, or else at that of the first one; what has none of its own, at its own."""
+    clips: list[Clip] = []
+    for driving in drivings:
+        # Recorded motion says itself that it cannot be read at another rate, where that was asked for by hand.
+        wanted = _rate(asked) if rate is None and not clips else None
+        clip = open_clip(driving, wanted, asked.limits, asked.start, asked.end)  # type: ignore[arg-type]
+        if clip.pictures is not None and wanted is None and asked.fps is not None:  # they have no rate of their own
+            clip = open_clip(driving, _rate(asked), asked.limits, asked.start, asked.end)  # type: ignore[arg-type]
+        rate = rate or clip.rate
+        clips.append(at_rate(clip, rate))
+        if asked.compare or asked.show:
+            check_compare(clip)
+    return clips
+
+
+def _check_several(asked: Request, framer: Framer, views: int) -> None:
+    if framer.framing.subject != "face":
+        raise OptionError(f"face is {asked.face!r}, but the model is not one of faces; leave face out.")
+    if asked.crop != "auto":
+        raise OptionError("Several faces are framed one by one; leave crop out.")
+    if views > 1:
+        raise OptionError("Several views show one person; leave face, or the other views, out.")
+
+
+def _numbers(asked: Request, source: Clip | None, views: Sequence[Picture], drivers: int) -> list[int | None]:
+    """Which faces are moved, from 1 on, in the order of what drives them."""
+    if isinstance(asked.face, int):
+        raise OptionError(f"There are {drivers} driving videos but one face; give a face for each (face=1,2).")
+    if asked.face is None:
+        return list(range(1, drivers + 1))
+    if not isinstance(asked.face, str):
+        numbers = list(asked.face)
+    else:
+        if source is not None:
+            found = count_people(source)
+        else:
+            found = len(search_everywhere(read_image(views[0], None, asked.limits)))
+        if not found:
+            raise InputError("No face was found in the source; leave face=all out.")
+        numbers = list(range(1, found + 1))
+    if drivers > 1 and len(numbers) != drivers:
+        raise OptionError(f"There are {drivers} driving videos for {len(numbers)} faces; give one, or one for each.")
+    return list(numbers)
+
+
+def _sit(animators: Sequence[Animator], views: list[Picture], numbers: list[int | None] | None) -> tuple[int, ...]:
+    """Have everybody in a still picture ready to be moved; returns the order in which they are pasted back."""
+    if numbers is None:
+        animators[0].set_source(views)
+        return (0,)
+    image, cut_out = animators[0].read(views[0])
+    faces = search_everywhere(image)
+    seats = [animators[0].framer.seat_of(image.size, faces, number or 1) for number in numbers]
+    return _seated(animators, Look(image, cut_out, tuple(seats), (True,) * len(seats)))
+
+
+def _begin(animators: Sequence[Animator], footage: Footage) -> tuple[int, ...]:
+    """The same for a video, of which the first frame that shows everybody is got ready."""
+    look = footage.first()
+    if look is None:
+        raise InputError("The source has no frames; give another one.")
+    return _seated(animators, look)
+
+
+def _seated(animators: Sequence[Animator], look: Look) -> tuple[int, ...]:
+    for animator, prepared in zip(animators, _prepared(animators, look), strict=True):
+        animator.use(prepared)
+    sizes = [0.0 if seat.window is None else seat.window.side for seat in look.seats]
+    return tuple(sorted(range(len(sizes)), key=lambda index: sizes[index]))
+
+
+def _prepared(animators: Sequence[Animator], look: Look, *, strict: bool = True) -> list[Prepared]:
+    """Everybody in one frame, ready to be moved; not `strict`: also where nobody is seen."""
+    found: list[Prepared] = []
+    for animator, seat in zip(animators, look.seats, strict=True):
+        beside = found[0].finish if found else None
+        found.append(animator.prepare([look.image], [seat], cut_out=look.cut_out, beside=beside, strict=strict))
+    return found
