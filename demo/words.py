@@ -43,7 +43,44 @@ ACROSS = "Left to right"
 DOWN = "Top to bottom"
 SIZE = "Size"
 PERCENT = "In percent of the photo."
-FACE = "Which face, if there are several (1 is the largest, 0 leaves it to the page)"
+FACE = "Which face, if there are several"
+FACE_HINT = "1 is the largest; 1,3 for two of them, who move alike in the whole photo."
+FACES = {
+    "": "Leave it to the page",
+    "1": "The largest",
+    "2": "The second largest",
+    "3": "The third",
+    "all": "All faces",
+}
+STRENGTHS = "How much of each part"
+STRENGTHS_HINT = "They count on top of the strength above; 0 leaves a part still."
+FOOTAGE = "A video of somebody, to be moved instead of the photo"
+FOOTAGE_FOLD = "Move a video instead of a photo"
+FOOTAGE_HINT = "Whoever is seen in it goes on as they do, and gets the movements of the other video on top."
+TEMPLATE_EXAMPLE = "Or a movement that needs no video"
+TAB_HAND = "By hand"
+HAND_HELP = "Pose the photo of the tab Animate (or the example) by hand: the picture follows."
+HAND_RESULT = "As you have posed it"
+HAND_EMPTY = "Move a slider, and the posed photo appears here"
+HAND_USE = "Use as starting point"
+HAND_USED = (
+    'The tab Animate starts from this pose now; empty the field "Pose to start from" there for the photo\'s own.'
+)
+HAND_RESET = "Back to the photo's own"
+HAND = {
+    "yaw": "Turn (degrees)",
+    "pitch": "Nod (degrees)",
+    "roll": "Tilt (degrees)",
+    "mouth": "Mouth: shut or open",
+    "smile": "Corners of the mouth: down or up",
+    "pucker": "Lips rounded",
+    "eyes": "Eyes: shut or wide",
+    "wink": "Wink: left or right",
+    "brows": "Brows: down or up",
+    "gaze_x": "Look: left or right",
+    "gaze_y": "Look: down or up",
+}
+"""Of every control of `runtime.Animator.pose`."""
 
 _MODES = {
     "relative": ("Follow the movements, starting from the photo's own pose", "follows the movements"),
@@ -67,6 +104,8 @@ class Words:
     """What a visitor reads of each value, where there are few."""
     most: float | None = None
     """Where a slider from 0 on ends."""
+    text: bool = False
+    """Whether it is written."""
 
 
 OPTIONS: Mapping[str, Words] = {
@@ -81,6 +120,13 @@ OPTIONS: Mapping[str, Words] = {
         {"first": "The video's first frame", "best": "The moment most like the photo"},
     ),
     "strength": Words("Strength", "0 is still, 1 as in the video, 2 twice as much.", most=2),
+    "parts": Words(
+        "What moves",
+        "What is left out stays as it is in the photo.",
+        {"head": "Head", "mouth": "Mouth", "eyes": "Eyelids", "brows": "Brows", "gaze": "Gaze"},
+    ),
+    "pose": Words("Pose to start from", "Set it in the tab By hand; empty for the photo's own.", text=True),
+    "neutral": Words("Count expressions from faces at rest, if photo or video begins with a smile or an open mouth"),
     "smoothing": Words("Calm", "Takes trembling away. Much of it makes quick movements lag.", most=1),
     "adapt_scale": Words("Fit the movements to the size of the face in the photo"),
     "driving_crop": Words(
@@ -115,6 +161,23 @@ OPTIONS: Mapping[str, Words] = {
         "Larger ones take detail from the photo, and more time.",
         {0: "As the model makes it", 512: "512 pixels", 768: "768 pixels"},
     ),
+    "loop": Words(
+        "Played",
+        choices={1: "Once", 3: "Three times", "seamless": "Once, without a seam where it is repeated, silent"},
+    ),
+    "timing": Words(
+        "Length, if a video is moved",
+        choices={"source": "Of the video that is moved", "driving": "Of the video to follow"},
+    ),
+    "sound": Words(
+        "Sound",
+        choices={
+            "auto": "Of whoever gives the length",
+            "source": "Of the video that is moved",
+            "driving": "Of the video to follow",
+            "none": "None",
+        },
+    ),
     "compare": Words("Put the photo and the video beside the result"),
     "show": Words(
         "Draw on photo, video and result, side by side",
@@ -130,11 +193,14 @@ fields of its own.
 GROUP_RESULT = "What comes out"
 GROUPS: Mapping[str, tuple[str, ...]] = {
     GROUP_RESULT: ("paste_back", "size", "background"),
-    "How it moves": ("mode", "strength", "smoothing", "reference", "adapt_scale"),
-    "What of the video": ("driving_crop", "driving_face", "start", "end"),
+    "How it moves": ("mode", "parts", "strength", "smoothing", "pose", "reference", "neutral", "adapt_scale"),
+    "What of the video": ("driving_crop", "driving_face", "start", "end", "loop"),
+    "If a video is moved": ("timing", "sound"),
     "Seldom wanted": ("fit", "compare", "show", "label"),
 }
 """Of the options, by what a visitor reads above them; the wanted ones first."""
+NO_TEMPLATE = 'There is no motion "{name}" here; choose one of {known}.'
+NO_PARTS = "Nothing is left to move; choose at least one part of the face."
 NOT_BEHIND = "The page has nothing of that name to put behind the person; choose a colour."
 KIND = "Kind of file"
 _KINDS = {
