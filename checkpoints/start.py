@@ -29,9 +29,28 @@ def is_command(package: str) -> bool:
 def main() -> int:
     """The `bunraku` command; returns its exit status."""
     end_on_interrupt()
-    from runtime.cli import main as run
+    if sys.argv[1:] in (["--version"], ["-V"]):  # the engine is not needed for that
+        from checkpoints.installation import version
 
+        print(f"bunraku {version()}")
+        return 0
+    try:
+        from runtime.cli import main as run
+    except ImportError as error:
+        print(f"bunraku: error: {_unloaded(error)}", file=sys.stderr)
+        return 2
     return run()
+
+
+def _unloaded(error: ImportError) -> str:
+    """Why the engine cannot be loaded, in one line: something is installed by halves, or for another system."""
+    from checkpoints.errors import first_line
+    from checkpoints.installation import reinstalling
+
+    if error.name is None and error.path is None:  # our own sentence
+        return str(error)
+    name = (error.name or "").partition(".")[0] or "a package"
+    return f"{name} cannot be loaded ({first_line(error)}); install it again with: {reinstalling()}"
 
 
 def _end(number: int, frame: FrameType | None) -> None:

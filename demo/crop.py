@@ -12,7 +12,9 @@ from checkpoints.bundle import Bundle
 from checkpoints.errors import BunrakuError
 from demo import notices
 from demo.studio import without_folders
-from runtime.framing.framer import Faces, Framer, Framing, check_faces, search_faces
+from runtime.framing.chosen import Faces, check_faces
+from runtime.framing.framer import Framer, Framing
+from runtime.framing.search import search_faces
 from runtime.framing.window import Window
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Fit, read_image

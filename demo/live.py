@@ -12,7 +12,7 @@ from checkpoints.contract import Mode
 from demo import notices
 from runtime import Animator, Engine
 from runtime.control.parts import ALL, check_parts
-from runtime.framing.framer import search_faces
+from runtime.framing.search import search_faces
 from runtime.many.live import CALM
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.values import Bytes

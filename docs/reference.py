@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import get_type_hints
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("runtime", "checkpoints", "export", "training")
+PACKAGES = ("bunraku", "runtime", "checkpoints", "export", "training")
 
 
 def modules(packages: tuple[str, ...] = PACKAGES) -> list[str]:

@@ -5,13 +5,19 @@ from runtime import animate
 animation = animate("portrait.jpg", "driving.mp4", output="moving.mp4")
 """
 
+from runtime.own import not_own
+
+if found := not_own("checkpoints"):
+    raise ImportError(found)
+
 from checkpoints import start
 
 if start.is_command(__name__):
     start.end_on_interrupt()
 
 from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, ModelError, OptionError, OutputError
-from runtime.animate import Animation, animate
+from checkpoints.installation import version
+from runtime.animate import animate, stream
 from runtime.animator import Animator
 from runtime.control.templates import templates
 from runtime.engine import Engine
@@ -19,6 +25,8 @@ from runtime.many.batching import batch
 from runtime.media.limits import Limits
 from runtime.motion.extract import extract_motion
 from runtime.motion.modes import Motion
+from runtime.result.animation import Animation
+from runtime.result.frames import FrameStream
 
 __all__ = [
     "Animation",
@@ -26,14 +34,19 @@ __all__ = [
     "BunrakuError",
     "BunrakuWarning",
     "Engine",
+    "FrameStream",
     "InputError",
     "Limits",
     "ModelError",
     "Motion",
     "OptionError",
     "OutputError",
+    "__version__",
     "animate",
     "batch",
     "extract_motion",
+    "stream",
     "templates",
 ]
+
+__version__ = version()

@@ -6,81 +6,33 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
-from fractions import Fraction
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 
 from checkpoints.bundle import Bundle
-from checkpoints.errors import OptionError, OutputError
+from checkpoints.errors import OptionError
 from runtime.animator import source_views
 from runtime.engine import DEFAULT_MODEL, Engine
-from runtime.framing.framer import several_faces
+from runtime.framing.chosen import several_faces
 from runtime.graphs.sessions import Device, check_device
-from runtime.many.pipeline import Sink
 from runtime.media.background import Background
-from runtime.media.frames_folder import FolderWriter, check_frames_folder, is_folder, read_folder
 from runtime.media.given import Stream
 from runtime.media.names import check_path
 from runtime.media.picture import Picture
 from runtime.media.signing import signature_for
-from runtime.media.video import probe, read_frames, read_transparent
-from runtime.media.writer import VideoWriter, check_output
 from runtime.motion.seamless import SEAMLESS
 from runtime.options import Option, Options, called_with
 from runtime.progress import Progress, progress_bar
+from runtime.result.animation import Animation, Sound, check_target, written
 from runtime.result.compare import Comparison
+from runtime.result.frames import FrameStream
 from runtime.result.label import Label
 from runtime.result.structure import Marker
 from runtime.sources.playing import play
 from runtime.sources.staging import Staging, stage
 from runtime.values import Bytes
-
-
-class VideoFrames:
-    """The frames of a finished video, read from its file as they are asked for; may be iterated again and
-    again.
-    """
-
-    def __init__(self, path: Path, count: int, rate: Fraction, transparent: bool = False) -> None:
-        self._path = path
-        self._count = count
-        self._rate = rate
-        self._transparent = transparent
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[Bytes]:
-        """uint8 (height, width, 3) each, or 4 with alpha, as encoded (videos and GIFs do not keep every bit)."""
-        if self._path.is_dir():
-            return read_folder(self._path)
-        read = read_transparent if self._transparent else read_frames
-        return read(probe(self._path), rate=self._rate)
-
-
-@dataclass(frozen=True)
-class Animation:
-    """A moving picture."""
-
-    frames: Bytes | VideoFrames
-    """uint8 (T, R, R, 3) in RGB, or 4 with alpha; with an output file, a lazy sequence of (R, R, 3) that reads from it.
-    """
-    rate: Fraction
-    """Frames a second, exact."""
-    path: Path | None
-    """The file that was written, if one was asked for."""
-
-    @property
-    def fps(self) -> float:
-        """Frames a second."""
-        return float(self.rate)
-
-    def __len__(self) -> int:
-        """Number of frames."""
-        return len(self.frames)
-
 
 Driving = str | os.PathLike[str] | Stream | Picture | Iterable[Picture]
 """What may drive."""
@@ -148,34 +100,49 @@ def animate(asked: Request) -> Animation:
     Raises a `BunrakuError` when an input cannot be used, an option is wrong, the model or device is not to
     be had, or the output cannot be written; nothing is left at `output` then.
     """
-    target = None if asked.output is None else Path(asked.output)
     views, background = source_views(asked.source), Background.of(asked.background)
-    if target is not None:
-        folder, inputs = is_folder(str(asked.output)), [*views, *asked.all_drivings, background.file]
-        _check_target(target, folder, background.transparent, inputs)
+    if asked.output is not None:
+        check_target(asked.output, background.transparent, [*views, *asked.all_drivings, background.file])
+    target = None if asked.output is None else Path(asked.output)
     signature = None if asked.sign is None else signature_for(target, asked.sign)
     with ExitStack() as stack:
         staging = stage(asked, views, stack)
-        frames, extent = _results(asked, staging, stack)
-        rate = staging.rate
-        if target is None:
-            return Animation(np.stack(list(frames)), rate, None)
-        writer: FolderWriter | VideoWriter
-        if is_folder(str(asked.output)):
-            writer = FolderWriter(target)
-        else:
-            sound = None if asked.loop == SEAMLESS else staging.sound(asked.sound)
-            transparent = background.transparent
-            writer = VideoWriter(target, extent, rate, sound, asked.turns, signature, transparent=transparent)
-        with writer, Sink(writer.write, depth=2 * staging.animators[0].engine.batch) as sink:
-            for frame in frames:
-                sink.put(frame)
-        rate = writer.rate if isinstance(writer, VideoWriter) else rate
-        return Animation(VideoFrames(target, writer.frames, rate, background.transparent), rate, target)
+        frames, extent, _ = _results(asked, staging, stack)
+        rate, video = staging.rate, None if asked.loop == SEAMLESS else staging.sound(asked.sound)
+        sound = None if video is None else Sound(video, asked.turns)
+        if asked.output is None:
+            if sound is not None and not _is_file([*views, *asked.all_drivings], sound.video.path):
+                sound = None  # what was fetched, or given as bytes, will be gone
+            return Animation(np.stack(list(frames)), rate, sound=sound)
+        waiting, transparent = 2 * staging.animators[0].engine.batch, background.transparent
+        return written(frames, asked.output, extent, rate, sound, signature, transparent=transparent, waiting=waiting)
 
 
-def _results(asked: Request, staging: Staging, stack: ExitStack) -> tuple[Iterator[Bytes], tuple[int, int]]:
-    """The frames of the result one by one, and their (width, height)."""
+@called_with(Request)
+def stream(asked: Request) -> FrameStream:
+    """The frames of `animate` one by one as they are made, a few ahead of whoever takes them; nothing is written.
+
+    for frame in stream("photo.jpg", "driving.mp4"):
+        show(frame)
+
+    It is called like `animate`, but for `output` and `sign`; `driving` may be endless. `Animator.frame` gives a camera
+    each answer sooner. Inputs and options are looked at when it is called, with the errors of `animate`.
+    """
+    if asked.output is not None or asked.sign is not None:
+        raise OptionError("A stream writes no file; leave output and sign out, or call animate.")
+    with ExitStack() as stack:
+        staging = stage(asked, source_views(asked.source), stack)
+        frames, extent, total = _results(asked, staging, stack)
+        return FrameStream(frames, extent, staging.rate, total, stack.pop_all())
+
+
+def _is_file(given: Iterable[object], path: Path) -> bool:
+    """Whether one of the things `given` was the file `path`."""
+    return any(isinstance(each, str | os.PathLike) and Path(each) == path for each in given)
+
+
+def _results(asked: Request, staging: Staging, stack: ExitStack) -> tuple[Iterator[Bytes], tuple[int, int], int | None]:
+    """The frames of the result one by one, their (width, height), and how many there will be, where that is known."""
     known = staging.total is not None and asked.loop != SEAMLESS
     total = (staging.total or 0) * asked.turns if known else None
     report = stack.enter_context(progress_bar(asked.progress, total))
@@ -190,18 +157,4 @@ def _results(asked: Request, staging: Staging, stack: ExitStack) -> tuple[Iterat
     frames: Iterator[Bytes] = stack.enter_context(closing(play(staging, asked, report, total, begin)))
     if sides is not None:
         frames, extent = map(sides, frames), sides.size
-    return (map(Label(extent), frames) if asked.label else frames), extent
-
-
-def _check_target(target: Path, folder: bool, transparent: bool, inputs: Iterable[object]) -> None:
-    """Refuse an output that cannot be written, or that would overwrite an input."""
-    try:
-        if folder:
-            check_frames_folder(target)
-        else:
-            check_output(target, transparent)
-    except OSError as error:  # a name that is too long, a link that leads to itself
-        raise OutputError(f"{target} cannot be written ({error.strerror}); give another name.") from error
-    for path in (Path(each) for each in inputs if isinstance(each, str | os.PathLike)):
-        if path.exists() and target.exists() and path.samefile(target):
-            raise OutputError(f"{target} is the input itself; give another name.")
+    return (map(Label(extent), frames) if asked.label else frames), extent, total

@@ -26,8 +26,9 @@ from runtime.control.neutral import NeutralFace
 from runtime.control.parts import Strengths
 from runtime.control.pose import POSE, as_row, check_pose
 from runtime.engine import DEFAULT_MODEL, Engine, Source
+from runtime.framing.chosen import several_faces
 from runtime.framing.cutter import Cutter
-from runtime.framing.framer import Seat, several_faces
+from runtime.framing.framer import Seat
 from runtime.graphs.sessions import Device, check_device
 from runtime.layers.anatomy import named
 from runtime.layers.expression import Expression, expression

@@ -16,15 +16,24 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, entry_points, version
+from importlib.metadata import entry_points
 from io import TextIOWrapper
 from types import FrameType
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 from checkpoints.errors import BunrakuError, BunrakuWarning, OptionError
+from checkpoints.installation import installing, version
 from checkpoints.start import STOPPED
+from runtime.commands.wording import Parser, as_flags, check_flags, unknown_command, unknown_words
 
-_BUILT_IN = {name: f"runtime.commands.{name}" for name in ("animate", "batch", "live", "motion", "pose")}
+_BUILT_IN = {
+    name: f"runtime.commands.{name}" for name in ("animate", "batch", "completion", "doctor", "live", "motion", "pose")
+}
+_ORDER = (
+    *("animate", "pose", "live", "page", "batch", "motion", "models", "pull", "doctor", "completion"),
+    *("import", "synth", "train", "export", "evaluate", "push", "ablate", "anchors"),
+)
+"""Commands as people need them; others come last."""
 _PATIENCE = 10.0
 """Seconds that tidying up may take before another signal stops that, too."""
 _EXTRAS = {"demo": "demo", "export": "export", "training": "train"}
@@ -93,41 +102,80 @@ def _printing_every_name() -> Iterator[None]:
                 stream.reconfigure(errors=errors)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Its complaints are one line like every other error."""
-
-    def error(self, message: str) -> NoReturn:
-        raise OptionError(f"{message} (see {self.prog} --help)")
-
-
 def _run(words: list[str]) -> int:
     commands = _commands()
-    parser = _Parser(prog="bunraku", description="Any picture, moved by any video.")
-    parser.add_argument("--version", action="version", version=f"bunraku {_version()}")
-    choices = parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=_Parser)
-    chosen = next((word for word in words if not word.startswith("-")), None)
-    module: Command | None = None
-    for name, path in sorted(commands.items()):
-        if name == chosen:  # only this one is imported: the others may need extras
-            module = _load(name, path)
-            text = module.HELP
-            module.add_arguments(choices.add_parser(name, help=text, description=text))
-        else:
-            choices.add_parser(name, help=None if chosen in commands else _help(name, path), add_help=False)
-    try:
-        args = parser.parse_args(words)
-    except SystemExit as end:  # --help and --version
-        return int(end.code or 0)
-    if module is None:
+    parser, choices = _overview()
+    chosen = next((index for index, word in enumerate(words) if not word.startswith("-")), None)
+    if chosen is None:
+        for name, path in commands.items():
+            choices.add_parser(name, help=_help(name, path), add_help=False)
+        try:
+            parser.parse_args(words)
+        except SystemExit as end:  # --help and --version
+            return int(end.code or 0)
         parser.print_help()
         return 0
-    with _unwinding_on_signals():
-        return module.run(args)
+    name = words[chosen]
+    if name not in commands:
+        raise unknown_command(words[chosen:], commands)
+    module = _load(name, commands[name])  # only this one is imported: the others may need extras
+    own = add_command(choices, name, module)
+    check_flags(words[chosen + 1 :], own)
+    try:
+        args, rest = parser.parse_known_args(words)
+    except SystemExit as end:  # --help, and options that only tell
+        return int(end.code or 0)
+    if rest:
+        raise unknown_words(rest, own)
+    try:
+        with _unwinding_on_signals():
+            return module.run(args)
+    except BunrakuError as error:
+        raise type(error)(as_flags(str(error), own)) from error
+
+
+def _overview() -> tuple[Parser, argparse._SubParsersAction[Parser]]:
+    """The parser of the first word, and where commands are added to it."""
+    parser = Parser(prog="bunraku", description="Any picture, moved by any video.")
+    parser.add_argument("-V", "--version", action="version", version=f"bunraku {version()}")
+    parser.add_argument("--limits", action=_Limits, help="show what is refused as too large, and exit")
+    return parser, parser.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+
+
+class _Limits(argparse.Action):
+    """Prints the limits, as the option of that name does where it stands alone, and ends."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: Any) -> None:
+        from runtime.options import told_limits
+
+        print(told_limits())
+        parser.exit()
+
+
+def add_command(choices: argparse._SubParsersAction[Parser], name: str, module: Command) -> Parser:
+    """The parser of the command `name`, added to the others."""
+    own = choices.add_parser(name, help=module.HELP, description=module.HELP)
+    module.add_arguments(own)
+    return own
+
+
+def whole_parser() -> Parser:
+    """All commands with all their options, but for those whose extra is not installed."""
+    parser, choices = _overview()
+    for name, path in _commands().items():
+        with suppress(OptionError):
+            add_command(choices, name, _load(name, path))
+    return parser
 
 
 def _commands() -> dict[str, str]:
-    """Name and module of every subcommand; without an installation, those of the engine."""
-    return _BUILT_IN | {point.name: point.value for point in entry_points(group="bunraku.commands")}
+    """Name and module of every subcommand, as people need them; without an installation, those of the engine."""
+    found = _BUILT_IN | {point.name: point.value for point in entry_points(group="bunraku.commands")}
+    known = [name for name in _ORDER if name in found]
+    return {name: found[name] for name in (*known, *sorted(found.keys() - set(known)))}
 
 
 def _load(name: str, path: str) -> Command:
@@ -139,7 +187,7 @@ def _load(name: str, path: str) -> Command:
             raise OptionError(f'"bunraku {name}" is not part of this installation.') from error
         raise OptionError(
             f'"bunraku {name}" needs {error.name}, which is not installed; install it with: '
-            f'pip install "bunraku[{_EXTRAS.get(folder, folder)}]"'
+            + installing(_EXTRAS.get(folder, folder))
         ) from error
 
 
@@ -149,13 +197,6 @@ def _help(name: str, path: str) -> str:
         return _load(name, path).HELP
     except OptionError as error:
         return str(error)
-
-
-def _version() -> str:
-    try:
-        return version("bunraku")
-    except PackageNotFoundError:
-        return "(not installed)"
 
 
 @contextmanager

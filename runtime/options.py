@@ -25,7 +25,8 @@ from checkpoints.contract import FROM_REFERENCE, Mode
 from checkpoints.errors import OptionError
 from runtime.control.parts import ALL, check_parts, check_strength, read_strength
 from runtime.control.pose import check_pose, read_pose
-from runtime.framing.framer import Crop, Faces, check_crop, check_face, check_faces, read_faces, several_faces
+from runtime.framing.chosen import Faces, check_face, check_faces, read_faces, several_faces
+from runtime.framing.framer import Crop, check_crop
 from runtime.layers import LayersMode, check_layers
 from runtime.media.background import check_background, check_transparent
 from runtime.media.limits import DEFAULT_LIMITS, Limits
@@ -61,6 +62,8 @@ class Option:
     """Makes the value of a word on the command line, where the type does not tell how."""
     metavar: str | None = None
     """What stands for the value in the help of a command."""
+    alone: Callable[[], str] | None = None
+    """What a command prints, and does no more, where the option stands there without a value."""
 
 
 def in_pair(value: Any) -> None:
@@ -77,6 +80,13 @@ def _check_driving_face(face: int | None) -> None:
 
 def _check_driving_crop(crop: Crop) -> None:
     check_crop(crop, "driving_crop", follow=True)
+
+
+def told_limits() -> str:
+    """The limits that hold, with what each is of."""
+    values = dict(word.split("=") for word in str(DEFAULT_LIMITS).split(","))
+    told = docstrings(Limits)
+    return "\n".join(f"{f'{name}={value}':16}{told[name][0].lower()}{told[name][1:]}" for name, value in values.items())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,8 +147,8 @@ class CommonOptions:
     #rrggbb; where the picture is transparent, nothing else is changed), a picture's file, or transparent (into .webm,
     .webp or PNG frames).
     """
-    limits: Annotated[Limits, Option("input", read=Limits.parse, metavar="NAME=N,...")] = DEFAULT_LIMITS
-    """Refuse larger inputs: pixels of a picture, seconds, bytes of a file; inf for no limit."""
+    limits: Annotated[Limits, Option("input", None, Limits.parse, "NAME=N,...", told_limits)] = DEFAULT_LIMITS
+    """Refuse larger inputs: pixels of a picture, seconds, bytes of a file; inf for no limit. Alone, it tells them."""
 
     def __post_init__(self) -> None:
         for name, (hint, option) in described(type(self)).items():

@@ -172,8 +172,10 @@ def damage(data: bytes, chance: random.Random, others: list[bytes]) -> bytes:
     return bytes(out)
 
 
-def attempt(path: Path, data: bytes, reader: Callable[[Path], None]) -> str:
-    """What comes of a file with that content: "read" or "refused"; any other exception passes through."""
+def attempt(path: Path, data: bytes, reader: Callable[[Path], None]) -> tuple[str, str]:
+    """What comes of a file with that content: "read" or "refused", and the words of the refusal; any other exception
+    passes through.
+    """
     path.write_bytes(data)
     try:
         with warnings.catch_warnings():
@@ -182,8 +184,8 @@ def attempt(path: Path, data: bytes, reader: Callable[[Path], None]) -> str:
     except BunrakuError as error:
         if len(str(error).strip().splitlines()) != 1:
             raise AssertionError(f"an error of several lines: {error}") from error
-        return "refused"
-    return "read"
+        return "refused", str(error)
+    return "read", ""
 
 
 def resident() -> float:
@@ -252,14 +254,14 @@ def main() -> int:
             bad = damage(data, chance, others)
             start = time.monotonic()
             try:
-                outcome = attempt(Path(folder) / f"bad{Path(name).suffix}", bad, reader)
+                outcome, _ = attempt(Path(folder) / f"bad{Path(name).suffix}", bad, reader)
             except Exception as error:  # this is what we look for
                 outcome = f"{type(error).__name__} in {name}"
             took = time.monotonic() - start
             slowest = max(slowest, (took, name))
             if took > SLOW:  # once more: other work on the machine may be to blame
                 start = time.monotonic()
-                outcome = attempt(Path(folder) / f"bad{Path(name).suffix}", bad, reader)
+                outcome, _ = attempt(Path(folder) / f"bad{Path(name).suffix}", bad, reader)
                 took = time.monotonic() - start
             if took > SLOW:
                 outcome = f"hang in {name}"

@@ -6,7 +6,7 @@ import ast
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("benchmarks", "checkpoints", "demo", "export", "runtime", "training", "web/tools")
+PACKAGES = ("benchmarks", "bunraku", "checkpoints", "demo", "export", "runtime", "training", "web/tools")
 MOST_LINES = 400
 MOST_LINES_OF_A_FUNCTION = 60
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from checkpoints.errors import OptionError
@@ -44,7 +44,25 @@ def _how(known: tuple[Any, Any], default: Any, text: str) -> dict[str, Any]:
     if few := choices(hint):
         return how | {"choices": few}
     kind = option.read or plain_type(hint)
+    if option.alone is not None:
+        how |= {"action": _Telling, "alone": option.alone}
     return how | {"metavar": option.metavar, **({} if kind is str else {"type": _reading(kind)})}
+
+
+class _Telling(argparse.Action):
+    """An option with a value; without one, it prints what there is to tell, and the command ends."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, *, alone: Callable[[], str], **how: Any) -> None:
+        super().__init__(option_strings, dest, nargs="?", **how)
+        self._alone = alone
+
+    def __call__(
+        self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, option: str | None = None
+    ) -> None:
+        if values is None:
+            print(self._alone())
+            parser.exit()
+        setattr(namespace, self.dest, values)
 
 
 def _reading(kind: Callable[[str], Any]) -> Callable[[str], Any]:

@@ -7,7 +7,8 @@ from PIL import Image
 
 from runtime.framing.faces import Face
 from runtime.framing.follow import Cuts, follow
-from runtime.framing.framer import Framer, search_faces
+from runtime.framing.framer import Framer
+from runtime.framing.search import search_faces
 from runtime.framing.window import Window
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Picture, read_image, square

@@ -20,6 +20,10 @@ _SURE, _UNSURE = (0.45, 20.0, 2.0), (0.15, 8.0, 6.0)
 """At least that part of the pixels changes at a cut, that many levels on average, and so many times as much as from
 frame to frame before and after it: much at once, or less where all else is calm.
 """
+_THAWED = (0.65, 20.0, 2.0)
+"""The same after a freeze, in which a person has moved on; ..."""
+_FREEZE, _STILL = 8, 0.02
+"""... that is so many frames without a change of more levels."""
 _CALM = 3
 """Frames before and after a cut that have to be calm."""
 
@@ -102,7 +106,13 @@ def find_cuts(thumbs: Iterable[Bytes]) -> Iterator[int]:
         around = [changes[other][1] for other in range(max(0, index - _CALM), min(len(changes), index + _CALM + 1))]
         beside = [changes[other][1] for other in (index - 1, index + 1) if 0 <= other < len(changes)]
         around.remove(mean)
-        if _is_cut(part, mean, max(beside, default=0), _SURE) or _is_cut(part, mean, max(around, default=0), _UNSURE):
+        before_it = changes[max(0, index - _FREEZE) : index]
+        if index > _FREEZE and max(change[1] for change in before_it) <= _STILL:
+            cut = _is_cut(part, mean, max(beside, default=0), _THAWED)
+        else:
+            cut = _is_cut(part, mean, max(beside, default=0), _SURE)
+            cut = cut or _is_cut(part, mean, max(around, default=0), _UNSURE)
+        if cut:
             yield index
 
 

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
-from runtime.framing.faces import Face, find_faces
+from runtime.framing.chosen import check_face
+from runtime.framing.faces import Face
 from runtime.framing.follow import follow
+from runtime.framing.front import find_front
+from runtime.framing.search import search_everywhere, search_faces
 from runtime.framing.window import Window
 from runtime.media.picture import Fit
 from runtime.motion.modes import Motion
-from runtime.values import Bytes, is_number, is_whole
+from runtime.values import Bytes, is_number
 
 Crop = str | Sequence[float]
 """How a square is chosen: "auto" (around the face, or whatever the model was trained on), "points" (around the points
@@ -48,9 +51,6 @@ _FEW = 4
 
 _MOST = 8
 """Longest side of a square set by hand, in longer sides of the picture."""
-
-_SEARCHED = 1280
-"""Longer side, in pixels, of the picture in which faces are looked for; their box needs no more."""
 
 
 @dataclass(frozen=True)
@@ -125,46 +125,6 @@ def check_crop(crop: Crop, name: str, *, follow: bool = False) -> str | Window:
     return Window.around(left + width / 2, top + height / 2, max(width, height))
 
 
-Faces = int | str | Sequence[int]
-"""Which faces of a picture: a number from 1 (the largest) on, several ("1,3", or a sequence), or "all"."""
-
-ALL = "all"
-
-
-def check_faces(faces: Faces | None) -> None:
-    """Raises `OptionError` unless `faces` is a number from 1 on, several different ones, "all", or None."""
-    if isinstance(faces, str) and faces == ALL:
-        return
-    numbers = faces if isinstance(faces, list | tuple) else [faces]
-    for face in numbers:
-        check_face(face)
-    if not numbers or len(set(numbers)) < len(numbers) or (isinstance(faces, list | tuple) and None in numbers):
-        raise OptionError(f"face is {faces!r}; name each face once: 1, or 1,3, or all.")
-
-
-def several_faces(faces: Faces | None) -> bool:
-    """Whether `faces` may be more than one."""
-    return not (faces is None or isinstance(faces, int))
-
-
-def read_faces(word: str) -> Faces:
-    """What a word on the command line means: "2", "1,3" (or "1;3"), or "all". Raises `OptionError` for others."""
-    if word == ALL:
-        return word
-    try:
-        numbers = [int(part) for part in word.replace(";", ",").split(",")]
-    except ValueError as error:
-        raise OptionError(f'face is "{word}"; it must be a whole number, several (1,3), or all.') from error
-    return numbers[0] if len(numbers) == 1 else numbers
-
-
-def check_face(face: Any, name: str = "face") -> None:
-    """Raises `OptionError` unless `face`, the option called `name`, counts from 1 on, or is None."""
-    if face is not None and not (is_whole(face) and face >= 1):
-        more = "" if name != "face" else "; several are 1,3 or all"
-        raise OptionError(f"{name} is {face!r}; it must be a whole number: the largest is 1, the next one 2{more}.")
-
-
 class Subject:
     """Finds whatever a model moves by the model's own points."""
 
@@ -177,12 +137,16 @@ class Subject:
         """One square in which the points of all `images`, of one size, are spread as in training."""
         return self._looks(images, framing)[-1]
 
-    def found(self, images: Sequence[Image.Image], framing: Framing) -> Window | None:
-        """The same, where the points mark something: looking once more, they would be framed about alike."""
+    def found(self, images: Sequence[Image.Image], framing: Framing) -> Window:
+        """The same where looking once more they would be framed about alike. Where the points wander, on animals and
+        textures, only what the first look says of where they are, and the largest square there.
+        """
         size = images[0].size
-        *_, before, after = self._looks(images, framing, _LOOKS + 1)
+        first, *_, before, after = self._looks(images, framing, _LOOKS + 1)
         moved = max(*np.abs(np.subtract(before.center, after.center)), abs(before.side - after.side))
-        return after if after.touches(size) and moved <= _STEADY * before.side else None
+        if after.touches(size) and moved <= _STEADY * before.side:
+            return after
+        return framing.settle(*first.center, min(size), min(size), size)
 
     def _looks(self, images: Sequence[Image.Image], framing: Framing, count: int = _LOOKS) -> list[Window]:
         """The squares after so many looks, each seen in the one before."""
@@ -345,10 +309,15 @@ class Framer:
         return self.framing.settle(float(x), float(y), side, self.framing.least(usual), size).snapped()
 
     def _without_face(self, images: Sequence[Image.Image], what: str, option: str) -> Window | None:
-        """Animals, statues and drawings: what the model's own points mark, if they do; else what `fit` means."""
+        """Animals, statues and drawings: what stands in front, else what the model's own points mark; what `fit` means
+        where it has none.
+        """
         few = images[:: max(1, len(images) // _FEW)]
-        window = None if self._subject is None else self._subject.found(few, self.framing)
-        taken = "its middle is taken" if window is None else "what the model itself sees in it is taken"
+        window, taken = find_front(few), "what stands in front is taken"
+        if window is None and self._subject is not None:
+            window, taken = self._subject.found(few, self.framing), "what the model's own points mark is taken"
+        elif window is None:
+            taken = "its middle is taken"
         _warn(f"No face was found in {what}; {taken}. Choose the part with {option}.")
         return None if window is None else window.snapped()
 
@@ -358,21 +327,6 @@ class Framer:
             return self.fixed(size)
         window = self.driving(samples)
         return None if window is None else window.scaled(size[0] / samples[0].width).snapped()
-
-
-def search_everywhere(image: Image.Image) -> list[Face]:
-    """The faces in a picture to be moved, the largest first: a closer look where a first one finds none."""
-    return search_faces(image, levels=3) or search_faces(image, levels=4)
-
-
-def search_faces(image: Image.Image, levels: int) -> list[Face]:
-    """The faces in `image`, the largest first, in its own pixels."""
-    factor = min(1.0, _SEARCHED / max(image.size))
-    if factor == 1:
-        return find_faces(np.asarray(image), levels)
-    width, height = (max(1, round(length * factor)) for length in image.size)
-    small = image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0)
-    return [face.scaled(1 / factor) for face in find_faces(np.asarray(small), levels)]
 
 
 def _by_hand(crop: str | Window, size: tuple[int, int]) -> Window | None:

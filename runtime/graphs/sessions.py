@@ -19,6 +19,7 @@ import onnxruntime as ort
 from checkpoints.bundle import Bundle
 from checkpoints.contract import FRAMEWISE, is_per_frame
 from checkpoints.errors import ModelError, OptionError, first_line
+from checkpoints.installation import installing
 from runtime.graphs.cores import available_cores
 from runtime.graphs.gpu import PROVIDERS, Bound, Provider, providers
 
@@ -293,7 +294,7 @@ def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Grap
         sessions[name] = _session(*file, options, _providers(device, bundle.graphs[name].precision))
         # Asked for CUDA without a working driver, ONNX Runtime goes on with the CPU and says nothing.
         if sessions[name].get_providers()[0] != PROVIDERS[device]:
-            raise _NotGranted(f"{_SPOKEN[device]} was asked for but {_MISSING[device]}, or choose --device cpu.")
+            raise _NotGranted(f"{_SPOKEN[device]} was asked for but {_missing(device)}, or choose --device cpu.")
     place = "cpu" if device == "cpu" else "cuda"
     # After the sessions, whose first sets what they inherit. Beside the caller, who can thus notice ctrl-C.
     worker, team = _workers(1), _workers(at_once) if at_once > 1 else None
@@ -358,12 +359,12 @@ def _options(threads: int) -> ort.SessionOptions:
 
 
 _SPOKEN = {"cuda": "CUDA", "cuda-graphs": "CUDA", "tensorrt": "TensorRT"}
-_LIBRARIES = 'ONNX Runtime could not start it; install the libraries with pip install "bunraku[gpu]"'
-_MISSING = {
-    "cuda": _LIBRARIES,
-    "cuda-graphs": _LIBRARIES,
-    "tensorrt": "ONNX Runtime could not start it; install TensorRT, or choose --device cuda",
-}
+
+
+def _missing(device: str) -> str:
+    """What to do where ONNX Runtime goes on without the `device`."""
+    what = "TensorRT, or choose --device cuda" if device == "tensorrt" else f"the libraries with: {installing('gpu')}"
+    return f"ONNX Runtime could not start it; install {what}"
 
 
 def _card_refused(device: str) -> str | None:

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from runtime.framing.front import COARSE, MODEL, SIDE
 from runtime.graphs.sessions import borrow_graph
 from runtime.layers.canvas import Canvas
 from runtime.layers.frames import Pixels
 
-MODEL = Path(__file__).parents[1] / "assets" / "person.onnx"
-SIDE = 256
-"""Pixels along a side of what the network looks at."""
-_COARSE = 64
-"""Cells along a side in which what hangs together is looked for."""
 WORK = 256
 """Side in pixels up to which mattes and backdrops are computed; larger ones are enlarged from there."""
 
@@ -62,14 +56,14 @@ def _inwards(part: slice, photo: slice, count: int) -> Pixels:
 
 def _connected(person: Pixels, face: NDArray[np.floating]) -> Pixels | None:
     """Only what hangs together with the face, whose place (x, y) is given in parts of the side."""
-    coarse = person.reshape(_COARSE, SIDE // _COARSE, _COARSE, SIDE // _COARSE).max((1, 3)) > 0.35
+    coarse = person.reshape(COARSE, SIDE // COARSE, COARSE, SIDE // COARSE).max((1, 3)) > 0.35
     sure = Image.fromarray(coarse.astype(np.uint8)).copy()  # a picture of an array is read-only
-    column, row = (int(value) for value in np.clip(face * _COARSE, 0, _COARSE - 1))
+    column, row = (int(value) for value in np.clip(face * COARSE, 0, COARSE - 1))
     at = (column, row)
     if not sure.getpixel(at):
         return None
     ImageDraw.floodfill(sure, at, 2)
-    kept = np.kron(np.asarray(sure) == 2, np.ones((SIDE // _COARSE, SIDE // _COARSE), bool))
+    kept = np.kron(np.asarray(sure) == 2, np.ones((SIDE // COARSE, SIDE // COARSE), bool))
     return np.where(box_blur(kept.astype(np.float32), 2) > 0, person, 0).astype(np.float32)
 
 

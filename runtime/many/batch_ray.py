@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from checkpoints.errors import BunrakuError, InputError, OptionError, last_line
+from checkpoints.installation import installing
 from checkpoints.registry import load_model
 from runtime.many.batch import Outcome, Run, worker
 from runtime.many.pairs import Job
@@ -45,7 +46,7 @@ def on_ray(address: str, workers: int, cores: int = 1) -> Run:
         import ray
         import ray.data  # noqa: F401
     except ImportError as error:
-        raise OptionError(f'Ray cannot be used ({error}); install it with: pip install "bunraku[cluster]"') from error
+        raise OptionError(f"Ray cannot be used ({error}); install it with: {installing('cluster')}") from error
 
     def run(jobs: Sequence[Job], folder: Path, options: Mapping[str, Any]) -> Iterator[Outcome]:
         load_model(options["model"])  # a wrong name is better said here than by every worker

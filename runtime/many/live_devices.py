@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from checkpoints.errors import InputError, OptionError, OutputError, first_line
+from checkpoints.installation import installing
 from runtime.many.live import RESET, STOP, Show
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.video import probe, read_whole
@@ -28,7 +29,7 @@ def _opencv() -> ModuleType:
     try:
         import cv2
     except ImportError as error:
-        raise OptionError(f'OpenCV cannot be used ({error}); install it with: pip install "bunraku[live]"') from error
+        raise OptionError(f"OpenCV cannot be used ({error}); install it with: {installing('live')}") from error
     return cv2
 
 
@@ -106,7 +107,7 @@ def _virtual(size: tuple[int, int], fps: float) -> Iterator[Show]:
     try:
         import pyvirtualcam
     except ImportError as error:
-        raise OptionError(f'pyvirtualcam cannot be used ({error}); pip install "bunraku[live]"') from error
+        raise OptionError(f"pyvirtualcam cannot be used ({error}); install it with: {installing('live')}") from error
     try:
         device = pyvirtualcam.Camera(*size, fps)
     except RuntimeError as error:

@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from checkpoints.errors import OutputError
+from runtime.media.span import early
 
 # Only containers that hold their frames themselves. Playlists (HLS, concat, image2 patterns) could name any
 # other file of the machine or the network, which matters where strangers upload videos.
@@ -56,12 +57,12 @@ def resample(own: Fraction, rate: Fraction) -> str:
     """The filter from frames that come at about their `own` rate to the constant `rate`: frame n is what is shown at
     second n / rate, and the first one always the first.
 
-    Half a frame's time, of the faster of the two rates, is forgiven: clocks are rounded. Starting at 0 and not at the
+    What comes a little late (`early`) is forgiven: clocks are rounded. Starting at 0 and not at the
     first frame keeps a video that starts late together with its sound.
     """
-    early = 1 / (2 * max(rate, own))
+    slack = early(own, rate)
     # Some clocks tick once a frame, and know no half of it.
-    return f"settb=intb/24,setpts='PTS-{early.numerator}/{early.denominator}/TB',fps={rate}:start_time=0:round=up"
+    return f"settb=intb/24,setpts='PTS-{slack.numerator}/{slack.denominator}/TB',fps={rate}:start_time=0:round=up"
 
 
 class Ffmpeg:

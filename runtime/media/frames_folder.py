@@ -94,8 +94,8 @@ def check_frames_folder(path: Path) -> None:
     check_folder(destination(path).absolute().parent)
 
 
-def read_folder(path: Path) -> Iterator[Bytes]:
-    """The frames of a folder that `FolderWriter` wrote, uint8 (height, width, 3) each, or 4 with alpha."""
-    for file in sorted(path.glob("frame-*.png")):
+def read_folder(path: Path, part: range) -> Iterator[Bytes]:
+    """A `part` of the frames of a folder that `FolderWriter` wrote, uint8 (height, width, 3) each, or 4 with alpha."""
+    for file in sorted(path.glob("frame-*.png"))[part.start : part.stop : part.step]:
         with Image.open(file) as image:
             yield np.array(image)

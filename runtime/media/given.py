@@ -1,4 +1,4 @@
-"""What is given not by its name: bytes, and whatever is open and can be read."""
+"""What is given not by its name: bytes, whatever is open and can be read, and arrays of other libraries."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path, PurePath
-from typing import IO, Any, Protocol, TypeGuard
+from typing import IO, Any, Protocol, TypeGuard, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
 
 from checkpoints.errors import BunrakuError, InputError, first_line
 from runtime.media.limits import Limits
@@ -15,7 +19,12 @@ from runtime.media.limits import Limits
 Stream = bytes | bytearray | memoryview | IO[bytes]
 """A file's content, or a file that is open in binary mode; this is read from its beginning where it can go back."""
 
+T = TypeVar("T")
+
 _PIECE = 1 << 18
+
+_GIVEN: dict[Path, str] = {}
+"""Of temporary files, what they were given as."""
 
 
 class _Readable(Protocol):
@@ -26,6 +35,20 @@ class _Readable(Protocol):
 def is_stream(given: object) -> TypeGuard[Stream]:
     """Whether `given` is a file's content, or an open file."""
     return isinstance(given, bytes | bytearray | memoryview) or callable(getattr(given, "read", None))
+
+
+def numpys(given: T) -> T | NDArray[Any]:
+    """`given`, or numpy's view of it where it is an array of another library (PyTorch, JAX, CuPy ...) that offers one
+    by its array interface. Raises `InputError` where it does not after all, as on a graphics card.
+    """
+    own = isinstance(given, np.ndarray | Image.Image | type)
+    if own or not (hasattr(given, "__array__") or hasattr(given, "__array_interface__")):
+        return given
+    try:
+        return np.asarray(given)
+    except Exception as error:  # each library has its own
+        kind = f"{type(given).__module__.partition('.')[0]}.{type(given).__name__}"
+        raise InputError(f"The {kind} cannot be read as an array ({first_line(error)}); give it as numpy's.") from error
 
 
 def name_of(stream: Stream, usual: str) -> str:
@@ -64,19 +87,27 @@ def whole(stream: Stream, limits: Limits) -> bytes:
 @contextmanager
 def spooled(stream: _Readable, name: str, limits: Limits, suffix: str = "") -> Iterator[Path]:
     """A temporary file with all of `stream`: videos are read out of order. Raises `InputError` as `whole` does; errors
-    of whoever uses the file speak of `name` instead of the place where it lies.
+    of whoever uses the file speak of `name` instead of the place where it lies, and so does `called`.
     """
     with tempfile.TemporaryDirectory(prefix="bunraku-") as folder:
         path = Path(folder, f"input{suffix}")
         with path.open("wb") as file:
             for piece in _pieces(stream, name, limits):
                 file.write(piece)
+        _GIVEN[path] = name
         try:
             yield path
         except BunrakuError as error:
             if str(path) not in str(error):
                 raise
             raise type(error)(str(error).replace(str(path), name)) from error
+        finally:
+            del _GIVEN[path]
+
+
+def called(path: Path) -> str:
+    """What warnings call the file `path`: where it is a temporary one, what it was given as."""
+    return _GIVEN.get(path, str(path))
 
 
 @contextmanager

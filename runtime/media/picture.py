@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
 from checkpoints.errors import InputError, OptionError, first_line
+from runtime.media.cicp import apply_numbers
 from runtime.media.colour import cut_out
-from runtime.media.given import Stream, is_stream, name_of, spooled, whole
+from runtime.media.given import Stream, is_stream, name_of, numpys, spooled, whole
 from runtime.media.heic import is_heic, read_heic
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.tiff import beginning_at, is_tiff, main_picture
@@ -72,6 +73,7 @@ def read_cut_out(
     given to which it will be reduced: then a file may come smaller, though not below four times that. Raises
     `InputError` when the picture cannot be read, is too small or too large.
     """
+    picture = numpys(picture)
     if isinstance(picture, np.ndarray):
         name, image = "The array", _from_array(picture)
     elif isinstance(picture, Image.Image):
@@ -141,13 +143,14 @@ def square(image: Image.Image, size: int, fit: Fit = "crop") -> Bytes:
 
 
 def one_or_many(given: T) -> T | Sequence[Picture]:
-    """`given` as pictures that can be looked at again and again where it is one Pillow image, or an array: of one
-    picture, or (T, H, W, 3) of many. Anything else stays what it is.
+    """`given` as pictures that can be looked at again and again where it is one Pillow image, or an array of any
+    library: of one picture, or (T, H, W, 3) of many. Anything else stays what it is.
     """
-    if isinstance(given, Image.Image):
-        return [given]
-    if isinstance(given, np.ndarray):
-        return list(given) if given.ndim == 4 else [given]
+    plain = numpys(given)
+    if isinstance(plain, Image.Image):
+        return [plain]
+    if isinstance(plain, np.ndarray):
+        return list(plain) if plain.ndim == 4 else [plain]
     return given
 
 
@@ -196,6 +199,8 @@ def _unpacked(file: Path | BytesIO, name: str, size: int | None, limits: Limits)
             if size is not None:
                 image.draft("RGB", (4 * size, 4 * size))
             image.load()
+            with file.open("rb") if isinstance(file, Path) else contextlib.nullcontext(file) as opened:
+                apply_numbers(image.info, opened)
     except (InputError, UnidentifiedImageError):
         raise
     except Exception as error:  # each of Pillow's decoders has errors of its own for damaged files

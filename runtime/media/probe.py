@@ -11,6 +11,7 @@ from checkpoints.errors import InputError
 from runtime.media.ffmpeg import Ffmpeg, read_arguments
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import MIN_SIDE, check_file
+from runtime.media.span import frames_between, frames_in
 from runtime.media.streams import Listing, Stream, list_streams, own_rate
 
 _INDEXED = {"mov", "matroska"}
@@ -37,8 +38,9 @@ class VideoInfo:
     """Under which it was opened, and is read."""
     hdr: bool = False
     """Whether its brightness reaches beyond that of usual screens (PQ or HLG), to which it is then fitted."""
-    full: bool = False
-    """Whether its range has to be read off each frame, since the decoder's format says "full" throughout."""
+    matrix: str | None = None
+    """ffmpeg's name of the matrix of its first frames, where the range has to be read off each frame: the decoder's
+    format says "full" throughout; else None."""
     stream: int = 0
     """Which of the file's streams of pictures it is, covers not counted; ..."""
     sound: int = 0
@@ -71,13 +73,15 @@ class VideoInfo:
 
     def part(self, rate: Fraction) -> slice:
         """Which frames will be read, of those that the whole has at that `rate`: at least one."""
-        first = round(self.start * rate)
-        return slice(first, None if self.end is None else max(first + 1, round(self.end * rate)))
+        return frames_between(self.start, self.end, rate, self.duration, self.rate)
+
+    def whole(self, rate: Fraction) -> int:
+        """Expected number of frames of the whole video at that `rate`."""
+        return frames_in(self.duration, self.rate, rate)
 
     def count(self, rate: Fraction) -> int:
         """Expected number of frames at that `rate`."""
-        frames = range(max(1, round(self.duration * rate)))[self.part(rate)]
-        return max(1, len(frames))
+        return max(1, len(range(self.whole(rate))[self.part(rate)]))
 
 
 def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
@@ -107,7 +111,7 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
         aspect=aspect,
         limits=limits,
         hdr=pictures.hdr,
-        full=pictures.full,
+        matrix=pictures.matrix,
         stream=number,
         sound=0 if sound is None else sound.number,
         indexed=not _INDEXED.isdisjoint(listing.container.split(",")),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints.errors import InputError, OptionError, OutputError, first_line
+from checkpoints.installation import installing
 from runtime.media.picture import check_file
 from runtime.media.provenance import DIGITAL_SOURCE_TYPE, STATEMENT
 
@@ -41,7 +42,7 @@ class Signature:
         try:
             import c2pa
         except ImportError as error:
-            raise OptionError(f'{error.name} is missing; install it with: pip install "bunraku[sign]"') from error
+            raise OptionError(f"{error.name} is missing; install it with: {installing('sign')}") from error
         if target.suffix.lower() not in EXTENSIONS:
             raise OutputError(f"{target} cannot be signed; give a name that ends in one of {', '.join(EXTENSIONS)}.")
         path = Path(pem)

@@ -32,6 +32,10 @@ _DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILI
 _OUTPUT = re.compile(r"^Output #0, framecrc, to 'pipe:1':$", re.MULTILINE)
 _HDR = re.compile(r"\b(smpte2084|arib-std-b67)\b")
 """How ffmpeg names the two curves of HDR."""
+_PIXELS = re.compile(r"\byuv(j?)\d\d\dp\w*(?:\(([^()]*)\))?")
+"""How it names formats of pixels, whether one means full range, and what is said of its colours."""
+MATRICES = {"bt709": 1, "fcc": 4, "bt470bg": 5, "smpte170m": 6, "smpte240m": 7, "bt2020nc": 9, "unknown": 2}
+"""Matrices that ffmpeg's filters know, and their numbers (ITU-T H.273)."""
 
 
 @dataclass
@@ -51,8 +55,9 @@ class Stream:
     """Whether the file names it as the one to play."""
     hdr: bool = False
     """Whether its brightness reaches beyond that of usual screens (PQ or HLG)."""
-    full: bool = False
-    """Whether ffmpeg's decoder keeps to a pixel format that means full range, even where the range changes."""
+    matrix: str | None = None
+    """ffmpeg's name of the matrix, where its decoder keeps to a pixel format that means full range even where the range
+    changes; else None."""
     ticks: list[tuple[int, int]] = field(default_factory=list)
     """When each packet is to be shown, from the file's beginning, and for how long (0: unknown)."""
 
@@ -162,7 +167,16 @@ def _mark(found: dict[int, Stream], log: str) -> None:
         if int(index) in found:
             found[int(index)].default = "(default)" in told
             found[int(index)].hdr = _HDR.search(told) is not None
-            found[int(index)].full = re.search(r"\byuvj\d", told) is not None and found[int(index)].codec == "h264"
+            found[int(index)].matrix = _kept(told) if found[int(index)].codec == "h264" else None
+
+
+def _kept(told: str) -> str | None:
+    """The matrix of a stream that begins, or ends, with full range; else None."""
+    pixels = _PIXELS.search(told)
+    said = pixels[2].split(", ") if pixels and pixels[2] else []
+    if not pixels or not (pixels[1] or "pc" in said):
+        return None
+    return next((name for name in (each.split("/")[0] for each in said) if name in MATRICES), "unknown")
 
 
 def own_rate(stream: Stream, guess: Fraction) -> Fraction:

@@ -15,8 +15,10 @@ import numpy as np
 from checkpoints.errors import BunrakuWarning, InputError, OptionError
 from runtime.framing.window import Window, fill
 from runtime.media.ffmpeg import Ffmpeg, read_arguments, resample
+from runtime.media.given import called
 from runtime.media.picture import Fit, check_fit
 from runtime.media.probe import VideoInfo, probe
+from runtime.media.streams import MATRICES
 from runtime.values import Bytes, is_number
 
 __all__ = ["VideoInfo", "check_fps", "exact_rate", "probe", "read_frames", "read_whole", "sound_arguments"]
@@ -137,7 +139,7 @@ def _decode(
     ]
     arguments = [
         # A graph made anew where the size changes would begin to count at 0 again; the first filter copes with that.
-        *("-reinit_filter", "0", *seek, *decoder, *read_arguments(video.path, video.limits.pixels)),
+        *("-reinit_filter", "0", *seek, *decoder, *_said(video), *read_arguments(video.path, video.limits.pixels)),
         *("-map", f"0:V:{video.stream}", "-vf", ",".join(filters), "-fps_mode", "passthrough"),
         *("-pix_fmt", kind, "-f", "rawvideo", "pipe:1"),
     ]
@@ -164,9 +166,11 @@ def _warn_of_damage(video: VideoInfo, read: float, ffmpeg: Ffmpeg, status: int) 
     promised = video.span if video.end is not None else max(video.span, video.stated - video.start)
     said = f" ({ffmpeg.complaint()})" if damaged else ""
     if promised - read > (_SLACK if damaged else _UNSAID):
-        words = f"{video.path} ends after {read:.1f} of {promised:.1f} seconds{said}; what could be read is used."
+        words = (
+            f"{called(video.path)} ends after {read:.1f} of {promised:.1f} seconds{said}; what could be read is used."
+        )
     elif damaged:
-        words = f"{video.path} is damaged{said}; what could be read is used."
+        words = f"{called(video.path)} is damaged{said}; what could be read is used."
     else:
         return
     warnings.warn(words, BunrakuWarning, stacklevel=2)
@@ -180,12 +184,36 @@ def _steady(video: VideoInfo) -> str:
     width, height = video.size
     factor = f"min({width}/(iw*sar),{height}/ih)"
     wide, high = f"min({width},round(iw*sar*{factor}))", f"min({height},round(ih*{factor}))"
+    matrix = "" if video.matrix is None else f":out_color_matrix={MATRICES[video.matrix]}"
     parts = [
-        f"scale=w='max(1,{wide})':h='max(1,{high})':eval=frame",
+        f"scale=w='max(1,{wide})':h='max(1,{high})':eval=frame{matrix}",
         f"setsar=1,pad={width}:{height}:(ow-iw)/2:(oh-ih)/2:eval=frame",
-        *([f"zscale={width}:{height}:range=full"] if video.full else []),
+        *_ranged(video),
     ]
     return ",".join(parts)
+
+
+def _said(video: VideoInfo) -> list[str]:
+    """Arguments of an input whose parts all have to say which range they are of: else the decoder goes on with that of
+    the part before, and not with the limited one (ITU-T H.264, E.2.1).
+    """
+    return [] if video.matrix is None else [f"-bsf:V:{video.stream}", "h264_metadata=video_format=5"]
+
+
+def _ranged(video: VideoInfo) -> list[str]:
+    """The filter that reads the range off each frame where all other filters take the pixel format's word for it."""
+    if video.matrix is None:
+        return []
+    name = "smpte170m" if video.matrix == "unknown" else video.matrix  # what other filters take it for
+    known = f"ispace={name}:space={name}"
+    same = ":".join(f"{each}=bt709" for each in ("iprimaries", "primaries", "itrc", "trc"))
+    even = "pad=ceil(iw/2)*2:ceil(ih/2)*2"  # it knows no odd sides
+    return [
+        f"setparams=colorspace={name}",
+        even,
+        f"colorspace={known}:{same}:range=pc",
+        "crop={}:{}:0:0:exact=1".format(*video.size),
+    ]
 
 
 def _seek(video: VideoInfo, rate: Fraction, first: int) -> tuple[list[str], int]:

@@ -16,6 +16,7 @@ import numpy as np
 
 from checkpoints.errors import BunrakuWarning, OutputError
 from runtime.media.ffmpeg import Ffmpeg, resample
+from runtime.media.given import called
 from runtime.media.names import aside, destination
 from runtime.media.provenance import ffmpeg_marks, mark
 from runtime.media.video import VideoInfo, sound_arguments, sound_filter
@@ -245,7 +246,8 @@ class VideoWriter:
             if status < 0 or "No space left" in ffmpeg.log():
                 raise self._failed(ffmpeg)
             if status != 0 and self._sound is not None:  # the frames may have taken hours
-                said = f"The sound of {self._sound.path} cannot be used ({ffmpeg.complaint()}); the result is silent."
+                name = called(self._sound.path)
+                said = f"The sound of {name} cannot be used ({ffmpeg.complaint()}); the result is silent."
                 warnings.warn(said, BunrakuWarning, stacklevel=2)
         return status == 0
 

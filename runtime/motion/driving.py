@@ -20,12 +20,14 @@ from checkpoints.parameters import TAKES
 from runtime.control.pose import POSE, resampled
 from runtime.control.templates import template_file
 from runtime.framing.cutter import Cutter
-from runtime.framing.framer import Framer, search_faces
+from runtime.framing.framer import Framer
+from runtime.framing.search import search_faces
 from runtime.framing.window import Window
 from runtime.many.pipeline import prefetch
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Picture, check_file, one_or_many, read_image
 from runtime.media.picture import square as fit_square
+from runtime.media.span import frames_between
 from runtime.media.streams import list_streams
 from runtime.media.video import VideoInfo, probe, read_frames, read_whole
 from runtime.motion.file import MotionFile, is_motion, load_motion
@@ -93,7 +95,7 @@ def open_clip(
             ends = [second for second in (end, video.end) if second is not None]
             video = replace(video, start=start, end=min(ends, default=None))
             rate = rate or video.rate
-            if video.part(rate).start >= max(1, round(video.duration * rate)):
+            if video.part(rate).start >= video.whole(rate):
                 raise _nothing_left(path, start)
             return Clip(rate, video.count(rate), video, limits=limits)
         if round(start * (rate or 25)) > 0:
@@ -103,7 +105,8 @@ def open_clip(
         raise InputError(f"The driving frames are {type(driving).__name__}; give a video file or many pictures.")
     rate = rate or Fraction(25)
     if start or end is not None:
-        frames = _frames(start, end, rate)
+        length = float(len(driving) / rate) if isinstance(driving, Sized) else math.inf
+        frames = frames_between(start, end, rate, length)
         one_pass = iter(driving) is driving
         driving = islice(driving, frames.start, frames.stop) if one_pass else _Part(driving, frames)
     total = len(driving) if isinstance(driving, Sized) else None
@@ -114,14 +117,15 @@ def _open_motion(path: Path, rate: Fraction | None, limits: Limits, start: float
     check_file(path)
     limits.check_bytes(path)
     recorded = load_motion(path)
-    limits.check_seconds(path, float(len(recorded.motion) / recorded.rate))
     if POSE in recorded.motion.parameters and rate not in (None, recorded.rate):
         recorded.check_track()
         moved = resampled(recorded.motion, float(recorded.rate), float(rate))
         recorded = replace(recorded, motion=moved, rate=rate)
     if rate not in (None, recorded.rate):
         raise OptionError(f"{path} was recorded at {float(recorded.rate):g} fps and plays at that; leave fps out.")
-    part = recorded.motion[_frames(start, end, recorded.rate)]
+    length = float(len(recorded.motion) / recorded.rate)
+    limits.check_seconds(path, length)
+    part = recorded.motion[frames_between(start, end, recorded.rate, length)]
     if not len(part):
         raise _nothing_left(path, start)
     return Clip(recorded.rate, len(part), motion=replace(recorded, motion=part), limits=limits)
@@ -180,10 +184,6 @@ class _Part:
 
     def __iter__(self) -> Iterator[Picture]:
         return islice(self._pictures, self._frames.start, self._frames.stop)
-
-
-def _frames(start: float, end: float | None, rate: Fraction) -> slice:
-    return slice(round(start * rate), None if end is None else max(round(start * rate) + 1, round(end * rate)))
 
 
 def _nothing_left(path: Path, start: float) -> OptionError:

@@ -25,6 +25,7 @@ from checkpoints.contract import MOTION
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
 from checkpoints.parameters import EYES, TAKES, Parameter, parse_parameters, usual
 from runtime.control.pose import POSE, track
+from runtime.media.given import called
 from runtime.media.names import aside, destination
 from runtime.motion.kinds import USUAL
 from runtime.motion.modes import Motion
@@ -64,7 +65,7 @@ class MotionFile:
 
     def check(self, bundle: Bundle) -> None:
         """Raises `ModelError` when the model `bundle` cannot play this; warns when it is not the very model."""
-        name = self.path or "The motion"
+        name = called(self.path) if self.path else "The motion"
         if POSE in self.motion.parameters:
             self.check_track()
             return
@@ -90,7 +91,7 @@ class MotionFile:
         try:
             track(self.motion)
         except ValueError as error:
-            name = self.path or "The motion"
+            name = called(self.path) if self.path else "The motion"
             raise ModelError(f"{name} is a track of poses in which {error}; update bunraku.") from error
 
 

@@ -15,7 +15,8 @@ from PIL import Image
 from checkpoints.errors import BunrakuWarning, InputError
 from runtime.framing.faces import Face
 from runtime.framing.follow import THUMB, contrast, find_cuts, follow
-from runtime.framing.framer import Framer, search_faces
+from runtime.framing.framer import Framer
+from runtime.framing.search import search_faces
 from runtime.framing.window import Window
 from runtime.media.video import VideoInfo, read_whole
 

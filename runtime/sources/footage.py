@@ -11,7 +11,8 @@ from itertools import islice
 from PIL import Image
 
 from checkpoints.errors import InputError
-from runtime.framing.framer import Framer, Seat, search_faces
+from runtime.framing.framer import Framer, Seat
+from runtime.framing.search import search_faces
 from runtime.motion.driving import Clip
 from runtime.motion.shots import Shot, find_shots, first_samples
 from runtime.sources.given import read_source

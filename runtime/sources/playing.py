@@ -10,10 +10,12 @@ import numpy as np
 from checkpoints.contract import FROM_REFERENCE
 from checkpoints.parameters import TAKES
 from runtime.animator import Animator, Prepared
+from runtime.control.pose import POSE
 from runtime.graphs.sessions import keep_borrowed
 from runtime.many.pipeline import prefetch
 from runtime.motion.driving import read_motion, reference_of
 from runtime.motion.modes import Motion
+from runtime.motion.seamless import SEAMLESS, has_cuts, seamless
 from runtime.options import Options
 from runtime.progress import Progress
 from runtime.sources.drivers import held, in_batches, resampled, singly, together
@@ -34,13 +36,12 @@ def play(
     with _motions(staging) as motions:
         again: Sequence[Sequence[Motion]] | None = None
         counted = asked.reference != "first" and asked.mode in FROM_REFERENCE
-        if asked.loop > 1 or counted:
+        if counted or asked.neutral or asked.loop == SEAMLESS:
+            known = [Motion.concatenate(list(each)) for each in motions]
+            again = looked_through(staging.animators, known, asked, float(staging.rate))
+        elif asked.turns > 1:
             again = [list(each) for each in motions]
-        if counted and again is not None:
-            for animator, known in zip(staging.animators, _for_each(again, staging), strict=True):
-                driving = Motion.concatenate(list(known))
-                animator.reset(reference_of(animator.source.motion[:1], driving, asked.reference))
-        for _ in range(asked.loop):
+        for _ in range(asked.turns):
             begin()
             turn = motions if again is None else [iter(each) for each in again]
             with closing(_steps(staging, turn)) as steps:
@@ -49,6 +50,28 @@ def play(
                     yield from _frames(staging, moved)
                     done += len(moved[0])
                     report(done, total)
+
+
+def looked_through(
+    animators: Sequence[Animator], driving: Sequence[Motion], asked: Options, rate: float
+) -> list[list[Motion]]:
+    """The batches of streams, one for all `animators` or one for each, of which all frames are known before the first
+    one is made. `rate`: frames a second.
+    """
+    each_driven = list(driving) * len(animators) if len(driving) == 1 else driving
+    for animator, known in zip(animators, each_driven, strict=True):
+        reference = None
+        if asked.mode in FROM_REFERENCE and POSE not in known.parameters:
+            if asked.reference != "first":
+                reference = reference_of(animator.source.motion[:1], known, asked.reference)
+            elif asked.loop == SEAMLESS and not has_cuts(known):
+                reference = known[:1]  # which need not be the first one in the circle
+        animator.reset(reference)
+        animator.learn(known)
+    if asked.loop == SEAMLESS:
+        driving = [seamless(each, rate) for each in driving]
+    batch = animators[0].engine.batch
+    return [[each[start : start + batch] for start in range(0, len(each), batch)] for each in driving]
 
 
 @contextmanager
@@ -64,11 +87,6 @@ def _motions(staging: Staging) -> Iterator[list[Iterator[Motion]]]:
             own = framed.clip.rate
             found.append(motions if own == staging.rate else resampled(singly(motions), own, staging.rate))
         yield found
-
-
-def _for_each(driven: Sequence[Sequence[Motion]], staging: Staging) -> Sequence[Sequence[Motion]]:
-    """One for each person, where one drives all."""
-    return list(driven) * len(staging.animators) if len(driven) == 1 else driven
 
 
 def _steps(staging: Staging, motions: Sequence[Iterator[Motion]]) -> Generator[Step, None, None]:

@@ -15,13 +15,15 @@ from typing import TYPE_CHECKING
 from checkpoints.errors import InputError, OptionError
 from runtime.animator import Animator, Prepared
 from runtime.engine import Engine
-from runtime.framing.framer import Framer, search_everywhere
+from runtime.framing.framer import Framer
+from runtime.framing.search import search_everywhere
 from runtime.media.background import Background
 from runtime.media.fetch import local
 from runtime.media.picture import Picture, check_file, read_image
 from runtime.media.probe import VideoInfo
 from runtime.media.video import exact_rate
 from runtime.motion.driving import Clip, Framed, frame_clip, open_clip
+from runtime.motion.seamless import SEAMLESS
 from runtime.result.compare import check_compare
 from runtime.sources.drivers import at_rate, frames_at, resampled
 from runtime.sources.footage import Footage, Look, count_people
@@ -80,6 +82,8 @@ def stage(asked: Request, views: Sequence[Picture], stack: ExitStack) -> Staging
     drivings = [stack.enter_context(local(each, asked.urls, asked.limits)) for each in asked.all_drivings]
     source, views = _opened(asked, views)
     ends_with_source = source is not None and asked.timing == "source"
+    if source is not None and asked.loop == SEAMLESS:
+        raise OptionError("A source that moves is played as it is; leave seamless out, or give source_frame.")
     clips = _clips(asked, drivings, source.rate if source is not None and ends_with_source else None)
     rate = source.rate if source is not None and ends_with_source else clips[0].rate
     if source is not None:
@@ -142,7 +146,7 @@ def _clips(asked: Request, drivings: Sequence[object], rate: Fraction | None) ->
         rate = rate or clip.rate
         clips.append(at_rate(clip, rate))
         if asked.compare or asked.show:
-            check_compare(clip)
+            check_compare(clip, asked.loop)
     return clips
 
 

@@ -30,7 +30,7 @@ from demo.shelf import Shelf
 from demo.specimen import Specimens
 from demo.studio import Studio
 from demo.visitors import Visitors
-from runtime.framing.framer import search_faces
+from runtime.framing.search import search_faces
 from runtime.many.pipeline import prefetch
 from runtime.media.limits import Limits
 from runtime.media.video import probe, read_frames

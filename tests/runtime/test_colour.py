@@ -26,7 +26,7 @@ def chart(colours: np.ndarray = FIELDS) -> Image.Image:
     return Image.fromarray(np.asarray(colours, np.uint8).repeat(32, 0).repeat(32, 1))
 
 
-def seen(path: Path, **options: object) -> np.ndarray:
+def seen(path: Path | io.BytesIO, **options: object) -> np.ndarray:
     """The middle of each field (fields, 3)."""
     return np.asarray(read_image(path, **options))[16, 16::32].astype(int)  # type: ignore[arg-type]
 
@@ -67,6 +67,60 @@ def test_a_phones_heic_with_p3(tmp_path):
     picture = np.asarray(chart(stored_in(profiles.P3)))
     heif.save(tmp_path / "a.heic", picture, [heif.profile(profiles.of_colours())])
     np.testing.assert_allclose(seen(tmp_path / "a.heic"), FIELDS[0], atol=5)
+
+
+def by_numbers(path: Path, primaries: int, transfer: int = 13, picture: np.ndarray | None = None) -> Path:
+    """What a file holds where `FIELDS` are meant in P3, its colours named by numbers (ITU-T H.273) alone."""
+    image = chart(stored_in(profiles.P3)) if picture is None else Image.fromarray(picture)
+    if path.suffix == ".heic":
+        heif.save(path, np.asarray(image))
+    else:
+        options = {"quality": 100, "subsampling": "4:4:4"} if path.suffix == ".avif" else {}
+        image.save(path, **options)  # type: ignore[arg-type]
+    data = path.read_bytes()
+    if path.suffix == ".png":
+        body = b"cICP" + bytes([primaries, transfer, 0, 1])
+        data = data[:33] + struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body)) + data[33:]
+    else:
+        at = data.index(b"nclx") + 4
+        data = data[:at] + struct.pack(">HH", primaries, transfer) + data[at + 4 :]
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["png", "avif", "heic"])
+def test_colours_that_are_named_by_numbers_are_converted(tmp_path, suffix):
+    for primaries, transfer, meant in ((12, 13, FIELDS), (12, 1, FIELDS), (1, 13, stored_in(profiles.P3))):
+        path = by_numbers(tmp_path / f"a.{suffix}", primaries, transfer)
+        np.testing.assert_allclose(seen(path), meant[0], atol=6)
+        np.testing.assert_allclose(seen(io.BytesIO(path.read_bytes())), meant[0], atol=6)
+
+
+@pytest.mark.parametrize("numbers", [(12, 16), (12, 18), (200, 13), (12, 99), (0, 0), (2, 2), (1, 1), (1, 4)])
+def test_numbers_that_say_nothing_of_use_are_left_alone(tmp_path, numbers):
+    for suffix in ("png", "avif"):
+        path = by_numbers(tmp_path / f"a.{suffix}", *numbers)
+        np.testing.assert_allclose(seen(path), stored_in(profiles.P3)[0], atol=3)
+
+
+def test_numbers_and_profiles_together(tmp_path):
+    """In PNG numbers come first, in AVIF the profile."""
+    icc = profiles.of_colours(profiles.ADOBE, 2.2)
+    chart(stored_in(profiles.P3)).save(tmp_path / "b.png", icc_profile=icc)
+    data = (tmp_path / "b.png").read_bytes()
+    for numbers, meant in (((12, 13), FIELDS), ((1, 13), stored_in(profiles.P3))):
+        body = b"cICP" + bytes([*numbers, 0, 1])
+        more = struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body))
+        (tmp_path / "c.png").write_bytes(data[:33] + more + data[33:])
+        np.testing.assert_allclose(seen(tmp_path / "c.png"), meant[0], atol=5)
+    chart(stored_in(profiles.P3)).save(
+        tmp_path / "b.avif", icc_profile=profiles.of_colours(), quality=100, subsampling="4:4:4"
+    )
+    data = (tmp_path / "b.avif").read_bytes()
+    if b"nclx" in data:
+        at = data.index(b"nclx") + 4
+        (tmp_path / "b.avif").write_bytes(data[:at] + struct.pack(">H", 9) + data[at + 2 :])
+    np.testing.assert_allclose(seen(tmp_path / "b.avif"), FIELDS[0], atol=6)
 
 
 def test_reduced_jpeg_and_a_pillow_image_keep_their_profile(tmp_path):

@@ -240,21 +240,25 @@ def test_without_a_face_a_models_own_points_frame_what_they_mark(toy, of_video):
         assert line.startswith(f"No face was found in the {'driving video' if of_video else 'picture'}; what the model")
 
 
-def test_where_a_models_points_wander_the_middle_is_taken():
-    """On textures a look follows another without an end."""
+def test_where_a_models_points_wander_they_say_only_where():
+    """On textures a look follows another without an end: the largest square is taken, about where the first one is."""
     chance = np.random.default_rng(0)
 
     def detect(squares):
-        return Motion(chance.uniform(-1, 1, (len(squares), 20, 2)).astype(np.float32) * chance.uniform(0.2, 0.6))
+        places = chance.uniform(-1, 1, (len(squares), 20, 2)) * chance.uniform(0.2, 0.6) - (0.4, 0)
+        return Motion(places.astype(np.float32))
 
     framer = Framer(Framing(), "crop", "auto", "auto", None, Subject(detect, 64))
     grey = Image.new("RGB", (400, 300), "grey")
     for look in (lambda: framer.source(grey), lambda: framer.driving([grey] * 3)):
         with heard() as said:
-            assert look() is None
-        assert "its middle is taken" in str(said[0])
-    with heard():
+            window = look()
+        assert (window.side, window.top) == (300, 0)
+        assert 0 <= window.left < 50
+        assert "what the model's own points mark is taken" in str(said[0])
+    with heard() as said:
         assert Framer(Framing(), "crop", "auto", "auto", None).source(grey) is None  # a model without points
+    assert "its middle is taken" in str(said[0])
 
 
 def test_points_may_be_asked_for_with_any_model(toy):

@@ -84,6 +84,40 @@ def test_a_streams_pictures_may_be_content_too(engine, files):
     np.testing.assert_allclose(walk(engine, spot(20, 40), driving), 20, atol=0.3)
 
 
+class Lent:
+    """An array of another library."""
+
+    def __init__(self, array):
+        self._array = array
+
+    def __array__(self, dtype=None, copy=None):
+        if self._array is None:
+            raise TypeError("it lies on a graphics card.\nMove it.")
+        return self._array
+
+
+def test_arrays_of_other_libraries_are_arrays(engine):
+    expected = walk(engine, spot(20, 40), FRAMES)
+    frames = [Lent(frame) for frame in FRAMES]
+    for source in (Lent(spot(20, 40)), [Lent(spot(20, 40))], Lent(spot(20, 40)[None])):
+        for driving in (Lent(np.stack(FRAMES)), frames, iter(frames)):
+            np.testing.assert_array_equal(walk(engine, source, driving), expected)
+    with pytest.raises(InputError, match=r"test_given.Lent cannot be read as an array \(it lies on a graphics card\)"):
+        walk(engine, Lent(None), FRAMES)
+    with pytest.raises(InputError, match="float32"):
+        walk(engine, Lent(np.zeros((3, 64, 64), np.float32)), FRAMES)
+
+
+def test_tensors_of_pytorch_are_arrays(engine):
+    torch = pytest.importorskip("torch", reason="PyTorch is not installed (the extra train)")
+    expected = walk(engine, spot(20, 40), FRAMES)
+    given = torch.from_numpy(spot(20, 40)), torch.from_numpy(np.stack(FRAMES))
+    np.testing.assert_array_equal(walk(engine, *given), expected)
+    animator = Animator(engine)
+    animator.set_source(given[0])
+    assert animator.frame(given[1][0]).shape == (64, 64, 3)
+
+
 def test_motion_is_recorded_from_content_and_played_from_it(engine, files):
     recorded = extract_motion(read(files / "driving.mp4"), files / "nod.motion", model=engine, progress=False)
     assert len(recorded.motion) == 4

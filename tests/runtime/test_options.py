@@ -156,7 +156,13 @@ def test_words_of_a_list_become_values(name, word, value):
 
 
 @pytest.mark.parametrize(
-    ("name", "word"), [("strength", "much"), ("face", "1.5"), ("face", "both"), ("compare", "perhaps")]
+    ("name", "word"),
+    [
+        ("strength", "much"),
+        ("face", "1.5"),
+        ("face", "both"),
+        ("compare", "perhaps"),
+    ],
 )
 def test_words_that_are_no_value_are_refused(name, word):
     with pytest.raises(OptionError, match=f'{name} is "{word}"; it must be'):

@@ -228,6 +228,27 @@ def test_a_transfer_that_breaks_off_is_said_to(toy, torn_server, name, words):
     assert "bunraku-" not in str(caught.value)
 
 
+def test_warnings_name_what_was_given(toy, tmp_path):
+    """A file that is fetched, piped or given as bytes lies in a temporary one."""
+    data = moving(tmp_path / "a.mp4", 20).read_bytes()
+    bad = bytearray(data)
+    bad[len(data) // 3 : len(data) // 2] = bytes(len(data) // 2 - len(data) // 3)
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(bad)))
+            self.end_headers()
+            self.wfile.write(bad)
+
+    with serving(Handler) as port:
+        for driving, name in ((f"http://127.0.0.1:{port}/a.mp4", None), (bytes(bad), "The given file")):
+            with heard() as said:
+                animate(spot(20, 40), driving, model=toy, urls=True, progress=False)
+            assert any(str(each).startswith(name or driving) for each in said)
+            assert not any("bunraku-" in str(each) for each in said)
+
+
 def test_what_cannot_be_decoded_says_why(toy, tmp_path):
     from dataclasses import replace
 
@@ -239,3 +260,14 @@ def test_what_cannot_be_decoded_says_why(toy, tmp_path):
     ffmpeg("-f", "lavfi", "-i", "sine=d=0.2", str(tmp_path / "b.m4a"))
     with pytest.raises(InputError, match="no moving picture"):
         animate(spot(20, 40), tmp_path / "b.m4a", model=toy, progress=False)
+
+
+def test_a_person_who_has_moved_on_in_a_freeze_is_no_cut():
+    """As calls freeze: the head is elsewhere, the room is the same. Another room is a cut."""
+    chance = np.random.default_rng(0)
+    room, other = (chance.integers(0, 255, (48, 64, 3), np.uint8) for _ in range(2))
+    moved = room.copy()
+    moved[:, 16:48] = other[:, 16:48]
+    assert list(find_cuts([room] * 12 + [moved] * 12)) == []
+    assert list(find_cuts([room] * 12 + [other] * 12)) == [12]
+    assert list(find_cuts([room] * 4 + [moved] * 12)) == [4]  # no freeze

@@ -48,12 +48,13 @@ def run(args: argparse.Namespace) -> int:
     import logging
 
     from checkpoints.errors import OptionError
+    from checkpoints.installation import installing
 
     try:
         import skimage  # noqa: F401 (the metrics need it: better to say so before the models are opened)
         import torch  # noqa: F401
     except ModuleNotFoundError as error:
-        raise OptionError(f'evaluation needs {error.name}; install it with: pip install "bunraku[eval]"') from error
+        raise OptionError(f"evaluation needs {error.name}; install it with: {installing('eval')}") from error
 
     from training.checkpoint import write_atomically
     from training.evaluation.run import run as run_plan

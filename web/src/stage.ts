@@ -32,7 +32,7 @@ export class Stage {
     const { engine } = opened;
     const points = async (square: Uint8Array): Promise<Float32Array> => places(await engine.detect(square));
     const sight = Object.values(engine.bundle.motion).some(({ kind }) => kind === "point") ? { resolution: engine.resolution, points } : undefined;
-    this.framer = new Framer(engine.bundle.framing, opened.detect, sight);
+    this.framer = new Framer(engine.bundle.framing, opened.networks.face, sight, opened.networks);
     this.animator = new Animator(opened.engine);
   }
 

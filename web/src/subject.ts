@@ -16,11 +16,15 @@ export interface Sight {
   points(square: Uint8Array): Promise<Float32Array>;
 }
 
-/** One square in which the points of all `pictures`, of one size, are spread as in training; none where they wander. */
-export async function marked(pictures: Picture[], framing: Framing, sight: Sight): Promise<Window | undefined> {
+/**
+ * One square in which the points of all `pictures`, of one size, are spread as in training. Where they wander, only what
+ * the first look says of where they are, and the largest square there.
+ */
+export async function marked(pictures: Picture[], framing: Framing, sight: Sight): Promise<Window> {
   const size: Size = [pictures[0].width, pictures[0].height];
   let before = Window.around(size[0] / 2, size[1] / 2, Math.max(...size));
   let after = before;
+  let first = before;
   for (let look = 0; look < LOOKS; look++) {
     before = after;
     const found: number[][] = [[], []];
@@ -32,11 +36,14 @@ export async function marked(pictures: Picture[], framing: Framing, sight: Sight
     const side = Math.max(Math.max(...box.map(([low, high]) => high - low)) / framing.spread, before.side / 2);
     const [x, y] = box.map(([low, high]) => (low + high) / 2);
     after = settle(x, y, side, side / 2, size);
+    if (look === 0) first = after;
   }
   const moves = [after.left + after.side / 2 - before.left - before.side / 2, after.side - before.side];
   moves.push(after.top + after.side / 2 - before.top - before.side / 2);
   const steady = Math.max(...moves.map(Math.abs)) <= STEADY * before.side;
-  return steady && after.touches(size) ? after : undefined;
+  if (steady && after.touches(size)) return after;
+  const most = Math.min(...size);
+  return settle(first.left + first.side / 2, first.top + first.side / 2, most, most, size);
 }
 
 function inPixels(place: number, window: Window, axis: number, resolution: number): number {

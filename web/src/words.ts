@@ -19,7 +19,8 @@ export const words = {
   NO_FACE: "No face was found in the picture",
   NO_DRIVING_FACE: "No face was found in the driving video",
   MIDDLE_TAKEN: "its middle is taken.",
-  SEEN_TAKEN: "what the model itself sees in it is taken.",
+  FRONT_TAKEN: "what stands in front is taken.",
+  POINTS_TAKEN: "what the model's own points mark is taken.",
   LIVE_HELP:
     "Your webcam moves the photo, right away. Look straight ahead when you start; what it sees stays on this computer.",
   CAMERA_ON: "Use my webcam",

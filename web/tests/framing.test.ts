@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { clusters, distinct, findFaces, SIDE, viewsOf, type Detector } from "../src/faces";
 import { around, cutTo, drivingWindow, Framer, USUAL } from "../src/framing";
+import { headOf } from "../src/front";
 import { black } from "../src/picture";
 import { marked } from "../src/subject";
 import { Window } from "../src/window";
@@ -27,14 +28,43 @@ describe("squares as the engine chooses them", () => {
     const sight = { resolution: 64, points: async () => Float32Array.from(points) };
     const picture = black(size[0], size[1]);
     const found = await marked([picture, picture], USUAL, sight);
-    expect(found === undefined).toBe(window === null);
-    if (found) [found.left, found.top, found.side].forEach((edge, at) => expect(edge).toBeCloseTo(window![at], 3));
+    [found.left, found.top, found.side].forEach((edge, at) => expect(edge).toBeCloseTo(window[at], 3));
     const framed = await new Framer(USUAL, blind, sight).source(picture);
-    expect(framed).toEqual(found ? { window: found.snapped(), lost: true } : { lost: true });
+    expect(framed).toEqual({ window: found.snapped(), lost: "points" });
   });
   it.each(framing.videos)("for a video of $size", (given) => {
     const window = drivingWindow(USUAL, given.faces.map(faceFrom), [given.size[0], given.size[1]]);
     expect(window.snapped()).toEqual(windowFrom(given.window));
+  });
+});
+
+describe("what stands in front", () => {
+  it.each(framing.fronts)("in a picture of $size", async ({ blobs, size, head, square }) => {
+    const person = new Float32Array(256 * 256);
+    for (const [left, top, right, bottom, value] of blobs)
+      for (let row = top; row < bottom; row++) person.fill(value, row * 256 + left, row * 256 + right);
+    const found = headOf(person, [size[0], size[1]]);
+    expect(found && [found.left, found.top, found.side].map((edge) => edge.toFixed(4))).toEqual(
+      head?.map((edge) => edge.toFixed(4)),
+    );
+    const mesh = async () => ({ points: new Float32Array(), score: 0 });
+    const framed = await new Framer(USUAL, blind, undefined, { person: async () => person, mesh }).source(black(size[0], size[1]));
+    expect(framed).toEqual(square ? { window: windowFrom(square), lost: "front" } : { lost: "middle" });
+  });
+  it("is none where the detector was right", async () => {
+    const picture = black(400, 300);
+    picture.data.fill(255);
+    const helpers = { person: async () => new Float32Array(256 * 256), mesh: async () => ({ points: new Float32Array(468 * 2), score: 0 }) };
+    const sure: Detector = async (views, count) => {
+      const found = await bright(views, count);
+      return { ...found, scores: found.scores.map((score) => score + 0.05) };
+    };
+    const unsure: Detector = async (views, count) => {
+      const found = await bright(views, count);
+      return { ...found, scores: found.scores.map((score) => score - 0.1) };
+    };
+    expect((await new Framer(USUAL, sure, undefined, helpers).source(picture)).lost).toBeUndefined();
+    expect((await new Framer(USUAL, unsure, undefined, helpers).source(picture)).lost).toBe("middle");
   });
 });
 
@@ -89,7 +119,7 @@ describe("a photo", () => {
   });
   it("without a face gives its middle, and says so", async () => {
     const framed = await new Framer(USUAL, bright).source(black(40, 30));
-    expect(framed).toEqual({ lost: true });
+    expect(framed).toEqual({ lost: "middle" });
     expect(cutTo(drawn(40, 30), framed, 16).length).toBe(16 * 16 * 3);
   });
   it("is not searched for a model of something else, or where the middle is asked for", async () => {

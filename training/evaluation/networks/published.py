@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from checkpoints.errors import ModelError
+from checkpoints.installation import installing_packages
 from training.evaluation.measure import Clip, Tracks
 from training.evaluation.metrics.parts import SIXTY_EIGHT, Layout
 
@@ -68,7 +69,9 @@ def _package(module: str, package: str, purpose: str) -> ModuleType:
     try:
         return import_module(module)
     except ImportError as error:
-        raise ModelError(f"{purpose} needs the package {package}; install it with: pip install {package}") from error
+        raise ModelError(
+            f"{purpose} needs the package {package}; install it with: {installing_packages(package)}"
+        ) from error
 
 
 def _download(make: Any, package: str) -> Any:

@@ -31,6 +31,23 @@ export async function findLips(
   points: readonly Point[],
   look: MeshNetwork,
 ): Promise<FoundLips | undefined> {
+  const mesh = await findMesh(picture, eyes, points, look);
+  if (!mesh) return undefined;
+  const [innerUpper, innerLower, outerUpper, outerLower] = [INNER_UPPER, INNER_LOWER, OUTER_UPPER, OUTER_LOWER].map(
+    (line) => line.map((k) => mesh[k]),
+  );
+  const wider = innerUpper.map((upper, k) => times((APART - 1) / 2, minus(innerLower[k], upper)));
+  const [up, low] = [innerUpper.map((at, k) => minus(at, wider[k])), innerLower.map((at, k) => plus(at, wider[k]))];
+  return { lips: [up, low, outerUpper, outerLower], nose: mesh[NOSE], chin: mesh[CHIN] };
+}
+
+/** The 468 landmarks of a face in `picture`; arguments as of `findLips`. Nothing where the network sees no face. */
+export async function findMesh(
+  picture: Picture,
+  eyes: readonly Point[],
+  points: readonly Point[],
+  look: MeshNetwork,
+): Promise<readonly Point[] | undefined> {
   let mesh: readonly Point[] = points;
   let ends = eyes;
   // First at what is known, then at what is found there.
@@ -41,12 +58,7 @@ export async function findLips(
     mesh = pointsOf(found.points).map((point) => view.at(times(SIDE, point)));
     ends = [mesh[RIGHT_EYE], mesh[LEFT_EYE]];
   }
-  const [innerUpper, innerLower, outerUpper, outerLower] = [INNER_UPPER, INNER_LOWER, OUTER_UPPER, OUTER_LOWER].map(
-    (line) => line.map((k) => mesh[k]),
-  );
-  const wider = innerUpper.map((upper, k) => times((APART - 1) / 2, minus(innerLower[k], upper)));
-  const [up, low] = [innerUpper.map((at, k) => minus(at, wider[k])), innerLower.map((at, k) => plus(at, wider[k]))];
-  return { lips: [up, low, outerUpper, outerLower], nose: mesh[NOSE], chin: mesh[CHIN] };
+  return mesh;
 }
 
 /** From the network's square to the picture: the points in its middle, the eyes level. */
