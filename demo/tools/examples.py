@@ -185,7 +185,7 @@ def _thumbnail(name: str) -> None:
     """What a motion of the engine's makes of the first photo, small."""
     photo = next(iter(sorted(PHOTOS.glob("*.jpg"))))
     with tempfile.TemporaryDirectory() as folder:
-        made = animate(photo, name, output=Path(folder) / "made.mp4")
+        made = animate(photo, name, output=Path(folder) / "made.mp4", progress=lambda done, total: None)
         with VideoWriter(MOVEMENTS / f"movement-{name}.mp4", (_THUMB, _THUMB), made.rate) as writer:
             for frame in read_frames(probe(Path(folder) / "made.mp4"), _THUMB, "crop"):
                 writer.write(frame)
