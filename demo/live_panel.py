@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,6 +132,13 @@ def _connect(studio: Studio, stage: _Stage, model: gr.Dropdown, fields: Sequence
         modes = words.modes(studio.shelf.bundle(name))
         return gr.Radio(modes, value=modes[0][1])
 
+    _listen(studio, stage, model, fields, (move, begin_rest, arrive, suit))
+
+
+def _listen(
+    studio: Studio, stage: _Stage, model: gr.Dropdown, fields: Sequence[Field], calls: Sequence[Callable[..., Any]]
+) -> None:
+    move, begin_rest, arrive, suit = calls
     private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     streamed = stage.camera.stream(
         move,

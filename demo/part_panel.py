@@ -102,6 +102,5 @@ class PartPanel:
         faults.tell(studio.faults, came, said, photo)
         events = [field.input(show, inputs, outputs, **quiet) for field in (self.how, self.face, fit, model)]
         events += [slider.input(by_hand, inputs, outputs, **quiet) for slider in place]
-        events.append(self.picture.select(at_click, [photo, model, *place], outputs, **quiet))
-        for event in events:
+        for event in (*events, self.picture.select(at_click, [photo, model, *place], outputs, **quiet)):
             faults.tell(studio.faults, event, said)
