@@ -112,13 +112,11 @@ def stage(asked: Request, views: Sequence[Picture], stack: ExitStack) -> Staging
 def _opened(asked: Request, views: list[Picture]) -> tuple[Clip | None, list[Picture]]:
     """The source where it moves, and still pictures where it does not."""
     only = views[0]
-    if len(views) == 1 and isinstance(only, str | os.PathLike) and Path(only).is_dir():
+    clip = None
+    if len(views) == 1 and isinstance(only, str | os.PathLike) and os.fspath(only):
+        if not os.path.isdir(only):  # of names that are too long, too
+            check_file(Path(only))
         clip = open_source(Path(only), asked.limits, _rate(asked))
-    elif len(views) == 1 and isinstance(only, str | os.PathLike) and os.fspath(only):
-        check_file(Path(only))
-        clip = open_source(Path(only), asked.limits, _rate(asked))
-    else:
-        clip = None
     if clip is not None and asked.source_frame is not None:
         filling = Background.of(asked.background).filling
         return None, [source_frame(clip, asked.source_frame, str(only), filling)]
