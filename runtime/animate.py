@@ -12,7 +12,7 @@ from typing import Annotated
 import numpy as np
 
 from checkpoints.bundle import Bundle
-from checkpoints.errors import OptionError
+from checkpoints.errors import InputError, OptionError
 from runtime.animator import source_views
 from runtime.engine import DEFAULT_MODEL, Engine
 from runtime.framing.chosen import several_faces
@@ -57,7 +57,7 @@ class Request(Options):
         super().__post_init__()
         check_path(self.output, "output")
         if self.driving is None and not len(self.drivings):
-            raise TypeError("animate() missing a required argument: 'driving'")
+            raise InputError("driving is NoneType: it is missing; give a video file or many pictures, or drivings.")
         if isinstance(self.drivings, str | os.PathLike | bytes):
             raise OptionError(f"drivings is {self.drivings!r}; it must be a list: what drives each face.")
 

@@ -24,7 +24,7 @@ from checkpoints.parameters import EYES, TAKES
 from runtime.control.control import Control, Moved, check_named
 from runtime.control.neutral import NeutralFace
 from runtime.control.parts import Strengths
-from runtime.control.pose import POSE, as_row, check_pose
+from runtime.control.pose import as_row, check_pose, is_track
 from runtime.engine import DEFAULT_MODEL, Engine, Source
 from runtime.framing.chosen import several_faces
 from runtime.framing.cutter import Cutter
@@ -252,7 +252,7 @@ class Animator:
         """See all frames of a stream before the first one is made: with `neutral`, they tell what its driver's face is
         at rest. Without this it is estimated by what has come so far.
         """
-        if self.neutral and POSE not in driving.parameters:
+        if self.neutral and not is_track(driving):
             self._calm.learn(driving, whole=True)
 
     def pose(self, **controls: float) -> Bytes:
@@ -332,7 +332,7 @@ class Animator:
     def _posed(self, take: int, motion: Motion) -> Moved:
         """What to render for the next frames, all of one take, and what the face does in each of them."""
         source, strengths = self.source.motion[:1], self.strengths
-        if POSE in motion.arrays:
+        if is_track(motion):
             if self._control is None:
                 raise ModelError(
                     f'The points of the model "{self.engine.bundle.name}" have no names; no pose moves them.'

@@ -141,6 +141,8 @@ def _clips(asked: Request, drivings: Sequence[object], rate: Fraction | None) ->
         # Recorded motion says itself that it cannot be read at another rate, where that was asked for by hand.
         wanted = _rate(asked) if rate is None and not clips else None
         clip = open_clip(driving, wanted, asked.limits, asked.start, asked.end)  # type: ignore[arg-type]
+        if clip.pictures is not None and wanted is None and asked.fps is not None:  # they have no rate of their own
+            clip = open_clip(driving, _rate(asked), asked.limits, asked.start, asked.end)  # type: ignore[arg-type]
         rate = rate or clip.rate
         clips.append(at_rate(clip, rate))
         if asked.compare or asked.show:

@@ -85,6 +85,7 @@ def test_command_and_function_have_the_same_options_and_defaults():
         name: None if parameter.default is parameter.empty else parameter.default
         for name, parameter in inspect.signature(animate).parameters.items()
     }
+    of_command["drivings"] = tuple(of_command["drivings"])
     assert of_command == of_function
 
 
@@ -103,7 +104,7 @@ def test_function_and_animator_have_the_same_defaults():
     [
         (["absent.png", "driving.mp4"], "absent.png does not exist"),
         (["source.png", "absent.mp4"], "absent.mp4 does not exist"),
-        ([".", "driving.mp4"], "is a folder"),
+        (["empty", "driving.mp4"], "holds no pictures"),
         (["source.png", "empty"], "holds no pictures"),
         (["text.jpg", "driving.mp4"], "not a picture"),
         (["source.png", "text.jpg"], "not a video"),
