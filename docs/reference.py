@@ -1,8 +1,8 @@
 """The reference of all public names, made from the docstrings: `python -m docs.reference FOLDER`.
 
 Needs the extra `docs` and, as every module is imported, PyTorch. Packages with `__all__` would hide their modules from
-pdoc, so the modules are found as files. Warnings are errors. The names of `bunraku` are
-those of `runtime`, and stand there.
+pdoc, so the modules are found as files. Warnings are errors. The names of `bunraku` are those of `runtime`, and stand
+there.
 """
 
 from __future__ import annotations

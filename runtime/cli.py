@@ -119,7 +119,7 @@ def _run(words: list[str]) -> int:
     if name not in commands:
         raise unknown_command(words[chosen:], commands)
     module = _load(name, commands[name])  # only this one is imported: the others may need extras
-    own = add_command(choices, name, module)
+    own = _add_command(choices, name, module)
     check_flags(words[chosen + 1 :], own)
     try:
         args, rest = parser.parse_known_args(words)
@@ -157,7 +157,7 @@ class _Limits(argparse.Action):
         parser.exit()
 
 
-def add_command(choices: argparse._SubParsersAction[Parser], name: str, module: Command) -> Parser:
+def _add_command(choices: argparse._SubParsersAction[Parser], name: str, module: Command) -> Parser:
     """The parser of the command `name`, added to the others."""
     own = choices.add_parser(name, help=module.HELP, description=module.HELP)
     module.add_arguments(own)
@@ -169,7 +169,7 @@ def whole_parser() -> Parser:
     parser, choices = _overview()
     for name, path in _commands().items():
         with suppress(OptionError):
-            add_command(choices, name, _load(name, path))
+            _add_command(choices, name, _load(name, path))
     return parser
 
 

@@ -78,14 +78,13 @@ def as_flags(message: str, parser: argparse.ArgumentParser) -> str:
     flags = {action.dest: action.option_strings[0] for action in _actions(parser) if action.option_strings}
     flags = {name: flag for name, flag in flags.items() if flag.startswith("--")}
     names = "|".join(map(re.escape, sorted(flags, key=len, reverse=True)))
+    by_itself = rf"(?<![\w/.-])({names})(?![\w/-]|\.\w)"  # and not within another name, or a file's
 
     def flag(found: re.Match[str]) -> str:
-        return re.sub(rf"(?<![\w/.-])({names})(?![\w/-]|\.\w)", lambda name: flags[name[1]], found[0])
+        return re.sub(by_itself, lambda name: flags[name[1]], found[0])
 
     # Names of two words are nothing else; of one, they may be words like any other.
-    message = re.sub(
-        rf"(?<![\w/.-])({names})(?![\w/-]|\.\w)", lambda name: flag(name) if "_" in name[1] else name[0], message
-    )
+    message = re.sub(by_itself, lambda name: flags[name[1]] if "_" in name[1] else name[0], message)
     for place in (rf"^({names}) (?:and ({names}) )?(?=is\b|needs\b|look\b)", r"\bleave [\w, -]+ out\b"):
         message = re.sub(place, flag, message)
     message = re.sub(rf"\b({names}) (?=must be\b)|(?<=before )({names})(?=\.)", flag, message)
