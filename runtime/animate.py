@@ -13,14 +13,13 @@ import numpy as np
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import InputError, OptionError
-from runtime.animator import source_views
 from runtime.engine import DEFAULT_MODEL, Engine
 from runtime.framing.chosen import several_faces
 from runtime.graphs.sessions import Device, check_device
 from runtime.media.background import Background
 from runtime.media.given import Stream
 from runtime.media.names import check_path
-from runtime.media.picture import Picture
+from runtime.media.picture import Picture, source_views
 from runtime.media.signing import signature_for
 from runtime.motion.seamless import SEAMLESS
 from runtime.options import Option, Options, called_with

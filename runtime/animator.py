@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, cast
+from typing import Annotated
 
 import numpy as np
 from PIL import Image
@@ -34,8 +34,7 @@ from runtime.layers.anatomy import named
 from runtime.layers.expression import Expression, expression
 from runtime.layers.neighbours import Neighbours
 from runtime.media.background import Background
-from runtime.media.given import is_stream
-from runtime.media.picture import Picture, one_or_many, read_cut_out, square
+from runtime.media.picture import Picture, read_cut_out, source_views, square
 from runtime.motion.inside import kept_inside
 from runtime.motion.modes import Drive, Motion
 from runtime.motion.shots import PATIENCE, Shot
@@ -392,18 +391,3 @@ class Animator:
         faces = [(named(points, names), eyes) for points, eyes in zip(driven.places, driving.eyes, strict=True)]
         first = (named(rest.places[0], names), np.asarray(rest.eyes)[0])
         return [expression(face, first, strengths, counted) for face in faces]
-
-
-def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:
-    """The pictures of a source, which is one, a list of them, or an array (V, H, W, 3). Raises `InputError` when there
-    is none.
-    """
-    source = one_or_many(source)
-    if isinstance(source, str | os.PathLike) or is_stream(source):
-        return [source]
-    if not isinstance(source, Sequence):
-        given = type(source).__name__
-        raise InputError(f"The source is {given}; give a file, its bytes, a Pillow image, an array, or a list of them.")
-    if not source:
-        raise InputError("The list of source pictures is empty; give at least one.")
-    return list(cast(Sequence[Picture], source))

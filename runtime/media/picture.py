@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal, TypeVar, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -283,3 +283,18 @@ def _to_rgb(image: Image.Image, name: str, background: str) -> tuple[Image.Image
     with contextlib.suppress(Exception):
         image = ImageOps.exif_transpose(image)
     return cut_out(image, name, background)
+
+
+def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:
+    """The pictures of a source, which is one, a list of them, or an array (V, H, W, 3). Raises `InputError` when there
+    is none.
+    """
+    source = one_or_many(source)
+    if isinstance(source, str | os.PathLike) or is_stream(source):
+        return [source]
+    if not isinstance(source, Sequence):
+        given = type(source).__name__
+        raise InputError(f"The source is {given}; give a file, its bytes, a Pillow image, an array, or a list of them.")
+    if not source:
+        raise InputError("The list of source pictures is empty; give at least one.")
+    return list(cast(Sequence[Picture], source))
