@@ -10,11 +10,13 @@ from typing import Any
 
 import gradio as gr
 
+from checkpoints.errors import OptionError
 from demo import faults, words
 from demo.answers import cache_of, photo_field, photos_field, said, sentences, visitor_of
 from demo.fields import NAMES, chosen, lay_out, parameters, told
 from demo.part_panel import PartPanel
 from demo.studio import PICTURES, Studio, Take
+from runtime.control.templates import template_file, templates
 
 
 @dataclass
@@ -36,9 +38,9 @@ class _Outcome:
     share: gr.Button
 
 
-def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown]:
+def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown, gr.Textbox]:
     """Lay out the panel in the Blocks that are open, and connect it to `studio`; returns the fields of the photo, the
-    video and the model.
+    video, the model and the pose to start from.
     """
     with gr.Row(elem_id="stage"):
         with gr.Column(elem_id="given"):
@@ -51,14 +53,19 @@ def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown]:
             outcome = _outcome(said)
         with gr.Column(elem_id="tuning"):
             part = PartPanel()
+            with gr.Accordion(words.FOOTAGE_FOLD, open=False, elem_classes="fold", elem_id="footage-fold"):
+                footage = gr.Video(label=words.FOOTAGE, sources=["upload"], buttons=[], elem_id="footage", height=200)
+                gr.Markdown(words.FOOTAGE_HINT, elem_classes="hint")
+            template_name = gr.Textbox("", label="template", visible=False)  # for scripts; the page has thumbnails
             model, kind, fields = _fields(studio)
             gr.Markdown(words.CONSENT.format(minutes=studio.limits.keep_minutes), elem_id="consent")
     options = {**fields, "crop": part.crop, "face": part.face}
-    inputs = [given.photo, given.clip, *(options[name] for name in NAMES), model, given.views, kind]
+    own = [template_name, footage, model, given.views, kind]
+    inputs = [given.photo, given.clip, *(options[name] for name in NAMES), *own]
     part.connect(studio, given.photo, model, fields["fit"], given.photo_said)
     _connect(studio, given, inputs, (go, stop), outcome)
     _connect_choices(studio, given, model, fields["mode"], estimate)
-    return given.photo, given.clip, model
+    return given.photo, given.clip, model, fields["pose"]
 
 
 def _given(studio: Studio) -> _Given:
@@ -86,6 +93,7 @@ def _given(studio: Studio) -> _Given:
             )
             clip_said = faults.field()
             _examples(studio.samples.clips, clip, words.CLIP_EXAMPLE, "video")
+            _examples(studio.samples.movements, clip, words.TEMPLATE_EXAMPLE, "movement")
     views = photos_field(label=words.VIEWS, visible=False, elem_id="views", height=120)
     return _Given(photo, clip, views, photo_said, clip_said)
 
@@ -193,6 +201,8 @@ def _endpoint(studio: Studio, outcome: _Outcome) -> Callable[..., tuple[str | No
             source: The picture to move.
             driving: The video whose motion it takes.
             {options}
+            template: One of the motions that come with the engine, instead of a video.
+            footage: A video that is moved instead of the picture.
             model: One of the page's models.
             views: More pictures of the same person, for models that fuse several.
             kind: ".mp4", ".webm", ".gif" or ".webp".
@@ -202,10 +212,13 @@ def _endpoint(studio: Studio, outcome: _Outcome) -> Callable[..., tuple[str | No
         values = bound.arguments
         visitor, progress = visitor_of(values["request"]), values["progress"]
         progress(0, desc=words.DETECTING)
-        with sentences(values["source"], values["driving"]):
+        source, driving = values["footage"] or values["source"], values["driving"]
+        with sentences(source, driving):
+            if values["template"]:
+                driving = str(template(values["template"]))
             take = studio.animate(
-                values["source"],
-                values["driving"],
+                source,
+                driving,
                 cache_of(outcome.video),
                 visitor=visitor,
                 report=lambda done, total: progress((done, total), desc=words.WORKING, unit="frames"),
@@ -230,6 +243,8 @@ def _parameters() -> Signature:
     def own(
         source: str,
         driving: str,
+        template: str = "",
+        footage: str | None = None,
         model: str | None = None,
         views: list[str] | None = None,
         kind: str = ".mp4",
@@ -240,6 +255,13 @@ def _parameters() -> Signature:
 
     files, *rest = signature(own, eval_str=True).parameters.values()
     return Signature([files, rest[0], *parameters(), *rest[1:]])
+
+
+def template(name: str) -> Path:
+    """The file of the motion of that name. Raises `OptionError` where there is none."""
+    if (path := template_file(name, "/")) is None:
+        raise OptionError(words.NO_TEMPLATE.format(name=name, known=", ".join(templates())))
+    return path
 
 
 def _shown(take: Take) -> tuple[str | None, str, str | None]:

@@ -137,6 +137,7 @@ def _worded() -> list[str]:
         "#compared .empty::after": words.COMPARE_EMPTY,
         "#live-result .empty::after": words.LIVE_EMPTY,
         ".panel .empty::after": words.INSIDE_EMPTY,
+        "#posed .empty::after": words.HAND_EMPTY,
         "#specimen .empty::after": words.MODELS_LOOKING,
     }
     return [f"{place} {{ content: {json.dumps(text)}; }}" for place, text in said.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,9 @@ from checkpoints.bundle import Bundle
 from checkpoints.errors import BunrakuError
 from demo import notices
 from demo.studio import without_folders
+from runtime.framing.chosen import Faces, check_faces
 from runtime.framing.framer import Framer, Framing
+from runtime.framing.search import search_faces
 from runtime.framing.window import Window
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Fit, read_image
@@ -65,13 +68,14 @@ def preview(
     how: str,
     place: Place,
     fit: Fit = "crop",
-    face: int | None = None,
+    face: Faces | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> Preview:
     """The part of the file `photo` that `bundle` will be shown: `how` is a word of `runtime.framing.framer.Crop`, or
     `BY_HAND` for the square `place`.
 
-    Raises `InputError` when the photo cannot be read or has too few faces, `OptionError` when the square lies outside.
+    Of several faces each has its square. Raises `InputError` when the photo cannot be read or has too few faces,
+    `OptionError` when the square lies outside.
     """
     try:
         image = read_image(photo, None, limits)
@@ -80,12 +84,26 @@ def preview(
             window = place.window(image.size)
             crop = ",".join(f"{value:.0f}" for value in (window.left, window.top, window.side, window.side))
         with notices.heard() as said:
-            framer = Framer(Framing.of(bundle.framing), fit, crop, "off", face)
-            found = framer.source(image)
+            framing = Framing.of(bundle.framing)
+            check_faces(face)
+            found = [
+                Framer(framing, fit, crop, "off", number).source(image) for number in _numbers(face, image, framing)
+            ]
     except BunrakuError as error:
         raise type(error)(without_folders(str(error), photo)) from error
-    window = found or (Window.centered(image.size) if fit == "crop" else _whole(image.size))
-    return Preview(_drawn(image, window), Place.of(window, image.size), crop, tuple(said))
+    usual = Window.centered(image.size) if fit == "crop" else _whole(image.size)
+    windows = [window or usual for window in found]
+    return Preview(_drawn(image, windows), Place.of(windows[0], image.size), crop, tuple(said))
+
+
+def _numbers(face: Faces | None, image: Image.Image, framing: Framing) -> list[int | None]:
+    """Which faces of the `image` are meant."""
+    if face is None or isinstance(face, int):
+        return [face]
+    if not isinstance(face, str):
+        return list(face)
+    count = len(search_faces(image, levels=2)) if framing.subject == "face" else 0
+    return list(range(1, count + 1)) or [None]
 
 
 def pointed(photo: str, at: tuple[float, float], place: Place, limits: Limits = DEFAULT_LIMITS) -> Place:
@@ -103,18 +121,23 @@ def _shown(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
-def _drawn(image: Image.Image, window: Window) -> Bytes:
-    """The photo, small, with the square's outline, and darker around it."""
+def _drawn(image: Image.Image, windows: Sequence[Window]) -> Bytes:
+    """The photo, small, with the squares' outlines, and darker around them."""
     small = image.resize(_shown(image.size), Image.Resampling.BILINEAR, reducing_gap=2.0)
     factor = small.width / image.width
-    box = [window.left * factor, window.top * factor]
-    box += [box[0] + window.side * factor, box[1] + window.side * factor]
-    left, top, right, bottom = (round(value) for value in box)
     pixels = np.asarray(small).astype(np.float32)
     light = np.full(pixels.shape[:2], _DIM, np.float32)
-    light[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = 1
+    boxes = [[round(value * factor) for value in _corners(window)] for window in windows]
+    for left, top, right, bottom in boxes:
+        light[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = 1
     shown = Image.fromarray((pixels * light[..., None]).astype(np.uint8))
-    outline = (max(0, left), max(0, top), min(small.width, right) - 1, min(small.height, bottom) - 1)
-    if outline[0] < outline[2] and outline[1] < outline[3]:
-        ImageDraw.Draw(shown).rectangle(outline, outline=_LINE, width=3)
+    for left, top, right, bottom in boxes:
+        outline = (max(0, left), max(0, top), min(small.width, right) - 1, min(small.height, bottom) - 1)
+        if outline[0] < outline[2] and outline[1] < outline[3]:
+            ImageDraw.Draw(shown).rectangle(outline, outline=_LINE, width=3)
     return np.asarray(shown)
+
+
+def _corners(window: Window) -> tuple[float, float, float, float]:
+    """Left, top, right, bottom."""
+    return window.left, window.top, window.left + window.side, window.top + window.side

@@ -27,13 +27,14 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from checkpoints.errors import BunrakuError, OptionError
 from demo import words
 from demo.fields import NAMES
+from runtime.control.templates import templates
 from runtime.options import Options, described, read_word
 
 PATH = "/animate"
 
 _FILES = ("source", "driving", "views")
-"""Fields that hold files; only the last may come several times."""
-_WORDS = (*NAMES, "model", "kind")
+"""Fields that hold files; only the last may come several times. A motion of the engine's is named instead of a file."""
+_WORDS = (*NAMES, "template", "model", "kind")
 _MOST_FILES, _MOST_FIELDS = 10, 100
 _API = "/gradio_api"
 _EVENT = re.compile(r"^event: (complete|error)\ndata: (.*)$", re.MULTILINE)
@@ -99,7 +100,8 @@ class PlainEndpoint:
         )
         form = await parser.parse()
         try:
-            return {name: self._value(name, form.getlist(name), home) for name in form}
+            values = {name: self._value(name, form.getlist(name), home) for name in form}
+            return values | ({"template": form["driving"]} if values.get("driving", 0) is None else {})
         finally:
             for part in form.values():
                 if isinstance(part, GradioUploadFile):
@@ -108,6 +110,8 @@ class PlainEndpoint:
                         os.unlink(part.file.name)
 
     def _value(self, name: str, parts: list[Any], home: Path) -> Any:
+        if name == "driving" and parts[-1] in templates():
+            return None
         if name in _FILES:
             if not all(isinstance(part, GradioUploadFile) for part in parts):
                 raise OptionError(words.POST_FILE.format(name=name))
@@ -139,7 +143,7 @@ class _Inner:
     async def animate(self, values: dict[str, Any]) -> Response:
         """The result as a file, or what was wrong."""
         for name, sentence in (("source", words.NO_PHOTO), ("driving", words.NO_VIDEO)):
-            if name not in values:
+            if name not in values and not (name == "driving" and values.get("template")):
                 return _refusal(400, sentence)
         async with self._client as client:
             joined = await client.post(f"{_API}/call/v2/animate", json=values)

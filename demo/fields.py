@@ -13,6 +13,7 @@ import gradio as gr
 from checkpoints.bundle import Bundle
 from checkpoints.errors import OptionError
 from demo import words
+from demo.control_panel import ControlPanel, parts_field
 from runtime.media.background import Background
 from runtime.options import Options, defaults, described, docstrings, read_word
 
@@ -35,7 +36,10 @@ def lay_out(bundle: Bundle, also: Mapping[str, gr.components.Component]) -> dict
     for title, names in words.GROUPS.items():
         gr.Markdown(f"### {title}", elem_classes="group")
         with gr.Row(elem_classes="group-fields"):
-            fields |= {name: field(name, bundle) for name in names}
+            if "parts" in names:
+                control = ControlPanel()
+                fields |= {"parts": control.parts, "strength": control.strength}
+            fields |= {name: field(name, bundle) for name in names if name not in fields}
             if title in also:
                 also[title].render()
     return fields
@@ -47,6 +51,10 @@ def field(name: str, bundle: Bundle, place: str = "option") -> Field:
     if name == "mode":
         modes = words.modes(bundle)
         return gr.Radio(modes, value=modes[0][1], **_said(name, place))
+    if name == "parts":
+        return parts_field(place)
+    if said.text:
+        return gr.Textbox("", max_lines=1, **_said(name, place))
     if said.choices is not None:
         value = default if default is not None else next(iter(said.choices))
         return gr.Radio(words.choices(said.choices), value=value, **_said(name, place))
@@ -88,6 +96,8 @@ def chosen(values: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in NAMES:
         value, (hint, option) = values[name], described(Options)[name]
+        if name == "parts" and not value:
+            raise OptionError(words.NO_PARTS)
         if value is None or (not value and type(None) in get_args(hint)):
             value = _DEFAULTS[name]
         elif option.read is not None and isinstance(value, str):

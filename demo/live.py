@@ -11,7 +11,8 @@ from PIL import Image
 from checkpoints.contract import Mode
 from demo import notices
 from runtime import Animator, Engine
-from runtime.framing.framer import search_faces
+from runtime.control.parts import ALL, check_parts
+from runtime.framing.search import search_faces
 from runtime.many.live import CALM
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.values import Bytes
@@ -68,6 +69,7 @@ class Live:
         *,
         mode: Mode,
         strength: float,
+        parts: str = ALL,
         limits: Limits = DEFAULT_LIMITS,
     ) -> Moved:
         """The file `photo` in the pose of `camera`, uint8 (H, W, 3); the first frame of a visitor, a photo or a mode is
@@ -77,7 +79,8 @@ class Live:
         session = self._session(visitor, engine, photo, mode, limits)
         with session.lock, notices.heard():  # frames of one visitor in order; what is said, the page says
             started = time.perf_counter()
-            session.animator.strength = strength
+            check_parts(parts)
+            session.animator.strength, session.animator.parts = strength, parts
             face = _present(session, camera, started)
             frame = session.animator.frame(camera) if face else session.animator.still
             now = time.perf_counter()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,9 +11,11 @@ import gradio as gr
 from checkpoints.contract import Mode
 from demo import faults, words
 from demo.answers import camera_field, photo_field, sentences, visitor_of
+from demo.control_panel import as_parts
 from demo.fields import Field, field
 from demo.live import Live
 from demo.studio import Studio
+from runtime.control.parts import ALL
 from runtime.media.picture import read_image
 from runtime.values import Bytes
 
@@ -40,8 +43,8 @@ def live_panel(studio: Studio) -> gr.Dropdown:
     stage = _stage(studio)
     with gr.Accordion(words.MORE, open=False, elem_classes="fold"):
         model = gr.Dropdown(names, value=names[0], label=words.MODEL, info=words.MODEL_HINT, visible=len(names) > 1)
-        mode, strength = (field(name, studio.shelf.bundle(), "live") for name in ("mode", "strength"))
-    _connect(studio, stage, model, mode, strength)
+        fields = [field(name, studio.shelf.bundle(), "live") for name in ("mode", "strength", "parts")]
+    _connect(studio, stage, model, fields)
     return model
 
 
@@ -82,7 +85,7 @@ def _stage(studio: Studio) -> _Stage:
     return _Stage(photo, camera, result, speed, photo_said, said, gr.Button(words.LIVE_RESET, elem_id="rest"))
 
 
-def _connect(studio: Studio, stage: _Stage, model: gr.Dropdown, mode: Field, strength: Field) -> None:
+def _connect(studio: Studio, stage: _Stage, model: gr.Dropdown, fields: Sequence[Field]) -> None:
     live = Live()
 
     def move(
@@ -91,6 +94,7 @@ def _connect(studio: Studio, stage: _Stage, model: gr.Dropdown, mode: Field, str
         name: str,
         mode: Mode,
         strength: float,
+        parts: list[str],
         request: gr.Request | None = None,
     ) -> tuple[Any, str]:
         if frame is None:
@@ -100,7 +104,16 @@ def _connect(studio: Studio, stage: _Stage, model: gr.Dropdown, mode: Field, str
             source, _ = studio.pair(source, "webcam")
             with studio.naming(source):
                 engine = studio.shelf.engine(name)
-                moved = live.move(visitor, engine, source, frame, mode=mode, strength=strength, limits=studio.reading)
+                moved = live.move(
+                    visitor,
+                    engine,
+                    source,
+                    frame,
+                    mode=mode,
+                    strength=strength,
+                    parts=as_parts(parts) if engine.names else ALL,
+                    limits=studio.reading,
+                )
         return moved.frame, words.live_speed(moved.rate, moved.seconds) if moved.face else words.LIVE_NO_FACE
 
     def begin_rest(request: gr.Request) -> None:
@@ -119,10 +132,17 @@ def _connect(studio: Studio, stage: _Stage, model: gr.Dropdown, mode: Field, str
         modes = words.modes(studio.shelf.bundle(name))
         return gr.Radio(modes, value=modes[0][1])
 
+    _listen(studio, stage, model, fields, (move, begin_rest, arrive, suit))
+
+
+def _listen(
+    studio: Studio, stage: _Stage, model: gr.Dropdown, fields: Sequence[Field], calls: Sequence[Callable[..., Any]]
+) -> None:
+    move, begin_rest, arrive, suit = calls
     private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     streamed = stage.camera.stream(
         move,
-        [stage.camera, stage.photo, model, mode, strength],
+        [stage.camera, stage.photo, model, *fields],
         [stage.result, stage.speed],
         stream_every=_EVERY,
         time_limit=studio.limits.live_seconds,
@@ -135,4 +155,4 @@ def _connect(studio: Studio, stage: _Stage, model: gr.Dropdown, mode: Field, str
     came = stage.photo.change(arrive, stage.photo, stage.photo_said, **private)
     faults.tell(studio.faults, came, stage.photo_said, stage.photo)
     stage.rest.click(begin_rest, None, None, **private)
-    model.change(suit, model, mode, **private)
+    model.change(suit, model, fields[0], **private)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, cast
 
 import gradio as gr
@@ -16,6 +17,29 @@ from demo.compare_panel import labels
 from demo.specimen import Specimens
 from demo.studio import Studio
 
+_PRIVATE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+
+
+@dataclass
+class _Shown:
+    """What shows a model."""
+
+    choice: gr.Radio
+    about: gr.Markdown
+    picture: gr.Image
+    details: gr.Markdown
+    said: gr.HTML
+
+
+@dataclass
+class _Pull:
+    """What gets one more."""
+
+    name: gr.Textbox
+    get: gr.Button
+    said: gr.HTML
+    news: gr.Markdown
+
 
 def models_panel(
     studio: Studio, page: gr.Blocks, tab: gr.Tab, choices: Sequence[gr.Dropdown], compared: gr.CheckboxGroup
@@ -23,14 +47,49 @@ def models_panel(
     """Lay out the panel in the Blocks that are open, in `tab`; the `choices` of models in other tabs, and what may be
     `compared`, learn of new ones.
     """
-    names, pulling = studio.shelf.names, bool(studio.limits.pull)
+    shown, pull = _lay_out(studio)
+
+    def refresh() -> tuple[Any, ...]:
+        """What there is to choose now; a model may have come since this page was built."""
+        names = studio.shelf.names
+        for field in (*choices, cast(Any, shown.choice)):
+            field.choices = [(name, name) for name in names]  # what Gradio checks the answers of scripts against
+        compared.choices = [(label, label) for label in labels(studio)]
+        dropdowns = (gr.Dropdown(choices=names, visible=len(names) > 1) for _ in choices)
+        return *dropdowns, gr.Radio(choices=names), gr.CheckboxGroup(choices=labels(studio))
+
+    def models() -> list[dict[str, str]]:
+        """The page's models: name, family and licence of each."""
+        found = {name: studio.shelf.bundle(name) for name in studio.shelf.names}
+        return [{"name": name, "family": each.family, "licence": each.licence} for name, each in found.items()]
+
+    fields = [*choices, shown.choice, compared]
+    _connect_shown(studio, tab, shown)
+    page.load(refresh, None, fields, queue=False, **_PRIVATE)
+    gr.api(models, api_name="models", queue=False)
+    if studio.limits.pull:
+        for event in (pull.get.click, pull.name.submit):
+            fetched = event(
+                _puller(studio),
+                pull.name,
+                pull.news,
+                concurrency_id="pull",
+                concurrency_limit=1,
+                api_visibility="private",
+            )
+            fetched.success(refresh, None, fields, queue=False, **_PRIVATE)
+            faults.tell(studio.faults, fetched, pull.said)
+
+
+def _lay_out(studio: Studio) -> tuple[_Shown, _Pull]:
+    names, bundle = studio.shelf.names, studio.shelf.bundle()
     gr.Markdown(words.MODELS_HELP, elem_classes="hint")
-    shown = gr.Radio(names, value=names[0], label=words.MODELS_SHOWN, elem_id="models")
+    choice = gr.Radio(names, value=names[0], label=words.MODELS_SHOWN, elem_id="models")
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
-            about = gr.Markdown(summary(studio.shelf.bundle()), elem_id="summary")
+            about = gr.Markdown(summary(bundle), elem_id="summary")
         with gr.Column(min_width=300):
-            made = gr.Image(
+            picture = gr.Image(
                 label=words.MODELS_SPECIMEN,
                 interactive=False,
                 buttons=[],
@@ -38,19 +97,17 @@ def models_panel(
                 elem_id="specimen",
             )
     said = faults.field()
-    with gr.Row(equal_height=True, visible=pulling):
+    with gr.Row(equal_height=True, visible=bool(studio.limits.pull)):
         name = gr.Textbox(label=words.MODELS_PULL, info=words.MODELS_PULL_HINT, scale=3, elem_id="pull")
         get = gr.Button(words.MODELS_PULL_GO, scale=1)
-    pull_said = faults.field()
-    news = gr.Markdown(elem_classes="spoken", min_height=26)
+    pull = _Pull(name, get, faults.field(), gr.Markdown(elem_classes="spoken", min_height=26))
     with gr.Accordion(words.MODELS_DETAILS, open=False, elem_classes="fold"):
-        details = gr.Markdown(card(studio.shelf.bundle()), elem_id="card")
-    specimens = Specimens(studio)
+        details = gr.Markdown(card(bundle), elem_id="card")
+    return _Shown(choice, about, picture, details, said), pull
 
-    def models() -> list[dict[str, str]]:
-        """The page's models: name, family and licence of each."""
-        found = {name: studio.shelf.bundle(name) for name in studio.shelf.names}
-        return [{"name": name, "family": each.family, "licence": each.licence} for name, each in found.items()]
+
+def _connect_shown(studio: Studio, tab: gr.Tab, shown: _Shown) -> None:
+    specimens = Specimens(studio)
 
     def describe(name: str) -> tuple[str, str]:
         with sentences():
@@ -61,6 +118,14 @@ def models_panel(
             picture = specimens.of(name)
         return gr.Image(value=picture, visible=picture is not None)
 
+    described = shown.choice.change(describe, shown.choice, [shown.about, shown.details], queue=False, **_PRIVATE)
+    at_work: dict[str, Any] = {"concurrency_id": "animate", "concurrency_limit": studio.limits.at_once, **_PRIVATE}
+    pictured = [event(show, shown.choice, shown.picture, **at_work) for event in (tab.select, shown.choice.change)]
+    for each in (described, *pictured):
+        faults.tell(studio.faults, each, shown.said)
+
+
+def _puller(studio: Studio) -> Callable[[str], str]:
     def pull(model: str) -> str:
         with sentences():
             if not model.strip():
@@ -69,26 +134,4 @@ def models_panel(
                 raise OptionError(words.MODELS_BAD_NAME.format(name=model.strip()))
             return words.MODELS_PULLED.format(name=studio.shelf.add(model.strip()))
 
-    def refresh() -> tuple[Any, ...]:
-        """What there is to choose now; a model may have come since this page was built."""
-        names = studio.shelf.names
-        for field in (*choices, cast(Any, shown)):
-            field.choices = [(name, name) for name in names]  # what Gradio checks the answers of scripts against
-        compared.choices = [(label, label) for label in labels(studio)]
-        dropdowns = (gr.Dropdown(choices=names, visible=len(names) > 1) for _ in choices)
-        return *dropdowns, gr.Radio(choices=names), gr.CheckboxGroup(choices=labels(studio))
-
-    fields = [*choices, shown, compared]
-    private: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
-    described = shown.change(describe, shown, [about, details], queue=False, **private)
-    at_work: dict[str, Any] = {"concurrency_id": "animate", "concurrency_limit": studio.limits.at_once, **private}
-    pictured = [event(show, shown, made, **at_work) for event in (tab.select, shown.change)]
-    for each in (described, *pictured):
-        faults.tell(studio.faults, each, said)
-    page.load(refresh, None, fields, queue=False, **private)
-    gr.api(models, api_name="models", queue=False)
-    if pulling:
-        for event in (get.click, name.submit):
-            fetched = event(pull, name, news, concurrency_id="pull", concurrency_limit=1, api_visibility="private")
-            fetched.success(refresh, None, fields, queue=False, **private)
-            faults.tell(studio.faults, fetched, pull_said)
+    return pull

@@ -19,6 +19,7 @@ from demo.animate_panel import animate_panel
 from demo.compare_panel import compare_panel
 from demo.endpoint import PlainEndpoint
 from demo.gate import Gate, GatedBlocks
+from demo.hand_panel import hand_panel
 from demo.hangups import HangUps
 from demo.inside_panel import inside_panel
 from demo.live_panel import live_panel
@@ -35,7 +36,9 @@ def build_page(studio: Studio) -> gr.Blocks:
         gr.HTML(_header(), elem_id="header")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab(words.TAB_ANIMATE, id="animate"):
-                photo, clip, model = animate_panel(studio)
+                photo, clip, model, pose = animate_panel(studio)
+            with gr.Tab(words.TAB_HAND, id="hand") as by_hand:
+                hand_panel(studio, photo, model, pose, by_hand)
             with gr.Tab(words.TAB_LIVE, id="live"):
                 live_model = live_panel(studio)
             with gr.Tab(words.TAB_INSIDE, id="inside"):

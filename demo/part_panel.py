@@ -12,6 +12,7 @@ from demo.answers import remarks, sentences
 from demo.crop import BY_HAND, Place, pointed, preview
 from demo.studio import Studio
 from runtime.media.picture import Fit
+from runtime.options import Options, read_word
 
 
 class PartPanel:
@@ -33,7 +34,14 @@ class PartPanel:
                 self.across = gr.Slider(0, 100, value=50, step=0.5, label=words.ACROSS, min_width=140)
                 self.down = gr.Slider(0, 100, value=50, step=0.5, label=words.DOWN, min_width=140)
                 self.size = gr.Slider(5, 200, value=100, step=0.5, label=words.SIZE, min_width=140)
-            self.face = gr.Number(0, label=words.FACE, precision=0, minimum=0, elem_id="face")
+            self.face = gr.Dropdown(
+                [(text, value) for value, text in words.FACES.items()],
+                value="",
+                label=words.FACE,
+                info=words.FACE_HINT,
+                allow_custom_value=True,
+                elem_id="face",
+            )
             self.crop = gr.Textbox("auto", label="crop", visible=False)  # what the engine is told
 
     def connect(self, studio: Studio, photo: gr.Image, model: gr.Dropdown, fit: gr.Radio, said: gr.HTML) -> None:
@@ -46,7 +54,7 @@ class PartPanel:
             source: str | None,
             model: str,
             how: str,
-            face: int | None,
+            face: str | None,
             fit: Fit,
             across: float,
             down: float,
@@ -61,7 +69,7 @@ class PartPanel:
                     how,
                     Place(across, down, size),
                     fit,
-                    face or None,
+                    read_word(Options, "face", face) if face else None,
                     studio.reading,
                 )
             at = found.place
@@ -94,6 +102,5 @@ class PartPanel:
         faults.tell(studio.faults, came, said, photo)
         events = [field.input(show, inputs, outputs, **quiet) for field in (self.how, self.face, fit, model)]
         events += [slider.input(by_hand, inputs, outputs, **quiet) for slider in place]
-        events.append(self.picture.select(at_click, [photo, model, *place], outputs, **quiet))
-        for event in events:
+        for event in (*events, self.picture.select(at_click, [photo, model, *place], outputs, **quiet)):
             faults.tell(studio.faults, event, said)

@@ -106,6 +106,7 @@ class Studio:
         Nothing is left in `folder` then.
         """
         source, driving = self.pair(source, driving)
+        driving = self.samples.movement(driving, self.visitors.spared)
         if kind not in KINDS:
             raise OptionError(f'A result cannot be a "{kind}" file; choose one of {", ".join(KINDS)}.')
         home: Path | None = None
@@ -146,6 +147,7 @@ class Studio:
         """About how many seconds it takes to follow `driving`, and its number of frames; None where the video does not
         say how long it is. Raises `InputError` when it cannot be used.
         """
+        driving = self.samples.movement(driving, self.visitors.spared)
         with self.naming(driving):
             self.most_frames(driving)
             frames = open_clip(driving, limits=self.reading).total

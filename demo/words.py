@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from checkpoints.bundle import Bundle
+from demo.option_words import GROUP_RESULT, GROUPS, MODES, OPTIONS, Words
+
+__all__ = ["GROUPS", "GROUP_RESULT", "MODES", "OPTIONS", "Words"]  # with all that is below
 
 TITLE = "Bunraku"
 LINE = "Any picture, moved by any video."
@@ -43,98 +45,50 @@ ACROSS = "Left to right"
 DOWN = "Top to bottom"
 SIZE = "Size"
 PERCENT = "In percent of the photo."
-FACE = "Which face, if there are several (1 is the largest, 0 leaves it to the page)"
-
-_MODES = {
-    "relative": ("Follow the movements, starting from the photo's own pose", "follows the movements"),
-    "absolute": ("Copy the poses: the head goes just where the video's head is", "copies the poses"),
-    "disentangled": ("Copy the poses, but keep the face's own proportions", "keeps proportions"),
+FACE = "Which face, if there are several"
+FACE_HINT = "1 is the largest; 1,3 for two of them, who move alike in the whole photo."
+FACES = {
+    "": "Leave it to the page",
+    "1": "The largest",
+    "2": "The second largest",
+    "3": "The third",
+    "all": "All faces",
 }
-"""Of every driving mode: what it does, and the same in a few words."""
+STRENGTHS = "How much of each part"
+STRENGTHS_HINT = "They count on top of the strength above; 0 leaves a part still."
+FOOTAGE = "A video of somebody, to be moved instead of the photo"
+FOOTAGE_FOLD = "Move a video instead of a photo"
+FOOTAGE_HINT = "Whoever is seen in it goes on as they do, and gets the movements of the other video on top."
+TEMPLATE_EXAMPLE = "Or a movement that needs no video"
+TAB_HAND = "By hand"
+HAND_HELP = "Pose the photo of the tab Animate (or the example) by hand: the picture follows."
+HAND_RESULT = "As you have posed it"
+HAND_EMPTY = "Move a slider, and the posed photo appears here"
+HAND_USE = "Use as starting point"
+HAND_USED = (
+    'The tab Animate starts from this pose now; empty the field "Pose to start from" there for the photo\'s own.'
+)
+HAND_RESET = "Back to the photo's own"
+HAND = {
+    "yaw": "Turn (degrees)",
+    "pitch": "Nod (degrees)",
+    "roll": "Tilt (degrees)",
+    "mouth": "Mouth: shut or open",
+    "smile": "Corners of the mouth: down or up",
+    "pucker": "Lips rounded",
+    "eyes": "Eyes: shut or wide",
+    "wink": "Wink: left or right",
+    "brows": "Brows: down or up",
+    "gaze_x": "Look: left or right",
+    "gaze_y": "Look: down or up",
+}
+"""Of every control of `runtime.Animator.pose`."""
 
 MORE = "Fine tuning"
 MODEL = "Model"
 MODEL_HINT = "The tab Models says what each is good for."
-
-
-@dataclass(frozen=True)
-class Words:
-    """What the page says of an option."""
-
-    label: str
-    hint: str | None = None
-    choices: Mapping[Any, str] | None = None
-    """What a visitor reads of each value, where there are few."""
-    most: float | None = None
-    """Where a slider from 0 on ends."""
-
-
-OPTIONS: Mapping[str, Words] = {
-    "mode": Words(
-        "How should the photo move?",
-        "If the face bends out of shape, try another of these.",
-        {mode: text for mode, (text, _) in _MODES.items()},
-    ),
-    "reference": Words(
-        "Movements count from",
-        "Photo and video fit best where the poses are alike; looking for that moment takes a little longer.",
-        {"first": "The video's first frame", "best": "The moment most like the photo"},
-    ),
-    "strength": Words("Strength", "0 is still, 1 as in the video, 2 twice as much.", most=2),
-    "smoothing": Words("Calm", "Takes trembling away. Much of it makes quick movements lag.", most=1),
-    "adapt_scale": Words("Fit the movements to the size of the face in the photo"),
-    "driving_crop": Words(
-        "Part of the video to watch",
-        choices={
-            "auto": "Around the face, standing still",
-            "follow": "Around the face, wherever it goes",
-            "center": "The middle",
-            "off": "All of it",
-        },
-    ),
-    "driving_face": Words("Whose face in the video to follow, 1 is the largest"),
-    "fit": Words(
-        "Making it square",
-        "Where no face is looked for. Nothing is ever stretched.",
-        {"crop": "Cut off the sides", "pad": "Keep everything, add bars"},
-    ),
-    "paste_back": Words("Give me the whole photo, with the moving part in it"),
-    "background": Words(
-        "What is behind the person",
-        "Only where a person is seen. Nothing needs WebM or WebP as the kind of file.",
-        {
-            "keep": "What the photo shows",
-            "white": "White",
-            "black": "Black",
-            "#00b140": "Green, for video editors",
-            "transparent": "Nothing",
-        },
-    ),
-    "size": Words(
-        "Size of the result",
-        "Larger ones take detail from the photo, and more time.",
-        {0: "As the model makes it", 512: "512 pixels", 768: "768 pixels"},
-    ),
-    "compare": Words("Put the photo and the video beside the result"),
-    "show": Words(
-        "Draw on photo, video and result, side by side",
-        choices={"": "Nothing", "structure": "The points that the model follows"},
-    ),
-    "label": Words("Write into the pictures that they were made by AI"),
-    "start": Words("Begin at (seconds into the video)"),
-    "end": Words("End at (seconds into the video; 0 for all of it)"),
-}
-"""Of every option of the engine that the page has a field for, in the order of the fields. The part of the photo has
-fields of its own.
-"""
-GROUP_RESULT = "What comes out"
-GROUPS: Mapping[str, tuple[str, ...]] = {
-    GROUP_RESULT: ("paste_back", "size", "background"),
-    "How it moves": ("mode", "strength", "smoothing", "reference", "adapt_scale"),
-    "What of the video": ("driving_crop", "driving_face", "start", "end"),
-    "Seldom wanted": ("fit", "compare", "show", "label"),
-}
-"""Of the options, by what a visitor reads above them; the wanted ones first."""
+NO_TEMPLATE = 'There is no motion "{name}" here; choose one of {known}.'
+NO_PARTS = "Nothing is left to move; choose at least one part of the face."
 NOT_BEHIND = "The page has nothing of that name to put behind the person; choose a colour."
 KIND = "Kind of file"
 _KINDS = {
@@ -262,7 +216,7 @@ def choices(words: Mapping[Any, str]) -> list[tuple[str, Any]]:
 
 def modes(bundle: Bundle) -> list[tuple[str, str]]:
     """The driving modes that a model offers, as (what a visitor reads, value)."""
-    return [(text, mode) for mode, (text, _) in _MODES.items() if mode in bundle.modes]
+    return [(text, mode) for mode, (text, _) in MODES.items() if mode in bundle.modes]
 
 
 def offered(name: str) -> list[Any]:
@@ -282,7 +236,7 @@ def crops() -> list[tuple[str, str]]:
 
 def way(model: str, mode: str) -> str:
     """One way to animate, for Compare."""
-    return f"{model}: {_MODES[mode][1]}"
+    return f"{model}: {MODES[mode][1]}"
 
 
 def estimate(about: tuple[float, int] | None) -> str:

@@ -1,7 +1,8 @@
 """The reference of all public names, made from the docstrings: `python -m docs.reference FOLDER`.
 
 Needs the extra `docs` and, as every module is imported, PyTorch. Packages with `__all__` would hide their modules from
-pdoc, so the modules are found as files. Warnings are errors.
+pdoc, so the modules are found as files. Warnings are errors. The names of `bunraku` are those of `runtime`, and stand
+there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from types import ModuleType
 from typing import get_type_hints
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("bunraku", "runtime", "checkpoints", "export", "training")
+PACKAGES = ("runtime", "checkpoints", "export", "training")
 
 
 def modules(packages: tuple[str, ...] = PACKAGES) -> list[str]:

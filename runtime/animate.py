@@ -12,15 +12,14 @@ from typing import Annotated
 import numpy as np
 
 from checkpoints.bundle import Bundle
-from checkpoints.errors import OptionError
-from runtime.animator import source_views
+from checkpoints.errors import InputError, OptionError
 from runtime.engine import DEFAULT_MODEL, Engine
 from runtime.framing.chosen import several_faces
 from runtime.graphs.sessions import Device, check_device
 from runtime.media.background import Background
 from runtime.media.given import Stream
 from runtime.media.names import check_path
-from runtime.media.picture import Picture
+from runtime.media.picture import Picture, source_views
 from runtime.media.signing import signature_for
 from runtime.motion.seamless import SEAMLESS
 from runtime.options import Option, Options, called_with
@@ -57,7 +56,7 @@ class Request(Options):
         super().__post_init__()
         check_path(self.output, "output")
         if self.driving is None and not len(self.drivings):
-            raise TypeError("animate() missing a required argument: 'driving'")
+            raise InputError("driving is NoneType: it is missing; give a video file or many pictures, or drivings.")
         if isinstance(self.drivings, str | os.PathLike | bytes):
             raise OptionError(f"drivings is {self.drivings!r}; it must be a list: what drives each face.")
 

@@ -12,7 +12,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Annotated, cast
+from typing import Annotated
 
 import numpy as np
 from PIL import Image
@@ -24,7 +24,7 @@ from checkpoints.parameters import EYES, TAKES
 from runtime.control.control import Control, Moved, check_named
 from runtime.control.neutral import NeutralFace
 from runtime.control.parts import Strengths
-from runtime.control.pose import POSE, as_row, check_pose
+from runtime.control.pose import as_row, check_pose, is_track
 from runtime.engine import DEFAULT_MODEL, Engine, Source
 from runtime.framing.chosen import several_faces
 from runtime.framing.cutter import Cutter
@@ -34,8 +34,7 @@ from runtime.layers.anatomy import named
 from runtime.layers.expression import Expression, expression
 from runtime.layers.neighbours import Neighbours
 from runtime.media.background import Background
-from runtime.media.given import is_stream
-from runtime.media.picture import Picture, one_or_many, read_cut_out, square
+from runtime.media.picture import Picture, read_cut_out, source_views, square
 from runtime.motion.inside import kept_inside
 from runtime.motion.modes import Drive, Motion
 from runtime.motion.shots import PATIENCE, Shot
@@ -252,7 +251,7 @@ class Animator:
         """See all frames of a stream before the first one is made: with `neutral`, they tell what its driver's face is
         at rest. Without this it is estimated by what has come so far.
         """
-        if self.neutral and POSE not in driving.parameters:
+        if self.neutral and not is_track(driving):
             self._calm.learn(driving, whole=True)
 
     def pose(self, **controls: float) -> Bytes:
@@ -332,7 +331,7 @@ class Animator:
     def _posed(self, take: int, motion: Motion) -> Moved:
         """What to render for the next frames, all of one take, and what the face does in each of them."""
         source, strengths = self.source.motion[:1], self.strengths
-        if POSE in motion.arrays:
+        if is_track(motion):
             if self._control is None:
                 raise ModelError(
                     f'The points of the model "{self.engine.bundle.name}" have no names; no pose moves them.'
@@ -392,18 +391,3 @@ class Animator:
         faces = [(named(points, names), eyes) for points, eyes in zip(driven.places, driving.eyes, strict=True)]
         first = (named(rest.places[0], names), np.asarray(rest.eyes)[0])
         return [expression(face, first, strengths, counted) for face in faces]
-
-
-def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:
-    """The pictures of a source, which is one, a list of them, or an array (V, H, W, 3). Raises `InputError` when there
-    is none.
-    """
-    source = one_or_many(source)
-    if isinstance(source, str | os.PathLike) or is_stream(source):
-        return [source]
-    if not isinstance(source, Sequence):
-        given = type(source).__name__
-        raise InputError(f"The source is {given}; give a file, its bytes, a Pillow image, an array, or a list of them.")
-    if not source:
-        raise InputError("The list of source pictures is empty; give at least one.")
-    return list(cast(Sequence[Picture], source))

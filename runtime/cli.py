@@ -22,9 +22,9 @@ from types import FrameType
 from typing import Any, Protocol
 
 from checkpoints.errors import BunrakuError, BunrakuWarning, OptionError
-from checkpoints.installation import installing, version
+from checkpoints.installation import installing, reinstalling, version
 from checkpoints.start import STOPPED
-from runtime.commands.wording import Parser, as_flags, check_flags, unknown_command, unknown_words
+from runtime.commands.wording import Parser, check_flags, unknown_command, unknown_words, with_flags
 
 _BUILT_IN = {
     name: f"runtime.commands.{name}" for name in ("animate", "batch", "completion", "doctor", "live", "motion", "pose")
@@ -119,7 +119,7 @@ def _run(words: list[str]) -> int:
     if name not in commands:
         raise unknown_command(words[chosen:], commands)
     module = _load(name, commands[name])  # only this one is imported: the others may need extras
-    own = add_command(choices, name, module)
+    own = _add_command(choices, name, module)
     check_flags(words[chosen + 1 :], own)
     try:
         args, rest = parser.parse_known_args(words)
@@ -131,7 +131,9 @@ def _run(words: list[str]) -> int:
         with _unwinding_on_signals():
             return module.run(args)
     except BunrakuError as error:
-        raise type(error)(as_flags(str(error), own)) from error
+        raise with_flags(error, own) from error
+    except ModuleNotFoundError as error:  # what is heavy is imported only when it is needed
+        raise _missing(name, commands[name], error) from error
 
 
 def _overview() -> tuple[Parser, argparse._SubParsersAction[Parser]]:
@@ -155,7 +157,7 @@ class _Limits(argparse.Action):
         parser.exit()
 
 
-def add_command(choices: argparse._SubParsersAction[Parser], name: str, module: Command) -> Parser:
+def _add_command(choices: argparse._SubParsersAction[Parser], name: str, module: Command) -> Parser:
     """The parser of the command `name`, added to the others."""
     own = choices.add_parser(name, help=module.HELP, description=module.HELP)
     module.add_arguments(own)
@@ -167,7 +169,7 @@ def whole_parser() -> Parser:
     parser, choices = _overview()
     for name, path in _commands().items():
         with suppress(OptionError):
-            add_command(choices, name, _load(name, path))
+            _add_command(choices, name, _load(name, path))
     return parser
 
 
@@ -182,13 +184,16 @@ def _load(name: str, path: str) -> Command:
     try:
         return import_module(path)
     except ModuleNotFoundError as error:
-        folder = path.partition(".")[0]
-        if (error.name or "").partition(".")[0] == folder:
-            raise OptionError(f'"bunraku {name}" is not part of this installation.') from error
-        raise OptionError(
-            f'"bunraku {name}" needs {error.name}, which is not installed; install it with: '
-            + installing(_EXTRAS.get(folder, folder))
-        ) from error
+        raise _missing(name, path, error) from error
+
+
+def _missing(name: str, path: str, error: ModuleNotFoundError) -> OptionError:
+    """What to do where the command `name`, the module `path`, lacks what it needs."""
+    folder = path.partition(".")[0]
+    if (error.name or "").partition(".")[0] == folder:
+        return OptionError(f'"bunraku {name}" is not part of this installation.')
+    command = installing(_EXTRAS[folder]) if folder in _EXTRAS else reinstalling()
+    return OptionError(f'"bunraku {name}" needs {error.name}, which is not installed; install it with: {command}')
 
 
 def _help(name: str, path: str) -> str:

@@ -16,7 +16,7 @@ import heif
 import numpy as np
 import profiles
 import tiffs
-from clips import moving, spot
+from clips import spot
 from PIL import Image, PngImagePlugin
 
 HERE = Path(__file__).resolve().parent
@@ -230,7 +230,6 @@ BAD: dict[str, tuple[Make, str]] = {
     "program.eps": (postscript, "not a picture"),
     "document.pdf": (saved(), "not a picture"),
     "zeros.png": (content(bytes(5000)), "not a picture"),
-    "clip.jpg": (under_another_name(lambda path: moving(path, 3), ".mp4"), "not a picture"),
     "head-only.png": (content(b"\x89PNG\r\n\x1a\n"), "not a picture|damaged"),
     "cut.jpg": (cut(saved(), 0.7, ".jpg"), "damaged"),
     "cut.png": (cut(saved(), 0.7, ".png"), "damaged"),
@@ -251,7 +250,7 @@ BAD: dict[str, tuple[Make, str]] = {
     "too-little.png": (content(png(4000, 4000)), "damaged"),
     "dot.png": (saved(1, 1), "1x1 pixels"),
     "narrow.png": (saved(15, 300), "15x300 pixels"),
-    "folder.png": (lambda path: path.mkdir(), "is a folder"),
+    "folder.png": (lambda path: path.mkdir(), "holds no pictures"),
     "pipe.png": (pipe, "not a regular file"),
     "absent.png": (lambda path: None, "does not exist"),
     "n" * 300 + ".png": (lambda path: None, "cannot be opened|does not exist"),

@@ -75,31 +75,72 @@ def save(path: Path, picture: Bytes, properties: Sequence[bytes] = (), others: S
         first = len(known) - len(own) + 1
         numbers = bytes(0x80 | index if index == first else index for index in range(first, len(known) + 1))
         associated += struct.pack(">HB", number, len(own)) + numbers
-    names = [full(b"infe", struct.pack(">HH", number, 0), b"hvc1\0", version=2) for number in range(1, main + 1)]
     links = [box(item.role, struct.pack(">HHH", n, 1, main)) for n, item in enumerate(items, 1) if item.role]
+    return _write(path, main, [(b"hvc1", sample) for _, sample in coded], links, known, associated)
+
+
+def save_tiled(path: Path, picture: Bytes, opaque: Bytes, tile: int = 64) -> Path:
+    """Write `picture`, and how `opaque` it is, uint8 (height, width), as tiles: whole numbers of them in each row."""
+    items: list[tuple[bytes, bytes, bytes, list[bytes], tuple[int, int]]] = []
+    links = []
+
+    def add(whole: Bytes, properties: list[bytes]) -> int:
+        height, width = whole.shape[:2]
+        first = len(items) + 1
+        for top in range(0, height, tile):
+            for left in range(0, width, tile):
+                header, sample = still(np.ascontiguousarray(whole[top : top + tile, left : left + tile]))
+                items.append((b"hvc1", header, sample, [], (tile, tile)))
+        shape = struct.pack(">BBBBHH", 0, 0, height // tile - 1, width // tile - 1, width, height)
+        items.append((b"grid", b"", shape, properties, (width, height)))
+        number = len(items)
+        links.append(box(b"dimg", struct.pack(f">HH{number - first}H", number, number - first, *range(first, number))))
+        return number
+
+    main = add(picture, [])
+    mask = add(np.repeat(opaque[..., None], 3, axis=2), [full(b"auxC", _ALPHA)])
+    links.append(box(b"auxl", struct.pack(">HHH", mask, 1, main)))
+    known: list[bytes] = []
+    associated = b""
+    for number, (_, header, _, properties, (width, height)) in enumerate(items, 1):
+        own = [*([header] if header else []), full(b"ispe", struct.pack(">II", width, height)), *properties]
+        first = len(known) + 1
+        known += own
+        associated += struct.pack(">HB", number, len(own)) + bytes(range(first, first + len(own)))
+    return _write(path, main, [(item[0], item[2]) for item in items], links, known, associated)
+
+
+def _write(
+    path: Path,
+    main: int,
+    items: Sequence[tuple[bytes, bytes]],
+    links: Sequence[bytes],
+    known: Sequence[bytes],
+    associated: bytes,
+) -> Path:
+    """Write `items` of a kind and a content each, numbered from 1 on, the properties that are `known`, and which item
+    has which of these.
+    """
+    names = [full(b"infe", struct.pack(">HH", n, 0), kind + b"\0", version=2) for n, (kind, _) in enumerate(items, 1)]
 
     def meta(start: int) -> bytes:
         places = b""
-        for number, (_, sample) in enumerate(coded, 1):
-            places += struct.pack(">HHHII", number, 0, 1, start, len(sample))
-            start += len(sample)
+        for number, (_, content) in enumerate(items, 1):
+            places += struct.pack(">HHHII", number, 0, 1, start, len(content))
+            start += len(content)
         return full(
             b"meta",
             full(b"hdlr", bytes(4), b"pict", bytes(13)),
             full(b"pitm", struct.pack(">H", main)),
-            full(b"iloc", struct.pack(">HH", 0x4400, main), places),
-            full(b"iinf", struct.pack(">H", main), *names),
+            full(b"iloc", struct.pack(">HH", 0x4400, len(items)), places),
+            full(b"iinf", struct.pack(">H", len(items)), *names),
             *([full(b"iref", *links)] if links else []),
-            box(
-                b"iprp",
-                box(b"ipco", *known),
-                full(b"ipma", struct.pack(">I", main), associated),
-            ),
+            box(b"iprp", box(b"ipco", *known), full(b"ipma", struct.pack(">I", len(items)), associated)),
         )
 
     head = box(b"ftyp", b"heic", bytes(4), b"mif1heic")
     start = len(head) + len(meta(0)) + 8
-    path.write_bytes(head + meta(start) + box(b"mdat", *(sample for _, sample in coded)))
+    path.write_bytes(head + meta(start) + box(b"mdat", *(content for _, content in items)))
     return path
 
 

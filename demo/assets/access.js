@@ -31,6 +31,7 @@
     for (const item of document.querySelectorAll(".gallery-item")) {
       const label = item.closest(".column")?.querySelector("[data-testid=block-label]")?.innerText.trim() ?? "";
       set(item, "aria-label", `${words.example} ${label}: ${clipName(item)}`);
+      set(item, "data-name", clipName(item).replace(/^movement /, ""));
       item.querySelectorAll("video").forEach(play);
     }
     for (const fold of document.querySelectorAll(".fold > button"))

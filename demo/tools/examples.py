@@ -6,6 +6,7 @@ Needs what training needs.
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -15,9 +16,11 @@ import numpy as np
 import torch
 from PIL import Image
 
-from demo.samples import CLIPS, PHOTOS
+from demo.samples import CLIPS, MOVEMENTS, PHOTOS
 from demo.tools.motions import FRAMES, MOTIONS, RATE, REST, Motion, pose_of
 from demo.tools.painting import painted
+from runtime import animate, templates
+from runtime.media.video import probe, read_frames
 from runtime.media.writer import VideoWriter
 from runtime.values import Bytes
 from training.data.synth.core.lens import Lens
@@ -33,6 +36,7 @@ Colour = tuple[float, float, float]
 """sRGB in [0, 1]."""
 
 PHOTO_SIZE, CLIP_SIZE = 768, 256
+_THUMB = 128
 _SIDE = 192
 """Of a drawn backdrop, as in `training.data.synth.core.backdrop`."""
 
@@ -156,13 +160,15 @@ def main() -> None:
     """Draw all of them."""
     torch.set_num_threads(1)
     portraits = Portraits()
-    for folder in (PHOTOS, CLIPS):
+    for folder in (PHOTOS, CLIPS, MOVEMENTS):
         folder.mkdir(exist_ok=True)
     for name, sitter in (SITTERS | PAINTED).items():
         picture = portraits.picture(sitter, pose_of(REST), PHOTO_SIZE)
         _save(PHOTOS / f"{name}.jpg", painted(picture) if name in PAINTED else picture)
     for name, sitter in ACTORS.items():
         _film(CLIPS / f"{name}.mp4", portraits, sitter, MOTIONS[name])
+    for name in templates():
+        _thumbnail(name)
 
 
 def _save(path: Path, picture: Bytes) -> None:
@@ -173,6 +179,16 @@ def _film(path: Path, portraits: Portraits, sitter: Sitter, motion: Motion) -> N
     with VideoWriter(path, (CLIP_SIZE, CLIP_SIZE), Fraction(RATE)) as writer:
         for frame in range(FRAMES):
             writer.write(portraits.picture(sitter, motion(frame), CLIP_SIZE))
+
+
+def _thumbnail(name: str) -> None:
+    """What a motion of the engine's makes of the first photo, small."""
+    photo = next(iter(sorted(PHOTOS.glob("*.jpg"))))
+    with tempfile.TemporaryDirectory() as folder:
+        made = animate(photo, name, output=Path(folder) / "made.mp4", progress=lambda done, total: None)
+        with VideoWriter(MOVEMENTS / f"movement-{name}.mp4", (_THUMB, _THUMB), made.rate) as writer:
+            for frame in read_frames(probe(Path(folder) / "made.mp4"), _THUMB, "crop"):
+                writer.write(frame)
 
 
 if __name__ == "__main__":

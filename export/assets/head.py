@@ -24,8 +24,8 @@ from training.data.synth.person.pose import NECK_SHARE
 
 RECIPES: Mapping[str, Mapping[str, float]] = {
     "open": {"jawOpen": 0.75, "mouthLowerDownX": 0.25, "mouthUpperUpX": 0.1},
-    "smile": {"mouthSmileX": 1.0, "cheekSquintX": 0.6, "mouthLowerDownX": 0.6, "mouthUpperUpX": 0.2},
-    "frown": {"mouthFrownX": 1.7, "mouthShrugLower": 0.3},
+    "smile": {"mouthSmileX": 1.0, "cheekSquintX": 0.6, "mouthLowerDownX": 1.1, "mouthUpperUpX": 0.2},
+    "frown": {"mouthFrownX": 1.7},
     "pucker": {"mouthPucker": 1.2},
     "shut_left": {"eyeBlinkLeft": 1.0},
     "shut_right": {"eyeBlinkRight": 1.0},

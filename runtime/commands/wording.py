@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
-from checkpoints.errors import OptionError
+from checkpoints.errors import BunrakuError, OptionError
 
 _CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)$")
 _LIMIT = re.compile(r"raise the limit(?: of (\w+))?\b")
@@ -63,22 +63,31 @@ def unknown_words(words: Sequence[str], parser: argparse.ArgumentParser) -> Opti
     return OptionError(f'"{words[0]}" is a word too many for "{parser.prog}" (see {parser.prog} --help)')
 
 
+def with_flags(error: BunrakuError, parser: argparse.ArgumentParser) -> BunrakuError:
+    """The `error` in words of the command; only what is said of options names any, other errors may name files."""
+    message = str(error)
+    if isinstance(error, OptionError):
+        message = as_flags(message, parser)
+    if any("--limits" in action.option_strings for action in _actions(parser)):
+        message = _LIMIT.sub(lambda found: f"raise it by --limits {found[1] or 'bytes'}=N", message)
+    return type(error)(message)
+
+
 def as_flags(message: str, parser: argparse.ArgumentParser) -> str:
     """`message` with options named as flags of the command, where it names them as the keywords that scripts give."""
     flags = {action.dest: action.option_strings[0] for action in _actions(parser) if action.option_strings}
     flags = {name: flag for name, flag in flags.items() if flag.startswith("--")}
     names = "|".join(map(re.escape, sorted(flags, key=len, reverse=True)))
+    by_itself = rf"(?<![\w/.-])({names})(?![\w/-]|\.\w)"  # and not within another name, or a file's
 
     def flag(found: re.Match[str]) -> str:
-        return re.sub(rf"(?<![\w-])({names})(?![\w-])", lambda name: flags[name[1]], found[0])
+        return re.sub(by_itself, lambda name: flags[name[1]], found[0])
 
     # Names of two words are nothing else; of one, they may be words like any other.
-    message = re.sub(rf"(?<![\w-])({names})(?![\w-])", lambda name: flag(name) if "_" in name[1] else name[0], message)
+    message = re.sub(by_itself, lambda name: flags[name[1]] if "_" in name[1] else name[0], message)
     for place in (rf"^({names}) (?:and ({names}) )?(?=is\b|needs\b|look\b)", r"\bleave [\w, -]+ out\b"):
         message = re.sub(place, flag, message)
     message = re.sub(rf"\b({names}) (?=must be\b)|(?<=before )({names})(?=\.)", flag, message)
-    if "limits" in flags:
-        message = _LIMIT.sub(lambda found: f"raise it by --limits {found[1] or 'bytes'}=N", message)
     return _ALSO.sub(r"(\1)", message)
 
 

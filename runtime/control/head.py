@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from runtime.control.parts import Strengths, part_of
+from runtime.control.parts import PARTS, Strengths, part_of
 from runtime.control.pose import CONTROLS
 from runtime.layers.expression import SIDES, Expression
 from runtime.layers.frames import Array, bounded
@@ -32,6 +32,8 @@ _FACE, _SHALLOW, _NEARER = -2.0, 0.5, 0.7
 """Depth of the face in centimetres; how much of theirs behind it points at a head's outline have when it turns, whose
 outline is then made of others; and of the joints' depth. With all of it chins shear off (docs/control.md).
 """
+_MOST = 1e3
+"""Strength beyond which nothing more happens."""
 _NEVER = 1e-6
 """Ridge that keeps a fit to points that coincide from raising."""
 _OPENS = 1.5
@@ -139,6 +141,7 @@ class Head:
         do beyond it is theirs, in the head's own frame.
         """
         moved = bounded(driven)
+        strengths = Strengths(**{part: min(getattr(strengths, part), _MOST) for part in PARTS})
         design = self._design()
         maps = np.einsum("ck,tkd->tcd", self._solve, moved[:, self._known])  # (T, 4, 2)
         by_head = np.einsum("kc,tcd->tkd", design, maps)
@@ -150,7 +153,7 @@ class Head:
         shares = np.array([getattr(strengths, part) for part in self._parts])[:, None]
         inside = there + shares * own
         plain = self._places + strengths.head * (moved - self._places)
-        return np.where((self._parts == "head")[:, None], plain, inside).astype(np.float32)
+        return bounded(np.where((self._parts == "head")[:, None], plain, inside)).astype(np.float32)
 
     def posed(self, values: Floats) -> Floats:
         """(T, K, 2): the source's points in the poses `values` (T, N), by the values of `CONTROLS`."""
@@ -247,6 +250,7 @@ def expressions(values: Floats) -> list[Expression]:
     return [
         Expression(
             float(upper[t]), float(lower[t]), float(at("mouth.chin")[t, 1]), corners[t], lids[t], brows[t], gaze[t],
+            parted=0.0,  # as of a driver whose lips were together: nothing is added to a smile
             closed=float(shut[t]),
         )
         for t in range(len(values))

@@ -16,6 +16,9 @@ from runtime.values import Floats, is_number, plain
 POSE = "pose"
 """Parameter of motion files that hold tracks of poses, and the family that they are of."""
 
+_MOST = 1e6
+"""Strength and values beyond which nothing more happens."""
+
 MOST_TURN = 45.0
 """Degrees. What a model shows well ends at about 30."""
 
@@ -74,13 +77,16 @@ def as_row(pose: Pose) -> Floats:
     return np.array([[pose.get(name, 0.0) for name in CONTROLS]], np.float32)
 
 
+def is_track(motion: Motion) -> bool:
+    """Whether `motion` is a track of poses: a model may well have a parameter of the name, of numbers of its own."""
+    what = motion.parameters.get(POSE)
+    alone = len(motion.parameters) == 1
+    return what is not None and alone and what.kind == "coefficient" and CONTROLS.keys() >= set(what.names)
+
+
 def track(motion: Motion) -> Floats:
-    """(T, N): the values of all controls in their order, of a `motion` that is a track of poses. Raises `ValueError`
-    where it has one that there is not.
-    """
+    """(T, N): the values of all controls in their order, of a `motion` that is a track of poses (`is_track`)."""
     names = motion.parameters[POSE].names
-    if unknown := set(names) - CONTROLS.keys():
-        raise ValueError(f"no control is called {min(unknown)}")
     found = np.zeros((len(motion), len(CONTROLS)), np.float32)
     found[:, [list(CONTROLS).index(name) for name in names]] = motion.arrays[POSE]
     return found
@@ -104,5 +110,6 @@ def as_motion(values: Floats) -> Motion:
 
 def weighed(values: Floats, strengths: Strengths, base: Floats) -> Floats:
     """`values` (T, N), each by the strength of its part, on top of the pose `base` (1, N), within their limits."""
-    weights = np.array([getattr(strengths, _PART[name]) for name in CONTROLS], np.float32)
+    weights = np.array([min(getattr(strengths, _PART[name]), _MOST) for name in CONTROLS], np.float32)
+    values = np.clip(values, -_MOST, _MOST)
     return KINDS["coefficient"].since(base, values * weights, np.zeros_like(base), 1.0, 1.0, TRACK)

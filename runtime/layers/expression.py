@@ -49,6 +49,8 @@ opening.
 _LEAST_PARTED, _CLOSING = 0.04, 3.5
 """The driver's lips are parted at least by so much when they close, and another's close by at most so many times more.
 """
+_JAW = 0.5
+"""How much of the way of a lower lip that closes what is open at rest the chin goes."""
 _ROOM = 0.65
 """Part of the length from lips to chin that the opening of a mouth comes near to, and never reaches."""
 _CALM = 0.6
@@ -186,7 +188,7 @@ def on_mouth(face: Expression, opening: float, width: float, length: float) -> E
         room = max(_ROOM * length, 1e-6)
         opens = -room * math.exp(-own / room) * math.expm1(-opens / room)
     chin = face.chin * opens / parted if parted > opens > 0 else face.chin
-    return replace(face, lower_lip=face.upper_lip + opens - shut, chin=chin, corners=corners)
+    return replace(face, lower_lip=face.upper_lip + opens - shut, chin=chin - _JAW * shut, corners=corners)
 
 
 def _gap(own: Named) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -83,6 +85,9 @@ def screen(target: str, size: tuple[int, int], fps: float) -> Iterator[Show]:
 @contextmanager
 def _window(size: tuple[int, int], fps: float) -> Iterator[Show]:
     cv2 = _opencv()
+    if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        # Qt would end the process.
+        raise OutputError("No window can be opened here: there is no screen (DISPLAY is not set); try --to virtual.")
     try:
         cv2.namedWindow(_TITLE, cv2.WINDOW_NORMAL | cv2.WINDOW_KEEPRATIO)
         cv2.resizeWindow(_TITLE, *size)

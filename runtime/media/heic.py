@@ -33,10 +33,13 @@ def read_heic(path: Path, name: str, limits: Limits) -> Image.Image:
     with path.open("rb") as file:
         apply_numbers(image.info, file)
         file.seek(0)
-        item = describe(file).alpha
+        known = describe(file)
+    item = known.alpha
     if item is None:
         return image
-    alpha = _decoded(path, name, limits, ["-map", f"0:#{item}", "-pix_fmt", "gray"]).convert("L")
+    tiled = [number for number, kind in known.kinds.items() if kind == b"grid"]  # as ffmpeg numbers what it joins
+    chosen = ["-filter_complex", f"[0:g:{tiled.index(item)}]null"] if item in tiled else ["-map", f"0:#{item}"]
+    alpha = _decoded(path, name, limits, [*chosen, "-pix_fmt", "gray"]).convert("L")
     profile = image.info.get("icc_profile")
     image = image.convert("RGB")
     image.putalpha(alpha if alpha.size == image.size else alpha.resize(image.size))

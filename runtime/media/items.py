@@ -20,6 +20,8 @@ class Description:
     """Of a file's pictures (items), which have numbers."""
 
     main: int | None = None
+    kinds: dict[int, bytes] = field(default_factory=dict)
+    """How each is stored: "hvc1" by itself, "grid" as tiles, ..."""
     auxiliary: list[tuple[int, list[int]]] = field(default_factory=list)
     """Pictures, and those to which they belong."""
     properties: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -57,6 +59,10 @@ def _add(known: Description, kind: bytes, body: bytes) -> None:
     wide = bool(body[:1] and body[0])
     if kind == b"pitm":
         known.main = _number(body, 4, 4 if wide else 2)
+    elif kind == b"iinf":
+        for _, entry in boxes(body[8 if wide else 6 :]):
+            size = 2 if entry[0] < 3 else 4
+            known.kinds[_number(entry, 4, size)] = entry[6 + size : 10 + size]
     elif kind == b"iref":
         size = 4 if wide else 2
         for role, link in boxes(body[4:]):

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import Literal, TypeVar, get_args
+from typing import Literal, TypeVar, cast, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from runtime.media.colour import cut_out
 from runtime.media.given import Stream, is_stream, name_of, numpys, spooled, whole
 from runtime.media.heic import is_heic, read_heic
 from runtime.media.limits import DEFAULT_LIMITS, Limits
-from runtime.media.tiff import beginning_at, is_tiff, main_picture
+from runtime.media.tiff import beginning_at, check_planes, is_tiff, main_picture
 from runtime.values import Bytes
 
 Fit = Literal["crop", "pad"]
@@ -88,7 +88,16 @@ def read_cut_out(
             f"The picture is {type(picture).__name__}; give a file, its bytes, a Pillow image or an array."
         )
     _check_size(image, name, limits)
-    return _to_rgb(image, name, background)
+    return _to_rgb(_loaded(image, name), name, background)
+
+
+def _loaded(image: Image.Image, name: str) -> Image.Image:
+    """`image`, whose pixels are there: Pillow reads files when it has to. Raises `InputError`."""
+    try:
+        image.load()
+    except Exception as error:  # of a file that is closed, or damaged
+        raise InputError(f"{name} cannot be read ({first_line(error)}); open it again.") from error
+    return image
 
 
 def read_encoded(data: bytes, name: str, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
@@ -193,6 +202,7 @@ def _unpacked(file: Path | BytesIO, name: str, size: int | None, limits: Limits)
     try:
         with _opened(file, name) as image:  # closes the file, keeps the pixels
             _check_size(image, name, limits)
+            check_planes(image, name)
             _scale_transparency(image)
             # JPEG can be unpacked at a fraction of its size, which is much faster; never below four times the
             # target, so that the resampling filter still decides what the picture looks like.
@@ -273,3 +283,18 @@ def _to_rgb(image: Image.Image, name: str, background: str) -> tuple[Image.Image
     with contextlib.suppress(Exception):
         image = ImageOps.exif_transpose(image)
     return cut_out(image, name, background)
+
+
+def source_views(source: Picture | Sequence[Picture]) -> list[Picture]:
+    """The pictures of a source, which is one, a list of them, or an array (V, H, W, 3). Raises `InputError` when there
+    is none.
+    """
+    source = one_or_many(source)
+    if isinstance(source, str | os.PathLike) or is_stream(source):
+        return [source]
+    if not isinstance(source, Sequence):
+        given = type(source).__name__
+        raise InputError(f"The source is {given}; give a file, its bytes, a Pillow image, an array, or a list of them.")
+    if not source:
+        raise InputError("The list of source pictures is empty; give at least one.")
+    return list(cast(Sequence[Picture], source))

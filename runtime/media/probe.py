@@ -47,6 +47,8 @@ class VideoInfo:
     """... and which of those of sound."""
     indexed: bool = False
     """Whether the container says where in it a second lies."""
+    base: Fraction = Fraction(1, 10**6)
+    """Seconds of one tick of its clock."""
     pause: float = 0.0
     """Seconds that a picture stays at most."""
     stated: float = 0.0
@@ -115,6 +117,7 @@ def probe(path: Path, limits: Limits = DEFAULT_LIMITS) -> VideoInfo:
         stream=number,
         sound=0 if sound is None else sound.number,
         indexed=not _INDEXED.isdisjoint(listing.container.split(",")),
+        base=pictures.base,
         pause=float(pictures.pause),
         stated=_stated(listing, sound),
         end=duration if still else None,

@@ -28,7 +28,7 @@ _FACT = re.compile(r"#(tb|media_type|codec_id|channel_layout_name) (\d+): (.*)")
 _LINE = re.compile(r"^  Stream #0:(\d+)(?:\[\w+\])?(?:\([^()\n]*\))?: (?:Video|Audio): (.*)$", re.MULTILINE)
 """How ffmpeg shows a stream."""
 _FORMAT = re.compile(r"^Input #0, ([\w,]+), from ", re.MULTILINE)
-_DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)", re.MULTILINE)
+_DURATION = re.compile(r"^  Duration: (\d+):(\d\d):(\d\d(?:\.\d+)?)(?:, start: (\d+\.\d+))?", re.MULTILINE)
 _OUTPUT = re.compile(r"^Output #0, framecrc, to 'pipe:1':$", re.MULTILINE)
 _HDR = re.compile(r"\b(smpte2084|arib-std-b67)\b")
 """How ffmpeg names the two curves of HDR."""
@@ -88,7 +88,7 @@ class Listing:
     container: str
     """ffmpeg's names of its format, "" where it knows none."""
     duration: float | None
-    """In seconds, as the container states it; None where it does not."""
+    """In seconds, at least, as the container states it; None where it does not."""
 
     def best(self, kind: str) -> Stream | None:
         """The stream to use: the one that the file names as the default one, or else the first. A still beside moving
@@ -137,8 +137,12 @@ def _listed(path: Path, limits: Limits, maps: tuple[str, ...]) -> Listing:
     _mark(found, log)
     header = (_OUTPUT.split(log) or [""])[0]
     container, stated = _FORMAT.search(header), _DURATION.search(header)
-    seconds = int(stated[1]) * 3600 + int(stated[2]) * 60 + float(stated[3]) if stated else None
-    return Listing(streams, container[1] if container else "", seconds)
+    return Listing(streams, container[1] if container else "", _seconds(stated) if stated else None)
+
+
+def _seconds(stated: re.Match[str]) -> float:
+    """How long a file plays that says it ends, or lasts, so many seconds: some count from 0, wherever they start."""
+    return max(0.0, int(stated[1]) * 3600 + int(stated[2]) * 60 + float(stated[3]) - float(stated[4] or 0))
 
 
 def _stream(facts: dict[tuple[str, int], str], index: int) -> Stream:

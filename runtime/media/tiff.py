@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from PIL import TiffImagePlugin
+from PIL import Image, TiffImagePlugin
 
 from checkpoints.errors import InputError
 
@@ -20,6 +20,7 @@ _SENSOR = (32803, 34892)
 """Photometric interpretations of what a sensor has seen, which needs to be developed first: CFA and LinearRaw."""
 _REDUCED, _MASK = 1, 4
 """Bits of the new subfile type: a smaller version of another picture, and its transparency."""
+_BITS, _PLANES = 258, 284
 _MOST = 256
 """Directories that are looked at."""
 
@@ -35,6 +36,18 @@ class _Page:
     sensor: bool
     inner: tuple[int, ...]
     """Where further directories of the same picture lie."""
+
+
+def check_planes(image: Image.Image, name: str) -> None:
+    """Raises `InputError` where a TIFF `image` keeps its channels apart, of more than 8 bits each: Pillow would take
+    their halves for whole ones.
+    """
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        bits = image.tag_v2.get(_BITS, (8,))
+        if image.tag_v2.get(_PLANES) == 2 and len(bits) > 1 and max(bits) > 8:
+            raise InputError(
+                f"{name} keeps its channels apart, of {max(bits)} bits each; save it interleaved, or as PNG."
+            )
 
 
 def is_tiff(file: IO[bytes]) -> bool:

@@ -219,10 +219,12 @@ def _ranged(video: VideoInfo) -> list[str]:
 def _seek(video: VideoInfo, rate: Fraction, first: int) -> tuple[list[str], int]:
     """Arguments before those of the input that leap to before frame number `first`, and how many frames they leave out.
 
-    The leap goes to a whole number of frames and of ffmpeg's microseconds, and so far before that one more picture
-    comes in between: what follows is what it would be without. Where no index says where that is, all is decoded.
+    The leap goes to a whole number of frames, of ffmpeg's microseconds and of the stream's ticks, and so far before
+    that one more picture comes in between: what follows is what it would be without. Where no index says where that is,
+    all is decoded.
     """
-    grid = Fraction(rate.numerator // math.gcd(rate.numerator, rate.denominator * 10**6)) / rate
+    ticks = (rate / 10**6, rate * video.base)
+    grid = Fraction(math.lcm(*(tick.numerator for tick in ticks))) / rate
     place = Fraction(first) / rate - Fraction(max(video.pause, 1.0) + _BEFORE)
     leaps = place // grid
     if not video.indexed or leaps < 1:

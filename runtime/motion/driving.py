@@ -17,7 +17,7 @@ from PIL import Image
 
 from checkpoints.errors import InputError, OptionError
 from checkpoints.parameters import TAKES
-from runtime.control.pose import POSE, resampled
+from runtime.control.pose import is_track, resampled
 from runtime.control.templates import template_file
 from runtime.framing.cutter import Cutter
 from runtime.framing.framer import Framer
@@ -117,8 +117,7 @@ def _open_motion(path: Path, rate: Fraction | None, limits: Limits, start: float
     check_file(path)
     limits.check_bytes(path)
     recorded = load_motion(path)
-    if POSE in recorded.motion.parameters and rate not in (None, recorded.rate):
-        recorded.check_track()
+    if is_track(recorded.motion) and rate is not None and rate != recorded.rate:
         moved = resampled(recorded.motion, float(recorded.rate), float(rate))
         recorded = replace(recorded, motion=moved, rate=rate)
     if rate not in (None, recorded.rate):

@@ -24,7 +24,7 @@ from checkpoints.bundle import Bundle
 from checkpoints.contract import MOTION
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
 from checkpoints.parameters import EYES, TAKES, Parameter, parse_parameters, usual
-from runtime.control.pose import POSE, track
+from runtime.control.pose import POSE, is_track
 from runtime.media.given import called
 from runtime.media.names import aside, destination
 from runtime.motion.kinds import USUAL
@@ -66,9 +66,10 @@ class MotionFile:
     def check(self, bundle: Bundle) -> None:
         """Raises `ModelError` when the model `bundle` cannot play this; warns when it is not the very model."""
         name = called(self.path) if self.path else "The motion"
-        if POSE in self.motion.parameters:
-            self.check_track()
+        if is_track(self.motion):
             return
+        if self.family == POSE:
+            raise ModelError(f"{name} holds a pose of which this program knows a part only; update bunraku.")
         if self.family != bundle.family:
             raise ModelError(
                 f'{name} holds motion of the family "{self.family}", and the model "{bundle.name}" is of the family '
@@ -85,14 +86,6 @@ class MotionFile:
                 BunrakuWarning,
                 stacklevel=2,
             )
-
-    def check_track(self) -> None:
-        """Raises `ModelError` where a track of poses sets what there is not."""
-        try:
-            track(self.motion)
-        except ValueError as error:
-            name = called(self.path) if self.path else "The motion"
-            raise ModelError(f"{name} is a track of poses in which {error}; update bunraku.") from error
 
 
 def save_motion(path: Path, recorded: MotionFile) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from fractions import Fraction
@@ -36,19 +37,22 @@ def open_source(path: Path, limits: Limits, rate: Fraction | None = None) -> Cli
 
     Raises `InputError` where it is a video that cannot be read, or recorded motion.
     """
-    if path.is_dir():
+    if os.path.isdir(path):
         return open_clip(path, rate, limits)
     pictures = count_frames(path)
     if pictures == 1:
         return None
     if is_motion(path):
         raise InputError(f"{path} is recorded motion, which can drive but not be moved; give a picture or a video.")
+    is_meant = pictures is not None or path.suffix.lower() in _VIDEOS
     try:
-        return open_clip(path, rate, limits)
+        clip = open_clip(path, rate, limits)
     except InputError:
-        if pictures is None and path.suffix.lower() not in _VIDEOS:
+        if not is_meant:
             return None  # no video either: whoever reads the picture says so
         raise
+    # ffmpeg finds a picture in documents and sketches that are refused as pictures.
+    return clip if is_meant or (clip.total or 0) > 1 else None
 
 
 def read_source(

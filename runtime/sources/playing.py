@@ -10,7 +10,7 @@ import numpy as np
 from checkpoints.contract import FROM_REFERENCE
 from checkpoints.parameters import TAKES
 from runtime.animator import Animator, Prepared
-from runtime.control.pose import POSE
+from runtime.control.pose import is_track
 from runtime.graphs.sessions import keep_borrowed
 from runtime.many.pipeline import prefetch
 from runtime.motion.driving import read_motion, reference_of
@@ -61,7 +61,7 @@ def looked_through(
     each_driven = list(driving) * len(animators) if len(driving) == 1 else driving
     for animator, known in zip(animators, each_driven, strict=True):
         reference = None
-        if asked.mode in FROM_REFERENCE and POSE not in known.parameters:
+        if asked.mode in FROM_REFERENCE and not is_track(known):
             if asked.reference != "first":
                 reference = reference_of(animator.source.motion[:1], known, asked.reference)
             elif asked.loop == SEAMLESS and not has_cuts(known):

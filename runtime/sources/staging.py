@@ -112,13 +112,11 @@ def stage(asked: Request, views: Sequence[Picture], stack: ExitStack) -> Staging
 def _opened(asked: Request, views: list[Picture]) -> tuple[Clip | None, list[Picture]]:
     """The source where it moves, and still pictures where it does not."""
     only = views[0]
-    if len(views) == 1 and isinstance(only, str | os.PathLike) and Path(only).is_dir():
+    clip = None
+    if len(views) == 1 and isinstance(only, str | os.PathLike) and os.fspath(only):
+        if not os.path.isdir(only):  # of names that are too long, too
+            check_file(Path(only))
         clip = open_source(Path(only), asked.limits, _rate(asked))
-    elif len(views) == 1 and isinstance(only, str | os.PathLike) and os.fspath(only):
-        check_file(Path(only))
-        clip = open_source(Path(only), asked.limits, _rate(asked))
-    else:
-        clip = None
     if clip is not None and asked.source_frame is not None:
         filling = Background.of(asked.background).filling
         return None, [source_frame(clip, asked.source_frame, str(only), filling)]
@@ -141,6 +139,8 @@ def _clips(asked: Request, drivings: Sequence[object], rate: Fraction | None) ->
         # Recorded motion says itself that it cannot be read at another rate, where that was asked for by hand.
         wanted = _rate(asked) if rate is None and not clips else None
         clip = open_clip(driving, wanted, asked.limits, asked.start, asked.end)  # type: ignore[arg-type]
+        if clip.pictures is not None and wanted is None and asked.fps is not None:  # they have no rate of their own
+            clip = open_clip(driving, _rate(asked), asked.limits, asked.start, asked.end)  # type: ignore[arg-type]
         rate = rate or clip.rate
         clips.append(at_rate(clip, rate))
         if asked.compare or asked.show:

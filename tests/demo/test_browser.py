@@ -13,6 +13,7 @@ import pytest
 from served_page import Served
 
 from demo import words
+from demo.samples import Samples
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 SMALL_PHONE = {"viewport": {"width": 320, "height": 640}, "is_mobile": True, "has_touch": True}
@@ -101,6 +102,7 @@ def tab(page: Any, name: str) -> None:
 
 TABS = {
     "Animate": "Make it move",
+    "By hand": "Use as starting point",
     "Live": "This is my resting pose",
     "Look inside": "Look inside",
     "Compare": "Compare",
@@ -279,6 +281,32 @@ def test_fine_tuning_begins_with_what_is_wanted(visit):
     fields = page.evaluate("[...document.querySelectorAll('#more [id^=option-]')].map((field) => field.id)")
     assert fields[:2] == ["option-paste_back", "option-size"]
     assert page.locator("#more h3").all_inner_texts() == list(words.GROUPS)
+
+
+def test_a_pose_by_hand_is_seen_at_once_and_can_be_started_from(visit):
+    page = visit(viewport={"width": 1280, "height": 800})
+    page.locator("#photo input[type=file]").set_input_files(Samples.bundled().photos[0])
+    page.locator("#part img").first.wait_for()
+    tab(page, "By hand")
+    page.locator(".fault:visible").get_by_text("names").wait_for()  # the toy's points have none
+    tab(page, "Animate")
+    page.get_by_role("button", name="Fine tuning").click()
+    page.locator("#model input").click()
+    page.get_by_role("option", name="faces-lite").click()
+    tab(page, "By hand")
+    posed = page.locator("#posed img")
+    posed.wait_for()
+    before = posed.get_attribute("src")
+    page.locator("#hand-yaw input[type=range]").fill("18")
+    page.wait_for_function("before => document.querySelector('#posed img').src != before", arg=before)
+    page.get_by_role("button", name="Use as starting point").click()
+    page.locator("#pose-used").get_by_text("starts from this pose now").wait_for()
+    tab(page, "Animate")
+    pose = page.locator("#option-pose").locator("input, textarea").first
+    page.wait_for_function("field => field.value == 'yaw=18'", arg=pose.element_handle())
+    tab(page, "By hand")
+    page.get_by_role("button", name="Back to the photo's own").click()
+    page.wait_for_function("document.querySelector('#hand-yaw input[type=range]').value == 0")
 
 
 def test_models_says_what_a_model_is_for_with_a_picture_and_tables_below(visit):

@@ -48,8 +48,8 @@ def test_the_curl_example_runs_as_it_is_documented(served: Served, there: Path):
     command = ["bash", "-euo", "pipefail", "-c", example("bash", served.url)]
     done = subprocess.run(command, cwd=there, capture_output=True, text=True, timeout=300, env=os.environ)
     assert done.returncode == 0, done.stderr
-    for name in ("moving.mp4", "calm.webm"):
-        assert clips.lengths(there / name)[0] == 10
+    for name, frames in {"moving.mp4": 10, "talk.mp4": 55, "calm.webm": 10}.items():
+        assert clips.lengths(there / name)[0] == frames
 
 
 def test_the_example_for_assistants_names_what_there_is(served: Served):

@@ -90,6 +90,29 @@ def test_what_cannot_be_done_is_one_sentence(served, post, form, values, sentenc
     until(lambda: uploads(served) <= before)
 
 
+def test_a_movement_needs_no_file_and_a_source_may_be_a_video(served, post, tmp_path):
+    answer = post(
+        {"source": "photo.jpg"}, driving="wink", model="faces-lite", parts="eyes", strength="eyes=1.2", end="0.2"
+    )
+    assert answer.status_code == 200, answer.text
+    (tmp_path / "wink.mp4").write_bytes(answer.content)
+    assert clips.lengths(tmp_path / "wink.mp4")[0] == 5
+    answer = post({"source": "clip.mp4", "driving": "clip.mp4"}, sound="none")
+    assert answer.status_code == 200, answer.text
+    (tmp_path / "moved.mp4").write_bytes(answer.content)
+    assert clips.lengths(tmp_path / "moved.mp4") == (10, 0)
+    for values in (
+        {"parts": "nose"},
+        {"strength": "nose=1"},
+        {"pose": "yaw=900"},
+        {"face": "both"},
+        {"driving": "dance"},
+    ):
+        refused = post({"source": "photo.jpg"} | ({} if "driving" in values else {"driving": "clip.mp4"}), **values)
+        assert refused.status_code == 400, values
+        assert len(refused.json()["error"]) > 10
+
+
 def test_what_is_no_form_is_refused(served):
     assert httpx.get(f"{served.url}/animate").status_code == 405
     assert httpx.post(f"{served.url}/animate", json={"source": "x"}).status_code == 415

@@ -30,8 +30,9 @@ from demo.shelf import Shelf
 from demo.specimen import Specimens
 from demo.studio import Studio
 from demo.visitors import Visitors
-from runtime.framing.framer import search_faces
+from runtime.framing.search import search_faces
 from runtime.many.pipeline import prefetch
+from runtime.media.limits import Limits
 from runtime.media.video import probe, read_frames
 
 PHOTOS = Samples.bundled().photos
@@ -316,24 +317,20 @@ def test_faults_are_their_visitors_and_few():
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    "wrong",
     [
-        (
-            "x has more than 1M pixels; make it smaller, or raise the limit of pixels.",
-            "x has more than 1M pixels; make it smaller.",
-        ),
-        (
-            "x has more than 9 bytes; use a smaller file, or raise the limit.",
-            "x has more than 9 bytes; use a smaller file.",
-        ),
-        (
-            "x is longer than 9 seconds; cut it shorter, or raise the limit of seconds.",
-            "x is longer than 9 seconds; cut it shorter.",
-        ),
+        lambda file: Limits(pixels=5).check_size("x", 9, 9),
+        lambda file: Limits(seconds=5).check_seconds("x", 9),
+        lambda file: Limits(bytes=5).check_bytes(file),
     ],
 )
-def test_nobody_is_told_to_raise_a_limit(said, told):
-    assert words.notice(said) == told
+def test_nobody_is_told_to_raise_a_limit(wrong, tmp_path):
+    (tmp_path / "file").write_bytes(b"123456")
+    with pytest.raises(InputError, match="raise the limit") as caught:
+        wrong(tmp_path / "file")
+    told = words.notice(str(caught.value))
+    assert "limit" not in told
+    assert told.endswith(("; make it smaller.", "; cut it shorter.", "; use a smaller file."))
 
 
 def test_a_card_tells_what_the_bundle_knows_and_quotes_its_own(tmp_path):

@@ -272,6 +272,17 @@ def test_alpha_of_heic(tmp_path):
     assert read_image(io.BytesIO((tmp_path / "a.heic").read_bytes())).getpixel((5, 5))[0] > 250
 
 
+def test_alpha_of_heic_that_is_stored_as_tiles(tmp_path):
+    """As phones store cut-outs of large photos."""
+    opaque = np.zeros((128, 128), np.uint8)
+    opaque[:, 40:] = 255
+    heif.save_tiled(tmp_path / "a.heic", spot(90, 50, size=128, height=128, side=30), opaque)
+    found = np.asarray(read_image(tmp_path / "a.heic", background="#204060")).astype(int)
+    np.testing.assert_allclose(found[100, 20], (0x20, 0x40, 0x60), atol=3)
+    np.testing.assert_allclose(found[100, 60], 20, atol=3)
+    np.testing.assert_allclose(found[50, 90], 230, atol=30)
+
+
 def test_thumbnails_and_depth_in_heic_are_not_taken_for_alpha(tmp_path):
     picture = spot(60, 40, size=96, height=80, side=20)
     small = heif.Item(np.full((20, 24, 3), 250, np.uint8), (), b"thmb")

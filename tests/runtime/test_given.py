@@ -286,3 +286,14 @@ def test_a_graph_that_fails_without_a_word_is_told(engine, monkeypatch):
 
     with pytest.raises(BunrakuError, match="RuntimeError"):
         engine.detect(np.stack(FRAMES))
+
+
+def test_a_pillow_image_whose_file_is_closed_is_refused(toy, tmp_path):
+    Image.fromarray(spot(20, 40)).save(tmp_path / "a.png")
+    image = Image.open(tmp_path / "a.png")
+    image.close()
+    with pytest.raises(InputError, match="The picture cannot be read"):
+        animate(image, [spot(20, 40)], model=toy, progress=False)
+    large = Image.open(tmp_path / "a.png")  # the limit comes before its pixels
+    with pytest.raises(InputError, match="more than 100 pixels"):
+        animate(large, [spot(20, 40)], model=toy, limits=Limits(pixels=100), progress=False)

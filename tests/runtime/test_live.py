@@ -2,6 +2,7 @@
 
 import gc
 import inspect
+import sys
 import threading
 import time
 
@@ -13,6 +14,7 @@ from PIL import Image
 from checkpoints.errors import InputError, OptionError, OutputError
 from runtime import Animator, Engine
 from runtime.cli import main
+from runtime.many import live_devices
 from runtime.many.live import RESET, STOP, Latest, live
 from runtime.many.live_devices import camera, screen
 
@@ -214,3 +216,12 @@ def test_the_command_has_the_animators_defaults():
     assert {"mode", "strength", "crop", "limits"} <= shared
     for name in shared:
         assert of_command[name] == of_animator[name].default
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a screen")
+def test_without_a_screen_there_is_no_window_and_no_crash(monkeypatch):
+    monkeypatch.setattr(live_devices, "_opencv", lambda: None)  # is not asked for anything
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(OutputError, match="there is no screen"), screen("window", (64, 64), 25.0):
+        pass

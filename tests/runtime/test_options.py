@@ -8,7 +8,7 @@ from typing import Annotated, get_type_hints
 
 import pytest
 
-from checkpoints.errors import OptionError
+from checkpoints.errors import InputError, OptionError
 from runtime import Animator, Limits, animate
 from runtime.animate import Request
 from runtime.animator import AnimatorOptions
@@ -126,7 +126,7 @@ def test_the_functions_have_the_fields_as_their_keywords():
         animate("a.png", "b.mp4", strenth=2)
     with pytest.raises(TypeError, match=r"Animator\.__init__\(\) got an unexpected keyword argument 'loop'"):
         Animator(loop=2)
-    with pytest.raises(TypeError, match=r"animate\(\) missing a required argument: 'driving'"):
+    with pytest.raises(InputError, match="driving is NoneType: it is missing"):
         animate("a.png")
 
 

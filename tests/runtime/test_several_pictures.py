@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import heif
 import numpy as np
@@ -94,3 +95,17 @@ def test_icons_and_phones_give_their_largest_picture(tmp_path):
     small = heif.Item(SMALL[:32, :32].copy(), (), b"thmb")
     heif.save(tmp_path / "a.heic", MAIN, [], [small])
     np.testing.assert_allclose(center(np.asarray(read_image(tmp_path / "a.heic"))), (110, 60), atol=0.5)
+
+
+def test_channels_of_16_bits_that_lie_apart_are_refused(tmp_path):
+    """Pillow would take each half of a value for one."""
+    path = tmp_path / "a.tif"
+    planes = [np.full((32, 32), value, "<u2").tobytes() for value in (60000, 30000, 10000)]
+    entries = [(256, 4, 1, 32), (257, 4, 1, 32), (258, 3, 3, 134), (259, 3, 1, 1), (262, 3, 1, 2), (273, 4, 3, 140)]
+    entries += [(277, 3, 1, 3), (278, 4, 1, 32), (279, 4, 3, 152), (284, 3, 1, 2)]
+    head = b"II*\0" + struct.pack("<IH", 8, len(entries)) + b"".join(struct.pack("<HHII", *each) for each in entries)
+    places = [164 + 2048 * index for index in range(3)]
+    body = head + bytes(4) + struct.pack("<3H3I3I", 16, 16, 16, *places, 2048, 2048, 2048)
+    path.write_bytes(body + b"".join(planes))
+    with pytest.raises(InputError, match="keeps its channels apart, of 16 bits"):
+        read_image(path)

@@ -1,5 +1,7 @@
 """What is moved: a person who moves already, and several people in one picture."""
 
+import shutil
+
 import numpy as np
 import pytest
 import toy_bundle
@@ -36,6 +38,7 @@ def files(tmp_path_factory):
     pictures = [Image.fromarray(picture) for picture in sinking]
     for kind in ("gif", "webp", "png"):
         pictures[0].save(folder / f"sinking.{kind}", save_all=True, append_images=pictures[1:], duration=40)
+    shutil.copy(folder / "sinking.mp4", folder / "named.jpg")  # what it is, its content tells
     (folder / "frames").mkdir()
     for number, picture in enumerate(pictures):
         picture.save(folder / "frames" / f"{number}.png")
@@ -54,7 +57,7 @@ def test_the_drivers_motion_is_laid_on_the_sources_own(engine, files):
     np.testing.assert_allclose(places(result), expected, atol=0.6)
 
 
-@pytest.mark.parametrize("name", ["sinking.gif", "sinking.webp", "sinking.png", "frames"])
+@pytest.mark.parametrize("name", ["sinking.gif", "sinking.webp", "sinking.png", "named.jpg", "frames"])
 def test_pictures_that_move_are_moved_frame_by_frame(engine, files, name):
     result = animate(files / name, [spot(20, 30)], model=engine, progress=False)
     np.testing.assert_allclose(places(result), [(20, 20 + 2 * t) for t in range(8)], atol=0.6)

@@ -6,9 +6,10 @@ import argparse
 
 import pytest
 
+from checkpoints.errors import InputError
 from runtime.cli import main, whole_parser
 from runtime.commands import animate as command
-from runtime.commands.wording import as_flags, meant
+from runtime.commands.wording import as_flags, meant, with_flags
 
 
 def said(capsys, *words):
@@ -49,7 +50,6 @@ def test_letters_in_another_order_are_the_likeliest_slip():
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ("--paste-back --size 128", "With --paste-back the result is as large as the picture; leave --size out."),
         ("--show structure --paste-back", "leave --paste-back or --show out."),
         ("--background transparent --compare", "leave --compare, --show or transparent out."),
         ("--strength -1", "--strength is -1.0; it must be"),
@@ -72,12 +72,21 @@ def test_words_of_every_day_stay_what_they_are():
         "The model has no points to frame its pictures by; choose another crop.",
     ):
         assert as_flags(text, parser) == text
-    limit = "a.mp4 has more than 10 pixels; make it smaller, or raise the limit of pixels."
-    assert as_flags(limit, parser).endswith("make it smaller, or raise it by --limits pixels=N.")
-    assert as_flags("use less, or raise the limit.", parser) == "use less, or raise it by --limits bytes=N."
+    told = as_flags("With paste_back it is as large as the picture; leave size out.", parser)
+    assert told == "With --paste-back it is as large as the picture; leave --size out."
+    assert as_flags("a/driving_face is paste_back.mp4", parser) == "a/driving_face is paste_back.mp4"
     assert as_flags("allow it (urls=True, or --urls)", parser) == "allow it (--urls)"
-    plain = argparse.ArgumentParser()
-    assert as_flags(limit, plain) == limit
+
+
+def test_limits_are_raised_by_the_flag_of_that_name_and_files_keep_their_names():
+    parser, plain = argparse.ArgumentParser(), argparse.ArgumentParser()
+    command.add_arguments(parser)
+    limit = InputError("driving_face has more than 10 pixels; make it smaller, or raise the limit of pixels.")
+    told = with_flags(limit, parser)
+    assert isinstance(told, InputError)
+    assert str(told) == "driving_face has more than 10 pixels; make it smaller, or raise it by --limits pixels=N."
+    assert str(with_flags(InputError("or raise the limit."), parser)) == "or raise it by --limits bytes=N."
+    assert str(with_flags(limit, plain)) == str(limit)
 
 
 @pytest.mark.parametrize("words", [["--limits"], ["animate", "--limits"], ["batch", "--limits"]])

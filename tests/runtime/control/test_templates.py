@@ -9,7 +9,8 @@ import pytest
 import runtime
 from checkpoints.errors import InputError, ModelError
 from checkpoints.parameters import Parameter
-from runtime.control.pose import CONTROLS, POSE, as_motion, track
+from checkpoints.registry import load_model
+from runtime.control.pose import CONTROLS, POSE, as_motion, is_track, track
 from runtime.control.templates import FOLDER, template_file, templates
 from runtime.many.pairs import read_pairs
 from runtime.motion.driving import open_clip
@@ -70,8 +71,18 @@ def test_tracks_of_what_there_is_not_are_refused(tmp_path):
     values = as_motion(np.zeros((3, len(CONTROLS)), np.float32))
     odd = Motion.of({POSE: values.arrays[POSE][:, :1]}, {POSE: Parameter("coefficient", (1,), ("tail",), ((0, 1),))})
     save_motion(tmp_path / "odd.motion", MotionFile(odd, Fraction(25), POSE, "x", ""))
-    with pytest.raises(ModelError, match="tail"):
-        load_motion(tmp_path / "odd.motion").check_track()
+    bundle = load_model("faces-lite")
+    with pytest.raises(ModelError, match=r"odd\.motion holds a pose of which"):
+        load_motion(tmp_path / "odd.motion").check(bundle)
+    load_motion(FOLDER / "nod.motion").check(bundle)
+
+
+def test_a_model_may_call_its_own_numbers_pose():
+    own = Motion.of({POSE: np.ones((2, 1), np.float32)}, {POSE: Parameter("coefficient", (1,), ("tail",), ((0, 1),))})
+    more = as_motion(np.zeros((2, len(CONTROLS)), np.float32)).with_arrays({"points": np.zeros((2, 5, 2), np.float32)})
+    assert not is_track(own)
+    assert not is_track(more)
+    assert is_track(as_motion(np.zeros((2, len(CONTROLS)), np.float32)))
 
 
 def test_a_track_of_some_controls_leaves_the_others_alone():

@@ -106,6 +106,11 @@ def test_expressions_of_poses():
     assert (face.closed, face.lids.tolist()) == (1.0, [1.0, 0.0])
 
 
+def test_no_strength_leaves_all_pictures(names, places):
+    found = Head(names, places).weigh(places[None] + np.float32(0.1), Strengths(head=1e300, mouth=1e30))
+    assert np.isfinite(found).all()
+
+
 @pytest.mark.parametrize("strange", [np.nan, np.inf, 1e30, 0.0])
 def test_points_that_are_nowhere_raise_nothing(names, places, strange):
     odd = np.full_like(places, strange)
