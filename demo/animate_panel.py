@@ -82,7 +82,7 @@ def _given(studio: Studio) -> _Given:
             )
             photo_said = faults.field()
             _examples(studio.samples.photos, photo, words.PHOTO_EXAMPLE, "photo")
-        with gr.Column(min_width=220):
+        with gr.Column(min_width=220, elem_classes="with-movements" if studio.samples.movements else None):
             clip = gr.Video(
                 label=words.CLIP,
                 sources=["upload", "webcam"],

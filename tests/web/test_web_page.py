@@ -124,7 +124,7 @@ def test_the_webcam_moves_the_photo_and_can_be_recorded(site, launch, files, tmp
     page.get_by_role("button", name="Use my webcam").click()
     page.get_by_role("button", name="Record", exact=True).click()
     page.wait_for_function("() => window.kept.length >= 12")
-    page.get_by_text("pictures a second").wait_for()
+    page.get_by_text("frames a second").wait_for()
     page.get_by_role("button", name="This is my resting pose").click()
     page.get_by_role("button", name="Stop recording").click()
     with page.expect_download() as download:
@@ -151,7 +151,7 @@ def test_nothing_is_asked_for_once_the_page_is_ready(visit, files, site) -> None
     go(page)
     page.get_by_role("tab", name="Live").click()
     page.get_by_role("button", name="Use my webcam").click()
-    page.get_by_text("pictures a second").wait_for()
+    page.get_by_text("frames a second").wait_for()
     # But for the browser's own look whether the page has become newer, which says nothing of what is done on it.
     assert [path for path in site.asked[before:] if path != "/sw.js"] == []
     assert [url for url in asked if not url.startswith((site.url, "blob:", "data:"))] == []  # nor of anybody else
