@@ -111,11 +111,14 @@ OPTIONS: Mapping[str, Words] = {
 fields of its own.
 """
 GROUP_RESULT = "What comes out"
-GROUPS: Mapping[str, tuple[str, ...]] = {
+_WANTED: Mapping[str, tuple[str, ...]] = {
     GROUP_RESULT: ("paste_back", "size", "background"),
     "How it moves": ("mode", "parts", "strength", "smoothing", "pose", "reference", "neutral", "adapt_scale"),
     "What of the video": ("driving_crop", "driving_face", "start", "end", "loop"),
     "If a video is moved": ("timing", "sound"),
-    "Seldom wanted": ("fit", "compare", "show", "label"),
+}
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    **_WANTED,
+    "Seldom wanted": tuple(name for name in OPTIONS if not any(name in names for names in _WANTED.values())),
 }
 """Of the options, by what a visitor reads above them; the wanted ones first."""
