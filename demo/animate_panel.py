@@ -56,11 +56,15 @@ def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown, gr.T
             with gr.Accordion(words.FOOTAGE_FOLD, open=False, elem_classes="fold", elem_id="footage-fold"):
                 footage = gr.Video(label=words.FOOTAGE, sources=["upload"], buttons=[], elem_id="footage", height=200)
                 gr.Markdown(words.FOOTAGE_HINT, elem_classes="hint")
+                drivings = gr.File(
+                    label=words.DRIVINGS, file_count="multiple", type="filepath", elem_id="drivings", height=120
+                )
+                gr.Markdown(words.DRIVINGS_HINT, elem_classes="hint")
             template_name = gr.Textbox("", label="template", visible=False)  # for scripts; the page has thumbnails
             model, kind, fields = _fields(studio)
             gr.Markdown(words.CONSENT.format(minutes=studio.limits.keep_minutes), elem_id="consent")
     options = {**fields, "crop": part.crop, "face": part.face}
-    own = [template_name, footage, model, given.views, kind]
+    own = [template_name, footage, drivings, model, given.views, kind]
     inputs = [given.photo, given.clip, *(options[name] for name in NAMES), *own]
     part.connect(studio, given.photo, model, fields["fit"], given.photo_said)
     _connect(studio, given, inputs, (go, stop), outcome)
@@ -203,6 +207,7 @@ def _endpoint(studio: Studio, outcome: _Outcome) -> Callable[..., tuple[str | No
             {options}
             template: One of the motions that come with the engine, instead of a video.
             footage: A video that is moved instead of the picture.
+            drivings: Videos for further faces of the picture.
             model: One of the page's models.
             views: More pictures of the same person, for models that fuse several.
             kind: ".mp4", ".webm", ".gif" or ".webp".
@@ -224,6 +229,7 @@ def _endpoint(studio: Studio, outcome: _Outcome) -> Callable[..., tuple[str | No
                 report=lambda done, total: progress((done, total), desc=words.WORKING, unit="frames"),
                 model=values["model"],
                 views=values["views"] or (),
+                drivings=values["drivings"] or (),
                 kind=values["kind"],
                 **chosen(values),
             )
@@ -245,6 +251,7 @@ def _parameters() -> Signature:
         driving: str,
         template: str = "",
         footage: str | None = None,
+        drivings: list[str] | None = None,
         model: str | None = None,
         views: list[str] | None = None,
         kind: str = ".mp4",

@@ -32,7 +32,7 @@ from runtime.options import Options, described, read_word
 
 PATH = "/animate"
 
-_FILES = ("source", "driving", "views")
+_FILES = ("source", "driving", "views", "drivings")
 """Fields that hold files; only the last may come several times. A motion of the engine's is named instead of a file."""
 _WORDS = (*NAMES, "template", "model", "kind")
 _MOST_FILES, _MOST_FIELDS = 10, 100
@@ -116,7 +116,7 @@ class PlainEndpoint:
             if not all(isinstance(part, GradioUploadFile) for part in parts):
                 raise OptionError(words.POST_FILE.format(name=name))
             files = [_kept(part, home) for part in parts]
-            return files if name == "views" else files[-1]
+            return files if name in ("views", "drivings") else files[-1]
         if name not in _WORDS:
             raise OptionError(words.POST_NAME.format(name=name, known=", ".join((*_FILES, *_WORDS))))
         if not isinstance(parts[-1], str):

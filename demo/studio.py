@@ -92,15 +92,16 @@ class Studio:
         visitor: str,
         report: Progress,
         views: Sequence[str] = (),
+        drivings: Sequence[str] = (),
         model: str | None = None,
         kind: str = ".mp4",
         **options: Any,
     ) -> Take:
         """Move the picture file `source` as the video file `driving` moves; `options` are `runtime.animate`'s.
 
-        `views` are more pictures for models that fuse several. The result, a file of that `kind`, goes into a new
-        folder in `folder`, under a name that nobody can guess. `visitor` is whom `stop` stops; `report` is told the
-        number of frames done and, where it is known, of all.
+        `views` are more pictures for models that fuse several, `drivings` more videos, for further faces. The result, a
+        file of that `kind`, goes into a new folder in `folder`, under a name that nobody can guess. `visitor` is whom
+        `stop` stops; `report` is told the number of frames done and, where it is known, of all.
 
         Raises `StoppedError`, or a `BunrakuError` whose message names the files as the visitor knows them.
         Nothing is left in `folder` then.
@@ -111,7 +112,7 @@ class Studio:
             raise OptionError(f'A result cannot be a "{kind}" file; choose one of {", ".join(KINDS)}.')
         home: Path | None = None
         try:
-            most = self.most_frames(driving)
+            most = max(self.most_frames(each) for each in (driving, *drivings))
             engine = self.shelf.engine(model)
             home = self.visitors.home(visitor, folder)
             path = home / f"{shortened(Path(source).stem, 200)}-bunraku{kind}"
@@ -125,10 +126,8 @@ class Studio:
                         raise self._too_long(driving)
                     report(done, total)
 
-                pictures = [source, *views]
-                animation = animate(
-                    pictures, driving, model=engine, output=path, progress=watch, limits=self.reading, **options
-                )
+                pictures, common = [source, *views], {"model": engine, "limits": self.reading, **options}
+                animation = animate(pictures, driving, drivings=drivings, output=path, progress=watch, **common)
             seconds = time.perf_counter() - started
             self.shelf.record(model, seconds, len(animation))
             return Take(path, len(animation), animation.fps, seconds, tuple(said))
@@ -136,7 +135,7 @@ class Studio:
             if home is not None:
                 shutil.rmtree(home, ignore_errors=True)
             if isinstance(error, BunrakuError):
-                raise type(error)(without_folders(str(error), source, driving, *views)) from error
+                raise type(error)(without_folders(str(error), source, driving, *drivings, *views)) from error
             raise
 
     def stop(self, visitor: str) -> int:

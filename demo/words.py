@@ -57,8 +57,13 @@ FACES = {
 STRENGTHS = "How much of each part"
 STRENGTHS_HINT = "They count on top of the strength above; 0 leaves a part still."
 FOOTAGE = "A video of somebody, to be moved instead of the photo"
-FOOTAGE_FOLD = "Move a video instead of a photo"
+FOOTAGE_FOLD = "Move a video instead of a photo, or several people"
 FOOTAGE_HINT = "Whoever is seen in it goes on as they do, and gets the movements of the other video on top."
+DRIVINGS = "Videos for further faces"
+DRIVINGS_HINT = (
+    "In a photo of several people the video to follow moves the largest face, the first of these the next one, and so "
+    "on. To have one video move everybody, leave this empty and choose all faces."
+)
 TEMPLATE_EXAMPLE = "Or a movement that needs no video"
 TAB_HAND = "By hand"
 HAND_HELP = "Pose the photo of the tab Animate (or the example) by hand: the picture follows."

@@ -151,7 +151,7 @@ def test_the_endpoint_is_documented_and_has_the_engines_names_and_defaults(clien
     of_engine = inspect.signature(animate).parameters
     known = endpoint["parameters"]
     defaults = {each["parameter_name"]: each["parameter_default"] for each in known if each["parameter_has_default"]}
-    pages_own = {"template", "footage", "model", "views", "kind"}
+    pages_own = {"template", "footage", "drivings", "model", "views", "kind"}
     assert pages_own <= set(defaults)
     for name in defaults.keys() - pages_own:
         # a field for a number cannot be empty: there, 0 stands for what the engine calls None; a strength is a word

@@ -8,10 +8,14 @@ from pathlib import Path
 
 import clips
 import pytest
+from PIL import Image
 
+import runtime
 from checkpoints.errors import InputError, ModelError, OptionError
 from demo.limits import Limits
 from demo.studio import StoppedError, Studio
+
+SAMPLE = Path(runtime.__file__).parent / "assets" / "sample.jpg"
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +68,23 @@ def test_what_cannot_be_used_is_named_as_the_visitor_named_it(studio, files, tmp
         studio.animate(source, driving, tmp_path, visitor="v", report=ignore)
     assert str(files) not in str(caught.value)
     assert everything(tmp_path) == []
+
+
+def test_each_of_several_people_has_a_video(files, tmp_path):
+    studio = Studio()
+    pair = Image.new("RGB", (1200, 700), "grey")
+    with Image.open(SAMPLE) as person:
+        for place in ((20, 60), (620, 60)):
+            pair.paste(person.convert("RGB").resize((560, 560)), place)
+    pair.save(tmp_path / "pair.png")
+    given = {"visitor": "v", "report": ignore, "drivings": [str(files / "clip.mp4")]}
+    take = studio.animate(str(tmp_path / "pair.png"), str(SAMPLE.with_suffix(".mp4")), tmp_path, end=0.2, **given)
+    assert take.frames == 5
+    with pytest.raises(InputError, match=r"^face is 2, but 1 were found in the picture"):
+        studio.animate(str(SAMPLE), str(SAMPLE.with_suffix(".mp4")), tmp_path, **given)
+    given["drivings"] = [str(files / "cut.mp4")]
+    with pytest.raises(InputError, match=r"^cut\.mp4 is not a video"):
+        studio.animate(str(tmp_path / "pair.png"), str(SAMPLE.with_suffix(".mp4")), tmp_path, **given)
 
 
 def test_a_wrong_option_is_refused(studio, files, tmp_path):
