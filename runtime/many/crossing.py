@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from checkpoints.errors import InputError
+from runtime.control.templates import template_file
 from runtime.many.pairs import Job, Taken, made_of
 from runtime.media.picture import check_file
 from runtime.motion.driving import FRAMES, as_counted
@@ -30,9 +31,9 @@ def cross(
     known: Known | None = None,
 ) -> list[Job]:
     """Every one of the `sources` with every one of the `drivings`. Each is a file, or a folder that stands for what is
-    in it (not in folders within): pictures and videos as sources, videos and recorded motions as drivers; a folder that
-    holds nothing but pictures drives as the frames of one video. Of one folder that is both, pictures are moved and
-    videos drive.
+    in it (not in folders within): pictures and videos as sources, videos and recorded motions as drivers, or
+    the name of one that comes along; a folder that holds nothing but pictures drives as the frames of one video. Of one
+    folder that is both, pictures are moved and videos drive.
 
     Outputs are named after both, SOURCE-DRIVING and `suffix`; those that are `known` stay. Raises `InputError` where a
     file or folder is missing, or holds nothing of use.
@@ -43,7 +44,7 @@ def cross(
         for each in sources
         for path in _files(Path(each), PICTURES if os.path.realpath(each) in folders else (*PICTURES, *VIDEOS))
     ]
-    moving = [path for each in drivings for path in _drivers(Path(each))]
+    moving = [path for each in drivings for path in _drivers(Path(template_file(each) or each))]
     taken, jobs = Taken(), []
     for output in (known or {}).values():
         taken.add(output)

@@ -49,6 +49,12 @@ def test_one_with_many_and_many_with_one(folders):
     assert len(cross(["photos", "photos/2.png"], ["videos", "videos/nod.mp4"])) == 6  # each once
 
 
+def test_motions_that_come_along_drive_by_name(folders):
+    assert outputs(cross(["photos/2.png"], ["wink", "videos/nod.mp4"])) == ["2-wink.mp4", "2-nod.mp4"]
+    shutil.copy("videos/nod.mp4", "wink")  # a file of the name goes first
+    assert cross(["photos/2.png"], ["wink"])[0].driving == str(folders / "wink")
+
+
 def test_videos_are_moved_and_frames_drive(folders):
     assert outputs(cross(["videos/nod.mp4"], ["videos/wink.mp4"])) == ["nod-wink.mp4"]
     shutil.copy("videos/nod.mp4", "mixed")
