@@ -55,10 +55,10 @@ class Request(Options):
     def __post_init__(self) -> None:
         super().__post_init__()
         check_path(self.output, "output")
-        if self.driving is None and not len(self.drivings):
-            raise InputError("driving is NoneType: it is missing; give a video file or many pictures, or drivings.")
-        if isinstance(self.drivings, str | os.PathLike | bytes):
+        if not isinstance(self.drivings, list | tuple):
             raise OptionError(f"drivings is {self.drivings!r}; it must be a list: what drives each face.")
+        if self.driving is None and not self.drivings:
+            raise InputError("driving is NoneType: it is missing; give a video file or many pictures, or drivings.")
 
     @property
     def all_drivings(self) -> list[Driving]:

@@ -13,9 +13,8 @@ from runtime.commands.declaring import declare
 from runtime.graphs.memory import stay_small
 from runtime.media.given import spooled
 from runtime.media.names import joined
-from runtime.media.writer import EXTENSIONS
+from runtime.media.writer import EXTENSIONS, FORMATS
 
-FORMATS = (*(extension[1:] for extension in EXTENSIONS), "png")
 HELP = "move a picture as a video moves"
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"

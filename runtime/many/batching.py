@@ -13,6 +13,8 @@ from runtime.many.batch import Outcome, known_outputs, made, run_batch, run_here
 from runtime.many.crossing import cross
 from runtime.many.pairs import Job, read_pairs
 from runtime.many.watch import EVERY, keep_watch
+from runtime.media.names import check_path
+from runtime.media.writer import FORMATS
 from runtime.options import Options, described
 from runtime.values import is_number
 
@@ -31,7 +33,7 @@ def batch(
     format: str = "mp4",
     watch: bool | float = False,
     until: Callable[[], bool] = lambda: False,
-    report: Callable[[Outcome], object] = lambda outcome: None,
+    report: Callable[[Outcome], object] | None = None,
     **options: Any,
 ) -> list[Outcome]:
     """Move every `source` as every `driving` moves, into the folder `output`; returns what became of each pair.
@@ -53,6 +55,12 @@ def batch(
     every = EVERY if isinstance(watch, bool) else watch
     if not (is_number(every) and every > 0):
         raise OptionError(f"watch is {watch!r}; it must be True, False or a number of seconds.")
+    if output is None:
+        raise OptionError("output is None; name the folder for the results.")
+    check_path(output, "output")
+    if format not in FORMATS:
+        raise OptionError(f"format is {format!r}; choose one of {', '.join(FORMATS)}.")
+    report = report or (lambda outcome: None)
     folder = Path(output)
     look = looking(source, driving, folder, format)
     if not watch:
@@ -90,7 +98,12 @@ def _options(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _several(paths: Paths) -> list[str | os.PathLike[str]]:
-    return [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    several = [paths] if isinstance(paths, str | os.PathLike) else paths
+    if not (isinstance(several, list | tuple) and all(isinstance(path, str | os.PathLike) for path in several)):
+        raise InputError(f"A batch is made of files and folders, by their names, not of {type(paths).__name__}.")
+    if not several:
+        raise InputError("A list of files for the batch is empty; give at least one.")
+    return list(several)
 
 
 def _only(paths: Paths) -> Path:

@@ -41,6 +41,8 @@ def _apart(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image | No
         clear = image.info.get("transparency")
         alpha = None if not isinstance(clear, int) else Image.fromarray(np.where(values == clear, 0, 255).astype("u1"))
         return Image.fromarray(_in_8_bits(values, name)), alpha
+    if image.mode == "La":
+        image = image.convert("LA")
     if image.mode == "LA":
         return image.getchannel("L"), image.getchannel("A")
     if "A" in image.mode.removeprefix("LAB") or "a" in image.mode or "transparency" in image.info:

@@ -70,6 +70,8 @@ _FORMATS = {
     ),
 }
 EXTENSIONS = tuple(_FORMATS)
+FORMATS = (*(extension[1:] for extension in EXTENSIONS), "png")
+"""What results can be, by the words of the option `format`; png is a folder of frames."""
 
 _LAYOUTS = {"aac": "mono|stereo|3.0|4.0|5.0|5.1|7.1", "libopus": "mono|stereo|3.0|quad|5.0|5.1|7.1"}
 """Which loudspeakers every player of the codec knows; other layouts become the one that is most like them."""

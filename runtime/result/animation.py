@@ -16,7 +16,7 @@ from typing import overload
 
 import numpy as np
 
-from checkpoints.errors import OutputError
+from checkpoints.errors import OptionError, OutputError
 from runtime.many.pipeline import Sink
 from runtime.media.frames_folder import FolderWriter, check_frames_folder, is_folder
 from runtime.media.names import check_path
@@ -108,6 +108,8 @@ class Animation:
         Returns the animation as it lies there. What is in a file of that kind already is copied; in one of another
         kind it is encoded anew. Raises `OutputError`, `OptionError`.
         """
+        if path is None:
+            raise OptionError("path is None; name the file to write.")
         check_path(path, "path")
         target = Path(path)
         check_target(path, self._transparent)

@@ -9,7 +9,7 @@ from clips import moving, spot
 from PIL import Image
 
 import runtime
-from checkpoints.errors import BunrakuWarning, InputError, OptionError
+from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, OptionError
 from runtime import Engine
 from runtime.cli import main
 from runtime.many.batch import RESULTS
@@ -124,6 +124,23 @@ def test_in_python(folders, toy):
         runtime.batch("photos", "videos", output="out", watch=-1.0)
     with pytest.raises(TypeError, match="strenth"):
         runtime.batch("photos", "videos", output="out", strenth=1)
+
+
+@pytest.mark.parametrize(
+    ("source", "wrong", "said"),
+    [
+        (3, {}, "by their names, not of int"),
+        (b"photos/2.png", {}, "not of bytes"),
+        (["photos/2.png", None], {}, "not of list"),
+        ([], {}, "is empty"),
+        ("photos/2.png", {"format": "mp3"}, "format is 'mp3'; choose one of mp4"),
+        ("photos/2.png", {"output": None}, "name the folder"),
+    ],
+)
+def test_what_no_batch_is_made_of(folders, source, wrong, said):
+    with pytest.raises(BunrakuError, match=said):
+        runtime.batch(source, "videos", **{"output": "out", **wrong})
+    assert not Path("out").exists()
 
 
 def test_a_watched_folder(folders, toy):

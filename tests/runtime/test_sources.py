@@ -233,6 +233,8 @@ def test_what_cannot_be_for_several_is_refused(faces, engine, couple, tmp_path):
         ([one, one], {"face": "all"}, OptionError, "Several views"),
         (couple, {"face": "all", "model": engine}, OptionError, "not one of faces"),
         (couple, {"drivings": "a.mp4"}, OptionError, "must be a list"),
+        (couple, {"drivings": None}, OptionError, "must be a list"),
+        (couple, {"drivings": 5}, OptionError, "must be a list"),
     ]:
         with pytest.raises(error, match=words):
             animate(source, [one], **{"model": faces, "progress": False, **options})
