@@ -118,7 +118,7 @@ class PhotoRenderer(PersonRenderer):
         return self.sitting(spec).portrait.actor
 
     def _backdrop(self, seed: int) -> Array:
-        raise NotImplementedError("a photograph has its own backdrop")
+        return self._folder.plate(seed)  # a photograph has its own; behind drawn figures there would be another one
 
     def _vertices(self, specs: list[SceneSpec], actors: list[Actor], times: Array) -> Tensor:
         rows = []
