@@ -22,9 +22,9 @@ from checkpoints.contract import FROM_REFERENCE
 from checkpoints.errors import InputError, ModelError, OptionError
 from checkpoints.parameters import EYES, TAKES
 from runtime.control.control import Control, Moved, check_named
-from runtime.control.neutral import NeutralFace
 from runtime.control.parts import Strengths
 from runtime.control.pose import as_row, check_pose, is_track
+from runtime.control.reference import References
 from runtime.engine import DEFAULT_MODEL, Engine, Source
 from runtime.framing.chosen import several_faces
 from runtime.framing.cutter import Cutter
@@ -111,11 +111,9 @@ class Animator:
         self._hastened = False
         self._finish: Finish | None = None
         self._source: Source | None = None
-        self._reference: Motion | None = None
-        self._firsts: dict[int, Motion] = {}
+        self._references = References(self.engine.names, self.mode, neutral=self.neutral)
         self._take = 0
         self._control: Control | None = None
-        self._calm = NeutralFace(self.engine.names)
 
     def _check_control(self) -> None:
         """Raises `OptionError` where something is asked for that a model without names cannot do."""
@@ -240,9 +238,8 @@ class Animator:
         """Start a new stream. `reference` (one frame) is the pose that modes like the relative one count from;
         by default that of the next frame that shows a face well, and anew after a cut.
         """
-        self._reference = reference
-        self._firsts, self._take = {}, 0
-        self._calm.reset()
+        self._references.reset(reference)
+        self._take = 0
         self._takes.reset()
         self._smooth.reset()
         self._cut.reset()
@@ -251,8 +248,7 @@ class Animator:
         """See all frames of a stream before the first one is made: with `neutral`, they tell what its driver's face is
         at rest. Without this it is estimated by what has come so far.
         """
-        if self.neutral and not is_track(driving):
-            self._calm.learn(driving, whole=True)
+        self._references.learn(driving)
 
     def pose(self, **controls: float) -> Bytes:
         """The source in a pose set by hand: uint8 (height, width, 3) in RGB, of the `size`.
@@ -321,31 +317,35 @@ class Animator:
 
     def _driven(self, motion: Motion) -> Driven:
         """What the model makes of the next frames, the motion that it was rendered by, and what the faces do."""
-        return self._made([self._posed(take, part) for take, part in by_take(motion)])
+        return self._made([each for take, part in by_take(motion) for each in self._posed(take, part)])
 
     def _made(self, parts: Sequence[Moved]) -> Driven:
         driven = Motion.concatenate([part for part, _ in parts])
         faces = [face for _, faces in parts for face in faces]
         return self.engine.render_dense(self.source, driven), driven, faces
 
-    def _posed(self, take: int, motion: Motion) -> Moved:
+    def _posed(self, take: int, motion: Motion) -> list[Moved]:
         """What to render for the next frames, all of one take, and what the face does in each of them."""
-        source, strengths = self.source.motion[:1], self.strengths
+        source = self.source.motion[:1]
         if is_track(motion):
             if self._control is None:
                 raise ModelError(
                     f'The points of the model "{self.engine.bundle.name}" have no names; no pose moves them.'
                 )
-            driven, faces = self._control.posed(self._smooth(motion), strengths)
-            return kept_inside(source, driven), faces
+            driven, faces = self._control.posed(self._smooth(motion), self.strengths)
+            return [(kept_inside(source, driven), faces)]
         if not take:
             rest = at_rest(source, motion)
-            return self._started(rest, self._faces(motion, rest, motion[:1], Strengths.of(strength=0.0)))
+            return [self._started(rest, self._faces(motion, rest, motion[:1], Strengths.of(strength=0.0)))]
         if take != self._take:
             self._smooth.reset()
             self._take = take
-        motion = self._smooth(motion)
-        reference = self._reference_of(take, motion)
+        opening = None if self._finish is None or self._finish.layers is None else self._finish.layers.opening
+        return [self._counted(*part) for part in self._references(take, self._smooth(motion), opening)]
+
+    def _counted(self, motion: Motion, reference: Motion | None) -> Moved:
+        """The same for frames that count from one `reference`, where the mode has any."""
+        source, strengths = self.source.motion[:1], self.strengths
         alike = strengths.uniform
         drive = Drive(
             disentangle=self.engine.disentangle,
@@ -361,16 +361,6 @@ class Animator:
             driven = self._control.weigh(driven, strengths)
         driven, faces = self._started(driven, faces)
         return (kept_inside(source, driven) if counted else driven), faces
-
-    def _reference_of(self, take: int, motion: Motion) -> Motion | None:
-        """The frame that the next frames' motion counts from; None where the mode has none."""
-        reference = self._reference
-        if reference is None and self.mode in FROM_REFERENCE:
-            reference = self._firsts.setdefault(take, motion[:1])
-        if not self.neutral or reference is None:
-            return reference
-        self._calm.learn(motion)
-        return self._calm.at_rest(reference)
 
     def _started(self, driven: Motion, faces: list[Expression | None]) -> Moved:
         """The same on top of the pose that the source starts from, if any was chosen."""

@@ -22,12 +22,13 @@ MOST = 500
 """Frames by which a driver's face at rest is estimated; the first ones count."""
 _SHARE = 0.2
 """Of the frames: those in which lips are least, and lids most, apart show these at rest."""
-_TOGETHER = 0.17
+TOGETHER = 0.17
 """Distance of the points of lips that are together, at most, in the head's own frame; who never shuts their mouth has
 it shut by that.
 """
-_JAW = 0.7
+JAW = 0.7
 """Of the lower lip's way: the chin's."""
+UPPER, LOWER, WITH_JAW = "mouth.upper_lip", "mouth.lower_lip", ("mouth.chin", "jaw.tip")
 _AWAKE = 0.22
 """Opening in widths of the eye of an eye that is open: who never shows so much has narrow eyes, and keeps them."""
 _USUAL, _WIDER = 0.28, 1.15
@@ -91,14 +92,14 @@ class NeutralFace:
             return points[:, order[lower], 1] - points[:, order[upper], 1]
 
         mouth = [at for name, at in order.items() if part_of(name) == "mouth"]
-        gap = apart("mouth.upper_lip", "mouth.lower_lip")
+        gap = apart(UPPER, LOWER)
         rest[mouth] = points[gap <= np.quantile(gap, _SHARE)][:, mouth].mean(0)
-        upper, lower = (order[f"mouth.{lip}_lip"] for lip in ("upper", "lower"))
-        open_by = max(float(rest[lower, 1] - rest[upper, 1]) - _TOGETHER, 0.0)
+        upper, lower = order[UPPER], order[LOWER]
+        open_by = max(float(rest[lower, 1] - rest[upper, 1]) - TOGETHER, 0.0)
         rest[lower, 1] -= open_by
-        for name in ("mouth.chin", "jaw.tip"):
+        for name in WITH_JAW:
             if name in order:
-                rest[order[name], 1] -= _JAW * open_by
+                rest[order[name], 1] -= JAW * open_by
         for side in ("left", "right"):
             lids = [order[f"eye_{side}.{lid}_lid"] for lid in ("upper", "lower")]
             opening = apart(f"eye_{side}.upper_lid", f"eye_{side}.lower_lid")

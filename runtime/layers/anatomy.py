@@ -73,6 +73,11 @@ class Shutters:
         """`eyes`: left and right, each with its width in the head's own frame."""
         self._eyes, self._mouth = eyes, mouth
 
+    @property
+    def opening(self) -> float | None:
+        """How far the mouth is open at rest, in the head's own frame; None where it does not open and shut."""
+        return None if self._mouth is None else self._mouth.opening
+
     def __call__(self, picture: Pixels, face: Expression | None) -> Iterator[tuple[Place, Pixels]]:
         """Patches (h, w, 4), and the rows and columns of `picture` (c, c, 4) where they belong."""
         if face is None or face.at_rest:

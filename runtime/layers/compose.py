@@ -136,6 +136,11 @@ class Layers:
         """(2, 3): what the eyes of the source do, as `Motion.eyes`; None where nothing opens and shuts."""
         return self._subject.expression
 
+    @property
+    def opening(self) -> float | None:
+        """How far the mouth of the source is open, in the head's own frame; None where nothing opens and shuts."""
+        return self._shutters.opening if self._shutters else None
+
     def _constants(self, resolution: int, cells: int) -> dict[str, NDArray[np.generic]]:
         inner, size = self._canvas.inner, len(self._canvas.picture)
         side = size - 2 * self._canvas.margin

@@ -34,12 +34,14 @@ _SEEN = (0.15, 0.6)
 """Of what it is at rest: an eye less open than the first does not tell where it looks, above the second it does."""
 _LEAST_OPEN = 0.12
 """Opening in widths of the eye that an eye at rest has at least: who begins in the middle of a blink is not asleep."""
-_OPEN = 1.5
+PARTED = 1.5
 """Of what a detector finds of the lips' parting: its points lie on the lips, which narrow as they part. Far apart they
 are so by less: see `_ROOM`.
 """
 _CLOSED = 0.15
 """What a detector finds between the middles of closed lips."""
+_SHOWN = (0.05, 0.12)
+"""Opening of a mouth at rest, as it is found: up to the first its lips are together, from the second on it is open."""
 _SLOWLY = 3.0
 """Openings of a smiling mouth over which it gives up its smile, as it opens."""
 _NARROW, _GIVEN_UP, _OPENED = 0.53, 0.8, 0.12
@@ -129,7 +131,7 @@ def expression(
 
     lids = _lids(eyes[:, 0], eyes_rest[:, 0])
     upper, lower = (float(moved(f"mouth.{lip}_lip")[1]) for lip in ("upper", "lower"))
-    lower = upper + (_OPEN * (lower - upper) if lower > upper else lower - upper)
+    lower = upper + (PARTED * (lower - upper) if lower > upper else lower - upper)
     return Expression(
         upper_lip=upper,
         lower_lip=min(lower, _WIDE_MOUTH),
@@ -138,7 +140,7 @@ def expression(
         lids=np.clip(1 + lids_by * (lids - 1), 0, _WIDEST),
         brows=brows * np.array([(a[name] - b[name])[1] for name in (f"eye_{side}.brow" for side in SIDES)]),
         gaze=gaze * _gaze(eyes[:, 1:] - eyes_rest[:, 1:], lids),
-        parted=_OPEN * max(_gap(b) - _CLOSED, 0.0) if counted else None,
+        parted=PARTED * max(_gap(b) - _CLOSED, 0.0) if counted else None,
     )
 
 
@@ -178,9 +180,10 @@ def on_mouth(face: Expression, opening: float, width: float, length: float) -> E
     opens = parted
     own = opening - shut if face.parted is not None else 0.0
     if face.parted is not None and parted < 0:
-        opens = parted * float(np.clip(own / max(face.parted / _OPEN, _LEAST_PARTED), 1, _CLOSING))
+        opens = parted * float(np.clip(own / max(face.parted / PARTED, _LEAST_PARTED), 1, _CLOSING))
     elif face.parted is not None:
-        beyond = max(own - face.parted, 1e-6)
+        low, high = _SHOWN
+        beyond = max(own * float(smooth((own - low) / (high - low))) - face.parted, 1e-6)
         opens = parted + beyond * math.expm1(-parted / (_SLOWLY * beyond))
         given_up += _GIVEN_UP * smile * -math.expm1(-parted / _OPENED)
     corners = face.corners + given_up * np.array([[-1.0, 0.0], [1.0, 0.0]]) if given_up else face.corners

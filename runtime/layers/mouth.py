@@ -71,6 +71,11 @@ class MouthShutter:
         self._own = opening, float(self._left[0] - self._right[0]), chin - seam
         self._paint = _Paint(self.patch, lips, picture, painter)
 
+    @property
+    def opening(self) -> float:
+        """How far it is open at rest, in the head's own frame."""
+        return self._own[0]
+
     def __call__(self, picture: Pixels, face: Expression) -> Pixels:
         """The patch of `picture` with the mouth of `face`."""
         patch, face = self.patch, on_mouth(face, *self._own)

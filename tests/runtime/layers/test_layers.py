@@ -99,7 +99,7 @@ def test_off_leaves_all_to_the_model(engine, sample, frames):
     animator.set_source(sample)
     assert animator._finish.layers is None
     source = animator.source
-    wanted = engine.render(source, animator._posed(1, engine.detect(frames[:1]))[0])
+    wanted = engine.render(source, animator._posed(1, engine.detect(frames[:1]))[0][0])
     animator.reset()
     assert (animator.frames(frames[:1]) == wanted).all()
 
