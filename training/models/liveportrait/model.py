@@ -28,7 +28,8 @@ class LivePortrait(MotionModel):
 
     family: ClassVar[str] = "liveportrait"
     title: ClassVar[str] = (
-        "LivePortrait: Efficient Portrait Animation with Stitching and Retargeting Control (Guo et al. 2024, arXiv:2407.03168)"
+        "LivePortrait: Efficient Portrait Animation with Stitching and Retargeting Control "
+        "(Guo et al., arXiv:2407.03168, 2024)"
     )
     kinds: ClassVar[Mapping[str, str]] = {
         "rotation": "rotation",
