@@ -137,7 +137,7 @@ def compare(
     pictures = {}
     for name, render in ways.items():
         graphs = {graph: proto.SerializeToString() for graph, proto in {**shipped, RENDER: render}.items()}
-        pictures[name] = graph_pictures(graphs, source[None], clip[-JUDGED:])["absolute"]
+        pictures[name] = graph_pictures(model, graphs, source[None], clip[-JUDGED:])["absolute"]
     exact = pictures["as shipped, 32 bits"].astype(int)
     differences = {name: np.abs(each.astype(int) - exact) for name, each in pictures.items()}
     trials = [Trial(name, least[name], int(each.max()), float(each.mean())) for name, each in differences.items()]

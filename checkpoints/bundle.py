@@ -83,7 +83,8 @@ class Bundle:
     family: str
     """Of what kind of model it is; the engine never looks at it."""
     resolution: int
-    """Height and width in pixels of every picture that goes in and comes out."""
+    """Height and width in pixels of every picture that goes in, and, unless `output_resolution` says otherwise, that
+    comes out."""
     motion: Mapping[str, Parameter]
     """The parameters of its motions by name: what the graph `motion` gives and `render` takes."""
     modes: tuple[str, ...]
@@ -110,6 +111,8 @@ class Bundle:
     follow nothing; `names`, what each point marks ("eye_left.inner"). Without the keys every point is a part, none is
     dead, and none has a name.
     """
+    output_resolution: int | None = None
+    """Height and width in pixels of the pictures that come out, where they are others than those that go in."""
     format: str = FORMAT
     card: str | None = field(default=None, compare=False)
     """Hash of the card, which the seal thus covers; None before format 1.3."""
@@ -149,6 +152,11 @@ class Bundle:
         return read_graph(self.path(graph), self.graphs[graph])
 
     @property
+    def side_out(self) -> int:
+        """Height and width in pixels of the pictures that come out."""
+        return self.output_resolution or self.resolution
+
+    @property
     def points(self) -> int:
         """Number of its points, whatever else its motions hold."""
         return count_points(self.motion)
@@ -158,7 +166,7 @@ class Bundle:
         values = asdict(self)
         values["motion"] = {name: parameter.to_json() for name, parameter in self.motion.items()}
         values["format"] = self.format if major(self.format) == major(FORMAT) else FORMAT
-        for key in ("folder", "sealed", *(key for key in ("card", "title") if not values[key])):
+        for key in ("folder", "sealed", *(key for key in ("card", "title", "output_resolution") if not values[key])):
             del values[key]
         return seal(values)
 
@@ -251,6 +259,7 @@ def _parse(values: Any, folder: Path) -> Bundle:
         training=value_of(values, "training", dict, where),
         framing=value_of(values, "framing", dict, where) if "framing" in values else {},
         structure=value_of(values, "structure", dict, where) if "structure" in values else {},  # since format 1.2
+        output_resolution=_output_resolution(values, where),
         format=version,
         card=value_of(values, "card", str, where) if "card" in values else None,  # since format 1.3
         sealed="sha256" in values,
@@ -258,6 +267,11 @@ def _parse(values: Any, folder: Path) -> Bundle:
     )
     _check_sense(bundle, where)
     return bundle
+
+
+def _output_resolution(values: Mapping[str, Any], where: Path) -> int | None:
+    """Since format 2.1."""
+    return value_of(values, "output_resolution", int, where) if "output_resolution" in values else None
 
 
 def _parse_motion(values: Any, where: Path) -> dict[str, Parameter]:
@@ -305,6 +319,7 @@ def _check_sense(bundle: Bundle, where: Path) -> None:
     unknown = set(bundle.modes) - set(MODES)
     checks = {
         "resolution": 0 < bundle.resolution <= 8192,
+        "output_resolution": 0 < bundle.side_out <= 8192 and bundle.output_resolution != 0,
         "views": bundle.views in ("one", "many"),
         "modes": bool(bundle.modes) and all(NEEDS.get(mode, MOTION) in bundle.graphs for mode in bundle.modes),
         "outputs": IMAGE in bundle.outputs,

@@ -48,6 +48,20 @@ OUTPUTS = (IMAGE, "flow", "occlusion", "masks")
 DENSE = OUTPUTS[:3]
 """Those of them that results are made of; the rest is for drawings."""
 
+STITCHING = "stitching"
+LIP_OPENING, EYE_OPENING = "lip_opening", "eye_opening"
+SWITCHES: Mapping[str, tuple[float, ...]] = MappingProxyType(
+    {STITCHING: (1.0,), LIP_OPENING: (0.0, 0.0, 0.0), EYE_OPENING: (0.0, 0.0, 0.0, 0.0)}
+)
+"""What `render` of some models may be told beside motions, all float32, and what it is told where nobody asks.
+
+* stitching (1,): how much the driving points are changed so that what is around the face stays in its place, 0 to 1.
+* lip_opening (B, 3): how far apart the source's lips are and the result's should be, in widths of the mouth, and how
+  much that counts, 0 to 1.
+* eye_opening (B, 4): the same of lids in widths of an eye: the source's left and right eye, the result's, and the
+  weight.
+"""
+
 Role = Literal["source", "driving"]
 """Whose a parameter is that a graph takes."""
 
@@ -80,4 +94,4 @@ ROLES = tuple(of(role, {"": None}).popitem()[0] for role in get_args(Role))
 
 def is_per_frame(name: str) -> bool:
     """Whether an input holds one entry a frame."""
-    return name == FRAME or name.startswith(ROLES[1])
+    return name in (FRAME, LIP_OPENING, EYE_OPENING) or name.startswith(ROLES[1])

@@ -14,7 +14,7 @@ from typing import Any
 
 from checkpoints.errors import ModelError
 
-FORMAT = "2.0"
+FORMAT = "2.1"
 """Format written by this version. A higher minor number only adds keys, graphs, modes and outputs; readers that know a
 lower one leave these alone. Within the numbers that it knows, a reader refuses a mode that it does not."""
 

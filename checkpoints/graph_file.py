@@ -51,6 +51,7 @@ def _fitting(bundle: Bundle, name: str, takes: dict[str, Shape], gives: dict[str
     """What the description says, and whether the graph `name` with these inputs and outputs is so."""
     graph, both = bundle.graphs[name], {**takes, **gives}
     pictures = [both[key] for key in (IMAGE, FRAME) if key in both]
+    side = bundle.side_out if name == RENDER else bundle.resolution
     carried = {**takes, **({} if name == RENDER else gives)}
     motions = {key: shape for key, shape in carried.items() if _parameter(key) in bundle.motion}
     foreign = [key for key in takes if key.startswith(ROLES) and key not in motions]
@@ -58,7 +59,7 @@ def _fitting(bundle: Bundle, name: str, takes: dict[str, Shape], gives: dict[str
     return {
         "inputs": set(graph.inputs) <= set(takes),
         "outputs": set(graph.outputs) <= set(gives) and (name != RENDER or set(bundle.outputs) <= set(gives)),
-        "resolution": all(_may_be(shape, (None, bundle.resolution, bundle.resolution, 3)) for shape in pictures),
+        "resolution": all(_may_be(shape, (None, side, side, 3)) for shape in pictures),
         "motion": not foreign
         and not lacking
         and all(_may_be(shape, (None, *bundle.motion[_parameter(key)].shape)) for key, shape in motions.items()),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import prod
 from types import MappingProxyType
 from typing import Any
 
@@ -27,8 +28,10 @@ KINDS: Mapping[str, Callable[[_Shape], bool]] = MappingProxyType(
         "point": lambda shape: len(shape) == 2 and _space(shape[1]),
         "linear": lambda shape: len(shape) == 3 and shape[1] == shape[2] and _space(shape[1]),
         "covariance": lambda shape: len(shape) == 3 and shape[1] == shape[2] and _space(shape[1]),
+        "rotation": lambda shape: len(shape) == 3 and shape[1:] == (3, 3),
         "contour": lambda shape: len(shape) == 3 and _space(shape[2]),
         "coefficient": lambda shape: len(shape) == 1,
+        "ratio": lambda shape: len(shape) == 1,
         "code": lambda shape: len(shape) in (1, 2),
     }
 )
@@ -37,8 +40,10 @@ KINDS: Mapping[str, Callable[[_Shape], bool]] = MappingProxyType(
 * point: (K, 2 or 3), coordinates (x, y[, z]) in [-1, 1], y down.
 * linear: (K, D, D), the linear part of a local map, row = output coordinate.
 * covariance: (K, D, D), spreads that are the frame's own.
+* rotation: (K, 3, 3), turns in space, orthonormal with the determinant 1, for row vectors (x, y, z): v R.
 * contour: (C, N, 2 or 3), C outlines of N points each, coordinates as those of points.
 * coefficient: (N,), named numbers with ranges, such as blend shapes.
+* ratio: (N,), positive factors, such as how large something is.
 * code: (N,) or (M, N), vectors whose numbers mean nothing by themselves.
 """
 
@@ -66,12 +71,21 @@ class Parameter:
     """Of coefficients: what each of them is."""
     ranges: tuple[tuple[float, float], ...] = ()
     """Of coefficients: least and largest value of each."""
+    kept: tuple[int, ...] = ()
+    """Of codes: which of its numbers, counted row by row, absolute modes leave to the source."""
+    parts: tuple[str, ...] = ()
+    """To which part of a face each entry along the first axis belongs (`runtime.control.parts`); empty where the array
+    belongs to the whole."""
 
     def to_json(self) -> dict[str, Any]:
         """As descriptions and motion files hold it."""
         values: dict[str, Any] = {"kind": self.kind, "shape": list(self.shape)}
         if self.names:
             values |= {"names": list(self.names), "ranges": [list(pair) for pair in self.ranges]}
+        if self.kept:
+            values["kept"] = list(self.kept)
+        if self.parts:
+            values["parts"] = list(self.parts)
         return values
 
 
@@ -112,13 +126,32 @@ def _parse(name: str, values: Any) -> Parameter:
     whole = all(isinstance(size, int) and not isinstance(size, bool) and 0 < size <= MOST for size in sizes)
     if not sizes or not whole or not KINDS[kind](tuple(sizes)):
         raise ValueError(f'"{name}" has a shape that no {kind} has')
+    kept, parts = _kept(name, kind, sizes, values), _parts(name, sizes, values)
     if kind != "coefficient":
-        return Parameter(kind, tuple(sizes))
+        return Parameter(kind, tuple(sizes), kept=kept, parts=parts)
     names: Any = values.get("names")
     ranges: Any = values.get("ranges")
     if not _are_names(names, sizes[0]) or not _are_ranges(ranges, sizes[0]):
         raise ValueError(f'"{name}" needs a name and a range for each coefficient')
-    return Parameter(kind, tuple(sizes), tuple(names), tuple((float(low), float(high)) for low, high in ranges))
+    ends = tuple((float(low), float(high)) for low, high in ranges)
+    return Parameter(kind, tuple(sizes), tuple(names), ends, parts=parts)
+
+
+def _kept(name: str, kind: str, sizes: list[int], values: dict[str, Any]) -> tuple[int, ...]:
+    kept = values.get("kept", [])
+    fine = isinstance(kept, list) and all(isinstance(at, int) and not isinstance(at, bool) for at in kept)
+    if not fine or (kept and kind != "code") or not all(0 <= at < prod(sizes) for at in kept):
+        raise ValueError(f'"{name}" keeps numbers that it does not have')
+    return tuple(kept)
+
+
+def _parts(name: str, sizes: list[int], values: dict[str, Any]) -> tuple[str, ...]:
+    parts = values.get("parts", [])
+    if not isinstance(parts, list) or not all(isinstance(part, str) and part for part in parts):
+        raise ValueError(f'"{name}" has parts that are no names')
+    if len(parts) not in (0, sizes[0]):
+        raise ValueError(f'"{name}" needs a part for each of its {sizes[0]} rows')
+    return tuple(parts)
 
 
 def _are_names(values: Any, count: int) -> bool:

@@ -119,11 +119,11 @@ class _Mixed:
 def blamed(model: MotionModel, graphs: Mapping[str, bytes], source: Bytes, driving: Bytes, mode: str) -> str:
     """The graph that, alone among PyTorch's parts, moves the pictures of `mode` furthest in the mean."""
     ours, theirs = TorchParts(model), GraphParts(graphs)
-    wanted = pictures(ours, [mode], source, driving)[mode]
+    wanted = pictures(model, ours, [mode], source, driving)[mode]
     asked = [*REQUIRED_GRAPHS, *([NEEDS[mode]] if mode in NEEDS else [])]
 
     def moved(graph: str) -> float:
         mixed: Parts = _Mixed(ours, theirs, graph)
-        return _apart(pictures(mixed, [mode], source, driving)[mode], wanted)[1]
+        return _apart(pictures(model, mixed, [mode], source, driving)[mode], wanted)[1]
 
     return max(asked, key=moved)

@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from onnx_ir.passes import common
 
 from checkpoints.bundle import Bundle, describe_graph, write_bundle
-from checkpoints.contract import PARAMETERS, RENDER, offered
+from checkpoints.contract import RENDER, offered
 from checkpoints.errors import ModelError, OptionError
-from checkpoints.parameters import Parameter
 from export.flops import count_gflops
 from export.graphs import DEFAULT_OPSET, export_graphs
 from export.parity import LIMIT, Parity, Spread, measure, require
@@ -152,7 +151,8 @@ def describe(
         family=model.family,
         title=model.title,
         resolution=given.resolution,
-        motion={name: Parameter(PARAMETERS[name], tuple(value.shape[1:])) for name, value in given.driving.items()},
+        output_resolution=None if given.output_resolution == given.resolution else given.output_resolution,
+        motion={name: model.parameter(name, tuple(value.shape[1:])) for name, value in given.driving.items()},
         modes=offered(graphs),
         outputs=graphs[RENDER].outputs,
         graphs=graphs,
@@ -161,12 +161,16 @@ def describe(
         training={key: value for key, value in training.items() if key not in ("framing", "point_names")},
         views=model.views,
         framing=dict(training.get("framing") or {}),
-        structure={
-            "parts": model.groups or given.source["points"].shape[1],
-            "dead": list(model.dead),
-            **({"names": list(training["point_names"])} if training.get("point_names") else {}),
-        },
+        structure=_structure(model, given, training),
     )
+
+
+def _structure(model: MotionModel, given: Example, training: Mapping[str, Any]) -> dict[str, Any]:
+    """What the bundle says of the points, where motions have some."""
+    if "points" not in given.source:
+        return {}
+    named = {"names": list(training["point_names"])} if training.get("point_names") else {}
+    return {"parts": model.groups or given.source["points"].shape[1], "dead": list(model.dead), **named}
 
 
 def convert(

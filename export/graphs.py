@@ -11,8 +11,8 @@ import onnx_ir as ir
 import torch
 from torch import Tensor, nn
 
-from checkpoints.contract import DISENTANGLE, FRAME, IMAGE, MOTION, RENDER, SOURCE, feature, of
-from export.wrappers import DisentangleGraph, Example, MotionGraph, RenderGraph, SourceGraph, pack, unpack
+from checkpoints.contract import DISENTANGLE, FRAME, IMAGE, MOTION, RENDER, SOURCE, feature, is_per_frame, of
+from export.wrappers import DisentangleGraph, Example, MotionGraph, RenderGraph, SourceGraph, pack, switches, unpack
 from training.models.base import MotionModel
 
 DEFAULT_OPSET = 20
@@ -86,18 +86,23 @@ def export_render(model: MotionModel, example: Example, opset: int = DEFAULT_OPS
     """The `render` graph alone, as in `export_graphs`."""
     names = tuple(example.driving)
     inputs = {feature(index): map_ for index, map_ in enumerate(example.features)}
-    inputs |= _both(example, names)
-    dynamic = {name: "batch" for name in inputs if name.startswith("driving_")}
+    inputs |= _both(example, names) | switches(model, len(next(iter(example.driving.values()))))
+    dynamic = {name: "batch" for name in inputs if is_per_frame(name)}
     if model.views == "many":
-        dynamic |= {name: "views" for name in inputs if name not in dynamic}
+        dynamic |= {name: "views" for name in inputs if name not in {*dynamic, *model.switches}}
     module = RenderGraph(model, len(example.features), names)
     return trace(module, inputs, list(model.outputs), dynamic, opset)
 
 
+def _is_own(model: MotionModel, name: str) -> bool:
+    """Whether the array `name` of a motion is the driving frame's own in every mode."""
+    return model.kinds[name] == "covariance"
+
+
 def _source(model: MotionModel, example: Example, render: ir.Model, opset: int) -> ir.Model:
-    """Gives what `render` reads of the source, and the points and jacobians that driving modes need."""
+    """Gives what `render` reads of the source, and what driving modes need."""
     wanted = {value.name for value in render.graph.inputs}
-    names = tuple(name for name in example.source if name != "covariances" or "source_covariances" in wanted)
+    names = tuple(name for name in example.source if not _is_own(model, name) or f"source_{name}" in wanted)
     features = [feature(index) for index in range(len(example.features))]
     size = example.resolution
     image = torch.zeros(len(example.features[0]), size, size, 3, dtype=torch.uint8)
@@ -109,8 +114,8 @@ def _source(model: MotionModel, example: Example, render: ir.Model, opset: int) 
 
 
 def _disentangle(model: MotionModel, example: Example, opset: int) -> ir.Model:
-    """Takes points and jacobians; what it gives depends on the family."""
-    names = tuple(name for name in example.driving if name != "covariances")
+    """Takes all that is not a frame's own; what it gives depends on the family."""
+    names = tuple(name for name in example.driving if not _is_own(model, name))
     # Of several views it is the first, the source itself, whose shape is kept.
     source = {name: example.source[name][:1] for name in names}
     driving = {name: example.driving[name] for name in names}

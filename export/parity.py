@@ -90,7 +90,7 @@ def measure(
     to_blame: dict[str, str] = {}
     for count in _view_counts(model):
         source = _source(frames, count)
-        expected, found = torch_pictures(model, source, driving), graph_pictures(graphs, source, driving)
+        expected, found = torch_pictures(model, source, driving), graph_pictures(model, graphs, source, driving)
         for mode, wanted in expected.items():
             differences[count, mode] = np.abs(wanted.astype(np.int16) - found[mode].astype(np.int16))
         over = [mode for mode in expected if not differences[count, mode].max() <= limit]
@@ -136,7 +136,8 @@ class Spread:
     """How far other graphs move the pictures of the graphs that were given first, before rounding to bytes."""
 
     def __init__(self, model: MotionModel, graphs: Mapping[str, onnx.ModelProto], frames: Sequence[Bytes]) -> None:
-        """`frames` as for `measure`; `model` only tells how many views its graphs take."""
+        """`frames` as for `measure`; `model` only tells what its graphs take."""
+        self._model = model
         self._sources = [_source(frames, count) for count in _view_counts(model)]
         self._driving = np.stack(frames[1:])
         self._expected = self._pictures(graphs)
@@ -149,7 +150,7 @@ class Spread:
     def _pictures(self, graphs: Mapping[str, onnx.ModelProto]) -> list[dict[str, NDArray[Any]]]:
         opened = {**graphs, RENDER: unrounded(graphs[RENDER])}
         data = {name: proto.SerializeToString() for name, proto in opened.items()}
-        return [graph_pictures(data, source, self._driving, _UNROUNDED) for source in self._sources]
+        return [graph_pictures(self._model, data, source, self._driving, _UNROUNDED) for source in self._sources]
 
 
 def require(parity: Parity, name: str, limit: float = LIMIT) -> None:

@@ -20,17 +20,16 @@ from checkpoints.contract import (
     FRAME,
     IMAGE,
     MOTION,
-    PARAMETERS,
     RENDER,
     REQUIRED_GRAPHS,
     SOURCE,
     feature,
     is_feature,
+    is_per_frame,
     of,
     offered,
 )
-from checkpoints.parameters import Parameter
-from export.wrappers import as_views, pack, to_bytes, to_float, unpack
+from export.wrappers import as_views, pack, switches, to_bytes, to_float, told, unpack
 from runtime.motion import modes
 from training.models.base import MotionModel
 
@@ -41,10 +40,12 @@ _BATCHES = (3, 1, 2)
 """Sizes in which driving frames are fed to the graphs, in turn."""
 
 
-def _motion(values: Mapping[str, NDArray[Any]]) -> modes.Motion:
-    """The parameters of a motion among `values`; what is for drawings alone stays behind."""
-    known = {name: value for name, value in values.items() if name in PARAMETERS}
-    return modes.Motion.of(known, {name: Parameter(PARAMETERS[name], value.shape[1:]) for name, value in known.items()})
+def as_motion(model: MotionModel, values: Mapping[str, NDArray[Any]]) -> modes.Motion:
+    """The parameters of a motion of `model` among `values`, as the engine has them; what is for drawings alone stays
+    behind.
+    """
+    known = {name: values[name] for name in model.kinds if name in values}
+    return modes.Motion.of(known, {name: model.parameter(name, value.shape[1:]) for name, value in known.items()})
 
 
 def _drive(disentangle: Callable[[modes.Motion, modes.Motion], modes.Motion]) -> modes.Drive:
@@ -96,8 +97,8 @@ class TorchParts:
 
     def _source(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         image = to_float(tensors[IMAGE])
-        features = {feature(index): each for index, each in enumerate(self._model.encode(image))}
-        return pack(self._model.detect(image)) | features
+        motion, features = self._model.prepare(image)
+        return pack(motion) | {feature(index): each for index, each in enumerate(features)}
 
     def _motion(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         return pack(self._model.detect(to_float(tensors[FRAME])))
@@ -110,7 +111,7 @@ class TorchParts:
         source = unpack(tensors, "source_")
         if self._model.views == "many":
             features, source = tuple(each[None] for each in features), as_views(source)
-        return {IMAGE: to_bytes(self._model.render(features, source, unpack(tensors, "driving_")).image)}
+        return {IMAGE: to_bytes(self._model.render(features, source, told(tensors, unpack(tensors, "driving_"))).image)}
 
 
 def _number(name: str) -> int:
@@ -136,43 +137,61 @@ def _batched(
 
 
 def pictures(
+    model: MotionModel,
     parts: Parts,
     modes_wanted: Sequence[str],
     source: Bytes,
     driving: Bytes,
     sizes: Sequence[int] = (1,),
     output: str = IMAGE,
+    asked: Mapping[str, NDArray[Any]] | None = None,
 ) -> dict[str, NDArray[Any]]:
     """Rendered pictures (T, H, W, 3) of the modes that are wanted, or another `output` of `render`.
 
-    `source` (V, H, W, 3), `driving` (T, H, W, 3); `sizes` of the batches of driving frames, in turn.
+    `source` (V, H, W, 3), `driving` (T, H, W, 3); `sizes` of the batches of driving frames, in turn; `asked`: what
+    `render` is told beside motions (`contract.SWITCHES`), of all frames where it is of each. `model` says what its
+    motions are.
     """
     encoded = parts.run(SOURCE, {IMAGE: source})
     features = {name: value for name, value in encoded.items() if is_feature(name)}
     origin = {name: value for name, value in encoded.items() if name not in features}
-    still, motion = _motion(origin)[:1], _motion(_batched(parts, MOTION, {}, {FRAME: driving}, sizes))
+    found = _batched(parts, MOTION, {}, {FRAME: driving}, sizes)
+    still, motion = as_motion(model, origin)[:1], as_motion(model, found)
 
     def disentangle(shape: modes.Motion, pose: modes.Motion) -> modes.Motion:
         given = of("source", shape.arrays), of("driving", pose.arrays)
         return pose.with_arrays(_batched(parts, DISENTANGLE, *given, sizes))
 
-    drive, fixed = _drive(disentangle), {**features, **of("source", origin)}
+    usual = {name: value.numpy() for name, value in switches(model, len(driving)).items()} | dict(asked or {})
+    each = {name: value for name, value in usual.items() if is_per_frame(name)}
+    drive, fixed = _drive(disentangle), {**features, **of("source", origin), **usual}
     driven = {mode: drive(mode, still, motion, motion[:1]) for mode in modes_wanted}
     return {
-        mode: _batched(parts, RENDER, fixed, of("driving", one.arrays), sizes)[output] for mode, one in driven.items()
+        mode: _batched(parts, RENDER, fixed, of("driving", one.arrays) | each, sizes)[output]
+        for mode, one in driven.items()
     }
 
 
 def graph_pictures(
-    graphs: Mapping[str, bytes], source: Bytes, driving: Bytes, output: str = IMAGE
+    model: MotionModel,
+    graphs: Mapping[str, bytes],
+    source: Bytes,
+    driving: Bytes,
+    output: str = IMAGE,
+    asked: Mapping[str, NDArray[Any]] | None = None,
 ) -> dict[str, NDArray[Any]]:
-    """`pictures` of every mode from the serialised graphs."""
-    return pictures(GraphParts(graphs), offered(graphs), source, driving, _BATCHES, output)
+    """`pictures` of every mode from the serialised graphs of `model`."""
+    return pictures(model, GraphParts(graphs), offered(graphs), source, driving, _BATCHES, output, asked)
 
 
 def torch_pictures(
-    model: MotionModel, source: Bytes, driving: Bytes, wanted: Sequence[str] | None = None
+    model: MotionModel,
+    source: Bytes,
+    driving: Bytes,
+    wanted: Sequence[str] | None = None,
+    asked: Mapping[str, NDArray[Any]] | None = None,
 ) -> dict[str, Bytes]:
     """The same from the PyTorch model, one driving frame at a time; of all its modes, or those `wanted`."""
     graphs = (*REQUIRED_GRAPHS, *([DISENTANGLE] if model.has_disentangle else []))
-    return pictures(TorchParts(model), offered(graphs) if wanted is None else wanted, source, driving)
+    given = offered(graphs) if wanted is None else wanted
+    return pictures(model, TorchParts(model), given, source, driving, asked=asked)

@@ -1,7 +1,7 @@
 """The four graphs of the contract as modules: bytes in, bytes out, any family behind them.
 
 A wrapper knows a model only through `training.models.base.MotionModel`. What a family does not have
-(jacobians, covariances) is absent from the names and from the tensors, never a dummy. Scaling, the order of
+(jacobians, occlusion) is absent from the names and from the tensors, never a dummy. Scaling, the order of
 axes, rounding and clamping happen here, so that the engine moves bytes.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from checkpoints.contract import PARAMETERS, STRUCTURE
+from checkpoints.contract import STRUCTURE, SWITCHES, is_per_frame
 from training.models.base import Motion, MotionModel
 
 _EXTRA = dict(zip(STRUCTURE, ("anchor_points", "attention"), strict=True))
@@ -31,16 +31,26 @@ def to_bytes(image: Tensor) -> Tensor:
 
 def pack(motion: Motion) -> dict[str, Tensor]:
     """The parameters that a motion has, by name."""
-    found = {name: getattr(motion, name) for name in PARAMETERS}
-    return {name: value for name, value in found.items() if value is not None}
+    return dict(motion.arrays)
 
 
 def unpack(values: dict[str, Tensor], prefix: str = "") -> Motion:
-    """The inverse of `pack`; names may carry a prefix such as `source_`."""
-    points, jacobians, covariances = (values.get(prefix + name) for name in PARAMETERS)
-    if points is None:
-        raise ValueError(f"there are no points among {sorted(values)}")
-    return Motion(points, jacobians, covariances)
+    """The inverse of `pack`; names may carry a prefix such as `source_`: then it is made of those."""
+    found = {name.removeprefix(prefix): value for name, value in values.items() if name.startswith(prefix)}
+    if not found:
+        raise ValueError(f"there is no motion among {sorted(values)}")
+    return Motion.of(found)
+
+
+def told(values: dict[str, Tensor], motion: Motion) -> Motion:
+    """`motion`, with what `render` may be told beside it among `values`."""
+    return Motion.of(motion.arrays, {name: values[name] for name in SWITCHES if name in values})
+
+
+def switches(model: MotionModel, count: int) -> dict[str, Tensor]:
+    """What `render` of `model` is told in `count` frames where nobody asks, by name."""
+    usual = {name: torch.tensor([SWITCHES[name]]) for name in model.switches}
+    return {name: value.repeat(count, 1) if is_per_frame(name) else value[0] for name, value in usual.items()}
 
 
 def structure(motion: Motion) -> dict[str, Tensor]:
@@ -65,6 +75,8 @@ class Example:
     """The source's parameters by name, batch size as that of the features."""
     driving: dict[str, Tensor]
     """The driving frames' parameters by name, batch size 2: a batch of one would be traced as a constant."""
+    output_resolution: int
+    """Height and width in pixels of the pictures that `render` gives for such ones."""
     structure: tuple[str, ...] = ()
     """Names of what binds the points (`contract.STRUCTURE`), where the family has it."""
 
@@ -81,7 +93,9 @@ def example(model: MotionModel, resolution: int) -> Example:
         # As many as nothing else: a number of views that is some other size would be traced as that.
         source = torch.cat([source, driving])
     found = model.detect(driving)
-    return Example(resolution, model.encode(source), pack(model.detect(source)), pack(found), tuple(structure(found)))
+    motion, features = model.prepare(source)
+    side = model.output_resolution(resolution)
+    return Example(resolution, features, pack(motion), pack(found), side, tuple(structure(found)))
 
 
 class SourceGraph(nn.Module):
@@ -93,8 +107,9 @@ class SourceGraph(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
         picture = to_float(image)
-        found = pack(self.model.detect(picture))
-        return (*(found[name] for name in self.parameters_given), *self.model.encode(picture))
+        motion, features = self.model.prepare(picture)
+        found = pack(motion)
+        return (*(found[name] for name in self.parameters_given), *features)
 
 
 class MotionGraph(nn.Module):
@@ -110,17 +125,18 @@ class MotionGraph(nn.Module):
 
 
 class RenderGraph(nn.Module):
-    """Features, source and driving parameters -> those of `image`, `flow`, `occlusion` (the finest of its maps) and
-    `masks` that the family has (`MotionModel.outputs`)."""
+    """Features, source and driving parameters, and what else it may be told (`MotionModel.switches`) -> those of
+    `image`, `flow`, `occlusion` (the finest of its maps) and `masks` that the family has (`MotionModel.outputs`)."""
 
     def __init__(self, model: MotionModel, features: int, parameters: tuple[str, ...]) -> None:
         super().__init__()
         self.model, self.features = model, features
         self.names = [f"source_{name}" for name in parameters] + [f"driving_{name}" for name in parameters]
+        self.names += model.switches
 
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         values = dict(zip(self.names, tensors[self.features :], strict=True))
-        source, driving = unpack(values, "source_"), unpack(values, "driving_")
+        source, driving = unpack(values, "source_"), told(values, unpack(values, "driving_"))
         features = tensors[: self.features]
         if self.model.views == "many":
             features, source = tuple(each[None] for each in features), as_views(source)
@@ -144,4 +160,4 @@ class DisentangleGraph(nn.Module):
     def forward(self, *tensors: Tensor) -> tuple[Tensor, ...]:
         values = dict(zip(self.names, tensors, strict=True))
         result = pack(self.model.disentangle(unpack(values, "source_"), unpack(values, "driving_")))
-        return tuple(result[name] for name in PARAMETERS if name in result)
+        return tuple(result.values())

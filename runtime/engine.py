@@ -22,12 +22,15 @@ from checkpoints.contract import (
     RENDER,
     SOURCE,
     STRUCTURE,
+    SWITCHES,
     is_feature,
+    is_per_frame,
     of,
 )
 from checkpoints.errors import OptionError
 from checkpoints.parameters import EYES
 from checkpoints.registry import load_model
+from runtime.control.declared import says_parts
 from runtime.framing.framer import Framer, Framing, Subject
 from runtime.graphs.cores import available_cores
 from runtime.graphs.sessions import Device, Graph, open_graphs
@@ -100,6 +103,11 @@ class Engine:
         return {name: index for index, name in enumerate(names)} if NEEDED.issubset(names) else {}
 
     @property
+    def has_parts(self) -> bool:
+        """Whether parts of a face can be told apart, by names of points or by what the parameters say."""
+        return bool(self.names) or says_parts(self.bundle.motion)
+
+    @property
     def batch(self) -> int:
         """Frames a call that this device is kept busy with; more would only take memory.
 
@@ -169,7 +177,7 @@ class Engine:
     def render_dense(self, source: Source, driving: Motion, outputs: Sequence[str] = DENSE) -> Rendered:
         """The same with flow and occlusion, where the bundle has these outputs."""
         graph = self._graphs[RENDER]
-        feeds = _feeds(source, driving)
+        feeds = _feeds(source, driving, graph)
         names = [name for name in outputs if name in graph.outputs]
         return Rendered(**graph(_wanted(graph, feeds), names))
 
@@ -214,7 +222,7 @@ class Engine:
         (B, h, w, 2), `occlusion` (B, 1, h, w) and `masks` (B, K + 1, h, w) that its description lists in `outputs`.
         """
         graph = self._graphs[RENDER]
-        feeds = _feeds(source, driving)
+        feeds = _feeds(source, driving, graph)
         return graph(_wanted(graph, feeds), [name for name in self.bundle.outputs if name in graph.outputs])
 
     def check_mode(self, mode: str) -> None:
@@ -226,9 +234,14 @@ class Engine:
             )
 
 
-def _feeds(source: Source, driving: Motion) -> dict[str, np.ndarray | ort.OrtValue]:
-    """All that is known of both, under the names that graphs give it."""
-    return {**source.features, **of("source", source.motion.arrays), **of("driving", driving.arrays)}
+def _feeds(source: Source, driving: Motion, render: Graph) -> dict[str, np.ndarray | ort.OrtValue]:
+    """All that is known of both, under the names that graphs give it, and the usual values of what else `render` may be
+    told.
+    """
+    known = {**source.features, **of("source", source.motion.arrays), **of("driving", driving.arrays)}
+    usual = {name: np.array([SWITCHES[name]], np.float32) for name in SWITCHES if name in render.inputs}
+    told = {name: value.repeat(len(driving), 0) if is_per_frame(name) else value[0] for name, value in usual.items()}
+    return {**known, **told}
 
 
 def _wanted(graph: Graph, feeds: Mapping[str, np.ndarray | ort.OrtValue]) -> dict[str, np.ndarray | ort.OrtValue]:

@@ -16,6 +16,13 @@ from checkpoints.contract import PARAMETERS
 from checkpoints.parameters import EYES, TAKES, Parameter
 from runtime.values import Floats
 
+_LEAST = 1e-6
+"""Least factor of a ratio, and least length that is divided by."""
+_HALF_TURN = 1e-6
+"""Sine of an angle so near to 0 or 180 degrees that a matrix hardly tells the axis by what is skew in it."""
+_NEWTON = 8
+"""Steps to the nearest rotation, more than what lies between two rotations needs in 64 bits."""
+
 
 class Kind:
     """A kind whose values are the driving frame's own: every mode and the smoothing hand them through."""
@@ -28,6 +35,10 @@ class Kind:
         `strength` says.
         """
         return driving
+
+    def taken(self, source: Floats, driving: Floats, strength: float, parameter: Parameter) -> Floats:
+        """What absolute modes make of `driving` (T, ...) for the `source` (1, ...): by default the way `between`."""
+        return driving if strength == 1.0 else self.between(source, driving, strength, parameter)
 
     def since(
         self,
@@ -46,6 +57,10 @@ class Kind:
     def units(self, parameter: Parameter) -> float | NDArray[np.float64]:
         """What values are multiplied with to be like coordinates, which reach from -1 to 1, when speed is measured."""
         return 1.0
+
+    def mended(self, values: Floats) -> Floats:
+        """Smoothed `values` (T, ...) as ones that a parameter of the kind can have."""
+        return values
 
 
 class Place(Kind):
@@ -90,11 +105,80 @@ class Linear(Kind):
         return _as(source, (unit + strength * (moved - unit)) @ source)
 
 
+class Rotation(Kind):
+    """Turns in space, for row vectors: R = (R_t R_0^-1)^s R_S, a part or a multiple of the shortest way (LivePortrait,
+    Guo et al. 2024, Eq. 3 with s = 1).
+    """
+
+    axes = (-2, -1)
+
+    def between(self, source: Floats, driving: Floats, strength: float, parameter: Parameter) -> Floats:
+        return _as(source, turned(driving.astype(np.float64) @ _transposed(source), strength) @ source)
+
+    def since(
+        self,
+        source: Floats,
+        driving: Floats,
+        reference: Floats,
+        strength: float,
+        scale: float,
+        parameter: Parameter,
+    ) -> Floats:
+        return _as(source, turned(driving.astype(np.float64) @ _transposed(reference), strength) @ source)
+
+    def units(self, parameter: Parameter) -> float:
+        """Of a matrix that turns by an angle a second the entries change by the square root of 2 of it."""
+        return 2**-0.5
+
+    def mended(self, values: Floats) -> Floats:
+        """The nearest rotations, by Newton's iteration for the polar factor (Higham 1986)."""
+        nearest = values.astype(np.float64)
+        for _ in range(_NEWTON):
+            nearest = (nearest + _transposed(inverse(nearest))) / 2
+        return _as(values, nearest)
+
+
+class Ratio(Kind):
+    """Factors: r = r_S (r_t / r_0)^s; absolute modes leave the source its own (LivePortrait)."""
+
+    axes = ()
+
+    def between(self, source: Floats, driving: Floats, strength: float, parameter: Parameter) -> Floats:
+        return self.since(source, driving, source, strength, 1.0, parameter)
+
+    def taken(self, source: Floats, driving: Floats, strength: float, parameter: Parameter) -> Floats:
+        return np.repeat(source, len(driving), 0)
+
+    def since(
+        self,
+        source: Floats,
+        driving: Floats,
+        reference: Floats,
+        strength: float,
+        scale: float,
+        parameter: Parameter,
+    ) -> Floats:
+        there, then = (np.maximum(each.astype(np.float64), _LEAST) for each in (driving, reference))
+        return _as(source, source * (there / then) ** strength)
+
+    def mended(self, values: Floats) -> Floats:
+        """Positive as before."""
+        return np.maximum(values, _as(values, np.array(_LEAST)))
+
+
 class Code(Place):
     """Vectors of which only differences mean something: c = c_S + s (c_t - c_0) (LIA, Wang et al., ICLR 2022).
 
-    As places, but of no length that a scale could change.
+    As places, but of no length that a scale could change. Absolute modes leave the source what is `kept`.
     """
+
+    def taken(self, source: Floats, driving: Floats, strength: float, parameter: Parameter) -> Floats:
+        moved = super().taken(source, driving, strength, parameter)
+        if not parameter.kept:
+            return moved
+        flat = np.array(moved).reshape(len(driving), -1)
+        flat[:, parameter.kept] = source.reshape(1, -1)[:, parameter.kept]
+        return flat.reshape(moved.shape)
 
     def since(
         self,
@@ -148,7 +232,9 @@ KINDS: Mapping[str, Kind] = {
     "contour": Place(),
     "linear": Linear(),
     "covariance": Kind(),
+    "rotation": Rotation(),
     "coefficient": Coefficient(),
+    "ratio": Ratio(),
     "code": Code(),
     "eye": Eye(),
     "take": Kind(),
@@ -159,7 +245,7 @@ USUAL: Mapping[str, str] = {**PARAMETERS, EYES: "eye", TAKES: "take"}
 """Kinds of the parameters that have a name of their own in `runtime.motion.modes.Motion`."""
 
 
-def inverse(matrices: Floats) -> NDArray[np.float64]:
+def inverse(matrices: NDArray[np.floating]) -> NDArray[np.float64]:
     """Inverse of (..., D, D), D = 2 or 3, by the adjugate; a singular matrix, which no trained detector gives, is
     nudged instead of raising.
     """
@@ -175,6 +261,38 @@ def inverse(matrices: Floats) -> NDArray[np.float64]:
         adjugate = np.stack(columns, axis=-1)
     determinant = np.where(np.abs(determinant) < 1e-12, np.copysign(1e-12, determinant), determinant)
     return adjugate / determinant[..., None, None]
+
+
+def turned(rotations: NDArray[np.float64], strength: float) -> NDArray[np.float64]:
+    """`rotations` (..., 3, 3) to the power `strength`: about the same axes, by that many times the angle, which is
+    taken between 0 and 180 degrees.
+    """
+    if strength == 1.0:
+        return rotations
+    skew = (rotations - _transposed(rotations)) / 2
+    way = np.stack([skew[..., 2, 1], skew[..., 0, 2], skew[..., 1, 0]], axis=-1)
+    sine, cosine = np.linalg.norm(way, axis=-1), (np.trace(rotations, axis1=-2, axis2=-1) - 1) / 2
+    angle = np.arctan2(sine, cosine)
+    axis = np.where(sine[..., None] > _HALF_TURN, way, _half_turned(rotations))
+    length = np.linalg.norm(axis, axis=-1, keepdims=True)
+    x, y, z = np.moveaxis(axis / np.maximum(length, _LEAST), -1, 0)
+    zero = np.zeros_like(x)
+    cross = np.stack([zero, -z, y, z, zero, -x, -y, x, zero], axis=-1).reshape(rotations.shape)
+    part = (strength * angle)[..., None, None]
+    return np.eye(3) + np.sin(part) * cross + (1 - np.cos(part)) * (cross @ cross)
+
+
+def _half_turned(rotations: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(..., 3): along the axes of `rotations` by about 180 degrees, whose R + I is twice the axis' square; of those by
+    about 0 degrees, whose axis does not matter, some other direction.
+    """
+    squares = rotations + np.eye(3)
+    columns = np.argmax(np.diagonal(squares, axis1=-2, axis2=-1), axis=-1)
+    return np.take_along_axis(squares, columns[..., None, None], axis=-1)[..., 0]
+
+
+def _transposed(matrices: NDArray[np.floating]) -> NDArray[np.floating]:
+    return np.swapaxes(matrices, -1, -2)
 
 
 def _ends(parameter: Parameter) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -143,14 +143,13 @@ def absolute(source: Motion, driving: Motion, *, strength: float = 1.0) -> Motio
     `strength` moves from the source's own pose (0) to the driving one (1) and beyond, as every parameter's kind has it.
     What `source` does not have stays the driving frame's own. `source` holds one frame, `driving` any number.
     """
-    if strength == 1.0:
-        return driving
     moved = {
-        name: KINDS[what.kind].between(source.arrays[name], driving.arrays[name], strength, what)
+        name: KINDS[what.kind].taken(source.arrays[name], driving.arrays[name], strength, what)
         for name, what in driving.parameters.items()
         if name in source.arrays
     }
-    return driving.with_arrays(moved)
+    kept = all(moved[name] is driving.arrays[name] for name in moved)
+    return driving if kept else driving.with_arrays(moved)
 
 
 def relative(
@@ -209,15 +208,15 @@ def best_frame(source: Motion, driving: Motion) -> int:
     """The frame of `driving` (T frames) whose pose is most like that of `source` (one frame).
 
     Poses are compared where and as large as they are not: points are centred and divided by the square root of their
-    convex hull's area (as FOMM's demonstration does with face landmarks). Where there are no points, coefficients and
-    codes are compared as they are, in their units.
+    convex hull's area (as FOMM's demonstration does with face landmarks). Where there are no points, coefficients,
+    codes and turns are compared as they are, in their units.
     """
     if source.places.shape[1]:
         aim = _normalised(source.places[0])
         return int(np.argmin([((_normalised(points) - aim) ** 2).sum() for points in driving.places]))
     apart = np.zeros(len(driving))
     for name, what in driving.parameters.items():
-        if what.kind in ("coefficient", "code") and name in source.arrays:
+        if what.kind in ("coefficient", "code", "rotation") and name in source.arrays:
             way = (driving.arrays[name].astype(np.float64) - source.arrays[name]) * KINDS[what.kind].units(what)
             apart += (way**2).reshape(len(driving), -1).sum(axis=1)
     return int(np.argmin(apart))

@@ -57,7 +57,7 @@ class OneEuro:
         for frame in values.astype(np.float64):
             channel = self._channels.setdefault(name, _Channel(frame, kind.axes or (), kind.units(what)))
             smoothed.append(channel.step(frame, 0.5 / self.smoothing, self.rate))
-        return np.stack(smoothed).astype(np.float32)
+        return kind.mended(np.stack(smoothed)).astype(np.float32)
 
 
 class _Channel:

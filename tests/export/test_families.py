@@ -12,13 +12,21 @@ import pytest
 import torch
 from traced import session
 
+from checkpoints.contract import SWITCHES, is_per_frame
 from export.parity import measure
 from export.parts import graph_pictures
 from export.wrappers import example, to_float
+from training.config import load_config
 from training.models.base import MotionModel
 from training.models.registry import FAMILIES, build
 
 SIZE = 128
+
+
+def toml_model(name: str) -> dict[str, Any]:
+    """The settings of the model in one of our configurations."""
+    return dict(load_config(name).model)
+
 
 TPSMM = {
     "resolution": SIZE,
@@ -75,6 +83,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "fomm": ("fomm", FIRST_ORDER),
     "mraa": ("mraa", FIRST_ORDER),
     "dam": ("dam", FIRST_ORDER),
+    "liveportrait": ("liveportrait", toml_model("liveportrait-toy") | {"resolution": SIZE, "num_points": 4}),
     "dime": (
         "dime",
         FIRST_ORDER
@@ -124,7 +133,6 @@ def test_every_family_is_tested() -> None:
 def test_contract(case: str, graphs) -> None:
     found = graphs(case)
     has = example(model(case), SIZE)
-    count = has.source["points"].shape[1]
     assert list(inputs(found["source"])) == ["image"]
     outputs = [value.name for value in found["source"].graph.output]
     wanted = inputs(found["render"])
@@ -132,13 +140,16 @@ def test_contract(case: str, graphs) -> None:
     assert {name for name in wanted if name.startswith("feature_")} == {
         name for name in outputs if name.startswith("feature_")
     }
-    for name in ("points", "jacobians", "covariances"):
+    for name in model(case).kinds:
         assert (name in [value.name for value in found["motion"].graph.output]) == (name in has.driving)
         if f"source_{name}" in wanted:
             assert name in outputs
-    assert wanted["driving_points"] == ["batch", count, 2]
     views = 1 if model(case).views == "one" else "views"
-    assert wanted["source_points"] == [views, count, 2]
+    for name in {*model(case).kinds} - {"jacobians", "covariances"}:  # of which nothing may depend on the source's
+        assert wanted[f"driving_{name}"] == ["batch", *has.driving[name].shape[1:]]
+        assert wanted[f"source_{name}"] == [views, *has.source[name].shape[1:]]
+    for name in model(case).switches:
+        assert wanted[name] == [*(["batch"] if is_per_frame(name) else []), len(SWITCHES[name])]
     assert inputs(found["source"])["image"] == [views, SIZE, SIZE, 3]
     assert [value.name for value in found["render"].graph.output] == list(model(case).outputs)
     assert ("disentangle" in found) == model(case).has_disentangle
@@ -160,7 +171,7 @@ def test_parity_in_every_mode(case: str, graphs, pictures) -> None:
 def test_what_drawings_need_is_what_the_model_has(case: str, graphs, pictures) -> None:
     built, frames = model(case), np.stack(pictures(SIZE, 3))
     data = {name: proto.SerializeToString() for name, proto in graphs(case).items()}
-    masks = graph_pictures(data, frames[:1], frames[1:], "masks")["absolute"]
+    masks = graph_pictures(built, data, frames[:1], frames[1:], "masks")["absolute"]
     image, driving = (to_float(torch.from_numpy(part)) for part in (frames[:1], frames[1:]))
     motion = built.detect(driving)
     expected = built.move((built.reduce(image),), built.detect(image), motion).masks

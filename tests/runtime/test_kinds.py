@@ -13,10 +13,10 @@ from safetensors.numpy import load_file, save_file
 from checkpoints.bundle import Bundle
 from checkpoints.errors import InputError, ModelError, OptionError
 from checkpoints.parameters import KINDS as DECLARED
-from checkpoints.parameters import Parameter
+from checkpoints.parameters import Parameter, parse_parameters
 from runtime import Engine, animate, extract_motion
 from runtime.motion.file import load_motion
-from runtime.motion.kinds import KINDS, inverse
+from runtime.motion.kinds import KINDS, inverse, turned
 from runtime.motion.modes import Motion, absolute, best_frame, relative
 from runtime.motion.smoothing import OneEuro
 
@@ -27,6 +27,9 @@ PARAMETERS = {
     "lips": Parameter("contour", (2, 7, 2)),
     "smile": Parameter("coefficient", (3,), ("left", "right", "open"), ((0.0, 1.0), (0.0, 1.0), (-2.0, 2.0))),
     "style": Parameter("code", (2, 4)),
+    "turn": Parameter("rotation", (2, 3, 3)),
+    "size": Parameter("ratio", (2,)),
+    "look": Parameter("code", (3, 2), kept=(1, 4)),
 }
 
 
@@ -38,6 +41,8 @@ def some(seed: int, frames: int = 1) -> Motion:
     }
     arrays["maps"] = arrays["maps"] * np.float32(0.2) + np.eye(3, dtype=np.float32)
     arrays["smile"] = random.uniform(0.4, 0.6, (frames, 3)).astype(np.float32)
+    arrays["turn"] = KINDS["rotation"].mended(arrays["turn"] * np.float32(0.4) + np.eye(3, dtype=np.float32))
+    arrays["size"] = np.exp2(arrays["size"])
     return Motion.of(arrays, PARAMETERS)
 
 
@@ -61,6 +66,11 @@ def middle(frames: np.ndarray) -> np.ndarray:
     return np.array([[(x * one).sum() / one.sum(), (y * one).sum() / one.sum()] for one in weight])
 
 
+def angles(rotations: np.ndarray) -> np.ndarray:
+    """In radians."""
+    return np.arccos(np.clip((np.trace(rotations, axis1=-2, axis2=-1) - 1) / 2, -1, 1))
+
+
 def test_whatever_may_be_declared_is_known_here():
     assert set(DECLARED) | {"eye", "take"} == set(KINDS)
 
@@ -80,15 +90,26 @@ def test_each_kind_moves_by_its_own_formula():
     moved = relative(source, driving, first, strength=s, adapt_scale=False).arrays
     given = [{name: array.astype(np.float64) for name, array in m.arrays.items()} for m in (source, driving, first)]
     here, there, then = given
-    for name in ("corners", "lips", "smile", "style"):
+    for name in ("corners", "lips", "smile", "style", "look"):
         np.testing.assert_allclose(moved[name], here[name] + s * (there[name] - then[name]), atol=1e-6)
     turned = np.eye(3) + s * (there["maps"] @ np.linalg.inv(then["maps"]) - np.eye(3))
     np.testing.assert_allclose(moved["maps"], turned @ here["maps"], atol=1e-5)
+    np.testing.assert_allclose(moved["size"], here["size"] * (there["size"] / then["size"]) ** s, rtol=1e-5)
+    way = there["turn"] @ then["turn"].swapaxes(-1, -2)
+    part = moved["turn"] @ here["turn"].swapaxes(-1, -2)
+    np.testing.assert_allclose(angles(part), s * angles(way), atol=1e-5)
+    np.testing.assert_allclose(part @ way, way @ part, atol=1e-5)  # about the same axis
     assert moved["spreads"] is driving.arrays["spreads"]
     towards = absolute(source, driving, strength=s).arrays
     for name in ("corners", "maps", "lips", "smile", "style"):
         np.testing.assert_allclose(towards[name], here[name] + s * (there[name] - here[name]), atol=1e-6)
     assert towards["spreads"] is driving.arrays["spreads"]
+    assert (towards["size"] == here["size"].astype(np.float32)).all()
+    way = there["turn"] @ here["turn"].swapaxes(-1, -2)
+    np.testing.assert_allclose(angles(towards["turn"] @ here["turn"].swapaxes(-1, -2)), s * angles(way), atol=1e-5)
+    look = (here["look"] + s * (there["look"] - here["look"])).reshape(4, 6)
+    look[:, [1, 4]] = here["look"].reshape(1, 6)[:, [1, 4]]
+    np.testing.assert_allclose(towards["look"].reshape(4, 6), look, atol=1e-6)
 
 
 def test_lengths_are_adapted_to_the_size_in_the_picture_and_other_kinds_have_none():
@@ -102,7 +123,7 @@ def test_lengths_are_adapted_to_the_size_in_the_picture_and_other_kinds_have_non
     assert abs(ratio.mean() - 1) > 0.05
     change = without["lips"] - source.arrays["lips"]
     np.testing.assert_allclose(with_scale["lips"], source.arrays["lips"] + ratio.mean() * change, atol=1e-5)
-    for name in ("maps", "smile", "style"):
+    for name in ("maps", "smile", "style", "turn", "size", "look"):
         np.testing.assert_array_equal(with_scale[name], without[name])
 
 
@@ -123,6 +144,76 @@ def test_matrices_in_space_are_inverted_and_singular_ones_give_numbers():
     matrices = random.normal(size=(6, 3, 3)).astype(np.float32)
     np.testing.assert_allclose(inverse(matrices), np.linalg.inv(matrices.astype(np.float64)), rtol=1e-6)
     assert np.isfinite(inverse(np.zeros((1, 3, 3), np.float32))).all()
+
+
+def test_all_of_a_turn_is_the_publication_s_product_and_absolute_mode_keeps_what_is_the_source_s():
+    source, driving, first = some(0), some(1, 4), some(2)
+    moved = relative(source, driving, first).arrays["turn"]
+    given = [m.arrays["turn"].astype(np.float64) for m in (driving, first, source)]
+    np.testing.assert_allclose(moved, given[0] @ given[1].swapaxes(-1, -2) @ given[2], atol=1e-6)
+    taken = absolute(source, driving)
+    assert taken.arrays["turn"] is driving.arrays["turn"]
+    assert taken.arrays["style"] is driving.arrays["style"]
+    np.testing.assert_array_equal(taken.arrays["size"], np.repeat(source.arrays["size"], 4, 0))
+    look = taken.arrays["look"].reshape(4, 6)
+    np.testing.assert_array_equal(look[:, [1, 4]], np.repeat(source.arrays["look"].reshape(1, 6)[:, [1, 4]], 4, 0))
+    np.testing.assert_array_equal(look[:, [0, 2, 3, 5]], driving.arrays["look"].reshape(4, 6)[:, [0, 2, 3, 5]])
+
+
+@pytest.mark.parametrize("degrees", [0.0, 1e-5, 30.0, 179.99999, 180.0])
+def test_turns_have_powers_from_none_to_half_a_turn(degrees):
+    axis = np.array([2.0, -1.0, 2.0]) / 3
+    x, y, z = axis
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+
+    def turn(angle: float) -> np.ndarray:
+        return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+
+    whole = turn(np.deg2rad(degrees))
+    for strength in (0.0, 0.5, 2.0):
+        found = turned(whole[None], strength)[0]
+        wanted = [turn(way * strength * np.deg2rad(degrees)) for way in (1, -1)]
+        # Of half a turn both ways are the shortest.
+        apart = [np.abs(found - each).max() for each in wanted]
+        assert (min(apart) if degrees > 179 else apart[0]) < 1e-6
+    np.testing.assert_allclose(turned(turned(whole[None], 0.5), 2.0)[0], whole, atol=1e-6)
+
+
+def test_smoothed_turns_are_turns_and_smoothed_factors_above_0():
+    calm = OneEuro(1.0, 25)(some(3, 20))
+    turns = calm.arrays["turn"].astype(np.float64)
+    np.testing.assert_allclose(turns @ turns.swapaxes(-1, -2), np.broadcast_to(np.eye(3), turns.shape), atol=1e-6)
+    np.testing.assert_allclose(np.linalg.det(turns), 1, atol=1e-6)
+    assert (calm.arrays["size"] > 0).all()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"kind": "rotation", "shape": [3, 3]},
+        {"kind": "rotation", "shape": [1, 2, 2]},
+        {"kind": "ratio", "shape": [1, 1]},
+        {"kind": "code", "shape": [2, 3], "kept": [6]},
+        {"kind": "code", "shape": [2, 3], "kept": [-1]},
+        {"kind": "code", "shape": [2, 3], "kept": [True]},
+        {"kind": "code", "shape": [2, 3], "kept": "all"},
+        {"kind": "point", "shape": [2, 3], "kept": [0]},
+        {"kind": "code", "shape": [2, 3], "parts": ["mouth"]},
+        {"kind": "code", "shape": [2, 3], "parts": ["mouth", 1]},
+        {"kind": "code", "shape": [2, 3], "parts": "eyes"},
+    ],
+)
+def test_what_no_parameter_can_be_is_refused(values):
+    with pytest.raises(ValueError, match="odd"):
+        parse_parameters({"odd": values})
+
+
+def test_what_is_kept_and_of_which_part_comes_back():
+    known = {
+        "face": Parameter("code", (2, 3), kept=(0, 5), parts=("mouth", "eyes")),
+        "turn": Parameter("rotation", (1, 3, 3), parts=("head",)),
+    }
+    assert parse_parameters({name: what.to_json() for name, what in known.items()}) == known
 
 
 def test_smoothing_measures_coefficients_in_their_ranges_and_codes_by_their_length():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -137,7 +136,7 @@ class TorchMover:
         for start in range(0, len(driving), self.batch):
             frames = self._tensor(driving[start : start + self.batch])
             motion = self.model.detect(frames)
-            reference = reference or _first(motion)
+            reference = reference or motion.map(lambda part: part[:1])
             motion = _drive(self.model, mode, source_motion, motion, reference)
             there = self.model.background(still.expand_as(frames), frames) if background else None
             dense = self.model.move(features, source_motion, motion, there)
@@ -229,39 +228,27 @@ def _drive(model: MotionModel, mode: str, source: Motion, driving: Motion, refer
     """The motion to render by the driving mode; the arithmetic is the engine's own."""
     from runtime.motion import modes
 
-    device, given = driving.points.device, _arrays(driving)
+    device = next(iter(driving.arrays.values())).device
+
+    def arrays(motion: Motion) -> modes.Motion:
+        """`motion` as the engine has it."""
+        found = {name: _array(array) for name, array in motion.arrays.items()}
+        return modes.Motion.of(found, {name: model.parameter(name, each.shape[1:]) for name, each in found.items()})
 
     def disentangle(shape: modes.Motion, pose: modes.Motion) -> modes.Motion:
-        return _arrays(model.disentangle(_repeated(_tensors(shape, device), len(pose)), _tensors(pose, device)))
+        return arrays(model.disentangle(_repeated(_tensors(shape, device), len(pose)), _tensors(pose, device)))
 
-    moved = modes.Drive(disentangle=disentangle)(mode, _arrays(source), given, _arrays(reference))
+    given = arrays(driving)
+    moved = modes.Drive(disentangle=disentangle)(mode, arrays(source), given, arrays(reference))
     return driving if moved is given else _tensors(moved, device)
 
 
-def _arrays(motion: Motion) -> modes.Motion:
-    """`motion` as the engine has it."""
-    from runtime.motion import modes
-
-    return modes.Motion(_array(motion.points), _optional(motion.jacobians), _optional(motion.covariances))
-
-
 def _tensors(motion: modes.Motion, device: torch.device) -> Motion:
-    tensors: dict[str, Any] = {name: torch.from_numpy(array).to(device) for name, array in motion.arrays.items()}
-    return Motion(**tensors)
-
-
-def _first(motion: Motion) -> Motion:
-    return _map(motion, lambda part: part[:1])
+    return Motion.of({name: torch.from_numpy(array).to(device) for name, array in motion.arrays.items()})
 
 
 def _repeated(motion: Motion, count: int) -> Motion:
-    return _map(motion, lambda part: part.expand(count, *part.shape[1:]))
-
-
-def _map(motion: Motion, change: Callable[[Tensor], Tensor]) -> Motion:
-    parts = {"points": motion.points, "jacobians": motion.jacobians, "covariances": motion.covariances}
-    changed: dict[str, Any] = {name: change(part) for name, part in parts.items() if part is not None}
-    return Motion(**changed)
+    return motion.map(lambda part: part.expand(count, *part.shape[1:]))
 
 
 def _maps(dense: DenseMotion) -> tuple[Floats, Floats | None]:
@@ -276,10 +263,6 @@ def _joined(parts: list[Floats | None]) -> Floats | None:
 
 def _array(tensor: Tensor) -> Floats:
     return tensor.float().cpu().numpy()
-
-
-def _optional(tensor: Tensor | None) -> Floats | None:
-    return None if tensor is None else _array(tensor)
 
 
 def _bytes(image: Tensor) -> Clip:

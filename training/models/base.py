@@ -11,13 +11,15 @@ backward map: for every pixel of the driving pose, where to look in the source.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
+from checkpoints.contract import PARAMETERS
+from checkpoints.parameters import Parameter
 from training.models.parts.published import Published
 from training.models.parts.random_warp import Distance
 from training.models.parts.sampling import resize_flow, warp
@@ -26,18 +28,65 @@ Views = Literal["one", "many"]
 """How many pictures of its source a family takes: one, or any number that it fuses."""
 
 
-@dataclass
 class Motion:
-    """Sparse motion parameters of a batch of images."""
+    """Sparse motion parameters of a batch of images: arrays by name, of the kinds that the family says
+    (`MotionModel.kinds`)."""
 
-    points: Tensor
-    """(B, K, 2) in [-1, 1]."""
-    jacobians: Tensor | None = None
-    """(B, K, 2, 2), row = output coordinate; None in families without a linear part."""
-    covariances: Tensor | None = None
-    """(B, K, 2, 2) of each region (MRAA only). In relative mode they stay the driving frame's own."""
-    extra: dict[str, Tensor] = field(default_factory=dict)
-    """What only training and drawings need: heat maps; all anchors and attention, which are exported for drawings."""
+    arrays: dict[str, Tensor]
+    """(B, ...) each, in the order in which graphs take and give them."""
+    extra: dict[str, Tensor]
+    """What only training and drawings need: heat maps; all anchors and attention, which are exported for drawings. And
+    what `render` may be told beside motions (`checkpoints.contract.SWITCHES`), in that of the driving frame."""
+
+    def __init__(
+        self,
+        points: Tensor | None = None,
+        jacobians: Tensor | None = None,
+        covariances: Tensor | None = None,
+        extra: dict[str, Tensor] | None = None,
+        **others: Tensor,
+    ) -> None:
+        """`points`, `jacobians` and `covariances` as the properties of these names; `others` by their own."""
+        given = {"points": points, "jacobians": jacobians, "covariances": covariances, **others}
+        self.arrays = {name: array for name, array in given.items() if array is not None}
+        self.extra = {} if extra is None else extra
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, Tensor], extra: dict[str, Tensor] | None = None) -> Motion:
+        """A motion of `arrays` by whatever names."""
+        motion = cls(extra=extra)
+        motion.arrays = dict(arrays)
+        return motion
+
+    @property
+    def points(self) -> Tensor:
+        """(B, K, 2 or 3) in [-1, 1]. Families whose arrays are no points have in `extra` where theirs are."""
+        return self.arrays["points"] if "points" in self.arrays else self.extra["points"]
+
+    @property
+    def jacobians(self) -> Tensor | None:
+        """(B, K, 2, 2), row = output coordinate; None in families without a linear part."""
+        return self.arrays.get("jacobians")
+
+    @property
+    def covariances(self) -> Tensor | None:
+        """(B, K, 2, 2) of each region (MRAA only). In relative mode they stay the driving frame's own."""
+        return self.arrays.get("covariances")
+
+    def map(self, change: Callable[[Tensor], Tensor]) -> Motion:
+        """The same arrays, changed; `extra` stays behind."""
+        return Motion.of({name: change(array) for name, array in self.arrays.items()})
+
+    def split(self, count: int) -> list[Motion]:
+        """Of `count` batches of pictures that were detected as one: the motion of each."""
+        parts = [{name: array.chunk(count)[index] for name, array in self.arrays.items()} for index in range(count)]
+        extra = [{name: array.chunk(count)[index] for name, array in self.extra.items()} for index in range(count)]
+        return [Motion.of(part, more) for part, more in zip(parts, extra, strict=True)]
+
+    @staticmethod
+    def stack(views: Sequence[Motion]) -> Motion:
+        """Of motions (B, ...) of several views one with an axis for them: (B, V, ...)."""
+        return Motion.of({name: torch.stack([view.arrays[name] for view in views], 1) for name in views[0].arrays})
 
 
 @dataclass
@@ -108,6 +157,10 @@ class MotionModel(nn.Module, ABC):
     outputs: ClassVar[tuple[str, ...]] = ("image", "flow", "occlusion", "masks")
     """What `render` gives, and thus the exported graph, by the names of docs/contract.md; a family may lack all but the
     first."""
+    kinds: ClassVar[Mapping[str, str]] = PARAMETERS
+    """Of every array that its motions may have, the kind (`checkpoints.parameters`), in the order of graphs."""
+    reduces: ClassVar[bool] = True
+    """Whether `move` reads but the first feature, what `reduce` gives."""
     detectors: ClassVar[tuple[str, ...]] = ("kp_detector", "region_predictor", "glance_network")
     """Names of the sub-modules that find the points; a family need not have all of them."""
     warp_distance: ClassVar[Distance] = "l1"
@@ -126,6 +179,19 @@ class MotionModel(nn.Module, ABC):
     """Convention of grid sampling and flow resizing; a property of the checkpoint."""
     config: Any
     """The frozen dataclass that the model was built from; `dataclasses.asdict` of it rebuilds the model."""
+
+    def output_resolution(self, resolution: int) -> int:
+        """Side of the pictures that it gives of sources of that `resolution`, both in pixels."""
+        return resolution
+
+    @property
+    def switches(self) -> tuple[str, ...]:
+        """Those of `checkpoints.contract.SWITCHES` that `render` reads of the driving motion's `extra`."""
+        return ()
+
+    def parameter(self, name: str, shape: tuple[int, ...]) -> Parameter:
+        """What the array `name` of its motions is; `shape` that of one frame."""
+        return Parameter(self.kinds[name], shape)
 
     @property
     def groups(self) -> int:
@@ -158,6 +224,10 @@ class MotionModel(nn.Module, ABC):
         The first is what `reduce` gives.
         """
 
+    def prepare(self, image: Tensor) -> tuple[Motion, tuple[Tensor, ...]]:
+        """`detect` and `encode` of a source; families in which they have much in common compute that once."""
+        return self.detect(image), self.encode(image)
+
     @abstractmethod
     def move(
         self,
@@ -169,9 +239,9 @@ class MotionModel(nn.Module, ABC):
     ) -> DenseMotion:
         """The dense motion from the driving pose to the source.
 
-        `features` as returned by `encode`, with batch size 1 or B; only the first is read. `background` (B, 3, 3)
-        maps homogeneous driving coordinates to the source, identity when None. `spline_dropout` is TPSMM's, ignored
-        by other families.
+        `features` as returned by `encode`, with batch size 1 or B; only the first is read where the family `reduces`.
+        `background` (B, 3, 3) maps homogeneous driving coordinates to the source, identity when None. `spline_dropout`
+        is TPSMM's, ignored by other families.
         """
 
     @abstractmethod

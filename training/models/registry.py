@@ -12,6 +12,8 @@ from training.models.first_order.dam import DAM, DAMConfig
 from training.models.first_order.dime import DiME, DiMEConfig
 from training.models.first_order.fomm import FOMM, FOMMConfig
 from training.models.first_order.mraa import MRAA, MRAAConfig
+from training.models.liveportrait.config import LivePortraitConfig
+from training.models.liveportrait.model import LivePortrait
 from training.models.tpsmm.config import TPSMMConfig
 from training.models.tpsmm.model import TPSMM
 from training.schema import Unreadable, read
@@ -22,6 +24,7 @@ FAMILIES: dict[str, tuple[type, type[MotionModel]]] = {
     "mraa": (MRAAConfig, MRAA),
     "dam": (DAMConfig, DAM),
     "dime": (DiMEConfig, DiME),
+    "liveportrait": (LivePortraitConfig, LivePortrait),
 }
 """Configuration dataclass and model class of every family."""
 

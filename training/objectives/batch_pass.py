@@ -155,7 +155,7 @@ class Pass:
         count = 2 + len(references)
         # Batch statistics are those of a pass, so that it makes a difference what a training detector sees together.
         if self.joint_detection or not self.model.normalises_by_batch:
-            return _split(self.model.detect(seen), count)
+            return self.model.detect(seen).split(count)
         return [self.model.detect(each) for each in seen.chunk(count)]
 
     @property
@@ -166,7 +166,9 @@ class Pass:
     @cached_property
     def source_motions(self) -> Motion:
         """Parameters of all views of the source, as `MotionModel.move` takes them with `features`."""
-        return _stack([self._motions[0], *self._motions[2:]]) if "references" in self.batch else self.source_motion
+        if "references" not in self.batch:
+            return self.source_motion
+        return Motion.stack([self._motions[0], *self._motions[2:]])
 
     @property
     def driving_motion(self) -> Motion:
@@ -228,9 +230,8 @@ class Pass:
         if self.true_flow:
             visible = self.truth("flow_visible")[:, None].to(self.source)
             return DenseMotion(self.truth("flow"), [visible], visible.new_zeros(len(visible), 0, *visible.shape[-2:]))
-        return self.model.move(
-            (self.reduced,), self.source_motions, self.driving_motion, self.background, self.spline_dropout
-        )
+        seen = (self.reduced,) if self.model.reduces else self.features
+        return self.model.move(seen, self.source_motions, self.driving_motion, self.background, self.spline_dropout)
 
     @cached_property
     def image(self) -> Tensor:
@@ -253,7 +254,7 @@ class Pass:
             raise OptionError("a distillation loss is weighted but the stage has no teacher")
         with torch.no_grad():
             features = self.teacher.encode(self.source)
-            source, driving = _split(self.teacher.detect(torch.cat([self.source, self.target])), 2)
+            source, driving = self.teacher.detect(torch.cat([self.source, self.target])).split(2)
             known = self.true_background
             background = self.truth("background") if known else self.teacher.background(self.source, self.target)
             return self.teacher, features, self.teacher.move(features, source, driving, background)
@@ -290,29 +291,3 @@ class Pass:
     def warped_source(self) -> Tensor:
         """The source picture warped by the flow at full size, holes and all."""
         return self.motion.looked_up(self.source, self.model.align_corners)
-
-
-def _split(motion: Motion, count: int) -> list[Motion]:
-    """The motions of `count` batches of pictures that were detected as one."""
-
-    def part(values: Tensor | None, index: int) -> Tensor | None:
-        return None if values is None else values.chunk(count)[index]
-
-    return [
-        Motion(
-            motion.points.chunk(count)[index],
-            part(motion.jacobians, index),
-            part(motion.covariances, index),
-            {name: values.chunk(count)[index] for name, values in motion.extra.items()},
-        )
-        for index in range(count)
-    ]
-
-
-def _stack(motions: list[Motion]) -> Motion:
-    """Motions of the views (B, ...) with an axis for them: (B, V, ...)."""
-    first = motions[0]
-    jacobians = None
-    if first.jacobians is not None:
-        jacobians = torch.stack([each.jacobians for each in motions if each.jacobians is not None], 1)
-    return Motion(torch.stack([each.points for each in motions], 1), jacobians)

@@ -1,7 +1,7 @@
 /** What `bundle.json` says of a model (docs/contract.md), read and verified before anything else is fetched. */
 import { VisitorError } from "./errors";
 import { USUAL, type Framing } from "./framing";
-import { isKind, USUAL_KINDS, type Parameters } from "./kinds";
+import { isKind, size, USUAL_KINDS, type Parameters } from "./kinds";
 import { namesOf } from "./layers/anatomy";
 import type { Names } from "./layers/points";
 import { isMode, type Mode } from "./motion";
@@ -83,12 +83,13 @@ function parameters(values: unknown): Parameters {
   const declared = Object.entries((values ?? {}) as Parameters);
   const whole = (size: unknown): boolean => Number.isInteger(size) && (size as number) > 0;
   const fine = declared.every(
-    ([, { kind, shape, ranges }]) =>
+    ([, { kind, shape, ranges, kept }]) =>
       isKind(kind) &&
       Array.isArray(shape) &&
       shape.length > 0 &&
       shape.every(whole) &&
-      (kind !== "coefficient" || ranges?.length === shape[0]),
+      (kind !== "coefficient" || ranges?.length === shape[0]) &&
+      (kept ?? []).every((at) => at >= 0 && at < size(shape)),
   );
   if (!declared.length || !fine) throw broken("has a motion that this page does not know");
   return Object.fromEntries(declared);

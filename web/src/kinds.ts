@@ -11,6 +11,8 @@ export interface Parameter {
   shape: readonly number[];
   /** Of coefficients: least and largest value of each. */
   ranges?: readonly (readonly number[])[];
+  /** Of codes: which of its numbers absolute modes leave to the source. */
+  kept?: readonly number[];
 }
 
 /** By their names. */
@@ -25,6 +27,8 @@ export interface Weights {
 interface Kind {
   /** The way from `source` to `driving`, as far as `strength` says. */
   between(source: Float32Array, driving: Float32Array, strength: number, what: Parameter): Float32Array;
+  /** What absolute modes make of `driving`; where a kind does not say, all the way `between`. */
+  taken?(source: Float32Array, driving: Float32Array, strength: number, what: Parameter): Float32Array;
   /** `source`, changed as `driving` has changed since `reference`. */
   since(
     source: Float32Array,
@@ -35,9 +39,18 @@ interface Kind {
   ): Float32Array;
   /** What value number `index` is multiplied with to be like coordinates when speed is measured. */
   unit(what: Parameter, index: number): number;
+  /** Smoothed values as ones that a parameter of the kind can have. */
+  mended?(values: Float32Array): Float32Array;
 }
 
 const f = Math.fround;
+
+/** Least factor of a ratio, and least length that is divided by. */
+const LEAST = 1e-6;
+/** Sine of an angle so near to 0 or 180 degrees that a matrix hardly tells the axis by what is skew in it. */
+const HALF_TURN = 1e-6;
+/** Steps to the nearest rotation. */
+const NEWTON = 8;
 
 /** The driving frame's own, whatever the mode. */
 const OWN: Kind = { between: (_, driving) => driving, since: (_, driving) => driving, unit: () => 1 };
@@ -54,9 +67,32 @@ const PLACE: Kind = {
   since: (source, driving, reference, { strength, scale }) => since(source, driving, reference, strength * scale),
 };
 
-const LINEAR: Kind = { ...LINE, since: turned };
+const LINEAR: Kind = { ...LINE, since: changed };
 
-const CODE: Kind = { ...LINE, unit: ({ shape }) => shape.at(-1)! ** -0.5 };
+const ROTATION: Kind = {
+  between: (source, driving, strength) => turnedOn(source, driving, source, strength),
+  since: (source, driving, reference, { strength }) => turnedOn(source, driving, reference, strength),
+  unit: () => Math.SQRT1_2,
+  mended: nearestRotations,
+};
+
+const RATIO: Kind = {
+  between: (source, driving, strength) => multiplied(source, driving, source, strength),
+  taken: (source) => source,
+  since: (source, driving, reference, { strength }) => multiplied(source, driving, reference, strength),
+  unit: () => 1,
+  mended: (values) => values.map((value) => Math.max(value, LEAST)),
+};
+
+const CODE: Kind = {
+  ...LINE,
+  taken: (source, driving, strength, { kept }) => {
+    const moved = strength === 1 ? driving.slice() : LINE.between(source, driving, strength, { kind: "code", shape: [] });
+    for (const at of kept ?? []) moved[at] = source[at];
+    return moved;
+  },
+  unit: ({ shape }) => shape.at(-1)! ** -0.5,
+};
 
 const COEFFICIENT: Kind = {
   between: (source, driving, strength, what) => within(LINE.between(source, driving, strength, what), what),
@@ -70,7 +106,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
   contour: PLACE,
   linear: LINEAR,
   covariance: OWN,
+  rotation: ROTATION,
   coefficient: COEFFICIENT,
+  ratio: RATIO,
   code: CODE,
   eye: OWN,
   take: OWN,
@@ -109,7 +147,7 @@ function within(values: Float32Array, { ranges }: Parameter): Float32Array {
 }
 
 /** J = (I + s (J_t J_0^-1 - I)) J_S, matrix by matrix. */
-function turned(
+function changed(
   source: Float32Array,
   driving: Float32Array,
   reference: Float32Array,
@@ -127,6 +165,58 @@ function turned(
     result.set(product(scaled, source.subarray(at, at + each), side), at);
   }
   return result;
+}
+
+/** r_S (r_t / r_0)^s, number by number. */
+function multiplied(source: Float32Array, driving: Float32Array, reference: Float32Array, by: number): Float32Array {
+  return source.map((value, at) => value * (Math.max(driving[at], LEAST) / Math.max(reference[at], LEAST)) ** by);
+}
+
+/** R = (R_t R_0^-1)^s R_S, matrix by matrix. */
+function turnedOn(source: Float32Array, driving: Float32Array, reference: Float32Array, by: number): Float32Array {
+  const result = new Float32Array(source.length);
+  for (let at = 0; at < source.length; at += 9) {
+    const [here, there, then] = [source, driving, reference].map((all) => all.subarray(at, at + 9));
+    result.set(product(power(product(there, transposed(then), 3), by), here, 3), at);
+  }
+  return result;
+}
+
+/** The rotation `r` about the same axis, by that many times the angle, which is taken between 0 and 180 degrees. */
+export function power(r: number[], strength: number): number[] {
+  if (strength === 1) return r;
+  let axis = [(r[7] - r[5]) / 2, (r[2] - r[6]) / 2, (r[3] - r[1]) / 2];
+  const sine = Math.hypot(...axis);
+  const angle = strength * Math.atan2(sine, (r[0] + r[4] + r[8] - 1) / 2);
+  if (sine <= HALF_TURN) {
+    const square = r.map((value, at) => value + (at % 4 === 0 ? 1 : 0));
+    const column = [0, 1, 2].reduce((best, k) => (square[4 * k] > square[4 * best] ? k : best), 0);
+    axis = [0, 3, 6].map((row) => square[row + column]);
+  }
+  const length = Math.max(Math.hypot(...axis), LEAST);
+  const [x, y, z] = axis.map((value) => value / length);
+  const cross = [0, -z, y, z, 0, -x, -y, x, 0];
+  const squared = product(cross, cross, 3);
+  const [sin, rest] = [Math.sin(angle), 1 - Math.cos(angle)];
+  return cross.map((value, at) => (at % 4 === 0 ? 1 : 0) + sin * value + rest * squared[at]);
+}
+
+/** By Newton's iteration for the polar factor. */
+function nearestRotations(values: Float32Array): Float32Array {
+  const result = new Float32Array(values.length);
+  for (let at = 0; at < values.length; at += 9) {
+    let nearest = Array.from(values.subarray(at, at + 9));
+    for (let step = 0; step < NEWTON; step++) {
+      const other = transposed(inverse(nearest, 3));
+      nearest = nearest.map((value, k) => (value + other[k]) / 2);
+    }
+    result.set(nearest, at);
+  }
+  return result;
+}
+
+function transposed(m: ArrayLike<number>): number[] {
+  return [0, 3, 6, 1, 4, 7, 2, 5, 8].map((at) => m[at]);
 }
 
 function product(a: ArrayLike<number>, b: ArrayLike<number>, side: number): number[] {

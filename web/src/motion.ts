@@ -56,10 +56,11 @@ function seen(points: Float32Array, space: number): Float32Array {
 
 /** The driving motion as it is; `strength` moves from the source's own pose (0) to the driving one (1) and beyond. */
 export function absolute(source: Motion, driving: Motion, strength = 1): Motion {
-  if (strength === 1) return driving;
-  return moved(driving, [source], (name, what) =>
-    kindOf(what).between(source.arrays[name], driving.arrays[name], strength, what),
-  );
+  return moved(driving, [source], (name, what) => {
+    const [kind, here, there] = [kindOf(what), source.arrays[name], driving.arrays[name]];
+    if (kind.taken) return kind.taken(here, there, strength, what);
+    return strength === 1 ? there : kind.between(here, there, strength, what);
+  });
 }
 
 export interface RelativeOptions {

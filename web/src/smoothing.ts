@@ -28,7 +28,8 @@ export class OneEuro {
       if (length === undefined) continue;
       const channel = this.channels.get(name) ?? new Channel(values, length, what);
       this.channels.set(name, channel);
-      smoothed[name] = channel.step(values, 0.5 / this.smoothing, this.rate);
+      const found = channel.step(values, 0.5 / this.smoothing, this.rate);
+      smoothed[name] = kindOf(what).mended?.(found) ?? found;
     }
     return withArrays(motion, smoothed);
   }

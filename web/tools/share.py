@@ -148,6 +148,9 @@ _ALL = {
     "lips": Parameter("contour", (2, 7, 2)),
     "smile": Parameter("coefficient", (3,), ("left", "right", "open"), ((0.0, 1.0), (0.0, 1.0), (-2.0, 2.0))),
     "style": Parameter("code", (2, 4)),
+    "turn": Parameter("rotation", (2, 3, 3)),
+    "size": Parameter("ratio", (2,)),
+    "look": Parameter("code", (3, 2), kept=(1, 4)),
 }
 
 
@@ -155,6 +158,8 @@ def _motion_of_all(random: np.random.Generator, frames: int = 1) -> Motion:
     """A motion with a parameter of every kind."""
     arrays = {name: random.uniform(-1, 1, (frames, *what.shape)).astype(np.float32) for name, what in _ALL.items()}
     arrays["maps"] = arrays["maps"] * np.float32(0.2) + np.eye(3, dtype=np.float32)
+    arrays["turn"] = KINDS["rotation"].mended(arrays["turn"] * np.float32(0.4) + np.eye(3, dtype=np.float32))
+    arrays["size"] = np.exp2(arrays["size"])
     return Motion.of(arrays, _ALL)
 
 

@@ -5,7 +5,7 @@ Written from the paper's formulas and the facts of the golden data alone.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -75,7 +75,9 @@ class MRAA(FirstOrderModel):
     def detect(self, image: Tensor) -> Motion:
         """Centres, axes (as jacobians) and, where the heat maps need them, covariances."""
         motion = self.region_predictor(image)
-        return motion if self.config.covariance_heatmaps else replace(motion, covariances=None)
+        return (
+            motion if self.config.covariance_heatmaps else Motion(motion.points, motion.jacobians, extra=motion.extra)
+        )
 
     def linear_parts(self, source: Motion, driving: Motion) -> Tensor:
         """A_S A_D^-1, its sign chosen so that its first entry is not negative: axes have no sign of their own."""
@@ -102,7 +104,7 @@ class MRAA(FirstOrderModel):
         result = disentangle_motion(self.avd_network, shape, driving)
         if not self.config.covariance_heatmaps:
             return result
-        return replace(result, covariances=exact_product(_axes(result), _axes(result).transpose(-1, -2)))
+        return Motion(result.points, result.jacobians, exact_product(_axes(result), _axes(result).transpose(-1, -2)))
 
 
 def _axes(motion: Motion) -> Tensor:

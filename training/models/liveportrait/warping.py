@@ -10,6 +10,8 @@ from training.models.liveportrait.config import LivePortraitConfig
 
 _VARIANCE = 0.01
 _LEAK = 0.01
+_STILL = 1e-3
+"""What a depth at which nothing moves counts in `seen_flow`."""
 
 
 class Block3d(nn.Module):
@@ -114,16 +116,17 @@ class DenseMotionNetwork3d(nn.Module):
     def forward(self, squeezed: Tensor, source: Tensor, driving: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """The deformation (B, D, H, W, 3), the occlusion map (B, 1, H, W) in [0, 1] and the masks (B, K + 1, D, H, W).
 
-        `squeezed` (B, c, D, H, W) as `squeezed` gives it; points (B, K, 3) in [-1, 1]. The deformation says for every
-        place of the driving pose where to look in the source, as (x, y, z) of corners at -1 and 1 (the centres of the
-        outermost voxels).
+        `squeezed` (1 or B, c, D, H, W) as `squeezed` gives it; points (B, K, 3) in [-1, 1]. The deformation says for
+        every place of the driving pose where to look in the source, as (x, y, z) of corners at -1 and 1 (the centres of
+        the outermost voxels).
         """
         size = squeezed.shape[2:]
         grid = volume_grid(size, squeezed)
         shifts = F.pad(source - driving, (0, 0, 1, 0))  # motion 0 is none
         motions = grid + shifts[:, :, None, None, None]
-        batch, count = motions.shape[:2]
-        seen = look_up(squeezed.repeat_interleave(count, 0), motions.flatten(0, 1)).unflatten(0, (batch, count))
+        count = motions.shape[1]
+        # All motions in one look, one behind the other along the depth: the volume need not be there K + 1 times.
+        seen = look_up(squeezed, motions.flatten(1, 2)).unflatten(2, (count, size[0])).transpose(1, 2)
         heat = F.pad(heat_maps(driving, grid) - heat_maps(source, grid), (0, 0) * 3 + (1, 0))
         maps = self.hourglass(torch.cat([heat[:, :, None], seen], 2).flatten(1, 2))
         masks = torch.softmax(self.mask(maps), 1)
@@ -155,7 +158,7 @@ class WarpingModule(nn.Module):
         self.fourth = nn.Conv2d(config.warped_width, config.warped_width, 1)
 
     def forward(self, volume: Tensor, deformation: Tensor, occlusion: Tensor) -> Tensor:
-        """(B, C, H, W): the `volume` (B, c, D, H, W) deformed, flattened, and hidden where it is."""
+        """(B, C, H, W): the `volume` (1 or B, c, D, H, W) deformed, flattened, and hidden where it is."""
         moved = look_up(volume, deformation)
         return self.fourth(self.third(moved.flatten(1, 2))) * occlusion
 
@@ -173,10 +176,21 @@ def heat_maps(points: Tensor, grid: Tensor) -> Tensor:
     return torch.exp(-0.5 / _VARIANCE * apart)
 
 
+def seen_flow(deformation: Tensor, masks: Tensor) -> Tensor:
+    """(B, H, W, 2): where the picture at each place comes from in the source, of the `deformation` (B, D, H, W, 3) of a
+    volume: that of the depths at which something moves, as the `masks` (B, K + 1, D, H, W) have it.
+
+    Where nothing moves it is the place itself (see `look_up`).
+    """
+    moving = 1 - masks[:, 0] + _STILL
+    return (deformation[..., :2] * moving[..., None]).sum(1) / moving.sum(1)[..., None]
+
+
 def look_up(volume: Tensor, places: Tensor) -> Tensor:
-    """`volume` (B, C, D, H, W) at `places` (B, d, h, w, 3), trilinearly; nothing lies outside.
+    """`volume` (1 or B, C, D, H, W) at `places` (B, d, h, w, 3), trilinearly; nothing lies outside.
 
     Places are read as if -1 and 1 were the borders of the outermost voxels though the grid has them at their centres:
     the published weights were trained with that.
     """
+    volume = volume.expand(places.shape[0], -1, -1, -1, -1)
     return F.grid_sample(volume, places, mode="bilinear", padding_mode="zeros", align_corners=False)
