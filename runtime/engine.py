@@ -33,7 +33,7 @@ from checkpoints.registry import load_model
 from runtime.control.declared import says_parts
 from runtime.framing.framer import Framer, Framing, Subject
 from runtime.graphs.cores import available_cores
-from runtime.graphs.sessions import Device, Graph, open_graphs
+from runtime.graphs.sessions import Device, Graph, open_aside
 from runtime.layers.anatomy import NEEDED, see_eyes, see_subject
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Behind, Layers, Rest, open_layers
@@ -77,6 +77,19 @@ class Engine:
         `threads` for the CPU's share of the work defaults to the cores that this process may use. Raises
         `ModelError` when the model or the device is not to be had.
         """
+        self._begin(model, device, threads)
+        self._opening.result()
+
+    @classmethod
+    def opening(cls, model: str | os.PathLike[str] | Bundle = DEFAULT_MODEL, *, device: Device = "auto") -> Engine:
+        """An engine whose description is known while its graphs are still being opened: what needs them waits, and
+        raises what opening them did.
+        """
+        engine = cls.__new__(cls)
+        engine._begin(model, device, None)
+        return engine
+
+    def _begin(self, model: str | os.PathLike[str] | Bundle, device: Device, threads: int | None) -> None:
         if not isinstance(model, str | os.PathLike | Bundle):
             raise OptionError(f"model is {model!r}; it must be a name, a folder or a Bundle.")
         threads = plain(threads)
@@ -84,7 +97,11 @@ class Engine:
             raise OptionError(f"threads is {threads!r}; it must be a whole number of 1 or more.")
         self.bundle = model if isinstance(model, Bundle) else load_model(model)
         self._threads = threads or available_cores()
-        self._graphs = open_graphs(self.bundle, device, self._threads)
+        self._opening = open_aside(self.bundle, device, self._threads)
+
+    @property
+    def _graphs(self) -> Mapping[str, Graph]:
+        return self._opening.result()
 
     @property
     def device(self) -> str:
@@ -115,6 +132,13 @@ class Engine:
         threads have nothing to do.
         """
         return _ON_CARD if self.device == "cuda" else _FOR_EACH * self._graphs[RENDER].at_once
+
+    @property
+    def first_batch(self) -> int:
+        """Frames of a stream's first call, which is waited for: on the CPU as many as are computed at once. A card
+        would have to be prepared for every number of frames.
+        """
+        return self.batch if self.device == "cuda" else self._graphs[RENDER].at_once
 
     def hasten(self) -> None:
         """From now on, a call with a single frame gives it as soon as possible: for live pictures. Without this, each

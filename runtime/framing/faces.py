@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,9 +81,17 @@ def find_faces(picture: Bytes, levels: int = 3) -> list[Face]:
     return sorted(_distinct(found), key=lambda face: -face.size)
 
 
-@cache
 def _detector() -> Graph:
+    with _opening:  # source and driver are looked at side by side
+        return _opened()
+
+
+@cache
+def _opened() -> Graph:
     return open_graph(MODEL, "face")
+
+
+_opening = Lock()
 
 
 def _views(size: tuple[int, int], level: int) -> Iterator[Window]:

@@ -22,6 +22,7 @@ from checkpoints.errors import ModelError, OptionError, first_line
 from checkpoints.installation import installing
 from runtime.graphs.cores import available_cores
 from runtime.graphs.gpu import PROVIDERS, Bound, Provider, providers
+from runtime.graphs.opener import in_opener, workers
 
 Device = Literal["auto", "cpu", "cuda", "cuda-graphs", "tensorrt"]
 DEVICES: tuple[str, ...] = get_args(Device)
@@ -182,11 +183,21 @@ def open_graphs(bundle: Bundle, device: Device = "auto", threads: int | None = N
         raise ModelError(f"{_SPOKEN[device]} was asked for but {reason}; choose --device cpu or auto.")
     if device == "auto" and reason is None:
         try:
-            return _opener.submit(_open_on, bundle, "cuda", threads).result()
+            return _open_on(bundle, "cuda", threads)
         except _NotGranted:
             device = "cpu"
-    chosen = "cpu" if device == "auto" else device
-    return _opener.submit(_open_on, bundle, chosen, threads).result()
+    return _open_on(bundle, "cpu" if device == "auto" else device, threads)
+
+
+def open_aside(bundle: Bundle, device: Device = "auto", threads: int | None = None) -> Future[dict[str, Graph]]:
+    """The same beside whatever the caller does meanwhile; `open_graphs` says what the result may raise. Raises
+    `OptionError` for an unknown device.
+    """
+    check_device(device)
+    aside = ThreadPoolExecutor(max_workers=1, thread_name_prefix="bunraku-aside")
+    opening = aside.submit(open_graphs, bundle, device, threads)
+    aside.shutdown(wait=False)
+    return opening
 
 
 def check_device(device: str) -> None:
@@ -199,8 +210,8 @@ def open_graph(path: Path, name: str, device: str = "cpu", threads: int = 1, cal
     """The graph in the file `path`, one of our own, on "cpu" or on "cuda" where a model runs there already; as many
     `calls` at once run side by side. Raises `ModelError`.
     """
-    session = _opener.submit(_session, partial(os.fspath, path), name, _options(threads), providers(device)).result()
-    return Graph(name, session, device, _opener.submit(_workers, calls).result(), calls=calls)
+    session = in_opener(_session, partial(os.fspath, path), name, _options(threads), providers(device))
+    return Graph(name, session, device, in_opener(workers, calls), calls=calls)
 
 
 @contextmanager
@@ -211,12 +222,12 @@ def borrow_graph(path: Path, name: str) -> Iterator[Graph]:
     with _keeping:
         kept = _kept.get(path)
         if kept is None and _keepers:
-            kept = _kept[path] = Graph(name, _borrowed(path, name), "cpu", _opener.submit(_workers, 1).result())
+            kept = _kept[path] = Graph(name, _borrowed(path, name), "cpu", in_opener(workers, 1))
     if kept is not None:
         yield kept
         return
     session = _borrowed(path, name)
-    with _opener.submit(_workers, 1).result() as worker:
+    with in_opener(workers, 1) as worker:
         yield Graph(name, session, "cpu", worker)
 
 
@@ -242,38 +253,7 @@ _kept: dict[Path, Graph] = {}
 def _borrowed(path: Path, name: str) -> ort.InferenceSession:
     options = _options(1)
     options.enable_cpu_mem_arena = False  # what an arena has taken it keeps
-    return _opener.submit(_session, partial(os.fspath, path), name, options, providers("cpu")).result()
-
-
-def _new_opener() -> Executor:
-    return ThreadPoolExecutor(max_workers=1, thread_name_prefix="bunraku-open")
-
-
-_opener = _new_opener()
-"""The one thread that opens sessions, and starts the threads that run them.
-
-ONNX Runtime flushes denormals to zero in the thread that opens the first session of a process, for good, and in the
-session's own threads. Threads inherit this from the one that starts them (on Linux); the caller's arithmetic, which is
-none of ours, is left as it is.
-"""
-
-
-def _reopen() -> None:
-    global _opener
-    _opener = _new_opener()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_reopen)  # threads do not survive a fork
-
-
-def _workers(count: int) -> Executor:
-    """A pool whose threads are all started, by the thread that calls this."""
-    pool = ThreadPoolExecutor(max_workers=count, thread_name_prefix="onnxruntime")
-    together = threading.Barrier(count)
-    for started in [pool.submit(together.wait) for _ in range(count)]:
-        started.result()
-    return pool
+    return in_opener(_session, partial(os.fspath, path), name, options, providers("cpu"))
 
 
 class _NotGranted(ModelError):
@@ -281,23 +261,29 @@ class _NotGranted(ModelError):
 
 
 def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Graph]:
+    """All of it in threads of ours, so that the caller notices ctrl-C."""
     if device != "cpu":
-        with redirect_stdout(StringIO()):  # it prints what it misses; the providers tell us better
-            ort.preload_dlls()  # finds the CUDA libraries that the extra "gpu" installs
+        in_opener(_preload)
     cores = threads or available_cores()
     at_once = min(cores, _frames_at_once(bundle)) if device == "cpu" else 1
     # Read and verified when they are opened, one after another: what is on the disk may have changed since loading.
     files = {name: (partial(bundle.read, name), f'{name}" of the model "{bundle.name}') for name in bundle.graphs}
-    sessions = {}
-    for name, file in files.items():
+
+    def opened(name: str) -> ort.InferenceSession:
         options = _options(cores // at_once if name in FRAMEWISE else cores)
-        sessions[name] = _session(*file, options, _providers(device, bundle.graphs[name].precision))
+        session = _session(*files[name], options, _providers(device, bundle.graphs[name].precision))
         # Asked for CUDA without a working driver, ONNX Runtime goes on with the CPU and says nothing.
-        if sessions[name].get_providers()[0] != PROVIDERS[device]:
+        if session.get_providers()[0] != PROVIDERS[device]:
             raise _NotGranted(f"{_SPOKEN[device]} was asked for but {_missing(device)}, or choose --device cpu.")
+        return session
+
+    first, *others = files
+    sessions = {first: in_opener(opened, first)}
+    # The others in a thread that inherits what the first set, so that the one opener is free for the small networks.
+    with in_opener(workers, 1) as aside:
+        sessions |= zip(others, aside.map(opened, others), strict=True)
     place = "cpu" if device == "cpu" else "cuda"
-    # After the sessions, whose first sets what they inherit. Beside the caller, who can thus notice ctrl-C.
-    worker, team = _workers(1), _workers(at_once) if at_once > 1 else None
+    worker, team = in_opener(_teams, at_once)
     graphs = {}
     for name, session in sessions.items():
         if team is None or name not in FRAMEWISE:
@@ -308,6 +294,16 @@ def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Grap
     return graphs
 
 
+def _preload() -> None:
+    with redirect_stdout(StringIO()):  # it prints what it misses; the providers tell us better
+        ort.preload_dlls()  # finds the CUDA libraries that the extra "gpu" installs
+
+
+def _teams(at_once: int) -> tuple[Executor, Executor | None]:
+    """A worker, and a team of as many as compute at once; no team of one."""
+    return workers(1), workers(at_once) if at_once > 1 else None
+
+
 def _frames_at_once(bundle: Bundle) -> int:
     """Of a bundle that does not tell its operations: one."""
     gflops = [bundle.graphs[name].gflops for name in FRAMEWISE]
@@ -315,7 +311,7 @@ def _frames_at_once(bundle: Bundle) -> int:
 
 
 def _open_wide(read: Callable[[], bytes], what: str, threads: int) -> ort.InferenceSession:
-    return _opener.submit(_session, read, what, _options(threads), providers("cpu")).result()
+    return in_opener(_session, read, what, _options(threads), providers("cpu"))
 
 
 def _providers(device: str, precision: str) -> list[Provider]:

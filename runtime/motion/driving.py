@@ -240,7 +240,7 @@ def _patience(clip: Clip, framer: Framer) -> float:
 
 
 def read_motion(framed: Framed, engine: Engine, *, eyes: bool = False) -> Generator[Motion, None, None]:
-    """The motion of a clip in batches of the engine's size, decoded ahead in another thread, with the takes it is of;
+    """The motion of a clip in batches of the engine's sizes, decoded ahead in another thread, with the takes it is of;
     with `eyes` also what these do (`Engine.detect`).
 
     Raises `InputError` when there is no frame, and when recorded motion is of another model.
@@ -254,7 +254,7 @@ def read_motion(framed: Framed, engine: Engine, *, eyes: bool = False) -> Genera
     found = False
     takes = Takes(float(framed.clip.rate), watch=framed.watched)
     with prefetch(read_shown(framed, engine.resolution), depth=2 * batch) as ready:
-        while shown := list(islice(ready, batch)):
+        while shown := list(islice(ready, batch if found else engine.first_batch)):
             found = True
             motion = engine.detect(np.stack([square for square, _ in shown]), eyes=eyes)
             numbers = [takes(square, begins) for square, begins in shown]

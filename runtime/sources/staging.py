@@ -80,15 +80,14 @@ def stage(asked: Request, views: Sequence[Picture], stack: ExitStack) -> Staging
     """
     views = [stack.enter_context(local(view, asked.urls, asked.limits)) for view in views]
     drivings = [stack.enter_context(local(each, asked.urls, asked.limits)) for each in asked.all_drivings]
-    source, views = _opened(asked, views)
+    model = asked.model
+    with ThreadPoolExecutor(1, "bunraku-look") as team:
+        looking = team.submit(copy_context().run, _looked_at, asked, views, drivings)
+        try:
+            engine = model if isinstance(model, Engine) else Engine.opening(model, device=asked.device)
+        finally:
+            source, views, clips, rate = looking.result()  # what is wrong with these is said first
     ends_with_source = source is not None and asked.timing == "source"
-    if source is not None and asked.loop == SEAMLESS:
-        raise OptionError("A source that moves is played as it is; leave seamless out, or give source_frame.")
-    clips = _clips(asked, drivings, source.rate if source is not None and ends_with_source else None)
-    rate = source.rate if source is not None and ends_with_source else clips[0].rate
-    if source is not None:
-        source = at_rate(source, rate)
-    engine = asked.model if isinstance(asked.model, Engine) else Engine(asked.model, device=asked.device)
     several = asked.moves_several
     common = asked.common() | {"face": None if several else asked.face, "paste_back": asked.paste_back or several}
     first = Animator(engine, fps=float(rate), **common)
@@ -107,6 +106,19 @@ def stage(asked: Request, views: Sequence[Picture], stack: ExitStack) -> Staging
             footage = Footage(source, framers, Background.of(asked.background).filling)
             order = _begin(animators, footage)
         return Staging(animators, order, framed.result(), rate, footage, ends_with_source)
+
+
+def _looked_at(
+    asked: Request, views: list[Picture], drivings: Sequence[object]
+) -> tuple[Clip | None, list[Picture], list[Clip], Fraction]:
+    """The source where it moves, still pictures where it does not, what drives, and the result's frames a second."""
+    source, views = _opened(asked, views)
+    if source is not None and asked.loop == SEAMLESS:
+        raise OptionError("A source that moves is played as it is; leave seamless out, or give source_frame.")
+    leads = source is not None and asked.timing == "source"
+    clips = _clips(asked, drivings, source.rate if source is not None and leads else None)
+    rate = source.rate if source is not None and leads else clips[0].rate
+    return None if source is None else at_rate(source, rate), views, clips, rate
 
 
 def _opened(asked: Request, views: list[Picture]) -> tuple[Clip | None, list[Picture]]:

@@ -341,7 +341,8 @@ def test_stop_ends_the_work_and_leaves_nothing(visit, files, served, monkeypatch
 
     monkeypatch.setattr(type(studio.engine), "render_dense", held)
     go(page)
-    page.get_by_text(re.compile(rf"{studio.engine.batch}/10 frames")).wait_for()  # real progress: one batch is done
+    # Real progress: one batch is done.
+    page.get_by_text(re.compile(rf"{studio.engine.first_batch}/10 frames")).wait_for()
     page.get_by_role("button", name="Stop").click()
     page.locator("#caption").get_by_text("Stopped.").wait_for()
     gate.set()

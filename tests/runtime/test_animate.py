@@ -242,3 +242,10 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
     assert run.returncode == 0, run.stderr
     assert int(run.stdout) * 1024 < 30e6
     assert lengths(tmp_path / "out.mp4")[0] == 1000
+
+
+def test_what_is_wrong_with_the_inputs_is_said_before_what_is_wrong_with_the_model(source, tmp_path):
+    with pytest.raises(InputError, match="missing"):
+        animate(source, tmp_path / "missing.mp4", model=tmp_path, progress=False)
+    with pytest.raises(ModelError):
+        animate(source, moving(tmp_path / "driving.mp4", 3), model=tmp_path, progress=False)

@@ -152,3 +152,15 @@ def test_a_bundle_whose_graphs_do_not_fit_the_contract_is_a_model_error(toy, tmp
     toy_bundle.damage(tmp_path / "odd", resolution=96)
     with pytest.raises(ModelError, match="does not fit"):
         Animator(tmp_path / "odd").set_source(spot(20, 30))
+
+
+def test_an_engine_that_is_being_opened_knows_its_model_and_fails_where_it_is_needed(toy, monkeypatch):
+    monkeypatch.setattr(type(Engine(toy, threads=1).bundle), "read", lambda self, name: b"not a graph")
+    engine = Engine.opening(toy, device="cpu")
+    assert engine.resolution == 64
+    with pytest.raises(ModelError, match="cannot be opened"):
+        _ = engine.batch
+    with pytest.raises(ModelError, match="cannot be opened"):
+        Engine(toy, device="cpu")
+    with pytest.raises(OptionError, match="tpu"):
+        Engine.opening(toy, device="tpu")
