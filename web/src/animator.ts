@@ -5,6 +5,7 @@ import type { Layers } from "./layers/compose";
 import { keptInside } from "./inside";
 import { expression, type Expression, type Face } from "./layers/expression";
 import { named, pointsOf } from "./layers/points";
+import { Lips } from "./layers/reference";
 import { absolute, EYES, isFromReference, places, relative, withEyes, type Mode, type Motion } from "./motion";
 import { OneEuro } from "./smoothing";
 
@@ -41,7 +42,8 @@ export class Animator {
   private smooth = new OneEuro(0, 25);
   private chosen?: Source;
   private layers?: Layers;
-  private reference?: Motion;
+  private first?: Motion;
+  private lips?: Lips;
 
   constructor(readonly engine: Engine) {}
 
@@ -68,7 +70,7 @@ export class Animator {
 
   /** Count the motion from the next frame's pose on. */
   rest(): void {
-    this.reference = undefined;
+    this.first = this.lips = undefined;
     this.smooth.reset();
   }
 
@@ -78,19 +80,31 @@ export class Animator {
     if (!chosen) throw new Error("there is no photo yet");
     const found = await engine.detect(square);
     const driving = this.smooth.step(layers?.eyes ? await engine.withEyes(square, found) : found);
-    const driven = await this.drive(chosen.motion, driving);
+    const reference = this.referenceOf(driving);
+    const driven = await this.drive(chosen.motion, driving, reference);
     if (!layers) return engine.render(chosen, driven);
-    return layers.compose(await engine.renderDense(chosen, driven), places(driven), this.face(layers, driving, driven));
+    const face = this.face(layers, driving, driven, reference);
+    return layers.compose(await engine.renderDense(chosen, driven), places(driven), face);
+  }
+
+  /** What the next frame counts from; itself where the mode counts from none. */
+  private referenceOf(driving: Motion): Motion {
+    if (!isFromReference(this.settings.mode)) return this.first ?? driving;
+    this.first ??= driving;
+    const opening = this.layers?.opening;
+    if (opening === undefined) return this.first;
+    this.lips ??= new Lips(this.engine.bundle.names, this.first);
+    return this.lips.next(driving, opening);
   }
 
   /** What the face does: since the reference, where the mode counts from one, else since the source. */
-  private face({ eyes }: Layers, driving: Motion, driven: Motion): Expression | undefined {
+  private face({ eyes }: Layers, driving: Motion, driven: Motion, reference: Motion): Expression | undefined {
     if (!eyes) return undefined;
     const { mode, strength } = this.settings;
     const rest = withEyes(this.chosen!.motion, Float32Array.from(eyes));
     const counted = isFromReference(mode);
     // In the other modes `driven` has the strength already; lids and gaze have it not.
-    const [now, first] = counted ? [driving, this.reference!] : [driven, rest];
+    const [now, first] = counted ? [driving, reference] : [driven, rest];
     return expression(this.faceOf(now), this.faceOf(first), strength, counted);
   }
 
@@ -98,10 +112,8 @@ export class Animator {
     return { points: named(pointsOf(places(motion)), this.engine.bundle.names), eyes: motion.arrays[EYES] };
   }
 
-  private async drive(source: Motion, driving: Motion): Promise<Motion> {
+  private async drive(source: Motion, driving: Motion, reference: Motion): Promise<Motion> {
     const { settings, engine } = this;
-    if (isFromReference(settings.mode)) this.reference ??= driving;
-    const reference = this.reference ?? driving;
     const disentangle: Given["disentangle"] = (...motions) => engine.disentangle(...motions);
     const driven = await MOVES[settings.mode]({ source, driving, reference, settings, disentangle });
     return isFromReference(settings.mode) ? keptInside(source, driven) : driven;

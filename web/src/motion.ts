@@ -50,6 +50,12 @@ export function places({ arrays, parameters }: Motion): Float32Array {
   return flat.length === 1 ? flat[0] : Float32Array.from(flat.flatMap((values) => Array.from(values)));
 }
 
+/** `motion`, whose only points lie in the plane, with these in `points` (K, 2). */
+export function withPlaces(motion: Motion, points: Float32Array): Motion {
+  const [name] = Object.keys(motion.arrays).filter((one) => motion.parameters[one].kind === "point");
+  return withArrays(motion, { [name]: points });
+}
+
 function seen(points: Float32Array, space: number): Float32Array {
   return space === 2 ? points : points.filter((_, at) => at % space < 2);
 }

@@ -13,6 +13,7 @@ import { hullOf } from "../src/layers/hull";
 import { connected, matte, SIDE } from "../src/layers/matte";
 import { lipsBetween, MouthShutter } from "../src/layers/mouth";
 import { Person, type Pairs } from "../src/layers/person";
+import { Lips } from "../src/layers/reference";
 import { EyeShutter, type Patch } from "../src/layers/shutters";
 import { SIDE as MOUTH_SIDE, type MouthNetwork } from "../src/layers/teeth";
 import { resizeFloats } from "../src/resample";
@@ -21,7 +22,7 @@ import { Window } from "../src/window";
 import vectors from "./vectors/layers.json";
 import { drawn } from "./vectors";
 
-const { frames, expressions, person, seen, shutters, matte: mattes, border } = vectors;
+const { frames, expressions, references, person, seen, shutters, matte: mattes, border } = vectors;
 
 /** Colours here are 0 ... 255, all else about 1. */
 function near(found: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 1e-4): void {
@@ -68,6 +69,22 @@ describe("frames", () => {
   it.each(frames.turned)("cut pictures as Pillow turns them, to the byte", (given) => {
     const cut = affineFrom(given).cut(drawn(given.picture[0], given.picture[1]), given.side);
     expect([...cut]).toEqual(given.bytes);
+  });
+});
+
+describe("what expressions count from", () => {
+  const motionOf = (frame: number[]) => ({
+    arrays: { points: Float32Array.from(frame) },
+    parameters: { points: { kind: "point" as const, shape: [frame.length / 2, 2] } },
+  });
+  it.each(references)("is what it is in the engine, opening $opening", ({ names, opening, heights, ...given }) => {
+    const lips = new Lips(names, motionOf(given.frames[0]));
+    const found = given.frames.map((frame) => {
+      const { points } = lips.next(motionOf(frame), opening).arrays;
+      return [names["mouth.lower_lip"], names["mouth.chin"]].map((at) => points[2 * at + 1]);
+    });
+    near(found.flat(), heights.flat(), 1e-6);
+    expect(new Set(heights.map(String)).size).toBeGreaterThan(3);
   });
 });
 

@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from runtime.control.neutral import LOWER, UPPER
 from runtime.control.parts import Strengths
+from runtime.control.reference import References
 from runtime.framing.faces import Face
 from runtime.layers.anatomy import NEEDED, SeenFace, _hull, _plain_eye
 from runtime.layers.backdrop import backdrop
@@ -21,6 +23,7 @@ from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import Anatomy, Person
 from runtime.layers.shutters import EyeShutter
 from runtime.layers.teeth import FINER
+from runtime.motion.modes import Motion
 from runtime.result.detail import blurring, enlarging, spreading
 
 _FACE = TEMPLATE | {
@@ -119,6 +122,21 @@ def expression_vectors() -> list[dict[str, Any]]:
             moment["eyes"] = _numbers(seen)
         case = {"now": moments[0], "rest": moments[1], "strength": strength, "weak": weak}
         cases.append(case | {"expression": _expression(found)})
+    return cases
+
+
+def reference_vectors() -> list[dict[str, Any]]:
+    """What the frames of drivers who begin with an open mouth count from: heights of their lower lip and chin."""
+    random, names, cases = _random(65), {name: at for at, name in enumerate(_FACE)}, []
+    for opening, gaps in ((0.0, random.uniform(0.0, 0.2, 60)), (0.08, np.full(90, 0.12))):
+        points = np.repeat(np.array(list(_FACE.values()))[None] * 0.4, len(gaps), 0)
+        points[:, names[LOWER], 1] = points[:, names[UPPER], 1] + 0.4 * (0.05 + np.concatenate([[0.25], gaps[1:]]))
+        motion = Motion(points=(points + random.normal(0, 0.002, points.shape)).astype(np.float32))
+        parts = References(names, "relative")(1, motion, opening)
+        counted = [reference for part, reference in parts for _ in range(len(part)) if reference is not None]
+        heights = [one.places[0, [names[LOWER], names["mouth.chin"]], 1].tolist() for one in counted]
+        frames = [_numbers(places) for places in motion.places]
+        cases.append({"names": names, "opening": opening, "frames": frames, "heights": heights})
     return cases
 
 
@@ -273,6 +291,7 @@ def layer_vectors() -> dict[str, Any]:
     return {
         "frames": frame_vectors(),
         "expressions": expression_vectors(),
+        "references": reference_vectors(),
         "person": person_vectors(),
         "seen": seen_vectors(),
         "shutters": shutter_vectors(),

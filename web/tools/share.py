@@ -18,6 +18,7 @@ from PIL import Image
 from checkpoints import contract
 from checkpoints.parameters import Parameter
 from demo import appearance, words
+from runtime.control import reference
 from runtime.framing.window import Window
 from runtime.layers import (
     anatomy,
@@ -97,11 +98,16 @@ def shared_colours() -> str:
     )
 
 
-_LAYERS = (frames, expression, eyes, mesh, matte, backdrop, border, person, shutters, teeth, mouth, anatomy, compose)
+_LAYERS = (
+    *(frames, expression, reference, eyes, mesh, matte, backdrop, border, person, shutters, teeth, mouth, anatomy),
+    compose,
+)
 
 
 def shared_layers() -> str:
-    """The constants of `runtime/layers`, module by module, without the underscores that make them its own."""
+    """The constants of `runtime/layers` and of what expressions count from, module by module, without the underscores
+    that make them its own.
+    """
     kinds = (int, float, str, tuple, dict, frozenset)
     found = {
         module.__name__.rpartition(".")[2]: {

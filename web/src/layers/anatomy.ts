@@ -85,6 +85,11 @@ export class Shutters {
     private mouth?: MouthShutter,
   ) {}
 
+  /** How far the mouth is open at rest, in the head's own frame; where it opens and shuts. */
+  get opening(): number | undefined {
+    return this.mouth?.opening;
+  }
+
   /** What `face` changes in `picture`, and where. */
   covers(picture: Float32Array, face?: Expression): Cover[] {
     const parts = this.eyes.map(([shutter]) => shutter.patch);

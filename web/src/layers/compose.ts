@@ -90,6 +90,11 @@ export class Layers {
     return this.subject.expression;
   }
 
+  /** How far the mouth of the source is open, in the head's own frame; where something opens and shuts. */
+  get opening(): number | undefined {
+    return this.shutters.opening;
+  }
+
   /**
    * One picture of the model with its flow, for driving `points` (K, 2) in [-1, 1] and the expression `face`, in layers: RGB
    * bytes of the square's size.

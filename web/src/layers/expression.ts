@@ -5,7 +5,7 @@ import { headFrame, minus, times, type Named, type Point } from "./frames";
 
 const { SIDES, SHUT, SURELY, POSSIBLY, WIDEST, LEAST_OPEN, NARROWER, WINK, VERGENCE } = constants.expression;
 const { SEEN, SIDEWAYS } = constants.expression;
-const { OPEN, CLOSED, SLOWLY, NARROW, GIVEN_UP, OPENED, LEAST_PARTED, CLOSING, ROOM } = constants.expression;
+const { PARTED, CLOSED, SHOWN, SLOWLY, NARROW, GIVEN_UP, OPENED, LEAST_PARTED, CLOSING, ROOM } = constants.expression;
 const { CALM, WIDE_MOUTH } = constants.expression;
 
 /**
@@ -51,7 +51,7 @@ export function expression(now: Face, rest: Face, strength = 1, weakPoints = tru
   const moved = (name: string): Point =>
     times(factor, minus(frame.at(now.points[name]), frameRest.at(rest.points[name])));
   const [upper, lower] = ["upper", "lower"].map((lip) => moved(`mouth.${lip}_lip`)[1]);
-  const parted = lower > upper ? OPEN * (lower - upper) : lower - upper;
+  const parted = lower > upper ? PARTED * (lower - upper) : lower - upper;
   const [opening, usual, ...irises] = [0, 1, 2].flatMap((part) =>
     [now, rest].map(({ eyes }): Point => [eyes[part], eyes[3 + part]]),
   );
@@ -66,7 +66,7 @@ export function expression(now: Face, rest: Face, strength = 1, weakPoints = tru
     lids: lids.map((lid) => clamp(1 + strength * (lid - 1), 0, WIDEST)),
     brows: SIDES.map((side) => moved(`eye_${side}.brow`)[1]),
     gaze: gazeOf(across, down, lids).map((eye) => times(strength, eye)),
-    parted: weakPoints ? OPEN * Math.max(restGap - CLOSED, 0) : null,
+    parted: weakPoints ? PARTED * Math.max(restGap - CLOSED, 0) : null,
   };
 }
 
@@ -106,9 +106,10 @@ export function onMouth(face: Expression, opening: number, width: number, length
   let { corners } = face;
   let opens = parted;
   if (face.parted !== null && parted < 0) {
-    opens = parted * clamp(own / Math.max(face.parted / OPEN, LEAST_PARTED), 1, CLOSING);
+    opens = parted * clamp(own / Math.max(face.parted / PARTED, LEAST_PARTED), 1, CLOSING);
   } else if (face.parted !== null) {
-    const beyond = Math.max(own - face.parted, 1e-6);
+    const shown = own * smooth((own - SHOWN[0]) / (SHOWN[1] - SHOWN[0]));
+    const beyond = Math.max(shown - face.parted, 1e-6);
     opens = parted + beyond * Math.expm1(-parted / (SLOWLY * beyond));
     const inwards = GIVEN_UP * (Math.max(width - NARROW, 0) / 2) * -Math.expm1(-parted / OPENED);
     corners = corners.map(([x, y], side): Point => [x + (side ? inwards : -inwards), y]);

@@ -90,6 +90,11 @@ export class MouthShutter {
     return new MouthShutter(patch, lips, nose, chin, new Paint(patch, lips, picture.data, teeth));
   }
 
+  /** How far it is open at rest, in the head's own frame. */
+  get opening(): number {
+    return this.own[0];
+  }
+
   /** The patch of `picture` with the mouth of `face`. */
   apply(picture: Float32Array, driven: Expression): Float32Array {
     const { patch } = this;
