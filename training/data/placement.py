@@ -33,8 +33,9 @@ def place(batch: Sample, maps: Tensor, pictures: list[str]) -> Sample:
     """
     batch = dict(batch)
     back = torch.linalg.inv_ex(maps).inverse  # `inv` would have a GPU wait to learn that it worked: it always does
+    places = _places(back, batch["source"])
     for name in pictures:
-        batch[name] = _look_up(batch[name], back, "bilinear", "reflection")
+        batch[name] = F.grid_sample(batch[name], places, "bilinear", "reflection", align_corners=True)
     for name in _POINTS:
         if name in batch:
             batch[name] = _move(maps, batch[name])
@@ -42,9 +43,12 @@ def place(batch: Sample, maps: Tensor, pictures: list[str]) -> Sample:
         batch["background"] = exact_product(exact_product(maps, batch["background"]), back)
     if "flow" in batch:
         # Nearest: a mean of two flows across an outline is a motion that nothing has.
-        old = _look_up(batch["flow"].permute(0, 3, 1, 2), back, "nearest", "border").permute(0, 2, 3, 1)
+        flow = batch["flow"].permute(0, 3, 1, 2)
+        if flow.shape[-2:] != places.shape[1:3]:
+            places = _places(back, flow)
+        old = F.grid_sample(flow, places, "nearest", "border", align_corners=True).permute(0, 2, 3, 1)
         batch["flow"] = _move(maps, old.flatten(1, 2)).view_as(old)
-        seen = _look_up(batch["flow_visible"][:, None].to(old), back, "nearest", "zeros")
+        seen = F.grid_sample(batch["flow_visible"][:, None].to(old), places, "nearest", "zeros", align_corners=True)
         batch["flow_visible"] = seen[:, 0] > 0.5
     return batch
 
@@ -54,9 +58,8 @@ def _move(maps: Tensor, points: Tensor) -> Tensor:
     return exact_product(points, maps[:, :2, :2].transpose(1, 2)) + maps[:, None, :2, 2]
 
 
-def _look_up(values: Tensor, back: Tensor, mode: str, padding: str) -> Tensor:
-    """`values` (B, C, H, W) at the places that `back` gives for every pixel."""
+def _places(back: Tensor, values: Tensor) -> Tensor:
+    """(B, H, W, 2): where `back` (B, 3, 3) takes every pixel of `values` (B, C, H, W)."""
     height, width = values.shape[-2:]
     grid = coordinate_grid(height, width, values).reshape(1, -1, 2).expand(len(values), -1, -1)
-    places = _move(back, grid).unflatten(1, (height, width))
-    return F.grid_sample(values, places, mode, padding, align_corners=True)
+    return _move(back, grid).unflatten(1, (height, width))
