@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from checkpoints.contract import FROM_REFERENCE
+from checkpoints import contract
 from runtime.control.neutral import JAW, LOWER, TOGETHER, UPPER, WITH_JAW, NeutralFace
 from runtime.control.pose import is_track
 from runtime.layers.anatomy import named
@@ -52,7 +52,7 @@ class References:
         """What the next frames, all of one `take`, count from. `opening`: how far the mouth of the source is open, in
         the head's own frame, where the engine opens and shuts it; None where only the model does.
         """
-        if self._mode not in FROM_REFERENCE:
+        if self._mode not in contract.FROM_REFERENCE:
             return [(motion, self._chosen)]
         reference = self._chosen or self._firsts.setdefault(take, motion[:1])
         if self._neutral:
