@@ -1,4 +1,4 @@
-"""face-vid2vid as a family (Wang et al., CVPR 2021; models.md 10)."""
+"""face-vid2vid as a family (Wang et al., CVPR 2021; models.md 11)."""
 
 from __future__ import annotations
 
