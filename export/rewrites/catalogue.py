@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from checkpoints.errors import OptionError
-from export.rewrites import blend, grid_fast, grid_gather, narrow, norm, siblings, simplify, upsample, winograd
+from export.rewrites import blend, grid_fast, grid_gather, narrow, norm, siblings, simplify, upsample, volumes, winograd
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Rewrite:
 REWRITES: tuple[Rewrite, ...] = (
     Rewrite("simplify", simplify.apply),
     Rewrite("norm", norm.apply),
+    Rewrite("volumes", volumes.apply),
     Rewrite("upsample", upsample.apply),
     Rewrite("winograd", winograd.apply),
     Rewrite("siblings", siblings.apply),

@@ -84,19 +84,28 @@ def _filters(new: Splice, weight: np.ndarray) -> ir.Value:
     return new.op("Reshape", [product, new.constant([_PATCH**2, outputs, inputs], "filters_shape")])
 
 
-def _rewrite_site(conv: ir.Node, height: int, width: int) -> None:
-    new = Splice(conv)
-    weight = constant_of(conv.inputs[1])
-    if weight is None:
-        raise ValueError(f"{conv.name}: the weight is not constant")
-    outputs, inputs = weight.shape[:2]
+def _patches(new: Splice, maps: ir.Value, inputs: int, height: int, width: int) -> ir.Value:
+    """(B, 36, C_in, tiles): B^T d B of every tile of `maps` (B, C_in, height, width)."""
     tiles = (height // _TILE) * (width // _TILE)
     kernels = _both_axes(_B).reshape(_PATCH**2, 1, _PATCH, _PATCH)
-    single = new.op("Reshape", [conv.inputs[0], new.constant([-1, 1, height, width], "single_shape")])
+    single = new.op("Reshape", [maps, new.constant([-1, 1, height, width], "single_shape")])
     steps = {"kernel_shape": [_PATCH] * 2, "strides": [_TILE] * 2, "pads": [1] * 4}
     patches = new.op("Conv", [single, new.constant(kernels, "input_transform")], **steps)
     patches = new.op("Reshape", [patches, new.constant([-1, inputs, _PATCH**2, tiles], "patches_shape")])
-    patches = new.op("Transpose", [patches], perm=[0, 2, 1, 3])  # (B, 36, C_in, tiles)
+    return new.op("Transpose", [patches], perm=[0, 2, 1, 3])
+
+
+def _rewrite_site(conv: ir.Node, height: int, width: int, known: dict[ir.Value, ir.Value]) -> None:
+    """`known` are the patches of maps that convolutions before read, too."""
+    new = Splice(conv)
+    weight, maps = constant_of(conv.inputs[1]), conv.inputs[0]
+    if weight is None or maps is None:
+        raise ValueError(f"{conv.name}: the weight is not constant")
+    outputs, inputs = weight.shape[:2]
+    tiles = (height // _TILE) * (width // _TILE)
+    if maps not in known:
+        known[maps] = _patches(new, maps, inputs, height, width)
+    patches = known[maps]
     products = new.op("MatMul", [_filters(new, weight), patches])  # (B, 36, C_out, tiles)
     flat = new.op("Reshape", [products, new.constant([-1, _PATCH**2, outputs * tiles], "products_shape")])
     blocks = new.op("MatMul", [new.constant(_both_axes(_A), "output_transform"), flat])
@@ -111,4 +120,9 @@ def _rewrite_site(conv: ir.Node, height: int, width: int) -> None:
 
 def apply(model: ir.Model, least_channels: int = LEAST_CHANNELS, least_tiles: int = LEAST_TILES) -> int:
     """Rewrite every plain 3x3 convolution that is large enough, and whose sides are multiples of 4."""
-    return rewrite_convolutions(model, lambda conv: _fits(conv, least_channels, least_tiles), _rewrite_site)
+    known: dict[ir.Value, ir.Value] = {}
+    return rewrite_convolutions(
+        model,
+        lambda conv: _fits(conv, least_channels, least_tiles),
+        lambda conv, height, width: _rewrite_site(conv, height, width, known),
+    )
