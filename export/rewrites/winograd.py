@@ -25,6 +25,9 @@ from export.rewrites.splice import Splice, constant_of, is_plain_conv3, rewrite_
 LEAST_CHANNELS = 96
 """Input and output channels from which the rewrite pays on a CPU."""
 
+_FEWER = (128, 64)
+"""The same, input and output: there are fewer tiles to make of results than of what is read."""
+
 LEAST_TILES = 64
 """4x4 tiles a map from which it pays: 32x32 pixels."""
 
@@ -58,6 +61,10 @@ def _both_axes(matrix: np.ndarray) -> np.ndarray:
     return np.kron(matrix, matrix).astype(np.float32)
 
 
+def _pays(outputs: int, inputs: int, least_channels: int) -> bool:
+    return min(outputs, inputs) >= least_channels or (inputs >= _FEWER[0] and outputs >= _FEWER[1])
+
+
 def _fits(conv: ir.Node, least_channels: int, least_tiles: int) -> tuple[int, int] | None:
     """Height and width of the map where `conv` can be rewritten and is worth it, else None."""
     shape = static_shape(conv.inputs[0])
@@ -65,7 +72,7 @@ def _fits(conv: ir.Node, least_channels: int, least_tiles: int) -> tuple[int, in
         return None
     weight = constant_of(conv.inputs[1])
     height, width = shape[2], shape[3]
-    if weight is None or height % _TILE or width % _TILE or min(weight.shape[:2]) < least_channels:
+    if weight is None or height % _TILE or width % _TILE or not _pays(*weight.shape[:2], least_channels):
         return None
     return (height, width) if height * width >= least_tiles * _TILE**2 else None
 
