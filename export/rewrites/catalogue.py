@@ -8,7 +8,19 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from checkpoints.errors import OptionError
-from export.rewrites import blend, enlarged, grid_fast, grid_gather, narrow, norm, siblings, simplify, upsample, volumes, winograd
+from export.rewrites import (
+    blend,
+    enlarged,
+    grid_fast,
+    grid_gather,
+    narrow,
+    norm,
+    siblings,
+    simplify,
+    upsample,
+    volumes,
+    winograd,
+)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ With u the map x enlarged f times, u[f i + a] = x[i], and S the sum of the taps,
     y[f i + a]     = S x[i]  for all between,
 
 so that along both axes nine matrices serve for a whole group of f x f pixels, which convolved directly take 9 f^2
-and as four phases ([upsample](upsample.py), f = 2) sixteen. Pixels are sums of up to four of the products; beyond the
+and as four phases (`upsample`, f = 2) sixteen. Pixels are sums of up to four of the products; beyond the
 border x is zero. The differences are made once for all convolutions that read the same map.
 """
 
@@ -42,15 +42,16 @@ def _factor(node: ir.Node) -> int | None:
     if before is None or after is None or len(before) != 4 or None in before[1:] or None in after[1:]:
         return None
     (_, channels, height, width), (_, same, tall, wide) = before, after
-    assert height and width and tall and wide
+    if not height or tall is None:
+        return None
     factor = tall // height
     convention = text(node, "coordinate_transformation_mode", "half_pixel")
     rounding = text(node, "nearest_mode", "round_prefer_floor")
-    # Of whole factors, all these pick x[r // f]; half_pixel does where no place is halfway between two pixels but the
-    # rounding's own, which is f = 2 and up with round_prefer_floor.
+    # Both pairs pick x[r // f] for pixel r; half_pixel with floor would not.
     if (convention, rounding) not in {("asymmetric", "floor"), ("half_pixel", "round_prefer_floor")}:
         return None
-    return factor if channels == same and 2 <= factor <= MOST and (tall, wide) == (factor * height, factor * width) else None
+    whole = width is not None and (same, tall, wide) == (channels, factor * height, factor * width)
+    return factor if whole and 2 <= factor <= MOST else None
 
 
 def matrices(weight: np.ndarray) -> dict[Place, np.ndarray]:
