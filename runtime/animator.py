@@ -96,10 +96,10 @@ class Animator:
         self.adapt_scale = options.adapt_scale
         self.paste_back = options.paste_back
         self._asked_size = options.size
-        self._size = options.size or self.engine.resolution
+        self._size = options.size or self.engine.side_out
         gives_flow = "flow" in self.engine.bundle.outputs
         self._lends = options.detail and gives_flow
-        if options.detail and not gives_flow and (self.paste_back or self._size > self.engine.resolution):
+        if options.detail and not gives_flow and (self.paste_back or self._size > self.engine.side_out):
             warn_without_flow(self.engine.bundle.name)
         self.framer = self.engine.framer(options)
         self._layers = options.layers == "auto" and gives_flow and self.framer.framing.subject == "face"
@@ -144,7 +144,7 @@ class Animator:
 
     def read(self, picture: Picture) -> tuple[Image.Image, bool]:
         """A picture to be moved, in RGB, and whether parts of it are transparent. Raises `InputError`."""
-        size = None if self._needs_all_pixels else max(self._size, self.engine.resolution)
+        size = None if self._needs_all_pixels else max(self._size, self.engine.side_out)
         return read_cut_out(picture, size, self._limits, self._background.filling)
 
     def prepare(
