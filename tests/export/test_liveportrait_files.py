@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import shutil
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hub_server import isolate_client, point_at, serving
 from PIL import Image
 from published_layout import liveportrait_files, untaught
 from test_published_weights import run
@@ -122,6 +124,34 @@ def test_what_is_missing_double_or_another_is_named(files, tmp_path) -> None:
         run(command, warping)
 
 
+def test_pulled_from_the_hub_at_one_commit(model, files, tmp_path, monkeypatch, capsys) -> None:
+    liveportrait_files(model.state_dict(), tmp_path / "other", "animals")
+    shutil.copytree(tmp_path / "other" / "liveportrait_animals", files / "liveportrait_animals")
+    (files / "liveportrait" / "landmark.onnx").write_bytes(b"of no use here")
+    isolate_client(monkeypatch, tmp_path)
+    made = {}
+    monkeypatch.setattr(command, "_export", lambda model, folder, training, limit: made.update({folder: training}))
+    with serving() as hub:
+        point_at(monkeypatch, hub.url)
+        commit = hub.add("tester/weights", files)
+        hub.add("tester/weights", tmp_path / "other", branch="later")
+        for options in ([], ["--config", "animals", "-o", str(tmp_path / "pets")]):
+            assert main(["pull", f"tester/weights@{commit}", "--no-progress", *options]) == 0
+        assert main(["pull", "tester/weights", "--no-progress"]) == 0
+        assert "landmark.onnx" not in hub.downloads()
+        hub.add("tester/none", tmp_path / "other" / "liveportrait")
+        assert main(["pull", "tester/none"]) == 2
+    said = capsys.readouterr()
+    assert "holds no bundle.json" in said.err
+    assert said.out.splitlines()[0].endswith("--model ./liveportrait")
+    assert list(made) == [Path("liveportrait"), tmp_path / "pets"]
+    for training in made.values():
+        assert training["imported"]["origin"] == f"tester/weights@{commit}"
+        held = training["imported"]["files"]["spade_generator.pth"]["sha256"]
+        assert held == hashlib.sha256((files / BASE / "spade_generator.pth").read_bytes()).hexdigest()
+    assert made[tmp_path / "pets"]["framing"]["subject"] == "animals"
+
+
 def test_from_published_files_to_moving_pictures_in_every_mode(stored, tmp_path, capsys) -> None:
     folder = tmp_path / "moving"
     assert run(command, stored, "--resolution", SIZE, "--origin", "owner/name@1234", "-o", folder) == 0
@@ -130,7 +160,7 @@ def test_from_published_files_to_moving_pictures_in_every_mode(stored, tmp_path,
     assert (bundle.resolution, bundle.side_out, bundle.licence) == (SIZE, 2 * SIZE, "MIT")
     assert "owner/name@1234" in (folder / "README.md").read_text()
     assert "Kuaishou" in (folder / "README.md").read_text()
-    assert json.loads((folder / "bundle.json").read_text())["framing"]["source"]["side"] == 2.3
+    assert json.loads((folder / "bundle.json").read_text())["framing"]["head"] == 0.75
     noise = np.random.default_rng(0)
     frames = tmp_path / "driving"
     frames.mkdir()
