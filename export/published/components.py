@@ -40,9 +40,9 @@ FRAMING: dict[str, dict[str, Any]] = {
     "human": {"subject": "face", "head": 0.75, "middle": 0.48},
     "animals": {"subject": "animals"},
 }
-"""How its pictures were cut, for `runtime.framing`. People's: squares of 2.3 times the box from brows to chin, its middle
-an eighth of the side higher, which is a head of 0.75 of the side (of 52 photographs, deviation 0.04). Animals': by
-landmarks of a detector that is not free."""
+"""How its pictures were cut, for `runtime.framing`. People's: squares of 2.3 times the box from brows to chin, the
+middle an eighth of the side higher, which is a head of 0.75 of the side (of 52 photographs, deviation 0.04). Animals':
+by landmarks of a detector that is not free."""
 
 
 @dataclass(frozen=True)
