@@ -111,7 +111,7 @@ def _connect(studio: Studio, stage: _Stage, model: gr.Dropdown, fields: Sequence
                     frame,
                     mode=mode,
                     strength=strength,
-                    parts=as_parts(parts) if engine.names else ALL,
+                    parts=as_parts(parts) if engine.has_parts else ALL,
                     limits=studio.reading,
                 )
         return moved.frame, words.live_speed(moved.rate, moved.seconds) if moved.face else words.LIVE_NO_FACE

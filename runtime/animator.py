@@ -22,6 +22,7 @@ from checkpoints.contract import FROM_REFERENCE
 from checkpoints.errors import InputError, ModelError, OptionError
 from checkpoints.parameters import EYES, TAKES
 from runtime.control.control import Control, Moved, check_named
+from runtime.control.declared import weigh
 from runtime.control.neutral import NeutralFace
 from runtime.control.parts import Strengths
 from runtime.control.pose import as_row, check_pose, is_track
@@ -122,7 +123,7 @@ class Animator:
     def _check_control(self) -> None:
         """Raises `OptionError` where something is asked for that a model without names cannot do."""
         for wish, asked in {
-            "parts or strengths of them": self.strengths.uniform is None,
+            "parts or strengths of them": self.strengths.uniform is None and not self.engine.has_parts,
             "pose": bool(self._start),
             "neutral": self.neutral,
         }.items():
@@ -361,9 +362,9 @@ class Animator:
         counted = self.mode in FROM_REFERENCE
         if alike is not None and not counted:  # points have the strength already; lids and gaze have it not
             strengths = Strengths(eyes=alike, gaze=alike)
-        faces = self._faces(motion, driven, reference, strengths)
-        if alike is None and self._control is not None:
-            driven = self._control.weigh(driven, strengths)
+        faces, control = self._faces(motion, driven, reference, strengths), self._control
+        if alike is None:
+            driven = weigh(source, driven, strengths) if control is None else control.weigh(driven, strengths)
         driven, faces = self._started(driven, faces)
         return (kept_inside(source, driven) if counted else driven), faces
 

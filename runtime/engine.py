@@ -30,6 +30,7 @@ from checkpoints.contract import (
 from checkpoints.errors import OptionError
 from checkpoints.parameters import EYES
 from checkpoints.registry import load_model
+from runtime.control.declared import says_parts
 from runtime.framing.framer import Framer, Framing, Subject
 from runtime.graphs.cores import available_cores
 from runtime.graphs.sessions import Device, Graph, open_graphs
@@ -105,6 +106,11 @@ class Engine:
         """Numbers of the points by their names; empty where the bundle does not say what its points mark."""
         names = self.bundle.structure.get("names", ())
         return {name: index for index, name in enumerate(names)} if NEEDED.issubset(names) else {}
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether parts of a face can be told apart, by names of points or by what the parameters say."""
+        return bool(self.names) or says_parts(self.bundle.motion)
 
     @property
     def batch(self) -> int:
