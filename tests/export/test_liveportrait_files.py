@@ -152,6 +152,7 @@ def test_pulled_from_the_hub_at_one_commit(model, files, tmp_path, monkeypatch, 
     assert made[tmp_path / "pets"]["framing"]["subject"] == "animals"
 
 
+@pytest.mark.slow
 def test_from_published_files_to_moving_pictures_in_every_mode(stored, tmp_path, capsys) -> None:
     folder = tmp_path / "moving"
     assert run(command, stored, "--resolution", SIZE, "--origin", "owner/name@1234", "-o", folder) == 0
