@@ -83,6 +83,7 @@ CASES: dict[str, tuple[str, dict[str, Any]]] = {
     "fomm": ("fomm", FIRST_ORDER),
     "mraa": ("mraa", FIRST_ORDER),
     "dam": ("dam", FIRST_ORDER),
+    "face-vid2vid": ("face-vid2vid", toml_model("face-vid2vid-toy") | {"resolution": SIZE, "num_points": 4}),
     "liveportrait": ("liveportrait", toml_model("liveportrait-toy") | {"resolution": SIZE, "num_points": 4}),
     "dime": (
         "dime",

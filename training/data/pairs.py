@@ -2,9 +2,10 @@
 
 A sample is a dict of tensors. Always present: `source` and `driving`, uint8 (3, H, W); `seed`, int64. Data with
 truth add `source_points`, `driving_points` (P, 2); `source_visible`, `driving_visible` (P,) bool; `flow` (h, w, 2) with
-`flow_visible` (h, w) bool; `background` (3, 3), the backdrop's motion from driving to source; cross-identity pairs add
-`target`, the source's identity in the driving pose. Families that fuse views also get `references`, uint8
-(views - 1, 3, H, W): other frames of the source's clip.
+`flow_visible` (h, w) bool; `background` (3, 3), the backdrop's motion from driving to source; heads that are rendered
+on the fly `source_turn`, `driving_turn` (3, 3), for row vectors (x, y, z); cross-identity pairs `target`, the source's
+identity in the driving pose. Families that fuse views also get `references`, uint8 (views - 1, 3, H, W): other frames
+of the source's clip.
 """
 
 from __future__ import annotations

@@ -92,6 +92,9 @@ class SynthPairs:
             "flow_visible": visible,
             "background": background_between(source.truth.background, driving.truth.background),
         }
+        turns = self._renderer.turns(specs, times)
+        if turns is not None:
+            truth |= {"source_turn": turns[first], "driving_turn": turns[first + 1]}
         images = frames.image.permute(0, 3, 1, 2).contiguous().split(lengths)
         rows = zip(plans, images, range(len(plans)), strict=True)
         return [self._sample(plan, own, {k: v[row] for k, v in truth.items()}) for plan, own, row in rows]

@@ -8,6 +8,8 @@ from typing import Any
 
 from checkpoints.errors import OptionError
 from training.models.base import MotionModel
+from training.models.facevid2vid.config import FaceVid2VidConfig
+from training.models.facevid2vid.model import FaceVid2Vid
 from training.models.first_order.dam import DAM, DAMConfig
 from training.models.first_order.dime import DiME, DiMEConfig
 from training.models.first_order.fomm import FOMM, FOMMConfig
@@ -24,6 +26,7 @@ FAMILIES: dict[str, tuple[type, type[MotionModel]]] = {
     "mraa": (MRAAConfig, MRAA),
     "dam": (DAMConfig, DAM),
     "dime": (DiMEConfig, DiME),
+    "face-vid2vid": (FaceVid2VidConfig, FaceVid2Vid),
     "liveportrait": (LivePortraitConfig, LivePortrait),
 }
 """Configuration dataclass and model class of every family."""

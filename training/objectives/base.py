@@ -24,6 +24,7 @@ from training.models.parts.matrices import exact_product
 from training.models.parts.sampling import gaussian_heatmaps
 from training.objectives.anchors import ANCHOR_LOSSES
 from training.objectives.batch_pass import Pass
+from training.objectives.space import SPACE_LOSSES
 from training.objectives.teacher import TEACHER_LOSSES, check_teacher, open_teacher
 
 Loss = Callable[["Objective", Pass], Tensor]
@@ -350,6 +351,7 @@ LOSSES: dict[str, Loss] = {
     "feature_matching_generator": _feature_matching_generator,
     **ANCHOR_LOSSES,
     **TEACHER_LOSSES,
+    **SPACE_LOSSES,
     "truth_points": _points,
     "truth_shape": _shape,
     "truth_displacement": _displacement,

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.models.liveportrait.config import LivePortraitConfig
+from training.models.liveportrait.config import VolumeConfig
 
 
 class ConvBlock(nn.Module):
@@ -51,7 +51,7 @@ class ResBlock3d(nn.Module):
 class AppearanceExtractor(nn.Module):
     """From a picture (B, 3, H, W) in [0, 1] to a volume (B, C, D, H / 4, W / 4)."""
 
-    def __init__(self, config: LivePortraitConfig) -> None:
+    def __init__(self, config: VolumeConfig) -> None:
         super().__init__()
         width = config.appearance_width
         self._shape = (config.volume_channels, config.volume_depth)

@@ -1,4 +1,4 @@
-"""Settings of LivePortrait; the defaults are the published model's."""
+"""Settings of LivePortrait, and what face-vid2vid has of them, too; the defaults are the published model's."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class LivePortraitConfig:
-    """Widths and depths of its five networks."""
+class VolumeConfig:
+    """Of whatever moves a volume of features by points in space."""
 
     resolution: int = 256
-    """Side of the pictures that it takes; those that it gives are twice as large."""
+    """Side of the pictures that it takes."""
     num_points: int = 21
     """Points K of the canonical head."""
     appearance_width: int = 64
@@ -32,14 +32,20 @@ class LivePortraitConfig:
     """Channels of the volume that it sees moved in each of the K + 1 ways."""
     warped_width: int = 256
     """Channels of the generator's input."""
+
+    @property
+    def map_size(self) -> int:
+        """Side of the volume's maps."""
+        return self.resolution // 4
+
+
+@dataclass(frozen=True)
+class LivePortraitConfig(VolumeConfig):
+    """Widths and depths of its five networks; the pictures that it gives are twice as large as those that it takes."""
+
     generator_width: int = 512
     generator_blocks: int = 6
     generator_hidden: int = 128
     """Channels that modulations are computed from."""
     stitching: bool = True
     """Whether the networks that stitch, and open eyes and lips, belong to the model."""
-
-    @property
-    def map_size(self) -> int:
-        """Side of the volume's maps."""
-        return self.resolution // 4

@@ -11,12 +11,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.models.liveportrait.config import LivePortraitConfig
+from training.models.liveportrait.config import VolumeConfig
 
 _EPSILON = 1e-6
 _BIN, _FIRST = 3.0, 97.5
 """Degrees between two bins, and those of the first one below zero."""
 ANGLES = ("pitch", "yaw", "roll")
+HEADS = ("kp", "scale", *ANGLES, "t", "exp")
+"""What is read from the trunk; face-vid2vid has the canonical points elsewhere, and no scale."""
 
 
 class ChannelNorm(nn.LayerNorm):
@@ -62,7 +64,7 @@ class Block(nn.Module):
 class ConvNeXt(nn.Module):
     """The trunk, and one linear layer for everything that is read from it."""
 
-    def __init__(self, config: LivePortraitConfig) -> None:
+    def __init__(self, config: VolumeConfig, heads: tuple[str, ...]) -> None:
         super().__init__()
         widths, points = config.motion_widths, config.num_points
         stem = nn.Sequential(nn.Conv2d(3, widths[0], 4, stride=4), ChannelNorm(widths[0], eps=_EPSILON))
@@ -76,9 +78,9 @@ class ConvNeXt(nn.Module):
         )
         self.norm = nn.LayerNorm(widths[-1], eps=_EPSILON)
         sizes = {"kp": 3 * points, "scale": 1, **dict.fromkeys(ANGLES, config.motion_bins), "t": 3, "exp": 3 * points}
-        self.heads = tuple(sizes)
-        for name, size in sizes.items():
-            self.add_module(f"fc_{name}", nn.Linear(widths[-1], size))
+        self.heads = tuple(name for name in sizes if name in heads)
+        for name in self.heads:
+            self.add_module(f"fc_{name}", nn.Linear(widths[-1], sizes[name]))
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Numbers of every head, (B, N) each, of pictures (B, 3, H, W) in [0, 1]; angles as logits of their bins."""
@@ -92,22 +94,22 @@ class ConvNeXt(nn.Module):
 class MotionExtractor(nn.Module):
     """What a face does, as numbers with a meaning."""
 
-    def __init__(self, config: LivePortraitConfig) -> None:
+    def __init__(self, config: VolumeConfig, heads: tuple[str, ...] = HEADS) -> None:
         super().__init__()
-        self.detector = ConvNeXt(config)
+        self.detector = ConvNeXt(config, heads)
 
     def forward(self, image: Tensor) -> dict[str, Tensor]:
         """Of pictures (B, 3, H, W) in [0, 1]: `points` (B, K, 3) of the canonical head, `rotation` (B, 3, 3), a matrix
-        for columns, `expression` (B, K, 3), `scale` (B, 1), `translation` (B, 3).
+        for columns, `expression` (B, K, 3), `scale` (B, 1), `translation` (B, 3); of those that it has heads for.
         """
         raw = self.detector(image)
         pitch, yaw, roll = (degrees(raw[name]) for name in ANGLES)
+        more = {"points": raw["kp"].unflatten(1, (-1, 3)), "scale": raw["scale"]} if "kp" in raw else {}
         return {
-            "points": raw["kp"].unflatten(1, (-1, 3)),
             "rotation": rotation(pitch, yaw, roll),
             "expression": raw["exp"].unflatten(1, (-1, 3)),
-            "scale": raw["scale"],
             "translation": raw["t"],
+            **more,
         }
 
 

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor
 
 from checkpoints.contract import EYE_OPENING, LIP_OPENING, STITCHING
 from checkpoints.parameters import Parameter
-from training.models.base import DenseMotion, Motion, MotionModel
+from training.models.base import DenseMotion, Motion
 from training.models.liveportrait import meaning, retargeting
-from training.models.liveportrait.appearance import AppearanceExtractor
 from training.models.liveportrait.config import LivePortraitConfig
 from training.models.liveportrait.extractor import MotionExtractor, posed
 from training.models.liveportrait.spade import SpadeGenerator
-from training.models.liveportrait.warping import WarpingModule, seen_flow
+from training.models.liveportrait.volume import VolumeModel
 
 
-class LivePortrait(MotionModel):
-    """Features: what the dense motion sees of the volume (c, D, h, w), the canonical points (K, 3), the volume
-    (C, D, h, w).
+class LivePortrait(VolumeModel):
+    """Everything of a face's motion, and its canonical points, by one network.
 
     Pictures may be twice as large as `config.resolution`, as those that it gives: they are halved first.
     """
@@ -37,17 +35,11 @@ class LivePortrait(MotionModel):
         "scale": "ratio",
         "translation": "code",
     }
-    reduces: ClassVar[bool] = False
-    outputs: ClassVar[tuple[str, ...]] = ("image", "flow", "occlusion")
     detectors: ClassVar[tuple[str, ...]] = ("motion_extractor",)
 
     def __init__(self, config: LivePortraitConfig) -> None:
-        super().__init__()
-        self.config: Any = config
-        self.align_corners = True
-        self.appearance_feature_extractor = AppearanceExtractor(config)
+        super().__init__(config)
         self.motion_extractor = MotionExtractor(config)
-        self.warping_module = WarpingModule(config)
         self.spade_generator = SpadeGenerator(config)
         if config.stitching:
             self.retarget_shoulder = retargeting.stitching(config.num_points)
@@ -67,8 +59,7 @@ class LivePortrait(MotionModel):
         """Turn and place are the head's, the expression has rows of every part, and the size belongs to the whole."""
         if name == "expression":
             return Parameter("code", shape, kept=meaning.kept(shape[0]), parts=meaning.parts(shape[0]))
-        parts = () if name == "scale" else ("head",) * shape[0]
-        return Parameter(self.kinds[name], shape, parts=parts)
+        return Parameter("ratio", shape) if name == "scale" else super().parameter(name, shape)
 
     def detect(self, image: Tensor) -> Motion:
         """See `MotionModel.detect`; `extra` has the points (B, K, 3) of the picture and of its canonical head."""
@@ -95,16 +86,6 @@ class LivePortrait(MotionModel):
         turned = arrays["rotation"][:, 0].transpose(1, 2)
         return posed(canonical, turned, arrays["expression"], arrays["scale"], arrays["translation"])
 
-    def reduce(self, image: Tensor) -> Tensor:
-        """See `MotionModel.reduce`."""
-        return self.warping_module.dense_motion_network.squeezed(
-            self.appearance_feature_extractor(self._fitting(image))
-        )
-
-    def encode(self, image: Tensor) -> tuple[Tensor, ...]:
-        """See `MotionModel.encode`."""
-        return self.prepare(image)[1]
-
     def prepare(self, image: Tensor) -> tuple[Motion, tuple[Tensor, ...]]:
         """See `MotionModel.prepare`."""
         image = self._fitting(image)
@@ -112,37 +93,20 @@ class LivePortrait(MotionModel):
         squeezed = self.warping_module.dense_motion_network.squeezed(volume)
         return motion, (squeezed, motion.extra["canonical"], volume)
 
-    def move(
-        self,
-        features: tuple[Tensor, ...],
-        source: Motion,
-        driving: Motion,
-        background: Tensor | None = None,
-        spline_dropout: float = 0.0,
-    ) -> DenseMotion:
-        """See `MotionModel.move`; `extra` has the deformation of the volume (B, D, h, w, 3)."""
-        squeezed, canonical = features[:2]
-        here = self.points(canonical, source)
-        there = self._asked(here, self.points(canonical, driving), driving.extra)
-        deformation, occlusion, masks = self.warping_module.dense_motion_network(squeezed, here, there)
-        extra = {"deformation": deformation, "points": there}
-        return DenseMotion(seen_flow(deformation, masks), [occlusion], None, extra)
-
-    def _asked(self, here: Tensor, there: Tensor, asked: dict[str, Tensor]) -> Tensor:
-        """`there` (B, K, 3) with lips and eyes as far open as is `asked`, then stitched.
+    def asked(self, here: Tensor, there: Tensor, wishes: dict[str, Tensor]) -> Tensor:
+        """`there` with lips and eyes as far open as is asked, then stitched.
 
         The publication drops the driving motion when it opens eyes or lips in relative mode; here it is kept, as its
         absolute mode does.
         """
-        for name in asked.keys() & {LIP_OPENING, EYE_OPENING}:
+        for name in sorted(wishes.keys() & {LIP_OPENING, EYE_OPENING}):
             network = self.retarget_mouth if name == LIP_OPENING else self.retarget_eye
-            ratios, weight = asked[name][:, :-1], asked[name][:, -1:, None]
+            ratios, weight = wishes[name][:, :-1], wishes[name][:, -1:, None]
             there = there + weight * retargeting.opened(network, here, ratios)
-        if STITCHING in asked:
-            there = there + asked[STITCHING] * (retargeting.stitched(self.retarget_shoulder, here, there) - there)
+        if STITCHING in wishes:
+            there = there + wishes[STITCHING] * (retargeting.stitched(self.retarget_shoulder, here, there) - there)
         return there
 
     def generate(self, features: tuple[Tensor, ...], motion: DenseMotion) -> Tensor:
         """See `MotionModel.generate`."""
-        warped = self.warping_module(features[2], motion.extra["deformation"], motion.occlusions[0])
-        return self.spade_generator(warped)
+        return self.spade_generator(self.warped(features, motion))

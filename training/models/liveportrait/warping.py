@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from training.models.liveportrait.config import LivePortraitConfig
+from training.models.liveportrait.config import VolumeConfig
 
 _VARIANCE = 0.01
 _LEAK = 0.01
@@ -85,7 +85,7 @@ class Decoder(nn.Module):
 class Hourglass3d(nn.Module):
     """Over height and width; the depth stays."""
 
-    def __init__(self, inputs: int, config: LivePortraitConfig) -> None:
+    def __init__(self, inputs: int, config: VolumeConfig) -> None:
         super().__init__()
         widths = [min(config.dense_max, config.dense_width * 2 ** (level + 1)) for level in range(config.dense_blocks)]
         self.encoder = Encoder(inputs, widths)
@@ -99,7 +99,7 @@ class Hourglass3d(nn.Module):
 class DenseMotionNetwork3d(nn.Module):
     """Masks of K + 1 motions of a volume, and where it is hidden."""
 
-    def __init__(self, config: LivePortraitConfig) -> None:
+    def __init__(self, config: VolumeConfig) -> None:
         super().__init__()
         motions = config.num_points + 1
         self.compress = nn.Conv3d(config.volume_channels, config.compressed, 1)
@@ -151,7 +151,7 @@ class SameBlock(nn.Module):
 class WarpingModule(nn.Module):
     """From the source's volume and two sets of points to the generator's input."""
 
-    def __init__(self, config: LivePortraitConfig) -> None:
+    def __init__(self, config: VolumeConfig) -> None:
         super().__init__()
         self.dense_motion_network = DenseMotionNetwork3d(config)
         self.third = SameBlock(config.volume_channels * config.volume_depth, config.warped_width)

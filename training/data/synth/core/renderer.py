@@ -158,6 +158,12 @@ class Renderer(ABC):
     def _render(self, specs: list[SceneSpec], times: Array, size: int, shading: bool, exposure: float) -> Frames:
         """At most `batch` frames; arguments as of `render`."""
 
+    def turns(self, specs: list[SceneSpec], times: Tensor) -> Tensor | None:
+        """(N, 3, 3): how heads of `specs` are turned at `times` (N,), for row vectors (x, y, z) with y down and z away
+        from the camera; None where figures have none that is known.
+        """
+        return None
+
     @torch.no_grad()
     def render(
         self, specs: list[SceneSpec], times: Tensor, size: int = 256, shading: bool = True, exposure: float = 0.0

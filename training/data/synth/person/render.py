@@ -22,7 +22,7 @@ from .head import HeadAsset, load_head
 from .identity import Identity, sample_identity
 from .performance import Pose, motion
 from .points import point_vertices
-from .pose import place_props, pose_vertices, project, to_camera
+from .pose import place_props, pose_vertices, project, rotation_matrices, to_camera
 from .scene import Scene, sample_scene
 from .shade import Dress, Looks, Surface, albedo_and_gloss, dress_torso, light, noise_texture
 
@@ -134,6 +134,15 @@ def face_poses(specs: list[SceneSpec], times: Array) -> Pose:
     return Pose(*(np.concatenate([getattr(m, n) for m in moments]) for n in Pose.__dataclass_fields__))
 
 
+def face_turns(specs: list[SceneSpec], times: Array, tilts: list[float]) -> Tensor:
+    """(N, 3, 3): how the heads of `specs` are turned before cameras with `tilts` (radians), for row vectors (x, y, z)
+    with y down and z away from the camera.
+    """
+    angles = torch.from_numpy(face_poses(specs, times).rotation)
+    tilt = torch.tensor([[0.0, each, 0.0] for each in tilts], dtype=angles.dtype)
+    return (rotation_matrices(tilt) @ rotation_matrices(angles)).transpose(1, 2).float()
+
+
 class HeadRenderer(PersonRenderer):
     """Draws talking heads; the same seeds and times give the same pictures."""
 
@@ -159,6 +168,11 @@ class HeadRenderer(PersonRenderer):
         key = (spec.identity, spec.scene)
         who, where = self.identity(spec.identity), self.scene(spec.scene)
         return self._actors.get_or_make(key, lambda: build_actor(self.asset, who, where))
+
+    def turns(self, specs: list[SceneSpec], times: Tensor) -> Tensor:
+        """See `Renderer.turns`."""
+        tilts = [self.scene(spec.scene).camera.tilt for spec in specs]
+        return face_turns(specs, times.numpy(), tilts).to(self.device)
 
     def _vertices(self, specs: list[SceneSpec], actors: list[Any], times: Array) -> Tensor:
         posed = pose_vertices(self.asset, actors, face_poses(specs, times))
