@@ -31,7 +31,8 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_shards_and_renderer_give_pairs_with_truth(shards):
     for source in (ShardPairs(shards), SynthPairs("test", size=64)):
         sample = source.draw(1, np.random.default_rng(0))
-        assert set(sample) == {"source", "driving"} | TRUTH
+        turns = {"source_turn", "driving_turn"} if isinstance(source, SynthPairs) else set()
+        assert set(sample) == {"source", "driving"} | TRUTH | turns
         assert sample["source"].shape == (3, 64, 64)
         assert sample["source"].dtype == torch.uint8
         assert sample["flow"].shape == (64, 64, 2)
