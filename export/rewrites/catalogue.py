@@ -8,7 +8,19 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from checkpoints.errors import OptionError
-from export.rewrites import blend, grid_fast, grid_gather, narrow, norm, siblings, simplify, upsample, winograd
+from export.rewrites import (
+    blend,
+    enlarged,
+    grid_fast,
+    grid_gather,
+    narrow,
+    norm,
+    siblings,
+    simplify,
+    upsample,
+    volumes,
+    winograd,
+)
 
 
 @dataclass(frozen=True)
@@ -24,6 +36,8 @@ class Rewrite:
 REWRITES: tuple[Rewrite, ...] = (
     Rewrite("simplify", simplify.apply),
     Rewrite("norm", norm.apply),
+    Rewrite("volumes", volumes.apply),
+    Rewrite("enlarged", enlarged.apply),
     Rewrite("upsample", upsample.apply),
     Rewrite("winograd", winograd.apply),
     Rewrite("siblings", siblings.apply),

@@ -25,6 +25,9 @@ from export.rewrites.splice import Splice, constant_of, is_plain_conv3, rewrite_
 LEAST_CHANNELS = 96
 """Input and output channels from which the rewrite pays on a CPU."""
 
+_FEWER = (128, 64)
+"""The same, input and output: there are fewer tiles to make of results than of what is read."""
+
 LEAST_TILES = 64
 """4x4 tiles a map from which it pays: 32x32 pixels."""
 
@@ -58,6 +61,11 @@ def _both_axes(matrix: np.ndarray) -> np.ndarray:
     return np.kron(matrix, matrix).astype(np.float32)
 
 
+def _pays(weight: np.ndarray, least_channels: int) -> bool:
+    outputs, inputs = weight.shape[:2]
+    return min(outputs, inputs) >= least_channels or (inputs >= _FEWER[0] and outputs >= _FEWER[1])
+
+
 def _fits(conv: ir.Node, least_channels: int, least_tiles: int) -> tuple[int, int] | None:
     """Height and width of the map where `conv` can be rewritten and is worth it, else None."""
     shape = static_shape(conv.inputs[0])
@@ -65,7 +73,7 @@ def _fits(conv: ir.Node, least_channels: int, least_tiles: int) -> tuple[int, in
         return None
     weight = constant_of(conv.inputs[1])
     height, width = shape[2], shape[3]
-    if weight is None or height % _TILE or width % _TILE or min(weight.shape[:2]) < least_channels:
+    if weight is None or height % _TILE or width % _TILE or not _pays(weight, least_channels):
         return None
     return (height, width) if height * width >= least_tiles * _TILE**2 else None
 
@@ -84,19 +92,28 @@ def _filters(new: Splice, weight: np.ndarray) -> ir.Value:
     return new.op("Reshape", [product, new.constant([_PATCH**2, outputs, inputs], "filters_shape")])
 
 
-def _rewrite_site(conv: ir.Node, height: int, width: int) -> None:
-    new = Splice(conv)
-    weight = constant_of(conv.inputs[1])
-    if weight is None:
-        raise ValueError(f"{conv.name}: the weight is not constant")
-    outputs, inputs = weight.shape[:2]
+def _patches(new: Splice, maps: ir.Value, inputs: int, height: int, width: int) -> ir.Value:
+    """(B, 36, C_in, tiles): B^T d B of every tile of `maps` (B, C_in, height, width)."""
     tiles = (height // _TILE) * (width // _TILE)
     kernels = _both_axes(_B).reshape(_PATCH**2, 1, _PATCH, _PATCH)
-    single = new.op("Reshape", [conv.inputs[0], new.constant([-1, 1, height, width], "single_shape")])
+    single = new.op("Reshape", [maps, new.constant([-1, 1, height, width], "single_shape")])
     steps = {"kernel_shape": [_PATCH] * 2, "strides": [_TILE] * 2, "pads": [1] * 4}
     patches = new.op("Conv", [single, new.constant(kernels, "input_transform")], **steps)
     patches = new.op("Reshape", [patches, new.constant([-1, inputs, _PATCH**2, tiles], "patches_shape")])
-    patches = new.op("Transpose", [patches], perm=[0, 2, 1, 3])  # (B, 36, C_in, tiles)
+    return new.op("Transpose", [patches], perm=[0, 2, 1, 3])
+
+
+def _rewrite_site(conv: ir.Node, height: int, width: int, known: dict[ir.Value, ir.Value]) -> None:
+    """`known` are the patches of maps that convolutions before read, too."""
+    new = Splice(conv)
+    weight, maps = constant_of(conv.inputs[1]), conv.inputs[0]
+    if weight is None or maps is None:
+        raise ValueError(f"{conv.name}: the weight is not constant")
+    outputs, inputs = weight.shape[:2]
+    tiles = (height // _TILE) * (width // _TILE)
+    if maps not in known:
+        known[maps] = _patches(new, maps, inputs, height, width)
+    patches = known[maps]
     products = new.op("MatMul", [_filters(new, weight), patches])  # (B, 36, C_out, tiles)
     flat = new.op("Reshape", [products, new.constant([-1, _PATCH**2, outputs * tiles], "products_shape")])
     blocks = new.op("MatMul", [new.constant(_both_axes(_A), "output_transform"), flat])
@@ -111,4 +128,9 @@ def _rewrite_site(conv: ir.Node, height: int, width: int) -> None:
 
 def apply(model: ir.Model, least_channels: int = LEAST_CHANNELS, least_tiles: int = LEAST_TILES) -> int:
     """Rewrite every plain 3x3 convolution that is large enough, and whose sides are multiples of 4."""
-    return rewrite_convolutions(model, lambda conv: _fits(conv, least_channels, least_tiles), _rewrite_site)
+    known: dict[ir.Value, ir.Value] = {}
+    return rewrite_convolutions(
+        model,
+        lambda conv: _fits(conv, least_channels, least_tiles),
+        lambda conv, height, width: _rewrite_site(conv, height, width, known),
+    )

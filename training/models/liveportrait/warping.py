@@ -124,9 +124,7 @@ class DenseMotionNetwork3d(nn.Module):
         grid = volume_grid(size, squeezed)
         shifts = F.pad(source - driving, (0, 0, 1, 0))  # motion 0 is none
         motions = grid + shifts[:, :, None, None, None]
-        count = motions.shape[1]
-        # All motions in one look, one behind the other along the depth: the volume need not be there K + 1 times.
-        seen = look_up(squeezed, motions.flatten(1, 2)).unflatten(2, (count, size[0])).transpose(1, 2)
+        seen = look_shifted(squeezed, shifts)
         heat = F.pad(heat_maps(driving, grid) - heat_maps(source, grid), (0, 0) * 3 + (1, 0))
         maps = self.hourglass(torch.cat([heat[:, :, None], seen], 2).flatten(1, 2))
         masks = torch.softmax(self.mask(maps), 1)
@@ -184,6 +182,29 @@ def seen_flow(deformation: Tensor, masks: Tensor) -> Tensor:
     """
     moving = 1 - masks[:, 0] + _STILL
     return (deformation[..., :2] * moving[..., None]).sum(1) / moving.sum(1)[..., None]
+
+
+def look_shifted(volume: Tensor, shifts: Tensor) -> Tensor:
+    """(B, M, C, D, H, W): `look_up` of the `volume` (1 or B, C, D, H, W) at `volume_grid` plus each of the `shifts`
+    (B, M, 3), (x, y, z).
+
+    A grid that is only shifted is looked up along one axis after another, each time by a matrix of hat functions, which
+    are 0 outside by themselves: a hundredth of the fetches of a lookup at any places.
+    """
+    _, channels, depth, height, width = volume.shape
+    along_x, along_y, along_z = (_hats(shifts[..., axis], n) for axis, n in enumerate((width, height, depth)))
+    seen = volume.flatten(1, 3)[:, None] @ along_x.transpose(2, 3)  # (B, M, C D H, W)
+    seen = along_y[:, :, None] @ seen.unflatten(2, (channels * depth, height))
+    seen = along_z[:, :, None] @ seen.flatten(3).unflatten(2, (channels, depth))
+    return seen.unflatten(4, (height, width))
+
+
+def _hats(shifts: Tensor, length: int) -> Tensor:
+    """(B, M, N, N): what each of N places of an axis counts at every place of it `shifts` (B, M) further on."""
+    numbers = torch.arange(length, dtype=shifts.dtype, device=shifts.device)
+    # Where the places -1..1, read as `look_up` does, lie among the numbers of voxels.
+    places = numbers * (length / (length - 1)) - 0.5 + shifts[..., None] * (length / 2)
+    return torch.relu(1 - (places[..., None] - numbers).abs())
 
 
 def look_up(volume: Tensor, places: Tensor) -> Tensor:
