@@ -103,8 +103,8 @@ def outputs(session: onnxruntime.InferenceSession, feeds: dict[str, np.ndarray])
 def render_inputs(
     render: onnxruntime.InferenceSession, encoded: dict[str, np.ndarray], moved: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """What `render` is fed in absolute mode: of what the graphs `source` and `motion` have made, what it takes, and what
-    it is told where nobody asks."""
+    """What `render` is fed in absolute mode: of what the graphs `source` and `motion` have made, what it takes, and
+    what it is told where nobody asks."""
     known = {name: value for name, value in encoded.items() if is_feature(name)}
     count = len(next(iter(moved.values())))
     for name, usual in SWITCHES.items():
