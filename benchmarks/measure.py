@@ -18,7 +18,7 @@ import torch
 from PIL import Image
 
 from benchmarks.subjects import ROOT, Subject, picture
-from checkpoints.contract import FRAMEWISE, REQUIRED_GRAPHS, is_feature, of
+from checkpoints.contract import FRAMEWISE, REQUIRED_GRAPHS, SWITCHES, is_feature, is_per_frame, of
 from checkpoints.errors import first_line
 from runtime.animator import Animator
 from runtime.engine import Engine
@@ -103,8 +103,13 @@ def outputs(session: onnxruntime.InferenceSession, feeds: dict[str, np.ndarray])
 def render_inputs(
     render: onnxruntime.InferenceSession, encoded: dict[str, np.ndarray], moved: dict[str, np.ndarray]
 ) -> dict[str, np.ndarray]:
-    """What `render` is fed in absolute mode: of what the graphs `source` and `motion` have made, what it takes."""
+    """What `render` is fed in absolute mode: of what the graphs `source` and `motion` have made, what it takes, and
+    what it is told where nobody asks."""
     known = {name: value for name, value in encoded.items() if is_feature(name)}
+    count = len(next(iter(moved.values())))
+    for name, usual in SWITCHES.items():
+        value = np.array(usual, np.float32)
+        known[name] = np.tile(value, (count, 1)) if is_per_frame(name) else value
     known |= of("source", encoded) | of("driving", moved)
     return {value.name: known[value.name] for value in render.get_inputs()}
 

@@ -38,8 +38,10 @@ CONFIGURATIONS = {
     "fomm-full": "fomm-vox",
     "mraa-full": "mraa-vox",
     "dam-full": "dam-vox",
+    "liveportrait-full": "liveportrait",
 }
-"""Names of the subjects and of their training configurations; "full" are the sizes published for VoxCeleb."""
+"""Names of the subjects and of their training configurations; "full" are the sizes published for VoxCeleb, and
+LivePortrait's for everybody."""
 
 
 @dataclass(frozen=True)

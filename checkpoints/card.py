@@ -98,7 +98,7 @@ def _what(bundle: Bundle) -> str:
     pictures = "one picture" if bundle.views == "one" else "one or several pictures of one subject"
     lines = [
         f"A motion transfer model of the family {_plain(bundle.title or bundle.family)}: it moves "
-        f"{pictures} as a video moves, at {bundle.resolution}x{bundle.resolution} pixels, in the modes "
+        f"{pictures} as a video moves, at {bundle.side_out}x{bundle.side_out} pixels, in the modes "
         f"{_plain(', '.join(bundle.modes))}.",
         "",
         "| graph | size | weights | computes in | GFLOP a frame |",
@@ -124,7 +124,7 @@ def _training(bundle: Bundle) -> str:
     lines = [f"* data: {_plain(known.pop('data', None) or 'not recorded')}"]
     if "imported" in known:
         lines.append("* these are weights published by others, converted; this project did not train them")
-    for elsewhere in ("licence", "metrics", "limits"):
+    for elsewhere in ("licence", "copyright", "metrics", "limits"):
         known.pop(elsewhere, None)
     lines += [f"* {_plain(key)}: {_told(value)}" for key, value in known.items() if value not in ("", None, [], {})]
     if len(lines) == 1:
@@ -187,7 +187,7 @@ def _limits(bundle: Bundle) -> str:
             *own,
             f"* made for pictures of the kind it was trained on (subject: {subject}); others come out distorted",
             "* what the picture does not show (the other side of a head, the inside of a mouth) is guessed",
-            f"* details finer than {bundle.resolution}x{bundle.resolution} pixels are not made by the model",
+            f"* details finer than {bundle.side_out}x{bundle.side_out} pixels are not made by the model",
         ]
     )
 
@@ -203,4 +203,5 @@ def _intended(bundle: Bundle) -> str:
 def _licence(bundle: Bundle) -> str:
     if bundle.licence == "NOASSERTION":
         return "Nobody recorded the licence of these weights: find out before you use or share them."
-    return f"{_plain(bundle.licence)} (the weights)."
+    holder = bundle.training.get("copyright")
+    return f"{_plain(bundle.licence)} (the weights).{f' {_plain(holder)}.' if holder else ''}"

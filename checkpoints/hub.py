@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,10 @@ from checkpoints.errors import BunrakuWarning, ModelError, OptionError, first_li
 from checkpoints.own_card import digest, shown_card, with_card
 
 _NAME = re.compile(r"(?P<repository>[\w.-]+/[\w.-]+?)(@(?P<revision>[\w./-]+))?", re.ASCII)
+
+
+class NoBundleError(ModelError):
+    """A repository that is there, and is no model of ours."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,18 @@ def fetch_file(name: HubName, file: str) -> Path:
 
     with _explained(name):
         return Path(hf_hub_download(name.repository, file, revision=name.revision))
+
+
+def fetch_matching(name: HubName, patterns: Sequence[str]) -> tuple[Path, list[str]]:
+    """The files of a repository whose paths match the `patterns`, all of one commit: the folder that they are in, which
+    has the commit's name, and their paths. Raises `ModelError` as `fetch` does.
+    """
+    from huggingface_hub import snapshot_download
+
+    with _explained(name):
+        folder = Path(snapshot_download(name.repository, revision=name.revision, allow_patterns=list(patterns)))
+    files = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if path.is_file()]
+    return folder, [file for file in files if any(fnmatch(file, pattern) for pattern in patterns)]
 
 
 def push(
@@ -159,7 +176,7 @@ def _snapshot(name: HubName, *, force: bool) -> tuple[Path, list[str]]:
     options: dict[str, Any] = {"force_download": force}
     folder = Path(snapshot_download(name.repository, revision=name.revision, allow_patterns=[DESCRIPTION], **options))
     if not (folder / DESCRIPTION).is_file():
-        raise ModelError(f'The repository "{name}" holds no {DESCRIPTION}, so it is not a model for this program.')
+        raise NoBundleError(f'The repository "{name}" holds no {DESCRIPTION}, so it is not a model for this program.')
     files = [graph.file for graph in read_description(folder).graphs.values()]
     snapshot_download(name.repository, revision=folder.name, allow_patterns=files, **options)
     return folder, [DESCRIPTION, *files]

@@ -97,13 +97,15 @@ class Animator:
         self.adapt_scale = options.adapt_scale
         self.paste_back = options.paste_back
         self._asked_size = options.size
-        self._size = options.size or self.engine.resolution
+        self._size = options.size or self.engine.side_out
         gives_flow = "flow" in self.engine.bundle.outputs
         self._lends = options.detail and gives_flow
-        if options.detail and not gives_flow and (self.paste_back or self._size > self.engine.resolution):
+        if options.detail and not gives_flow and (self.paste_back or self._size > self.engine.side_out):
             warn_without_flow(self.engine.bundle.name)
         self.framer = self.engine.framer(options)
-        self._layers = options.layers == "auto" and gives_flow and self.framer.framing.subject == "face"
+        # Layers move people by the model's points; one that has none in the picture opens mouths and eyes itself.
+        layered = gives_flow and bool(self.engine.bundle.points) and self.framer.framing.subject == "face"
+        self._layers = options.layers == "auto" and layered
         self._cut = Cutter(self.framer, self.engine.resolution, options.fps, options.limits)
         self._takes = Takes(options.fps, watch=self.framer.framing.subject == "face")
         self._patience = Shot(wait=PATIENCE * options.fps)
@@ -143,7 +145,7 @@ class Animator:
 
     def read(self, picture: Picture) -> tuple[Image.Image, bool]:
         """A picture to be moved, in RGB, and whether parts of it are transparent. Raises `InputError`."""
-        size = None if self._needs_all_pixels else max(self._size, self.engine.resolution)
+        size = None if self._needs_all_pixels else max(self._size, self.engine.side_out)
         return read_cut_out(picture, size, self._limits, self._background.filling)
 
     def prepare(
@@ -168,9 +170,12 @@ class Animator:
             for image, seat in zip(images, seats, strict=True)
         ]
         source = self.engine.encode(np.stack(squares))
+        window, out = seats[0].window, self.engine.side_out
+        if out != size:
+            squares[0] = square(images[0], out, fit) if window is None else window.cut(images[0], out)
         finish = Finish(
             images[0],
-            seats[0].window,
+            window,
             squares[0],
             fit=fit,
             size=self._asked_size if self.paste_back else self._size,

@@ -110,8 +110,13 @@ class Engine:
 
     @property
     def resolution(self) -> int:
-        """Height and width of the frames that go in and come out, in pixels."""
+        """Height and width of the frames that go in, in pixels."""
         return self.bundle.resolution
+
+    @property
+    def side_out(self) -> int:
+        """Height and width of the frames that come out, in pixels."""
+        return self.bundle.side_out
 
     @cached_property
     def names(self) -> Mapping[str, int]:
@@ -195,7 +200,7 @@ class Engine:
         return driving.with_arrays(self._motion(found).arrays)
 
     def render(self, source: Source, driving: Motion) -> Bytes:
-        """The source in the poses of `driving`: uint8 (B, R, R, 3)."""
+        """The source in the poses of `driving`: uint8 (B, S, S, 3) with S = `side_out`."""
         return self.render_dense(source, driving, [IMAGE]).image
 
     def render_dense(self, source: Source, driving: Motion, outputs: Sequence[str] = DENSE) -> Rendered:

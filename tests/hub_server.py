@@ -82,9 +82,10 @@ class Hub:
     """Served in place of every graph's last bytes."""
 
     def add(self, name: str, folder: Path, branch: str = "main", **options: Any) -> str:
-        """Publish the files of `folder`, as if by another program."""
+        """Publish the files of `folder`, and of folders in it, as if by another program."""
         repository = self.repositories.setdefault(name, Repository(**options))
-        return repository.commit({file.name: file.read_bytes() for file in folder.iterdir()}, branch)
+        files = [path for path in folder.rglob("*") if path.is_file()]
+        return repository.commit({path.relative_to(folder).as_posix(): path.read_bytes() for path in files}, branch)
 
     def downloads(self) -> list[str]:
         """Names of the files whose contents were sent."""
@@ -209,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
         commit = self.find(repository, rest[1])
         if commit is None:
             return self.fail(404, "RevisionNotFound")
-        data = repository.commits[commit].get(rest[2])
+        data = repository.commits[commit].get("/".join(rest[2:]))
         if data is None:
             return self.fail(404, "EntryNotFound")
         headers = {"ETag": f'"{hashlib.sha1(data).hexdigest()}"', "X-Repo-Commit": commit, "Accept-Ranges": "bytes"}

@@ -13,11 +13,13 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
 from checkpoints.errors import ModelError, first_line
 from export.published.tensors import problems
+from training.models.liveportrait.published import network_of
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,22 @@ def open_archive(path: Path) -> Archive:
     Raises `ModelError` where the file is missing, damaged, larger inside than outside, holds anything but tensors in
     plain containers, tensors that are no weights (`export.published.tensors`), or is no dictionary of networks.
     """
+    content = _content(path)
+    if _is_state(content):
+        raise ModelError(f"{path} holds {_one_state(content)}")
+    return _checked(path, content)
+
+
+def open_component(path: Path) -> Archive:
+    """The same for one of several files that a model was published in, which may be the state dict of one network: it
+    has no name then, "".
+    """
+    content = _content(path)
+    return _checked(path, {"": content} if _is_state(content) else content)
+
+
+def _content(path: Path) -> Mapping[Any, Any]:
+    """What a file holds, unpickled by the reader that takes tensors and plain containers alone."""
     import torch
 
     if not path.is_file():
@@ -53,8 +71,10 @@ def open_archive(path: Path) -> Archive:
         raise ModelError(f"{path} is damaged or no file of PyTorch ({first_line(error)}); fetch it again.") from error
     if not isinstance(content, Mapping):
         raise ModelError(f"{path} holds {type(content).__name__}, not networks by name; give a published checkpoint.")
-    if _is_state(content):
-        raise ModelError(f"{path} holds {_one_state(content)}")
+    return content
+
+
+def _checked(path: Path, content: Mapping[Any, Any]) -> Archive:
     networks = {str(key): _plain_names(value) for key, value in content.items() if _is_state(value)}
     wrong = problems(networks, path.stat().st_size)
     if wrong:
@@ -83,6 +103,8 @@ _OTHERS = {
 def _one_state(state: Mapping[str, Tensor]) -> str:
     """Of a file with the tensors of one network, or of several with prefixes, and no names of networks around them."""
     first = next(iter(state))
+    if network := network_of(state):
+        return f"LivePortrait's {network} alone; import all of its files, or the folder that they were published in."
     return (
         f"one state dict ({first}, ...) where networks by name were expected; save it as published files are: "
         'torch.save({"generator": ..., "kp_detector": ...}, "model.pth.tar"), each network\'s tensors under its name.'

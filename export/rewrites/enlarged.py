@@ -103,7 +103,7 @@ def _pixels(new: Splice, products: dict[Place, ir.Value], factor: int) -> list[i
         side = [products[0, column]] if row == 0 else [added(products[0, column], products[row, column])]
         found[row, column] = added(rows[row], *side)
     places = [-1, *[0] * (factor - 2), 1]
-    return [found[place] for place in product(places, repeat=2)]
+    return [found[row, column] for row, column in product(places, repeat=2)]
 
 
 def _rewrite_site(conv: ir.Node, source: ir.Value, factor: int, known: dict[ir.Value, dict[Place, ir.Value]]) -> None:

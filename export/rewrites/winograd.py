@@ -61,7 +61,8 @@ def _both_axes(matrix: np.ndarray) -> np.ndarray:
     return np.kron(matrix, matrix).astype(np.float32)
 
 
-def _pays(outputs: int, inputs: int, least_channels: int) -> bool:
+def _pays(weight: np.ndarray, least_channels: int) -> bool:
+    outputs, inputs = weight.shape[:2]
     return min(outputs, inputs) >= least_channels or (inputs >= _FEWER[0] and outputs >= _FEWER[1])
 
 
@@ -72,7 +73,7 @@ def _fits(conv: ir.Node, least_channels: int, least_tiles: int) -> tuple[int, in
         return None
     weight = constant_of(conv.inputs[1])
     height, width = shape[2], shape[3]
-    if weight is None or height % _TILE or width % _TILE or not _pays(*weight.shape[:2], least_channels):
+    if weight is None or height % _TILE or width % _TILE or not _pays(weight, least_channels):
         return None
     return (height, width) if height * width >= least_tiles * _TILE**2 else None
 

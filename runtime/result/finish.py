@@ -93,11 +93,11 @@ class Finish:
         beside: Finish | None = None,
     ) -> None:
         """`image` (RGB) is the source, `window` the square of it that is moved (None: the one that `fit` means),
-        `small` uint8 (R, R, 3) the same as the model is shown it. `size`: side of the results, by default R. `lend`
-        None: nothing is sharpened. `layer`: None, or what makes layers of the source, where it can. With `inside` the
-        results show of the square only what the source shows. `background`: what layers are to be laid over (within
-        `limits` where it is a picture), None: what the source shows. `neighbours`: who else is in the picture.
-        `beside`: what makes results of somebody else in the same picture, into which both are pasted back.
+        `small` uint8 (R, R, 3) the same, as large as the model's pictures. `size`: side of the results, by default R.
+        `lend` None: nothing is sharpened. `layer`: None, or what makes layers of the source, where it can. With
+        `inside` the results show of the square only what the source shows. `background`: what layers are to be laid
+        over (within `limits` where it is a picture), None: what the source shows. `neighbours`: who else is in the
+        picture. `beside`: what makes results of somebody else in the same picture, into which both are pasted back.
         """
         self._paste = self._pasted(image, window, fit, size, beside) if paste_back else None
         self._neighbours = neighbours

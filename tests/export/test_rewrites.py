@@ -15,6 +15,7 @@ from export.graphs import trace
 from export.rewrites import (
     blend,
     catalogue,
+    enlarged,
     grid_fast,
     grid_gather,
     narrow,
@@ -22,6 +23,7 @@ from export.rewrites import (
     siblings,
     simplify,
     upsample,
+    volumes,
     winograd,
 )
 from export.rewrites.interleave import interleave
@@ -139,6 +141,22 @@ def test_winograd_stays_exact_over_many_channels() -> None:
     assert_same(model, module, x, tolerance=2e-5)
 
 
+def test_winograd_makes_the_patches_of_a_map_once() -> None:
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.other = nn.Conv2d(4, 4, 3, padding=1), nn.Conv2d(4, 4, 3, padding=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.one(x) * self.other(x)
+
+    module, x = randomise(Twice()), torch.randn(2, 4, 8, 8)
+    model = export(module, x)
+    assert winograd.apply(model, least_channels=4, least_tiles=1) == 2
+    assert operators(model).count("Conv") == 1
+    assert_same(model, module, x)
+
+
 def test_winograd_drops_only_a_bias_that_a_norm_takes_away() -> None:
     class Normed(nn.Module):
         def __init__(self) -> None:
@@ -163,6 +181,82 @@ def test_winograd_leaves_what_is_small_or_does_not_fit() -> None:
     assert winograd.apply(odd, least_channels=4, least_tiles=1) == 0
     for other in (nn.Conv2d(8, 8, 3), nn.Conv2d(8, 8, 5, padding=2), nn.Conv2d(8, 8, 3, 2, 1)):
         assert winograd.apply(export(other, x), least_channels=4, least_tiles=1) == 0
+
+
+class Enlarged(nn.Module):
+    """Convolutions that read one map, enlarged; `names` of them in the order of the results' channels."""
+
+    def __init__(self, factor: int, bias: bool) -> None:
+        super().__init__()
+        self.factor = factor
+        self.one, self.other = (nn.Conv2d(64, 24, 3, padding=1, bias=bias) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        large = F.interpolate(x, scale_factor=self.factor, mode="nearest")
+        return torch.cat([self.one(large), self.other(large)], 1)
+
+
+@pytest.mark.parametrize(("factor", "size", "bias"), [(2, (4, 6), True), (3, (1, 5), False), (4, (3, 2), True)])
+def test_an_enlarged_map_is_convolved_at_its_own_size(factor: int, size: tuple[int, int], bias: bool) -> None:
+    module, x = randomise(Enlarged(factor, bias)), torch.randn(2, 64, *size)
+    model = export(module, x)
+    assert enlarged.apply(model) == 2
+    assert "Resize" not in operators(model)
+    assert operators(model).count("Sub") == 4  # differences down, and across of three kinds of rows, for both
+    assert_same(model, module, x)
+
+
+def test_enlarged_leaves_what_it_does_not_fit() -> None:
+    class Odd(nn.Module):
+        def __init__(self, scale: tuple[int, int], mode: str, channels: int) -> None:
+            super().__init__()
+            self.scale, self.mode = scale, mode
+            self.conv = nn.Conv2d(channels, 24, 3, padding=1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.conv(F.interpolate(x, scale_factor=self.scale, mode=self.mode))
+
+    for scale, mode, channels in (((2, 4), "nearest", 64), ((2, 2), "bilinear", 64), ((2, 2), "nearest", 32)):
+        assert enlarged.apply(export(Odd(scale, mode, channels), torch.randn(2, channels, 4, 4))) == 0
+
+
+class Volumes(nn.Module):
+    """A small hourglass over height and width, as LivePortrait's, with a skip and a residual."""
+
+    def __init__(self, kernel: tuple[int, int, int]) -> None:
+        super().__init__()
+        pads = tuple(size // 2 for size in kernel)
+        self.down = nn.Conv3d(3, 6, kernel, padding=pads)
+        self.norm = nn.BatchNorm3d(6)
+        self.up = nn.Conv3d(6, 4, kernel, padding=pads)
+        self.last = nn.Conv3d(7, 7, (1, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        low = F.avg_pool3d(torch.relu(self.norm(self.down(x))), (1, 2, 2))
+        both = torch.cat([self.up(F.interpolate(low, scale_factor=(1, 2, 2), mode="nearest")), x], 1)
+        return both + self.last(torch.relu(both))
+
+
+@pytest.mark.parametrize(("kernel", "depth"), [((3, 3, 3), 5), ((7, 5, 5), 4), ((1, 3, 3), 2), ((3, 1, 3), 1)])
+def test_volumes_are_convolved_by_their_slices(kernel: tuple[int, int, int], depth: int) -> None:
+    module, x = randomise(Volumes(kernel)), torch.randn(2, 3, depth, 4, 6)
+    model = export(module, x)
+    assert volumes.apply(model) == 3
+    ranks = {len(node.inputs[1].shape) for node in model.graph if node.op_type == "Conv"}
+    assert ranks == {4}
+    assert operators(model).count("Transpose") == 2  # taken apart once, and put together once
+    assert_same(model, module, x)
+
+
+def test_volumes_that_shrink_in_depth_stay() -> None:
+    x = torch.randn(2, 3, 5, 4, 4)
+    for conv in (
+        nn.Conv3d(3, 3, 3),
+        nn.Conv3d(3, 3, 3, stride=2, padding=1),
+        nn.Conv3d(3, 3, 3, padding=1, groups=3),
+        nn.Conv3d(3, 3, (2, 3, 3), padding=1),
+    ):
+        assert volumes.apply(export(conv, x)) == 0
 
 
 @pytest.mark.parametrize("blocks", [(1, 1), (2, 2), (2, 4), (4, 1), (1, 2)])

@@ -47,6 +47,8 @@ def batch(size: int, pairs: int = 2, points: int = 50) -> dict[str, torch.Tensor
         "flow": coordinate_grid(64, 64, torch.zeros(())).expand(pairs, -1, -1, -1).clone(),
         "flow_visible": torch.ones(pairs, 64, 64, dtype=torch.bool),
         "background": torch.eye(3).repeat(pairs, 1, 1),
+        "source_turn": torch.eye(3).repeat(pairs, 1, 1),
+        "driving_turn": torch.eye(3).repeat(pairs, 1, 1),
     }
 
 

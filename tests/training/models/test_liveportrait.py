@@ -16,7 +16,7 @@ from training.models.liveportrait.config import LivePortraitConfig
 from training.models.liveportrait.extractor import MotionExtractor, degrees, posed, rotation
 from training.models.liveportrait.published import folded, stripped
 from training.models.liveportrait.spade import SpadeGenerator
-from training.models.liveportrait.warping import WarpingModule, look_up, volume_grid
+from training.models.liveportrait.warping import WarpingModule, look_shifted, look_up, volume_grid
 
 TINY = LivePortraitConfig(
     resolution=64,
@@ -187,3 +187,13 @@ def test_spectral_norms_are_folded_as_they_are_stored():
     assert set(plain) == {"conv.weight", "conv.bias"}
     wanted = weight / (u.astype(float) @ weight.reshape(3, -1).astype(float) @ v.astype(float))
     assert difference(plain["conv.weight"], wanted)[0] < 1e-6
+
+
+def test_a_shifted_grid_is_looked_up_axis_by_axis_as_at_any_places():
+    torch.manual_seed(0)
+    volume, shifts = torch.randn(2, 3, 4, 6, 8), torch.rand(2, 5, 3) * 3 - 1.5
+    shifts[:, 0] = 0
+    grid = volume_grid(volume.shape[2:], volume)
+    wanted = [look_up(volume, grid + shift[:, None, None, None]) for shift in shifts.unbind(1)]
+    assert torch.allclose(look_shifted(volume, shifts), torch.stack(wanted, 1), atol=2e-5)
+    assert torch.equal(look_shifted(volume[:1], shifts)[0], look_shifted(volume, shifts)[0])
