@@ -73,8 +73,12 @@ def work_tree(revision: str) -> Iterator[Path]:
 
 
 def _environment(tree: Path) -> dict[str, str]:
-    """One thread a process, packages of `tree`, and nothing from beside the script, whose name would hide one."""
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
+    """One thread a process, packages of `tree`, and nothing from beside the script, whose name would hide one.
+
+    Nor what importing this revision's packages set: each tree decides by itself whether to ask for huge pages.
+    """
+    kept = {name: value for name, value in os.environ.items() if name != "THP_MEM_ALLOC_ENABLE"}
+    return {**kept, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(tree), "PYTHONSAFEPATH": "1"}
 
 
 def run_child(tree: Path, args: argparse.Namespace, stage: str, precision: str, data: Path) -> dict[str, Any]:
