@@ -4,6 +4,8 @@ import os
 
 # One thread a process: two workers with two OpenMP threads each on two cores run many times slower, not twice.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Nothing of the tests stays in the user's cache.
+os.environ.setdefault("BUNRAKU_KEEP_GRAPHS", "0")
 
 import shutil
 from collections.abc import Callable, Iterator

@@ -29,13 +29,18 @@ _MOST_SHAPES = 4
 """Sets of shapes whose buffers are kept; a stream has one, and another for its last, smaller batch."""
 
 
-def engine_cache() -> Path:
-    """Where TensorRT keeps the engines that it builds, minutes each: `BUNRAKU_CACHE`, or `bunraku` in the user's
-    cache.
+def user_cache() -> Path:
+    """Where what takes time to make is kept: `BUNRAKU_CACHE`, or `bunraku` in the user's cache. Raises `RuntimeError`
+    where there is no home.
     """
     given = os.environ.get("BUNRAKU_CACHE")
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return (Path(given) if given else Path(home) / "bunraku") / "tensorrt"
+    return Path(given) if given else Path(home) / "bunraku"
+
+
+def engine_cache() -> Path:
+    """Where TensorRT keeps the engines that it builds, minutes each."""
+    return user_cache() / "tensorrt"
 
 
 def providers(device: str, *, half: bool = False) -> list[Provider]:

@@ -22,6 +22,7 @@ from checkpoints.errors import ModelError, OptionError, first_line
 from checkpoints.installation import installing
 from runtime.graphs.cores import available_cores
 from runtime.graphs.gpu import PROVIDERS, Bound, Provider, providers
+from runtime.graphs.kept import open_kept
 from runtime.graphs.opener import in_opener, workers
 
 Device = Literal["auto", "cpu", "cuda", "cuda-graphs", "tensorrt"]
@@ -327,8 +328,15 @@ def _session(
 ) -> ort.InferenceSession:
     """Of the bytes that `read` gives, or of the file that it names."""
     model = read()
+
+    def opened(model: bytes | str) -> ort.InferenceSession:
+        return ort.InferenceSession(model, options, providers=wanted)
+
     try:
-        session = ort.InferenceSession(model, options, providers=wanted)
+        if wanted == providers("cpu"):
+            session = open_kept(model if isinstance(model, bytes) else Path(model).read_bytes(), options, opened)
+        else:
+            session = opened(model)
     except Exception as error:  # as above: no common base class
         raise ModelError(f'The graph "{what}" cannot be opened ({first_line(error)}).') from error
     # It keeps the bytes, to start again with other providers when a run fails; we would rather hear of it.

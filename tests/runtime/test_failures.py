@@ -108,7 +108,7 @@ def test_a_killed_ffmpeg_is_an_error_and_no_shorter_result(engine, tmp_path, mon
     monkeypatch.setattr(Ffmpeg, "__init__", start)
 
     def kill(done, total):
-        if done == 20:
+        if done == 21:  # one frame first, then two at a time
             reader = next(each for each in reversed(started) if each.process.stdout is not None)
             writer = next(each for each in started if each.process.stdin is not None)
             (reader if role == "reader" else writer).process.send_signal(signal.SIGKILL)
