@@ -18,6 +18,7 @@ from training.models.parts.sampling import coordinate_grid
 from training.models.registry import build
 from training.objectives import ADVERSARIAL, LOSSES, Objective, Schedule
 from training.objectives.batch_pass import Pass
+from training.objectives.space import SPACE_LOSSES
 
 WIDEST = {
     **dict.fromkeys(("detector_width", "detector_block_expansion", "dense_block_expansion", "block_expansion"), 8),
@@ -30,7 +31,7 @@ WIDEST = {
 READY = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
 
 ANCHORS = {"dam", "hdam_root", "hdam", "orthogonality", "completeness"}
-NOT_PLAIN_TPSMM = ANCHORS | {"smoothness", "equivariance_jacobian", "equivariance_affine"}
+NOT_PLAIN_TPSMM = ANCHORS | {"smoothness", "equivariance_jacobian", "equivariance_affine", *SPACE_LOSSES}
 TPSMM_LOSSES = [name for name in LOSSES if name not in NOT_PLAIN_TPSMM | ADVERSARIAL and not name.startswith("distil_")]
 
 
