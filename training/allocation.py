@@ -1,7 +1,7 @@
 """Memory of a step that the next one takes again, for training on processors.
 
 glibc gives large blocks back to the system when they are freed, and a step asks for hundreds of them: the system then
-clears every page anew, a tenth and more of a step's time. Kept, and in pages of 2 MiB, they cost nothing.
+clears every page anew, four to eight hundredths of a step's time. Kept, and in pages of 2 MiB, they cost nothing.
 """
 
 from __future__ import annotations
