@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -69,6 +70,10 @@ def measure(config: str, stage: str, precision: str, steps: int, settings: list[
             operators.__enter__()
         return len(marks) > total
 
+    with suppress(ImportError):  # what `bunraku train` does; older revisions do not
+        from training.allocation import keep_freed_memory
+
+        keep_freed_memory()
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(run, Path(folder), device="cpu", progress=False)
         trainer.objective.register_forward_hook(

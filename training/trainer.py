@@ -22,7 +22,6 @@ from accelerate.utils import DistributedDataParallelKwargs
 from torch import Tensor, nn
 
 from checkpoints.errors import BunrakuError, BunrakuWarning
-from training.allocation import keep_freed_memory
 from training.checkpoint import save_model, sweep, write_atomically
 from training.config import RunConfig, Stage
 from training.data.augment import PairAugment
@@ -101,8 +100,6 @@ class Trainer:
         precision = usable_precision(config.precision, device)
         self.accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu", kwargs_handlers=[unused])
         self.main = self.accelerator.is_main_process
-        if self.accelerator.device.type == "cpu":
-            keep_freed_memory()
         folder.mkdir(parents=True, exist_ok=True)
         torch.manual_seed(config.seed)
         model = initial_model(config)

@@ -47,9 +47,11 @@ def main() -> int:
     if "=" in args.config:
         args.config, args.override = CONFIG, [args.config, *args.override]
     from checkpoints.errors import BunrakuError
+    from training.allocation import keep_freed_memory
     from training.bare.slice import run_slice
     from training.bare.smoke import smoke
 
+    keep_freed_memory()
     try:
         if args.smoke is not None:
             return smoke(args, BEGIN + args.smoke)

@@ -20,10 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Train; prints the path of the checkpoint as the last line."""
+    from training.allocation import keep_freed_memory
     from training.config import load_config
     from training.trainer import Trainer
 
     config = load_config(args.config, args.override)
+    keep_freed_memory()  # here, not in the trainer: in a script of the user's, it is the user's to say
     folder = args.output or Path("runs") / config.name
     trainer = Trainer(config, folder, device=None if args.device == "auto" else args.device, progress=not args.quiet)
     result = trainer.run(args.stop_after)
