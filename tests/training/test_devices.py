@@ -31,6 +31,8 @@ def batch(size: int, device: str, config: RunConfig) -> dict[str, torch.Tensor]:
         "driving_points": torch.rand(2, 50, 2) - 0.5,
         "source_visible": torch.ones(2, 50, dtype=torch.bool),
         "driving_visible": torch.ones(2, 50, dtype=torch.bool),
+        "source_turn": torch.eye(3).repeat(2, 1, 1),
+        "driving_turn": torch.eye(3).repeat(2, 1, 1),
         "flow": torch.rand(*maps, 2) - 0.5,
         "flow_visible": torch.ones(maps, dtype=torch.bool),
         "background": torch.eye(3).repeat(2, 1, 1),

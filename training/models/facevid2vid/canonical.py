@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from training.models.facevid2vid.config import FaceVid2VidConfig
 from training.models.liveportrait.warping import Up3d, volume_grid
 from training.models.parts.blocks import DownBlock
+from training.models.parts.matrices import exact_product, whole
 
 
 class CanonicalDetector(nn.Module):
@@ -35,6 +36,6 @@ class CanonicalDetector(nn.Module):
         x = self.unfold(x).unflatten(1, (-1, self._depth))
         for block in self.up_blocks:
             x = block(x)
-        heat = self.heat(x)
+        heat = whole(self.heat(x))
         share = torch.softmax(heat.flatten(2) / self._temperature, 2)
-        return share @ volume_grid(heat.shape[2:], heat).flatten(0, 2)
+        return exact_product(share, volume_grid(heat.shape[2:], heat).flatten(0, 2))

@@ -14,6 +14,7 @@ from training.models.facevid2vid.config import FaceVid2VidConfig
 from training.models.facevid2vid.generator import Generator
 from training.models.liveportrait.extractor import MotionExtractor
 from training.models.liveportrait.volume import VolumeModel
+from training.models.parts.matrices import exact_product
 
 
 class FaceVid2Vid(VolumeModel):
@@ -39,7 +40,9 @@ class FaceVid2Vid(VolumeModel):
     def points(self, canonical: Tensor, motion: Motion) -> Tensor:
         """x = R k + t + e, the depth of t included (paper, Eq. 1)."""
         arrays = motion.arrays
-        return canonical @ arrays["rotation"][:, 0] + arrays["translation"][:, None] + arrays["expression"]
+        return (
+            exact_product(canonical, arrays["rotation"][:, 0]) + arrays["translation"][:, None] + arrays["expression"]
+        )
 
     def detect(self, image: Tensor) -> Motion:
         """See `MotionModel.detect`; `extra` has the points (B, K, 3) of the picture, from its own canonical ones."""

@@ -12,6 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.models.liveportrait.config import VolumeConfig
+from training.models.parts.matrices import exact_product, whole
+from training.models.parts.sampling import full_precision
 
 _EPSILON = 1e-6
 _BIN, _FIRST = 3.0, 97.5
@@ -88,7 +90,8 @@ class ConvNeXt(nn.Module):
         for down, stage in zip(self.downsample_layers, self.stages, strict=True):
             x = stage(down(x))
         pooled = self.norm(x.mean((2, 3)))
-        return {name: self.get_submodule(f"fc_{name}")(pooled) for name in self.heads}
+        with full_precision(pooled):  # they are coordinates, or become some
+            return {name: self.get_submodule(f"fc_{name}")(whole(pooled)) for name in self.heads}
 
 
 class MotionExtractor(nn.Module):
@@ -122,7 +125,7 @@ def degrees(logits: Tensor) -> Tensor:
 def rotation(pitch: Tensor, yaw: Tensor, roll: Tensor) -> Tensor:
     """(B, 3, 3): Rz(roll) Ry(yaw) Rx(pitch) of angles (B, 1) in degrees, for columns (x, y, z)."""
     x, y, z = (torch.deg2rad(angle[:, 0]) for angle in (pitch, yaw, roll))
-    return _turn(z, 0, 1) @ _turn(y, 2, 0) @ _turn(x, 1, 2)
+    return exact_product(exact_product(_turn(z, 0, 1), _turn(y, 2, 0)), _turn(x, 1, 2))
 
 
 def _turn(angle: Tensor, first: int, second: int) -> Tensor:
@@ -140,5 +143,5 @@ def posed(points: Tensor, turned: Tensor, expression: Tensor, scale: Tensor, tra
 
     `points` and `expression` (1 or B, K, 3), `turned` (B, 3, 3) for columns, `scale` (B, 1), `translation` (B, 3).
     """
-    moved = scale[:, :, None] * (points @ turned.transpose(1, 2) + expression)
+    moved = scale[:, :, None] * (exact_product(points, turned.transpose(1, 2)) + expression)
     return moved + F.pad(translation[:, None, :2], (0, 1))

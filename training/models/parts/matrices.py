@@ -25,6 +25,11 @@ def exact_product(left: Tensor, right: Tensor) -> Tensor:
         return (left[..., :, :, None] * right[..., None, :, :]).sum(-2)
 
 
+def whole(values: Tensor) -> Tensor:
+    """`values` in float32 where mixed precision made them half."""
+    return values.float() if values.dtype in (torch.bfloat16, torch.float16) else values
+
+
 def _products_are_rounded() -> bool:
     """Whether float32 matrix products may be computed with fewer bits; torch does not tell where it was set by part."""
     try:
