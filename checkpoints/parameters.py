@@ -50,10 +50,13 @@ KINDS: Mapping[str, Callable[[_Shape], bool]] = MappingProxyType(
 EYES = "eyes"
 """What lids and irises do: no graph of a bundle gives it, but the engine's own (`runtime.layers.eyes`)."""
 
+LIPS = "lips"
+"""What the lips and the chin do: likewise (`runtime.layers.lips`)."""
+
 TAKES = "takes"
 """Which take a frame is of, from 1 on: in each of them the motion is counted anew; 0 where nobody is seen yet."""
 
-_RESERVED = frozenset({EYES, TAKES, FRAME, IMAGE, *STRUCTURE})
+_RESERVED = frozenset({EYES, LIPS, TAKES, FRAME, IMAGE, *STRUCTURE})
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 MOST = 100_000
 """Most numbers along any side of a parameter, and most points of a model."""

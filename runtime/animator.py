@@ -18,9 +18,9 @@ import numpy as np
 from PIL import Image
 
 from checkpoints.bundle import Bundle
-from checkpoints.contract import FROM_REFERENCE
+from checkpoints.contract import FROM_REFERENCE, NEEDS
 from checkpoints.errors import InputError, ModelError, OptionError
-from checkpoints.parameters import EYES, TAKES
+from checkpoints.parameters import EYES, LIPS, TAKES
 from runtime.control.control import Control, Moved, check_named
 from runtime.control.declared import weigh
 from runtime.control.parts import Strengths
@@ -31,7 +31,7 @@ from runtime.framing.chosen import several_faces
 from runtime.framing.cutter import Cutter
 from runtime.framing.framer import Seat
 from runtime.graphs.sessions import Device, check_device
-from runtime.layers.anatomy import named
+from runtime.layers.anatomy import seen
 from runtime.layers.expression import Expression, expression
 from runtime.layers.neighbours import Neighbours
 from runtime.media.background import Background
@@ -43,7 +43,7 @@ from runtime.motion.smoothing import OneEuro
 from runtime.motion.takes import Takes, as_array, at_rest, by_take
 from runtime.options import Option, StreamOptions, made_with
 from runtime.result.finish import Finish, Piece, Rendered, warn_without_flow
-from runtime.values import Bytes
+from runtime.values import Bytes, Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -285,7 +285,7 @@ class Animator:
         """The source in the pose of one driving frame: uint8 (height, width, 3) in RGB, of the `size`."""
         self.hasten()
         cut = self._cut(picture)
-        motion = self.engine.detect(cut[None], eyes=self.layered)
+        motion = self.engine.detect(cut[None], expression=self.layered)
         take = self._takes(cut, self._patience if self._cut.begins else None)
         return self.poses(motion.with_arrays({TAKES: as_array([take])}))[0]
 
@@ -293,7 +293,7 @@ class Animator:
         """The same for the next frames of the stream at once, all uint8 (B, R, R, 3): cut to the model's size. Their
         motion counts from the first one on, whatever it shows.
         """
-        return self.poses(self.engine.detect(squares, eyes=self.layered))
+        return self.poses(self.engine.detect(squares, expression=self.layered))
 
     def poses(self, motion: Motion) -> Bytes:
         """The same for the next frames of the stream whose motion was detected before: uint8 (B, height, width, 3)."""
@@ -361,7 +361,7 @@ class Animator:
         driven = drive(self.mode, source, motion, motion[:1] if reference is None else reference)
         counted = self.mode in FROM_REFERENCE
         if alike is not None and not counted:  # points have the strength already; lids and gaze have it not
-            strengths = Strengths(eyes=alike, gaze=alike)
+            strengths = Strengths(eyes=alike, gaze=alike, mouth=1.0 if self._lips(motion) is None else alike)
         faces, control = self._faces(motion, driven, reference, strengths), self._control
         if alike is None:
             driven = weigh(source, driven, strengths) if control is None else control.weigh(driven, strengths)
@@ -381,9 +381,17 @@ class Animator:
         if driving.eyes is None or layers is None or layers.eyes is None or not names:
             return [None] * len(driving)
         rest = rest.with_arrays({EYES: layers.eyes[None].astype(np.float32)})
+        if layers.lips is not None:
+            rest = rest.with_arrays({LIPS: layers.lips[None].astype(np.float32)})
         counted = self.mode in FROM_REFERENCE
         if counted and reference is not None and reference.eyes is not None:
             rest, driven = reference, driving
-        faces = [(named(points, names), eyes) for points, eyes in zip(driven.places, driving.eyes, strict=True)]
-        first = (named(rest.places[0], names), np.asarray(rest.eyes)[0])
-        return [expression(face, first, strengths, counted) for face in faces]
+        lips = self._lips(driving)
+        (first,) = seen(names, rest.places, rest.eyes, None if lips is None else rest.lips)
+        return [expression(face, first, strengths, counted) for face in seen(names, driven.places, driving.eyes, lips)]
+
+    def _lips(self, driving: Motion) -> Floats | None:
+        """(T, 7, 2): those of the driver; None where they are not to be followed: another shape than the driver's own is
+        only known of a model's points.
+        """
+        return None if self.mode in NEEDS else driving.lips

@@ -28,13 +28,13 @@ from checkpoints.contract import (
     of,
 )
 from checkpoints.errors import OptionError
-from checkpoints.parameters import EYES
+from checkpoints.parameters import EYES, LIPS
 from checkpoints.registry import load_model
 from runtime.control.declared import says_parts
 from runtime.framing.framer import Framer, Framing, Subject
 from runtime.graphs.cores import available_cores
 from runtime.graphs.sessions import Device, Graph, open_aside
-from runtime.layers.anatomy import NEEDED, see_eyes, see_subject
+from runtime.layers.anatomy import NEEDED, see_eyes, see_lips, see_subject
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Behind, Layers, Rest, open_layers
 from runtime.layers.matte import find_person
@@ -164,13 +164,17 @@ class Engine:
         features = {name: render.place(value) for name, value in found.items() if is_feature(name)}
         return Source(self._motion(found), features)
 
-    def detect(self, frames: Bytes, *, eyes: bool = False) -> Motion:
-        """The motion of `frames`, uint8 (B, R, R, 3); with `eyes` also lids and gaze, where the points have names."""
+    def detect(self, frames: Bytes, *, expression: bool = False) -> Motion:
+        """The motion of `frames`, uint8 (B, R, R, 3); with `expression` also what lids, irises and lips do, where the
+        points have names.
+        """
         graph = self._graphs[MOTION]
         motion = self._motion(graph({FRAME: frames}, list(self.bundle.motion)))
-        if not (eyes and self.names):
+        if not (expression and self.names):
             return motion
-        return motion.with_arrays({EYES: see_eyes(frames, self.names, motion.places)})
+        return motion.with_arrays(
+            {name: see(frames, self.names, motion.places) for name, see in ((EYES, see_eyes), (LIPS, see_lips))}
+        )
 
     def structure(self, frames: Bytes) -> Structure:
         """The same with what binds the points of `frames`, where the bundle gives it."""

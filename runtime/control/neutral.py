@@ -11,8 +11,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from checkpoints.parameters import EYES
+from checkpoints.parameters import EYES, LIPS
 from runtime.control.parts import part_of
+from runtime.layers import lips
 from runtime.layers.anatomy import named
 from runtime.layers.expression import Expression
 from runtime.layers.frames import Array, head_frame
@@ -26,8 +27,6 @@ TOGETHER = 0.17
 """Distance of the points of lips that are together, at most, in the head's own frame; who never shuts their mouth has
 it shut by that.
 """
-JAW = 0.7
-"""Of the lower lip's way: the chin's."""
 UPPER, LOWER, WITH_JAW = "mouth.upper_lip", "mouth.lower_lip", ("mouth.chin", "jaw.tip")
 _AWAKE = 0.22
 """Opening in widths of the eye of an eye that is open: who never shows so much has narrow eyes, and keeps them."""
@@ -50,6 +49,7 @@ class NeutralFace:
         """Forget everybody."""
         self._points: list[Array] = []
         self._eyes: list[Array] = []
+        self._lips: list[Array] = []
         self._whole = False
 
     def learn(self, driving: Motion, *, whole: bool = False) -> None:
@@ -68,6 +68,8 @@ class NeutralFace:
             self._points.append(np.array([own(points[name]) for name in self._names]))
             if driving.eyes is not None:
                 self._eyes.append(driving.eyes[index].astype(np.float64))
+            if driving.lips is not None:
+                self._lips.append(driving.lips[index].astype(np.float64))
 
     def at_rest(self, reference: Motion) -> Motion:
         """`reference` (one frame) with the face at rest, its head as it is. Before anything was seen, itself."""
@@ -79,6 +81,8 @@ class NeutralFace:
         for (_, index), own in zip(self._names.items(), self._rest(), strict=True):
             places[0, index] = frame(own)
         moved = reference.with_places(places)
+        if reference.lips is not None and self._lips:
+            moved = moved.with_arrays({LIPS: self._rest_of_lips()[None].astype(np.float32)})
         if reference.eyes is None or not self._eyes:
             return moved
         return moved.with_arrays({EYES: self._rest_of_eyes()[None].astype(np.float32)})
@@ -99,12 +103,18 @@ class NeutralFace:
         rest[lower, 1] -= open_by
         for name in WITH_JAW:
             if name in order:
-                rest[order[name], 1] -= JAW * open_by
+                rest[order[name], 1] -= lips.JAW * open_by
         for side in ("left", "right"):
             lids = [order[f"eye_{side}.{lid}_lid"] for lid in ("upper", "lower")]
             opening = apart(f"eye_{side}.upper_lid", f"eye_{side}.lower_lid")
             rest[lids] = points[opening >= np.quantile(opening, 1 - 2 * _SHARE)][:, lids].mean(0)
         return rest
+
+    def _rest_of_lips(self) -> Array:
+        """(7, 2): as `Motion.lips`, together."""
+        gaps = np.array([lips.apart(each) for each in self._lips])
+        rest = np.array(self._lips)[gaps <= np.quantile(gaps, _SHARE)].mean(0)
+        return lips.shut(rest, lips.apart(rest))
 
     def _rest_of_eyes(self) -> Array:
         """(2, 3): as `Motion.eyes`."""

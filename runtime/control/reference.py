@@ -8,10 +8,12 @@ from itertools import pairwise
 import numpy as np
 
 from checkpoints import contract
-from runtime.control.neutral import JAW, LOWER, TOGETHER, UPPER, WITH_JAW, NeutralFace
+from checkpoints.parameters import LIPS
+from runtime.control.neutral import LOWER, TOGETHER, UPPER, WITH_JAW, NeutralFace
 from runtime.control.pose import is_track
+from runtime.layers import lips
 from runtime.layers.anatomy import named
-from runtime.layers.expression import PARTED
+from runtime.layers.expression import PARTED, shown
 from runtime.layers.frames import Array, head_frame
 from runtime.layers.shutters import smooth
 from runtime.motion.modes import Motion
@@ -60,8 +62,10 @@ class References:
             return [(motion, self._calm.at_rest(reference))]
         if opening is None:
             return [(motion, reference)]
-        lips = self._lips.setdefault(take, _Lips(self._names, reference))
-        return [(part, lips.closed(by)) for part, by in lips.parts(motion, opening)]
+        mouth = self._lips.setdefault(take, _Lips(self._names, reference))
+        if reference.lips is not None and motion.lips is not None:  # which tell how far apart they are
+            return [(motion, mouth.shut(opening))]
+        return [(part, mouth.closed(by)) for part, by in mouth.parts(motion, opening)]
 
 
 class _Lips:
@@ -90,6 +94,14 @@ class _Lips:
         starts = [0, *(np.nonzero(np.diff(by))[0] + 1), len(by)]
         return [(motion[start:end], float(by[start])) for start, end in pairwise(starts)]
 
+    def shut(self, opening: float) -> Motion:
+        """The reference with its lips apart by no more than `opening`."""
+        seen = np.asarray(self._reference.lips)[0].astype(np.float64)
+        by = lips.apart(seen) - shown(opening)
+        if by <= 0:
+            return self._reference
+        return self.closed(by / PARTED).with_arrays({LIPS: lips.shut(seen, by)[None].astype(np.float32)})
+
     def closed(self, by: float) -> Motion:
         """The reference, its mouth shut `by` so much."""
         if by <= 0:
@@ -97,7 +109,7 @@ class _Lips:
         places = np.array(self._reference.places)
         points = named(places[0], self._names)
         frame = head_frame(points)
-        for name, way in ((LOWER, 1.0), *((name, JAW) for name in WITH_JAW)):
+        for name, way in ((LOWER, 1.0), *((name, lips.JAW) for name in WITH_JAW)):
             if name in self._names:
                 places[0, self._names[name]] = points[name] - way * by * frame.linear[:, 1]
         return self._reference.with_places(places.astype(np.float32))

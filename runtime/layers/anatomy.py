@@ -13,7 +13,8 @@ from PIL import Image, ImageDraw
 
 from runtime.framing.faces import Face, find_faces
 from runtime.layers.canvas import Canvas
-from runtime.layers.expression import SIDES, Expression
+from runtime.layers import lips
+from runtime.layers.expression import SIDES, Expression, Seen
 from runtime.layers.eyes import Eye, find_eyes
 from runtime.layers.frames import Affine, Array, Pixels, bounded, head_frame
 from runtime.layers.matte import box_blur
@@ -52,6 +53,8 @@ class Subject(Protocol):
     """(2,): a place well inside the face."""
     expression: Array | None
     """(2, 3): what its eyes do, as `Motion.eyes`; None where nobody looked."""
+    lips: Array | None
+    """(7, 2): what its lips do, as `Motion.lips`; likewise."""
     face: Pixels
     """(c, c) in [0, 1]: where the model's own flow and picture count."""
 
@@ -103,7 +106,7 @@ class NamedFace:
         self._named = face
         self._stiff = [i for name, i in names.items() if name.startswith(_STIFF) or name.endswith(_STIFF_TOO)]
         self._neck = [i for name, i in names.items() if name.startswith("neck.")]
-        self._on_face = [i for name, i in names.items() if name.split(".")[0] in _FACE]
+        self._on_face = _on_face(names)
         frame = head_frame(face, rigid=True)
         own = frame.inverse()
         self._unit = float(np.sqrt(np.linalg.det(frame.linear)))
@@ -113,6 +116,7 @@ class NamedFace:
         self.middle: Array = face["nose.bridge"]
         (self.eyes,) = _eyes([canvas], [face])
         self.expression: Array | None = np.array([[eye.opening, *eye.gaze] for eye in self.eyes])
+        self.lips: Array | None = lips.see_mouth(canvas, face, points[self._on_face])
         hull = box_blur(_hull(points[self._on_face], len(canvas)), round(0.1 * self._unit))
         self.face: Pixels = hull * (1 - self._parts())
 
@@ -163,6 +167,7 @@ class SeenFace:
     def __init__(self, face: Face, size: int) -> None:
         """`face` in pixels of a canvas of `size` a side."""
         self.expression: Array | None = None
+        self.lips: Array | None = None
         right, left, _, mouth, *_ = (np.array(mark) for mark in face.landmarks)
         template = np.array([[-_EYES, 0.01], [_EYES, 0.01], [0, _MOUTH]])
         frame = Affine.similarity(template, np.array([right, left, mouth]))
@@ -222,15 +227,43 @@ def see_eyes(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32
     """What the eyes do in `frames`, uint8 (B, R, R, 3), whose points (B, K, 2) have `names`: (B, 2, 3), as
     `Motion.eyes`.
     """
-    places = (points.astype(np.float64) + 1) / 2 * (frames.shape[1] - 1)
-    faces = [named(each, names) for each in places]
+    faces = [named(each, names) for each in _pixels(frames, points)]
     return np.array([[[eye.opening, *eye.gaze] for eye in eyes] for eyes in _eyes(frames, faces)], np.float32)
+
+
+def see_lips(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """What the lips do, likewise: (B, 7, 2), as `Motion.lips`."""
+    places, on_face = bounded(_pixels(frames, points)), _on_face(names)
+    return lips.stack(
+        [lips.see_mouth(frame, named(each, names), each[on_face]) for frame, each in zip(frames, places, strict=True)]
+    )
+
+
+def _pixels(frames: Bytes, points: NDArray[np.float32]) -> Array:
+    return (points.astype(np.float64) + 1) / 2 * (frames.shape[1] - 1)
+
+
+def _on_face(names: Mapping[str, int]) -> list[int]:
+    return [index for name, index in names.items() if name.split(".")[0] in _FACE]
 
 
 def named(points: NDArray[np.floating], names: Mapping[str, int]) -> dict[str, Array]:
     """The `points` (K, 2) by their names."""
     known = bounded(points)
     return {name: known[index] for name, index in names.items()}
+
+
+def seen(
+    names: Mapping[str, int],
+    places: NDArray[np.floating],
+    eyes: NDArray[np.floating],
+    mouths: NDArray[np.floating] | None,
+) -> list[Seen]:
+    """Faces in T frames: `places` (T, K, 2) of points that have `names`; `eyes` (T, 2, 3) and lips (T, 7, 2), as motions
+    have them.
+    """
+    each = [None] * len(places) if mouths is None else mouths
+    return [Seen(named(points, names), eye, lip) for points, eye, lip in zip(places, eyes, each, strict=True)]
 
 
 def _eyes(pictures: Sequence[Bytes] | Bytes, faces: Sequence[Mapping[str, Array]]) -> list[list[Eye]]:

@@ -137,6 +137,11 @@ class Layers:
         return self._subject.expression
 
     @property
+    def lips(self) -> Array | None:
+        """(7, 2): what its lips do, as `Motion.lips`; likewise."""
+        return self._subject.lips
+
+    @property
     def opening(self) -> float | None:
         """How far the mouth of the source is open, in the head's own frame; None where nothing opens and shuts."""
         return self._shutters.opening if self._shutters else None

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 
 from runtime.control.parts import Strengths
+from runtime.layers import lips
 from runtime.layers.frames import Array, bounded, head_frame
 from runtime.layers.shutters import smooth
 
@@ -38,6 +40,12 @@ PARTED = 1.5
 """Of what a detector finds of the lips' parting: its points lie on the lips, which narrow as they part. Far apart they
 are so by less: see `_ROOM`.
 """
+_CHIN = 1.1
+"""Of what the mesh finds of the chin's way."""
+_THICKNESS = (0.65, 1.4)
+"""How thin and how thick lips become, of what they are at rest, ..."""
+_THIN = 0.03
+"""... and how thick they are at least."""
 _CLOSED = 0.15
 """What a detector finds between the middles of closed lips."""
 _SHOWN = (0.05, 0.12)
@@ -48,8 +56,9 @@ _NARROW, _GIVEN_UP, _OPENED = 0.53, 0.8, 0.12
 """Width of a mouth that does not smile; how much of what is beyond it a smile gives up that opens, and over which
 opening.
 """
-_LEAST_PARTED, _CLOSING = 0.04, 3.5
-"""The driver's lips are parted at least by so much when they close, and another's close by at most so many times more.
+_LEAST_PARTED, _CLOSING = 0.06, (0.67, 2.33)
+"""The driver's lips are parted at least by so much when they close, and another's close by so many times more, within
+these.
 """
 _JAW = 0.5
 """How much of the way of a lower lip that closes what is open at rest the chin goes."""
@@ -87,11 +96,21 @@ class Expression:
     """How much of what the mouth is open at rest closes before anything opens it."""
     relaxed: float = 0.0
     """How much of what is wide about a smile at rest it gives up."""
+    thickness: Array = field(default_factory=lambda: np.ones(2))
+    """(2,): how thick the upper and the lower lip are, of what they are at rest."""
 
     @property
     def at_rest(self) -> bool:
         """Whether nothing differs."""
-        moved = (self.upper_lip, self.lower_lip, self.chin, *self.corners.flat, *self.brows, *self.gaze.flat)
+        moved = (
+            *(self.thickness - 1),
+            self.upper_lip,
+            self.lower_lip,
+            self.chin,
+            *self.corners.flat,
+            *self.brows,
+            *self.gaze.flat,
+        )
         return not any((*moved, self.closed, self.relaxed)) and bool((self.lids == 1).all())
 
     def on_top_of(self, other: Expression) -> Expression:
@@ -107,40 +126,86 @@ class Expression:
             parted=self.parted,
             closed=max(self.closed, other.closed),
             relaxed=max(self.relaxed, other.relaxed),
+            thickness=np.clip(self.thickness * other.thickness, *_THICKNESS),
         )
 
 
 EVERYTHING = Strengths()
 
 
-def expression(
-    now: tuple[Named, Array], rest: tuple[Named, Array], strengths: Strengths = EVERYTHING, counted: bool = True
-) -> Expression:
-    """What a face does that it does not at `rest`: each its named points, and `eyes` (2, 3) as `runtime.motion.modes`
-    has them. `strengths`: of each part's motion; without any the face is at rest. `counted`: whether `rest` is another
-    face's, whose motion counts from there.
+class Seen(NamedTuple):
+    """A face at one moment."""
+
+    points: Named
+    eyes: Array
+    """(2, 3): as `runtime.motion.modes.Motion.eyes`."""
+    lips: Array | None = None
+    """(7, 2): as `Motion.lips`; None where nobody looked: then points tell, which know less."""
+
+
+def expression(now: Seen, rest: Seen, strengths: Strengths = EVERYTHING, counted: bool = True) -> Expression:
+    """What a face does `now` that it does not at `rest`. `strengths`: of each part's motion; without any the face is at
+    rest. `counted`: whether `rest` is another face's, whose motion counts from there.
     """
-    (points, eyes), (points_rest, eyes_rest) = ((each, bounded(seen)) for each, seen in (now, rest))
+    eyes, eyes_rest = bounded(now.eyes), bounded(rest.eyes)
     mouth, lids_by, brows, gaze = (
         min(value, _MOST) for value in (strengths.mouth, strengths.eyes, strengths.brows, strengths.gaze)
     )
-    a, b = _own(points), _own(points_rest)
+    a, b = _own(now.points), _own(rest.points)
+    if now.lips is None or rest.lips is None:
+        part = _mouth_by_points(a, b, mouth, counted)
+    else:
+        part = _mouth_by_lips(bounded(now.lips), bounded(rest.lips), mouth, counted)
+    lids = _lids(eyes[:, 0], eyes_rest[:, 0])
+    return replace(
+        part,
+        lids=np.clip(1 + lids_by * (lids - 1), 0, _WIDEST),
+        brows=brows * np.array([(a[name] - b[name])[1] for name in (f"eye_{side}.brow" for side in SIDES)]),
+        gaze=gaze * _gaze(eyes[:, 1:] - eyes_rest[:, 1:], lids),
+    )
+
+
+def _mouth_by_lips(now: Array, rest: Array, strength: float, counted: bool) -> Expression:
+    """What a mouth does, by its lips (7, 2)."""
+    moved, at_rest = strength * (now - rest), lips.apart(rest)
+    opens = min(strength * lips.opened(now, rest), _WIDE_MOUTH)
+    seam = float(moved[[lips.UPPER, lips.LOWER], 1].mean())
+    thick = [
+        np.maximum(
+            [each[lips.UPPER, 1] - each[lips.RIM_UPPER, 1], each[lips.RIM_LOWER, 1] - each[lips.LOWER, 1]], _THIN
+        )
+        for each in (now, rest)
+    ]
+    return Expression(
+        upper_lip=seam - opens / 2,
+        lower_lip=seam + opens / 2,
+        chin=min(_CHIN * float(moved[lips.TIP, 1]), _WIDE_MOUTH),
+        corners=moved[[lips.LEFT, lips.RIGHT]],
+        lids=np.ones(2),
+        brows=np.zeros(2),
+        gaze=np.zeros((2, 2)),
+        parted=at_rest if counted else None,
+        thickness=np.clip(1 + strength * (thick[0] / thick[1] - 1), *_THICKNESS),
+    )
+
+
+def _mouth_by_points(now: Named, rest: Named, strength: float, counted: bool) -> Expression:
+    """What a mouth does, by points in the head's own frame."""
 
     def moved(name: str) -> Array:
-        return mouth * (a[name] - b[name])
+        return strength * (now[name] - rest[name])
 
-    lids = _lids(eyes[:, 0], eyes_rest[:, 0])
     upper, lower = (float(moved(f"mouth.{lip}_lip")[1]) for lip in ("upper", "lower"))
-    lower = upper + (PARTED * (lower - upper) if lower > upper else lower - upper)
+    lower = upper + (PARTED * (lower - upper) if lower > upper or counted else lower - upper)
     return Expression(
         upper_lip=upper,
         lower_lip=min(lower, _WIDE_MOUTH),
         chin=min(float(moved("mouth.chin")[1]), _WIDE_MOUTH),
         corners=_CALM * np.stack([moved(f"mouth.corner_{side}") for side in SIDES]),
-        lids=np.clip(1 + lids_by * (lids - 1), 0, _WIDEST),
-        brows=brows * np.array([(a[name] - b[name])[1] for name in (f"eye_{side}.brow" for side in SIDES)]),
-        gaze=gaze * _gaze(eyes[:, 1:] - eyes_rest[:, 1:], lids),
-        parted=PARTED * max(_gap(b) - _CLOSED, 0.0) if counted else None,
+        lids=np.ones(2),
+        brows=np.zeros(2),
+        gaze=np.zeros((2, 2)),
+        parted=PARTED * max(_gap(rest) - _CLOSED, 0.0) if counted else None,
     )
 
 
@@ -180,10 +245,9 @@ def on_mouth(face: Expression, opening: float, width: float, length: float) -> E
     opens = parted
     own = opening - shut if face.parted is not None else 0.0
     if face.parted is not None and parted < 0:
-        opens = parted * float(np.clip(own / max(face.parted / PARTED, _LEAST_PARTED), 1, _CLOSING))
+        opens = parted * float(np.clip(own / max(face.parted, _LEAST_PARTED), *_CLOSING))
     elif face.parted is not None:
-        low, high = _SHOWN
-        beyond = max(own * float(smooth((own - low) / (high - low))) - face.parted, 1e-6)
+        beyond = max(shown(own) - face.parted, 1e-6)
         opens = parted + beyond * math.expm1(-parted / (_SLOWLY * beyond))
         given_up += _GIVEN_UP * smile * -math.expm1(-parted / _OPENED)
     corners = face.corners + given_up * np.array([[-1.0, 0.0], [1.0, 0.0]]) if given_up else face.corners
@@ -192,6 +256,12 @@ def on_mouth(face: Expression, opening: float, width: float, length: float) -> E
         opens = -room * math.exp(-own / room) * math.expm1(-opens / room)
     chin = face.chin * opens / parted if parted > opens > 0 else face.chin
     return replace(face, lower_lip=face.upper_lip + opens - shut, chin=chin - _JAW * shut, corners=corners)
+
+
+def shown(opening: float) -> float:
+    """How much of a mouth's `opening` at rest one sees: lips that are together are found a little apart, too."""
+    low, high = _SHOWN
+    return max(opening, 0.0) * float(smooth((opening - low) / (high - low)))
 
 
 def _gap(own: Named) -> float:

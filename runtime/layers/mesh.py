@@ -1,14 +1,15 @@
-"""The outline of lips, found by MediaPipe's face mesh (Kartynnik et al. 2019, arXiv:1907.06724; see NOTICE)."""
+"""A face's outlines, found by MediaPipe's face mesh (Kartynnik et al. 2019, arXiv:1907.06724; see NOTICE)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from runtime.graphs.sessions import borrow_graph
+from runtime.graphs.sessions import Graph, open_graph
 from runtime.layers.frames import Affine, Array
 from runtime.values import Bytes
 
@@ -21,7 +22,7 @@ MIN_SCORE = 0.5
 """Least probability of a face."""
 _APART = 1.4
 """How much farther parted lips are apart than the network finds them, which draws them to each other."""
-_RIGHT_EYE, _LEFT_EYE, _NOSE, _CHIN = 33, 263, 2, 152
+_RIGHT_EYE, _LEFT_EYE, _NOSE, CHIN = 33, 263, 2, 152
 
 _INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 _INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
@@ -43,26 +44,37 @@ class Found:
     """(2,): its tip."""
 
 
-def find_mesh(picture: Bytes, eyes: Array, points: Array) -> Array | None:
+@cache
+def _network() -> Graph:
+    return open_graph(MODEL, "face mesh")
+
+
+def find_mesh(picture: Bytes, eyes: Array, points: Array, looks: int = 2) -> Array | None:
     """The 468 landmarks (468, 2) of a face in `picture`, uint8 (H, W, 3), in the network's order; None where it sees no
     face. `eyes` (2, 2): outer corners of the right and the left eye; `points` (K, 2): about where the face is; all
-    places (x, y) in pixels.
+    places (x, y) in pixels. `looks`: the first at what is known, each other one at what the last one found.
     """
     image = Image.fromarray(picture)
     mesh = points
     box = np.stack([points.min(0), points.max(0)])
-    with borrow_graph(MODEL, "face mesh") as network:
-        for _ in range(2):  # first at what is known, then at what is found there
-            across = (eyes[1] - eyes[0]) / max(float(np.hypot(*(eyes[1] - eyes[0]))), 1e-6)
-            scale = _MARGIN * float((box[1] - box[0]).max()) / SIDE
-            linear = scale * np.array([[across[0], -across[1]], [across[1], across[0]]])
-            view = Affine(linear, box.mean(0) - linear @ np.full(2, SIDE / 2))
-            found = network({"frame": view.cut(image, SIDE)[None]})
-            if found["scores"][0] < MIN_SCORE:
-                return None
-            mesh = view(found["points"][0].astype(np.float64) * SIDE)
-            eyes, box = mesh[[_RIGHT_EYE, _LEFT_EYE]], np.stack([mesh.min(0), mesh.max(0)])
+    for _ in range(looks):
+        across = (eyes[1] - eyes[0]) / max(float(np.hypot(*(eyes[1] - eyes[0]))), 1e-6)
+        scale = _MARGIN * float((box[1] - box[0]).max()) / SIDE
+        linear = scale * np.array([[across[0], -across[1]], [across[1], across[0]]])
+        view = Affine(linear, box.mean(0) - linear @ np.full(2, SIDE / 2))
+        found = _network()({"frame": view.cut(image, SIDE)[None]})
+        if found["scores"][0] < MIN_SCORE:
+            return None
+        mesh = view(found["points"][0].astype(np.float64) * SIDE)
+        eyes, box = mesh[[_RIGHT_EYE, _LEFT_EYE]], np.stack([mesh.min(0), mesh.max(0)])
     return mesh
+
+
+def lines_of(mesh: Array) -> list[Array]:
+    """(11, 2) each, of the landmarks (468, 2): inner edges of the upper and the lower lip, then the outer ones, from the
+    person's right to the left.
+    """
+    return [mesh[list(line)] for line in (_INNER_UPPER, _INNER_LOWER, _OUTER_UPPER, _OUTER_LOWER)]
 
 
 def find_lips(picture: Bytes, eyes: Array, points: Array) -> Found | None:
@@ -70,6 +82,6 @@ def find_lips(picture: Bytes, eyes: Array, points: Array) -> Found | None:
     mesh = find_mesh(picture, eyes, points)
     if mesh is None:
         return None
-    upper, lower, *rims = (mesh[list(line)] for line in (_INNER_UPPER, _INNER_LOWER, _OUTER_UPPER, _OUTER_LOWER))
+    upper, lower, *rims = lines_of(mesh)
     wider = (_APART - 1) / 2 * (lower - upper)
-    return Found((upper - wider, lower + wider, *rims), mesh[_NOSE], mesh[_CHIN])  # type: ignore[arg-type]
+    return Found((upper - wider, lower + wider, *rims), mesh[_NOSE], mesh[CHIN])  # type: ignore[arg-type]

@@ -16,12 +16,12 @@ _REACH = 0.95
 _BELOW = 0.55
 """Over which length the chin's motion ends below it."""
 _ROUND = 0.65
-"""How an opening mouth is shaped: exponent of a parabola between its corners."""
+"""How an opening mouth is shaped: exponent of a parabola between its corners; their line bends as a parabola."""
 DARK = 0.2
 """Light of the depth of a mouth, as a part of the lips'."""
-_HIDDEN = 0.03
+_HIDDEN = 0.045
 """By how much more of its teeth an upper lip hides that hardly parts from the lower one than that of a smile."""
-_RISE = 0.1
+_RISE = 0.055
 """Farthest that a lip that rises slides over teeth."""
 _FLESH = 0.68
 """Light of the tongue, likewise."""
@@ -83,8 +83,9 @@ class MouthShutter:
         bow = (4 * u * (1 - u)) ** np.float32(_ROUND)
         upper, lower, *rims = self._lines(x)
         lower = np.maximum(upper, lower)
-        edge_up = upper + line + bow * (face.upper_lip - line)
-        edge_low = lower + line + bow * (face.lower_lip - line)
+        opens = bow * ((face.lower_lip - face.upper_lip) / 2)
+        bend = line + 4 * u * (1 - u) * ((face.upper_lip + face.lower_lip) / 2 - line)
+        edge_up, edge_low = upper + bend - opens, lower + bend + opens
         meet = np.maximum(edge_up - edge_low, 0) / 2  # lips that would cross meet in the middle
         edge_up, edge_low = edge_up - meet, edge_low + meet
         y = self._rows(face, x, (upper, lower), (edge_up, edge_low), rims)
@@ -126,10 +127,11 @@ class MouthShutter:
         nose, chin = np.full_like(x, self._nose), np.full_like(x, self._chin)
         rim_up = np.maximum(np.minimum(outer_up, upper - 0.01), nose + 1e-3)
         rim_low = np.minimum(np.maximum(outer_low, lower + 0.01), chin - 1e-3)
-        top = np.maximum(edge_up - upper + rim_up, nose + 1e-3)
+        thick_up, thick_low = face.thickness.astype(np.float32)
+        top = np.maximum(edge_up + (rim_up - upper) * thick_up, nose + 1e-3)
         above = stretch(patch.y, [(nose, nose), (top, rim_up), (np.maximum(edge_up, top), upper)])
         jaw = face.chin * smooth(1.15 - np.abs(x - self._middle) / 0.9)
-        bottom = np.minimum(edge_low - lower + rim_low, chin + jaw - 1e-3)
+        bottom = np.minimum(edge_low + (rim_low - lower) * thick_low, chin + jaw - 1e-3)
         below = stretch(patch.y, [(edge_low, lower), (bottom, rim_low), (chin + jaw, chin)])
         under = patch.y - jaw * smooth(1 - (patch.y - chin - jaw) / _BELOW)
         below = np.where(patch.y > chin + jaw, under, below)

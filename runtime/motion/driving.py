@@ -239,9 +239,9 @@ def _patience(clip: Clip, framer: Framer) -> float:
     return most if any(search_faces(image, levels=2) for image in images) else 0.0
 
 
-def read_motion(framed: Framed, engine: Engine, *, eyes: bool = False) -> Generator[Motion, None, None]:
+def read_motion(framed: Framed, engine: Engine, *, expression: bool = False) -> Generator[Motion, None, None]:
     """The motion of a clip in batches of the engine's sizes, decoded ahead in another thread, with the takes it is of;
-    with `eyes` also what these do (`Engine.detect`).
+    with `expression` also what eyes and lips do (`Engine.detect`).
 
     Raises `InputError` when there is no frame, and when recorded motion is of another model.
     """
@@ -256,7 +256,7 @@ def read_motion(framed: Framed, engine: Engine, *, eyes: bool = False) -> Genera
     with prefetch(read_shown(framed, engine.resolution), depth=2 * batch) as ready:
         while shown := list(islice(ready, batch if found else engine.first_batch)):
             found = True
-            motion = engine.detect(np.stack([square for square, _ in shown]), eyes=eyes)
+            motion = engine.detect(np.stack([square for square, _ in shown]), expression=expression)
             numbers = [takes(square, begins) for square, begins in shown]
             yield motion.with_arrays({TAKES: as_array(numbers)}) if framed.watched else motion
     if not found:

@@ -62,7 +62,7 @@ def _recorded(
     framed = frame_clip(clip, engine.framer(options))
     batches: list[Motion] = []
     done = 0
-    with progress_bar(progress, clip.total) as report, closing(read_motion(framed, engine, eyes=True)) as motions:
+    with progress_bar(progress, clip.total) as report, closing(read_motion(framed, engine, expression=True)) as motions:
         for motion in motions:
             batches.append(motion)
             done += len(motion)

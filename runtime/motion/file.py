@@ -23,7 +23,7 @@ import numpy as np
 from checkpoints.bundle import Bundle
 from checkpoints.contract import MOTION
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
-from checkpoints.parameters import EYES, TAKES, Parameter, parse_parameters, usual
+from checkpoints.parameters import EYES, LIPS, TAKES, Parameter, parse_parameters, usual
 from runtime.control.pose import POSE, is_track
 from runtime.media.given import called
 from runtime.media.names import aside, destination
@@ -34,7 +34,7 @@ SUFFIX = ".motion"
 FORMATS = ("1", "2")
 """Those that are read."""
 
-_SEEN = {EYES: Parameter("eye", (2, 3)), TAKES: Parameter("take", (1,))}
+_SEEN = {EYES: Parameter("eye", (2, 3)), LIPS: Parameter("lip", (7, 2)), TAKES: Parameter("take", (1,))}
 """What no model finds, but the engine itself."""
 _MOST_BYTES = 2 << 30
 _MAX_RATE = 1000

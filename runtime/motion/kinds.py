@@ -1,7 +1,7 @@
 """What is done to the parameters of a motion, kind by kind: all the arithmetic of the driving modes and of smoothing.
 
-The kinds are those of `checkpoints.parameters`, and two more, "eye" and "take", for what the engine itself sees of a
-driver's eyes, and of when one is seen at all. Whatever is to work for a family of models with other parameters asks
+The kinds are those of `checkpoints.parameters`, and three more, "eye", "lip" and "take", for what the engine itself
+sees of a driver's eyes and lips, and of when one is seen at all. Whatever is to work for a family of models with other parameters asks
 here, and never for an array by its name.
 """
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.contract import PARAMETERS
-from checkpoints.parameters import EYES, TAKES, Parameter
+from checkpoints.parameters import EYES, LIPS, TAKES, Parameter
 from runtime.values import Floats
 
 _LEAST = 1e-6
@@ -221,8 +221,8 @@ class Coefficient(Code):
         return 2 / (high - low)
 
 
-class Eye(Kind):
-    """What lids and irises do: smoothed, and handed through, since `runtime.layers.expression` weighs it."""
+class Seen(Kind):
+    """What lids, irises and lips do: smoothed, and handed through, since `runtime.layers.expression` weighs it."""
 
     axes = (-1,)
 
@@ -236,12 +236,13 @@ KINDS: Mapping[str, Kind] = {
     "coefficient": Coefficient(),
     "ratio": Ratio(),
     "code": Code(),
-    "eye": Eye(),
+    "eye": Seen(),
+    "lip": Seen(),
     "take": Kind(),
 }
 """Of every name what is done."""
 
-USUAL: Mapping[str, str] = {**PARAMETERS, EYES: "eye", TAKES: "take"}
+USUAL: Mapping[str, str] = {**PARAMETERS, EYES: "eye", LIPS: "lip", TAKES: "take"}
 """Kinds of the parameters that have a name of their own in `runtime.motion.modes.Motion`."""
 
 

@@ -38,9 +38,11 @@ class Motion:
         jacobians: Floats | None = None,
         covariances: Floats | None = None,
         eyes: Floats | None = None,
+        lips: Floats | None = None,
     ) -> None:
         """A motion of parameters that have a name of their own; `of` takes any."""
-        named = {"points": points, "jacobians": jacobians, "covariances": covariances, "eyes": eyes}
+        named = {"points": points, "jacobians": jacobians, "covariances": covariances}
+        named |= {"eyes": eyes, "lips": lips}
         arrays = {name: array for name, array in named.items() if array is not None}
         self._fill(arrays, {name: Parameter(USUAL[name], array.shape[1:]) for name, array in arrays.items()})
 
@@ -108,6 +110,13 @@ class Motion:
         corners (towards the inner corner, and down), all in widths of the eye; None where nobody looked.
         """
         return self.arrays.get("eyes")
+
+    @property
+    def lips(self) -> Floats | None:
+        """(T, 7, 2), in the head's own frame: the left and the right corner of the mouth, the middles of the upper and
+        the lower lip's inner edges and of their outer edges, the tip of the chin; None where nobody looked.
+        """
+        return self.arrays.get("lips")
 
     @property
     def takes(self) -> Floats | None:

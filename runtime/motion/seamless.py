@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.errors import OptionError
-from checkpoints.parameters import EYES, TAKES
+from checkpoints.parameters import EYES, LIPS, TAKES
 from runtime.motion.kinds import KINDS
 from runtime.motion.modes import Motion
 from runtime.values import is_whole
@@ -44,8 +44,8 @@ _EASE = 0.3
 """Seconds over which motion that turns back slows down."""
 _MOST = 1500
 """Frames that are compared with each other, at most."""
-_EYES = 0.2
-"""Width of an eye in a picture, in which what eyes do is measured."""
+_LENGTHS = {EYES: 0.2, LIPS: 0.5}
+"""Width of an eye, and the distance of the eyes, in a picture, in which what eyes and lips do is measured."""
 _SPEED = 5.0
 """Weight of differences in speed, in frames."""
 
@@ -144,7 +144,7 @@ def _rows(motion: Motion) -> _Rows:
     parts = []
     for name, what in motion.parameters.items():
         if name != TAKES:
-            units = _EYES if name == EYES else KINDS[what.kind].units(what)
+            units = _LENGTHS.get(name) or KINDS[what.kind].units(what)
             values = motion.arrays[name].astype(np.float64) * units
             flat = values.reshape(len(motion), -1)
             parts.append(flat / math.sqrt(flat.shape[1]))

@@ -79,11 +79,11 @@ def _motions(staging: Staging) -> Iterator[list[Iterator[Motion]]]:
     """What each driver does, in batches. Detected in threads of their own: while the last frames of one batch are
     rendered, the next batch is looked at.
     """
-    engine, eyes = staging.animators[0].engine, any(animator.layered for animator in staging.animators)
+    engine, layered = staging.animators[0].engine, any(animator.layered for animator in staging.animators)
     with ExitStack() as stack:
         found = []
         for framed in staging.drivers:
-            motions = stack.enter_context(prefetch(read_motion(framed, engine, eyes=eyes), depth=1))
+            motions = stack.enter_context(prefetch(read_motion(framed, engine, expression=layered), depth=1))
             own = framed.clip.rate
             found.append(motions if own == staging.rate else resampled(singly(motions), own, staging.rate))
         yield found

@@ -201,7 +201,7 @@ class BundleMover:
         results: list[Clip] = []
         for start in range(0, len(driving), self.batch):
             squares = _resized(driving[start : start + self.batch], self.engine.resolution)
-            frames, rendered = animator.rendered(self.engine.detect(squares, eyes=animator.layered))
+            frames, rendered = animator.rendered(self.engine.detect(squares, expression=animator.layered))
             results.append(frames)
             parts.append(rendered)
         occlusion = _joined([part.occlusion for part in parts])

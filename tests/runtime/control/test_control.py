@@ -105,7 +105,7 @@ def test_a_pose_by_hand(animator):
 def test_a_pose_moves_what_it_names(animator):
     """By the engine's own eyes: of the picture in a pose, what the model and the networks of eyes find."""
     posed = np.stack([animator.pose(**pose) for pose in ({}, {"eyes": -1}, {"yaw": 15}, {"mouth": 0.8})])
-    seen = animator.engine.detect(posed, eyes=True)
+    seen = animator.engine.detect(posed, expression=True)
     names = animator.engine.names
     assert (seen.eyes[1, :, 0] < 0.7 * seen.eyes[0, :, 0]).all()
     nose = seen.places[:, names["nose.tip"], 0] - seen.places[:, names["cheek_left.side"], 0]

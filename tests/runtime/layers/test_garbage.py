@@ -21,7 +21,7 @@ EYES = {"shut": 0.0, "large": 3e38, "negative": -3e38}
 
 @pytest.fixture(scope="module")
 def motion(engine, frames):
-    return engine.detect(frames[:2], eyes=True)
+    return engine.detect(frames[:2], expression=True)
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ def test_two_takes_of_one_source_are_the_same(engine, animator, sample, frames):
 def test_shut_eyes_of_the_driver_shut_the_sources(animator, engine, frames):
     """The eyes' parts of the motion alone differ."""
     animator.reset()
-    motion = engine.detect(frames[:1], eyes=True)
+    motion = engine.detect(frames[:1], expression=True)
     open_eyes = motion.eyes.copy()
     open_eyes[..., 0] = 0.3
     shut_eyes = open_eyes * np.array([0, 1, 1], np.float32)
@@ -157,7 +157,7 @@ def test_a_choice_that_is_none_is_refused():
 
 
 def test_what_eyes_do_is_kept_in_motion_files(engine, frames, tmp_path):
-    motion = engine.detect(frames, eyes=True)
+    motion = engine.detect(frames, expression=True)
     assert motion.eyes.shape == (len(frames), 2, 3)
     save_motion(tmp_path / "a.motion", MotionFile.of(motion, 25, engine.bundle))
     assert (load_motion(tmp_path / "a.motion").motion.eyes == motion.eyes).all()

@@ -1,0 +1,101 @@
+"""What lips and chin do in a frame: seven places in the head's own frame, by the face mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from runtime.layers.frames import Affine, Array, head_frame
+from runtime.layers.mesh import CHIN, find_mesh, lines_of
+from runtime.values import Bytes
+
+LEFT, RIGHT, UPPER, LOWER, RIM_UPPER, RIM_LOWER, TIP = range(7)
+"""Corners of the mouth (of the person), middles of the lips' inner edges and of their outer ones, tip of the chin."""
+
+_MIDDLE = slice(4, 7)
+"""Of the eleven places of a line of the mesh."""
+_ASTRAY = 0.3
+"""Farthest that a corner of the mesh's mouth is from the model's."""
+_TOGETHER = 0.15
+"""Between a model's points of lips that are shut."""
+_SHUT = (0.008, 0.022)
+"""Between the inner edges of shut lips, as the mesh finds them, and of lips that surely are not."""
+_WIDER, _AT_MOST = 1.8, 0.06
+"""How many times as far apart as found parted lips are, and by how much at most."""
+_OUTER, _INNER = 1.0, 0.25
+"""What the ways of the lips' outer and inner edges count: as in dlib's landmarks of nine people, by least squares, and a
+fifth more (see docs/layers.md).
+"""
+JAW = 0.7
+"""Of the way of a lower lip: the chin's."""
+
+
+def see_mouth(picture: Bytes, face: Mapping[str, Array], around: Array) -> Array:
+    """(7, 2): see `LEFT` and the others. `face`: named points of a model in `picture`, uint8 (H, W, 3), `around` (K, 2)
+    those on the face, in pixels. By the model's points alone where the mesh sees no face, or another mouth.
+    """
+    own = head_frame(face).inverse()
+    ends = np.array([face["eye_right.outer"], face["eye_left.outer"]])
+    mesh = find_mesh(picture, ends, around, looks=1)
+    known = _plain(face, own)
+    if mesh is None:
+        return known
+    seen = _of(own(mesh))
+    astray = float(np.hypot(*(seen[[LEFT, RIGHT]] - known[[LEFT, RIGHT]]).T).max())
+    return seen if astray < _ASTRAY else known
+
+
+def _of(mesh: Array) -> Array:
+    upper, lower, rim_upper, rim_lower = lines_of(mesh)
+    lines = [line[_MIDDLE].mean(0) for line in (upper, lower, rim_upper, rim_lower)]
+    return np.array([rim_upper[-1], rim_upper[0], *lines, mesh[CHIN]])
+
+
+def _plain(face: Mapping[str, Array], own: Affine) -> Array:
+    """By a model's five points: those of the lips lie on them, half of what shut ones are apart above and below."""
+    left, right, upper, lower, chin = (
+        own(face[f"mouth.{name}"]) for name in ("corner_left", "corner_right", "upper_lip", "lower_lip", "chin")
+    )
+    half = np.array([0.0, min(_TOGETHER, max(float(lower[1] - upper[1]), 0.0)) / 2])
+    return np.array([left, right, upper + half, lower - half, upper - half, lower + half, chin])
+
+
+def apart(lips: Array) -> float:
+    """How far lips (7, 2) are apart, by their inner edges alone, which the mesh draws to each other: little is known of
+    how far, much of whether.
+    """
+    gap = float(lips[LOWER, 1] - lips[UPPER, 1])
+    return _parted(gap) * min(_WIDER * gap, gap + _AT_MOST)
+
+
+def opened(now: Array, rest: Array) -> float:
+    """How much farther apart lips (7, 2) are than at `rest`: by the edges of the mouth, which say how much lips move but
+    not whether they touch, and by the inner ones, which say that.
+    """
+    (outer, inner), (outer_rest, inner_rest) = (
+        (float(each[RIM_LOWER, 1] - each[RIM_UPPER, 1]), float(each[LOWER, 1] - each[UPPER, 1])) for each in (now, rest)
+    )
+    closes = -apart(rest)
+    found = _OUTER * (outer - outer_rest) + _INNER * (inner - inner_rest)
+    return closes + _parted(inner) * (max(found, closes) - closes)
+
+
+def _parted(gap: float) -> float:
+    """From 0, inner edges that touch, to 1, ones that surely do not."""
+    low, high = _SHUT
+    way = min(max((gap - low) / (high - low), 0.0), 1.0)
+    return way * way * (3 - 2 * way)
+
+
+def shut(lips: Array, by: float) -> Array:
+    """`lips` (7, 2) that are apart by so much less: the lower one rises, and takes the chin along."""
+    shut, way = np.array(lips), by / (_OUTER + _INNER)
+    shut[[LOWER, RIM_LOWER], 1] -= way
+    shut[TIP, 1] -= JAW * way
+    return shut
+
+
+def stack(seen: Sequence[Array]) -> np.ndarray:
+    """(T, 7, 2), as motions have them."""
+    return np.array(seen, np.float32)
