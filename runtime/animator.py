@@ -387,11 +387,11 @@ class Animator:
         if counted and reference is not None and reference.eyes is not None:
             rest, driven = reference, driving
         lips = self._lips(driving)
-        (first,) = seen(names, rest.places, rest.eyes, None if lips is None else rest.lips)
+        (first,) = seen(names, rest.places, rest.arrays[EYES], None if lips is None else rest.lips)
         return [expression(face, first, strengths, counted) for face in seen(names, driven.places, driving.eyes, lips)]
 
     def _lips(self, driving: Motion) -> Floats | None:
-        """(T, 7, 2): those of the driver; None where they are not to be followed: another shape than the driver's own is
-        only known of a model's points.
+        """(T, 7, 2): those of the driver; None where they are not to be followed: in the shape of another face than the
+        driver's own only a model's points are known.
         """
         return None if self.mode in NEEDS else driving.lips

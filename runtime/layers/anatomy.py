@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from runtime.framing.faces import Face, find_faces
-from runtime.layers.canvas import Canvas
 from runtime.layers import lips
+from runtime.layers.canvas import Canvas
 from runtime.layers.expression import SIDES, Expression, Seen
 from runtime.layers.eyes import Eye, find_eyes
 from runtime.layers.frames import Affine, Array, Pixels, bounded, head_frame
@@ -256,11 +256,11 @@ def named(points: NDArray[np.floating], names: Mapping[str, int]) -> dict[str, A
 def seen(
     names: Mapping[str, int],
     places: NDArray[np.floating],
-    eyes: NDArray[np.floating],
+    eyes: NDArray[np.floating] | Sequence[Array],
     mouths: NDArray[np.floating] | None,
 ) -> list[Seen]:
-    """Faces in T frames: `places` (T, K, 2) of points that have `names`; `eyes` (T, 2, 3) and lips (T, 7, 2), as motions
-    have them.
+    """Faces in T frames: `places` (T, K, 2) of points that have `names`; `eyes` (T, 2, 3) and lips (T, 7, 2), as in a
+    motion.
     """
     each = [None] * len(places) if mouths is None else mouths
     return [Seen(named(points, names), eye, lip) for points, eye, lip in zip(places, eyes, each, strict=True)]

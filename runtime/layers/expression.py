@@ -62,7 +62,7 @@ these.
 """
 _JAW = 0.5
 """How much of the way of a lower lip that closes what is open at rest the chin goes."""
-_ROOM = 0.65
+_ROOM = 0.8
 """Part of the length from lips to chin that the opening of a mouth comes near to, and never reaches."""
 _CALM = 0.6
 """How much of their motion the corners of a mouth take over: they are found least well."""

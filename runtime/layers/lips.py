@@ -21,12 +21,10 @@ _TOGETHER = 0.15
 """Between a model's points of lips that are shut."""
 _SHUT = (0.008, 0.022)
 """Between the inner edges of shut lips, as the mesh finds them, and of lips that surely are not."""
-_WIDER, _AT_MOST = 1.8, 0.06
+_WIDER, _AT_MOST = 2.0, 0.07
 """How many times as far apart as found parted lips are, and by how much at most."""
-_OUTER, _INNER = 1.0, 0.25
-"""What the ways of the lips' outer and inner edges count: as in dlib's landmarks of nine people, by least squares, and a
-fifth more (see docs/layers.md).
-"""
+_OUTER, _INNER = 1.2, 0.3
+"""What the ways of the lips' outer and inner edges count (docs/layers.md says how they were chosen)."""
 JAW = 0.7
 """Of the way of a lower lip: the chin's."""
 
@@ -70,8 +68,8 @@ def apart(lips: Array) -> float:
 
 
 def opened(now: Array, rest: Array) -> float:
-    """How much farther apart lips (7, 2) are than at `rest`: by the edges of the mouth, which say how much lips move but
-    not whether they touch, and by the inner ones, which say that.
+    """How much farther apart lips (7, 2) are than at `rest`: by the edges of the mouth, which say how much lips move
+    but not whether they touch, and by the inner ones, which say that.
     """
     (outer, inner), (outer_rest, inner_rest) = (
         (float(each[RIM_LOWER, 1] - each[RIM_UPPER, 1]), float(each[LOWER, 1] - each[UPPER, 1])) for each in (now, rest)

@@ -71,8 +71,8 @@ def find_mesh(picture: Bytes, eyes: Array, points: Array, looks: int = 2) -> Arr
 
 
 def lines_of(mesh: Array) -> list[Array]:
-    """(11, 2) each, of the landmarks (468, 2): inner edges of the upper and the lower lip, then the outer ones, from the
-    person's right to the left.
+    """(11, 2) each, of the landmarks (468, 2): inner edges of the upper and the lower lip, then the outer ones, from
+    the person's right to the left.
     """
     return [mesh[list(line)] for line in (_INNER_UPPER, _INNER_LOWER, _OUTER_UPPER, _OUTER_LOWER)]
 

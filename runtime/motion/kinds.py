@@ -1,8 +1,8 @@
 """What is done to the parameters of a motion, kind by kind: all the arithmetic of the driving modes and of smoothing.
 
 The kinds are those of `checkpoints.parameters`, and three more, "eye", "lip" and "take", for what the engine itself
-sees of a driver's eyes and lips, and of when one is seen at all. Whatever is to work for a family of models with other parameters asks
-here, and never for an array by its name.
+sees of a driver's eyes and lips, and of when one is seen at all. Whatever is to work for a family of models with other
+parameters asks here, and never for an array by its name.
 """
 
 from __future__ import annotations
