@@ -6,7 +6,7 @@ import { keptInside } from "./inside";
 import { expression, type Expression, type Face } from "./layers/expression";
 import { named, pointsOf } from "./layers/points";
 import { Lips } from "./layers/reference";
-import { absolute, EYES, isFromReference, places, relative, withEyes, type Mode, type Motion } from "./motion";
+import { absolute, EYES, isFromReference, isReshaped, LIPS, places, relative, withLooks, type Mode, type Motion } from "./motion";
 import { OneEuro } from "./smoothing";
 
 export interface Settings {
@@ -79,7 +79,7 @@ export class Animator {
     const { chosen, layers, engine } = this;
     if (!chosen) throw new Error("there is no photo yet");
     const found = await engine.detect(square);
-    const driving = this.smooth.step(layers?.eyes ? await engine.withEyes(square, found) : found);
+    const driving = this.smooth.step(layers?.eyes ? await engine.withLooks(square, found) : found);
     const reference = this.referenceOf(driving);
     const driven = await this.drive(chosen.motion, driving, reference);
     if (!layers) return engine.render(chosen, driven);
@@ -98,18 +98,23 @@ export class Animator {
   }
 
   /** What the face does: since the reference, where the mode counts from one, else since the source. */
-  private face({ eyes }: Layers, driving: Motion, driven: Motion, reference: Motion): Expression | undefined {
-    if (!eyes) return undefined;
+  private face({ eyes, lips }: Layers, driving: Motion, driven: Motion, reference: Motion): Expression | undefined {
+    if (!eyes || !lips) return undefined;
     const { mode, strength } = this.settings;
-    const rest = withEyes(this.chosen!.motion, Float32Array.from(eyes));
-    const counted = isFromReference(mode);
-    // In the other modes `driven` has the strength already; lids and gaze have it not.
-    const [now, first] = counted ? [driving, reference] : [driven, rest];
-    return expression(this.faceOf(now), this.faceOf(first), strength, counted);
+    const rest = withLooks(this.chosen!.motion, eyes, lips);
+    if (isFromReference(mode)) {
+      return expression(this.faceOf(driving), this.faceOf(reference), { mouth: strength, eyes: strength, brows: strength });
+    }
+    // `driven` has the strength in its points already; lids, gaze and lips have it not.
+    const strengths = { mouth: isReshaped(mode) ? 1 : strength, eyes: strength, brows: 1 };
+    return expression(this.faceOf(driven), this.faceOf(rest), strengths, false);
   }
 
   private faceOf(motion: Motion): Face {
-    return { points: named(pointsOf(places(motion)), this.engine.bundle.names), eyes: motion.arrays[EYES] };
+    const { [EYES]: eyes, [LIPS]: lips } = motion.arrays;
+    const points = named(pointsOf(places(motion)), this.engine.bundle.names);
+    // In the shape of another face than the driver's own only a model's points are known.
+    return isReshaped(this.settings.mode) ? { points, eyes } : { points, eyes, lips };
   }
 
   private async drive(source: Motion, driving: Motion, reference: Motion): Promise<Motion> {

@@ -1,12 +1,12 @@
 /** An opened model: bytes in, bytes out, one picture at a time. */
 import { GRAPHS, type Bundle, type GraphName } from "./bundle";
 import { Graph, type Runtime, type Tensors } from "./graphs";
-import { seeEyes, seeSubject } from "./layers/anatomy";
+import { seeEyes, seeLips, seeSubject } from "./layers/anatomy";
 import type { Canvas } from "./layers/canvas";
 import { Layers, type Rendered } from "./layers/compose";
 import { findPerson } from "./layers/matte";
 import type { Networks } from "./layers/networks";
-import { places, withArrays, withEyes, type Motion } from "./motion";
+import { places, withArrays, withLooks, type Motion } from "./motion";
 
 /** A photo, encoded once: everything that `render` needs of it. */
 export interface Source {
@@ -68,10 +68,12 @@ export class Engine {
     return withArrays(driving, this.motionOf(found).arrays);
   }
 
-  /** `motion` with what the eyes do in `frame`, of which it is. Only where there are layers. */
-  async withEyes(frame: Uint8Array, motion: Motion): Promise<Motion> {
+  /** `motion` with what the eyes and the lips do in `frame`, of which it is. Only where there are layers. */
+  async withLooks(frame: Uint8Array, motion: Motion): Promise<Motion> {
     const picture = { width: this.resolution, height: this.resolution, stride: 3, data: frame } as const;
-    return withEyes(motion, await seeEyes(picture, this.bundle.names, places(motion), this.networks!.eye));
+    const { eye, mesh } = this.networks!;
+    const [{ names }, points] = [this.bundle, places(motion)];
+    return withLooks(motion, await seeEyes(picture, names, points, eye), await seeLips(picture, names, points, mesh));
   }
 
   /** The source in the pose of `driving`: RGB bytes (R, R, 3). */

@@ -111,8 +111,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
   ratio: RATIO,
   code: CODE,
   eye: OWN,
+  lip: OWN,
   take: OWN,
 };
+/** What no model finds, but the engine itself. */
+const LOOKED = ["eye", "lip", "take"];
 
 /** What is done to parameters of that kind. */
 export function kindOf({ kind }: Parameter): Kind {
@@ -121,7 +124,7 @@ export function kindOf({ kind }: Parameter): Kind {
 
 /** Whether this page knows what to do with `kind`, and a bundle may declare it. */
 export function isKind(kind: unknown): boolean {
-  return typeof kind === "string" && kind !== "eye" && kind !== "take" && Object.hasOwn(KINDS, kind);
+  return typeof kind === "string" && !LOOKED.includes(kind) && Object.hasOwn(KINDS, kind);
 }
 
 /** Numbers of one vector, over which its speed is measured when it is smoothed; none where nothing is smoothed. */
@@ -130,7 +133,7 @@ export function vectorOf({ kind, shape }: Parameter): number | undefined {
   return axes === null ? undefined : size(axes ? shape.slice(-axes) : []);
 }
 
-/** Parameters that have a name of their own, and their kinds: of bundles before format 2, and what eyes do. */
+/** Parameters that have a name of their own, and their kinds: of bundles before format 2, and what eyes and lips do. */
 export const USUAL_KINDS: Readonly<Record<string, string>> = constants.USUAL;
 
 /** Numbers in an array of that `shape`. */

@@ -18,7 +18,15 @@ export interface Motion {
  * (towards the inner corner, and down), in widths of the eye; no graph of a bundle gives it.
  */
 export const EYES = "eyes";
-const EYE: Parameter = { kind: USUAL_KINDS[EYES], shape: [2, 3] };
+/**
+ * `lips` is (7, 2), in the head's own frame: the left and the right corner of the mouth, the middles of the upper and the
+ * lower lip's inner edges and of their outer edges, the tip of the chin; likewise.
+ */
+export const LIPS = "lips";
+const LOOKED: Parameters = {
+  [EYES]: { kind: USUAL_KINDS[EYES], shape: [2, 3] },
+  [LIPS]: { kind: USUAL_KINDS[LIPS], shape: [7, 2] },
+};
 
 /** The driving modes that this page does (animator.ts); those of a bundle that are not among them are not offered. */
 export const MODES = ["absolute", "relative", "disentangled"] as const;
@@ -27,6 +35,11 @@ export type Mode = (typeof MODES)[number];
 /** Whether the motion is counted from a reference frame on, as checkpoints/contract.py has it. */
 export function isFromReference(mode: Mode): boolean {
   return shared.FROM_REFERENCE.includes(mode);
+}
+
+/** Whether the motion is in the shape of another face than the driver's own, by a graph that knows points alone. */
+export function isReshaped(mode: Mode): boolean {
+  return Object.hasOwn(shared.NEEDS, mode);
 }
 
 export function isMode(name: unknown): name is Mode {
@@ -38,9 +51,10 @@ export function withArrays(motion: Motion, arrays: Record<string, Float32Array>)
   return { ...motion, arrays: { ...motion.arrays, ...arrays } };
 }
 
-/** `motion` with what the eyes do. */
-export function withEyes(motion: Motion, eyes: Float32Array): Motion {
-  return { arrays: { ...motion.arrays, [EYES]: eyes }, parameters: { ...motion.parameters, [EYES]: EYE } };
+/** `motion` with what the eyes and the lips do. */
+export function withLooks(motion: Motion, eyes: ArrayLike<number>, lips: ArrayLike<number>): Motion {
+  const arrays = { ...motion.arrays, [EYES]: Float32Array.from(eyes), [LIPS]: Float32Array.from(lips) };
+  return { arrays, parameters: { ...motion.parameters, ...LOOKED } };
 }
 
 /** (K, 2), row by row: where its points are seen in the picture, over every parameter of the kind in order. */

@@ -6,10 +6,11 @@ import { backdrop } from "../src/layers/backdrop";
 import { boxBlur } from "../src/layers/blur";
 import { complete } from "../src/layers/border";
 import { Canvas } from "../src/layers/canvas";
-import { atRest, expression, type Expression } from "../src/layers/expression";
+import { atRest, expression, type Expression, type Face } from "../src/layers/expression";
 import { Eye } from "../src/layers/eyes";
 import { Affine, headFrame, type Named, type Point } from "../src/layers/frames";
 import { hullOf } from "../src/layers/hull";
+import { apart, ofMesh, opened, seeMouth, shut } from "../src/layers/lips";
 import { connected, matte, SIDE } from "../src/layers/matte";
 import { lipsBetween, MouthShutter } from "../src/layers/mouth";
 import { Person, type Pairs } from "../src/layers/person";
@@ -17,12 +18,14 @@ import { Lips } from "../src/layers/reference";
 import { EyeShutter, type Patch } from "../src/layers/shutters";
 import { SIDE as MOUTH_SIDE, type MouthNetwork } from "../src/layers/teeth";
 import { resizeFloats } from "../src/resample";
+import { withLooks, type Motion } from "../src/motion";
 import constants from "../src/shared/layers.json";
 import { Window } from "../src/window";
 import vectors from "./vectors/layers.json";
 import { drawn } from "./vectors";
 
-const { frames, expressions, references, person, seen, shutters, matte: mattes, border } = vectors;
+const { frames, expressions, lips: mouths, looks, references, lookedReferences } = vectors;
+const { person, seen, shutters, matte: mattes, border } = vectors;
 
 /** Colours here are 0 ... 255, all else about 1. */
 function near(found: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 1e-4): void {
@@ -73,33 +76,62 @@ describe("frames", () => {
 });
 
 describe("what expressions count from", () => {
-  const motionOf = (frame: number[]) => ({
+  const motionOf = (frame: number[]): Motion => ({
     arrays: { points: Float32Array.from(frame) },
     parameters: { points: { kind: "point" as const, shape: [frame.length / 2, 2] } },
   });
+  const height = (motion: Motion, place: number): number => motion.arrays.points[2 * place + 1];
   it.each(references)("is what it is in the engine, opening $opening", ({ names, opening, heights, ...given }) => {
     const lips = new Lips(names, motionOf(given.frames[0]));
     const found = given.frames.map((frame) => {
-      const { points } = lips.next(motionOf(frame), opening).arrays;
-      return [names["mouth.lower_lip"], names["mouth.chin"]].map((at) => points[2 * at + 1]);
+      const counted = lips.next(motionOf(frame), opening);
+      return [names["mouth.lower_lip"], names["mouth.chin"]].map((at) => height(counted, at));
     });
     near(found.flat(), heights.flat(), 1e-6);
     expect(new Set(heights.map(String)).size).toBeGreaterThan(3);
   });
+  it.each(lookedReferences)("is lips as far apart as the source's, opening $opening", ({ names, opening, ...given }) => {
+    const seen = withLooks(motionOf(given.points), new Float32Array(6), given.lips);
+    const counted = new Lips(names, seen).next(seen, opening);
+    near(counted.arrays.lips, given.counted, 1e-6);
+    near([height(counted, names["mouth.lower_lip"]), height(counted, names["mouth.chin"])], given.heights, 1e-6);
+  });
+});
+
+describe("lips", () => {
+  it.each(mouths)("are as far apart as in the engine, shut by $by", ({ now, rest, by, ...given }) => {
+    near([apart(now), opened(now, rest)], [given.apart, given.opened], 1e-9);
+    near(shut(now, by), given.shut, 1e-9);
+  });
+  it("are seen by the mesh, or where it sees no face, or another one, by points", async () => {
+    near(ofMesh(looks.mesh as never as Point[]).flat(), looks.of, 1e-9);
+    const face = faceFrom(looks.face);
+    const elsewhere = new Float32Array(936).fill(0.9);
+    for (const score of [0, 1]) {
+      const found = await seeMouth(drawn(40, 40), face, Object.values(face), async () => ({ points: elsewhere, score }));
+      near(found, looks.plain, 1e-6);
+    }
+  });
 });
 
 describe("expressions", () => {
-  it.each(expressions)("are what the engine sees, strength $strength", ({ now, rest, strength, weak, ...given }) => {
-    const face = ({ points, eyes }: typeof now) => ({ points: faceFrom(points), eyes });
-    const found = expression(face(now), face(rest), strength, weak);
+  it.each(expressions)("are what the engine sees, strengths $strengths", ({ now, rest, strengths, counted, ...given }) => {
+    const face = ({ points, ...looks }: typeof now): Face => ({ ...looks, points: faceFrom(points) });
+    const found = expression(face(now), face(rest), strengths, counted);
     const flat = (one: object): number[] => Object.values(one).flat(2);
     expect(Object.keys(found)).toEqual(Object.keys(given.expression));
     near(flat(found), flat(given.expression), 1e-7);
     expect(atRest(found)).toBe(false);
   });
   it("of a face at rest is none", () => {
-    const face = { points: faceFrom(expressions[0].rest.points), eyes: [0.3, 0, 0, 0.2, 0.1, 0.1] };
-    expect(atRest(expression(face, face))).toBe(true);
+    const { points, eyes, lips } = expressions[3].rest;
+    const face = { points: faceFrom(points), eyes };
+    const all = { mouth: 1, eyes: 1, brows: 1 };
+    expect(atRest(expression(face, face, all))).toBe(true);
+    expect(atRest(expression({ ...face, lips }, { ...face, lips }, all))).toBe(true);
+    const other = { ...face, lips: expressions[4].rest.lips };
+    expect(atRest(expression({ ...face, lips }, other, { ...all, mouth: 0 }))).toBe(true);
+    expect(atRest(expression({ ...face, lips }, other, all))).toBe(false);
   });
 });
 

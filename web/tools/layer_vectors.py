@@ -12,11 +12,12 @@ from runtime.control.neutral import LOWER, UPPER
 from runtime.control.parts import Strengths
 from runtime.control.reference import References
 from runtime.framing.faces import Face
+from runtime.layers import lips
 from runtime.layers.anatomy import NEEDED, SeenFace, _hull, _plain_eye
 from runtime.layers.backdrop import backdrop
 from runtime.layers.border import complete
 from runtime.layers.canvas import Canvas
-from runtime.layers.expression import Expression, Named, expression
+from runtime.layers.expression import Expression, Named, Seen, expression
 from runtime.layers.frames import TEMPLATE, Affine, Array, Pixels, head_frame
 from runtime.layers.matte import SIDE, _connected, box_blur, matte, resized
 from runtime.layers.mouth import Lips, MouthShutter
@@ -109,19 +110,71 @@ def frame_vectors() -> dict[str, Any]:
 
 
 def expression_vectors() -> list[dict[str, Any]]:
-    """What faces do since they were at rest."""
+    """What faces do since they were at rest: by their points, and by their lips."""
     random, cases = _random(60), []
-    for strength, weak in ((1.0, True), (0.5, True), (1.6, False)):
+    for strength, counted, looked in (
+        *((1.0, True, False), (0.5, True, False), (1.6, False, False)),
+        *((1.0, True, True), (0.5, True, True), (1.6, False, True), (2.5, True, True)),
+    ):
         now, rest = _head(random, 0.05), _head(random, 0.02)
         eyes = random.uniform(0.02, 0.4, (2, 2, 3))
+        seen = [_lips(random) if looked else None for _ in range(2)]
         # In modes without a reference the points have the strength already.
-        strengths = Strengths.of(strength=strength) if weak else Strengths(eyes=strength, gaze=strength)
-        found = expression((now, eyes[0]), (rest, eyes[1]), strengths, weak)
-        moments = [{"points": {name: _numbers(at) for name, at in face.items()}} for face in (now, rest)]
-        for moment, seen in zip(moments, eyes, strict=True):
-            moment["eyes"] = _numbers(seen)
-        case = {"now": moments[0], "rest": moments[1], "strength": strength, "weak": weak}
-        cases.append(case | {"expression": _expression(found)})
+        weak = Strengths(eyes=strength, gaze=strength, mouth=strength if looked else 1.0)
+        strengths = Strengths.of(strength=strength) if counted else weak
+        moments = [Seen(face, eye, mouth) for face, eye, mouth in zip((now, rest), eyes, seen, strict=True)]
+        found = expression(moments[0], moments[1], strengths, counted)
+        case: dict[str, Any] = {name: _moment(moment) for name, moment in zip(("now", "rest"), moments, strict=True)}
+        case["strengths"] = {name: getattr(strengths, name) for name in ("mouth", "eyes", "brows")}
+        cases.append(case | {"counted": counted, "expression": _expression(found)})
+    return cases
+
+
+def _moment(seen: Seen) -> dict[str, Any]:
+    points = {name: _numbers(at) for name, at in seen.points.items()}
+    moment = {"points": points, "eyes": _numbers(seen.eyes)}
+    return moment if seen.lips is None else moment | {"lips": _numbers(seen.lips)}
+
+
+def _lips(random: np.random.Generator, gap: float | None = None) -> Array:
+    """(7, 2): somebody's, in the head's own frame, their inner edges `gap` apart, by default anything up to a quarter."""
+    gap = random.uniform(0, 0.25) if gap is None else gap
+    upper, lower, rim = 0.8 + np.cumsum([random.uniform(0.04, 0.08), gap, random.uniform(0.05, 0.09)])
+    places = [(0.26, 0.86), (-0.26, 0.86), (0, upper), (0, lower), (0, 0.8), (0, rim), (0, rim + 0.3)]
+    return np.array(places) + random.normal(0, 0.01, (7, 2)) * (1, 0)
+
+
+def lip_vectors() -> list[dict[str, Any]]:
+    """How far lips are apart, how much farther than others, and what they are when shut by so much."""
+    random, cases = _random(66), []
+    for gap, gap_rest, by in ((0.0, 0.2, 0.1), (0.012, 0.015, 0.01), (0.03, 0.0, 0.02), (0.3, 0.1, 0.4)):
+        now, rest = _lips(random, gap), _lips(random, gap_rest)
+        moments = {"now": _numbers(now), "rest": _numbers(rest), "by": by}
+        found = {"apart": lips.apart(now), "opened": lips.opened(now, rest), "shut": _numbers(lips.shut(now, by))}
+        cases.append(moments | found)
+    return cases
+
+
+def look_vectors() -> dict[str, Any]:
+    """Lips by the face mesh, and by a model's points alone."""
+    face, mesh = _head(_random(67), 0.02), _random(68).normal(0, 0.3, (468, 2))
+    points = {name: _numbers(at) for name, at in face.items()}
+    alone = lips._plain(face, head_frame(face).inverse())
+    return {"face": points, "plain": _numbers(alone), "mesh": _pairs(mesh), "of": _numbers(lips._of(mesh))}
+
+
+def looked_reference_vectors() -> list[dict[str, Any]]:
+    """What those count from whose lips are seen: their lips, and the heights of the points of lower lip and chin."""
+    random, names, cases = _random(69), {name: at for at, name in enumerate(_FACE)}, []
+    points = np.array(list(_FACE.values()))[None].astype(np.float32) * 0.4
+    for opening, gap in ((0.0, 0.1), (0.08, 0.2), (0.2, 0.05)):
+        motion = Motion(points=points, lips=_lips(random, gap)[None].astype(np.float32))
+        ((_, counted),) = References(names, "relative")(1, motion, opening)
+        assert counted is not None
+        heights = _numbers(counted.places[0, [names[LOWER], names["mouth.chin"]], 1])
+        given = {"points": _numbers(points), "lips": _numbers(motion.arrays["lips"])}
+        case = {"names": names, "opening": opening, **given}
+        cases.append(case | {"heights": heights, "counted": _numbers(counted.arrays["lips"])})
     return cases
 
 
@@ -141,9 +194,9 @@ def reference_vectors() -> list[dict[str, Any]]:
 
 
 def _expression(face: Expression) -> dict[str, Any]:
-    lips = {"upperLip": face.upper_lip, "lowerLip": face.lower_lip, "chin": face.chin, "corners": _pairs(face.corners)}
-    eyes = {"lids": _numbers(face.lids), "brows": _numbers(face.brows), "gaze": _pairs(face.gaze)}
-    return lips | eyes | {"parted": face.parted}
+    mouth = {"upperLip": face.upper_lip, "lowerLip": face.lower_lip, "chin": face.chin, "corners": _pairs(face.corners)}
+    mouth |= {"parted": face.parted, "thickness": _numbers(face.thickness)}
+    return mouth | {"lids": _numbers(face.lids), "brows": _numbers(face.brows), "gaze": _pairs(face.gaze)}
 
 
 def person_vectors() -> dict[str, Any]:
@@ -212,11 +265,14 @@ def shutter_vectors() -> dict[str, Any]:
             case = {"side": side, "lids": lids, "brow": brow, "gaze": gaze, "place": _place(shutter.patch.place)}
             eyes.append({**case, "patch": _numbers(patch[::3, ::3])})
     corners = [own(face[f"mouth.corner_{side}"]) for side in ("right", "left")]
-    for lower, open_already, driver in ((0.35, 0.0, None), (0.1, 0.06, 0.02), (-0.05, 0.0, None), (-0.07, 0.09, 0.05)):
-        lips = Lips.between(*corners, *(own(face[f"mouth.{name}"]) for name in ("upper_lip", "lower_lip")))
-        parted = lips.inner_lower + np.array([0, open_already])
-        lips = Lips(lips.inner_upper, parted, lips.outer_upper, lips.outer_lower)
-        shutter = MouthShutter(frame, lips, float(own(face["nose.base"])[1]), 1.25, picture, plain_painter)
+    for lower, open_already, driver, thickness in (
+        *((0.35, 0.0, None, (1.0, 1.0)), (0.1, 0.06, 0.02, (0.7, 1.2))),
+        *((-0.05, 0.0, None, (1.4, 0.65)), (-0.07, 0.09, 0.05, (1.0, 1.0))),
+    ):
+        mouth = Lips.between(*corners, *(own(face[f"mouth.{name}"]) for name in ("upper_lip", "lower_lip")))
+        parted = mouth.inner_lower + np.array([0, open_already])
+        mouth = Lips(mouth.inner_upper, parted, mouth.outer_upper, mouth.outer_lower)
+        shutter = MouthShutter(frame, mouth, float(own(face["nose.base"])[1]), 1.25, picture, plain_painter)
         does = Expression(
             -0.04,
             lower,
@@ -226,6 +282,7 @@ def shutter_vectors() -> dict[str, Any]:
             np.zeros(2),
             np.zeros((2, 2)),
             driver,
+            thickness=np.array(thickness),
         )
         case = {
             "lowerLip": lower,
@@ -291,7 +348,10 @@ def layer_vectors() -> dict[str, Any]:
     return {
         "frames": frame_vectors(),
         "expressions": expression_vectors(),
+        "lips": lip_vectors(),
+        "looks": look_vectors(),
         "references": reference_vectors(),
+        "lookedReferences": looked_reference_vectors(),
         "person": person_vectors(),
         "seen": seen_vectors(),
         "shutters": shutter_vectors(),

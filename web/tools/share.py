@@ -28,6 +28,7 @@ from runtime.layers import (
     expression,
     eyes,
     frames,
+    lips,
     matte,
     mesh,
     mouth,
@@ -99,7 +100,22 @@ def shared_colours() -> str:
 
 
 _LAYERS = (
-    *(frames, expression, reference, eyes, mesh, matte, backdrop, border, person, shutters, teeth, mouth, anatomy),
+    *(
+        frames,
+        expression,
+        reference,
+        eyes,
+        lips,
+        mesh,
+        matte,
+        backdrop,
+        border,
+        person,
+        shutters,
+        teeth,
+        mouth,
+        anatomy,
+    ),
     compose,
 )
 
@@ -108,10 +124,10 @@ def shared_layers() -> str:
     """The constants of `runtime/layers` and of what expressions count from, module by module, without the underscores
     that make them its own.
     """
-    kinds = (int, float, str, tuple, dict, frozenset)
+    kinds = (int, float, str, tuple, dict, frozenset, slice)
     found = {
         module.__name__.rpartition(".")[2]: {
-            name.lstrip("_"): sorted(value) if isinstance(value, frozenset) else value
+            name.lstrip("_"): _listed(value)
             for name, value in vars(module).items()
             if name.lstrip("_").isupper() and isinstance(value, kinds)
         }
@@ -120,12 +136,19 @@ def shared_layers() -> str:
     return json.dumps(found, indent=2) + "\n"
 
 
+def _listed(value: Any) -> Any:
+    """What JSON has no word for as a list: sets in order, slices by where they start and stop."""
+    if isinstance(value, slice):
+        return [value.start, value.stop]
+    return sorted(value) if isinstance(value, frozenset) else value
+
+
 def shared_motion() -> str:
-    """Kinds of parameters, over how many axes of each a speed is measured, the constants of smoothing, and the driving
-    modes that count from a reference frame."""
+    """Kinds of parameters, over how many axes of each a speed is measured, the constants of smoothing, the driving modes
+    that count from a reference frame, and those that need a graph of their own."""
     axes = {name: None if kind.axes is None else len(kind.axes) for name, kind in KINDS.items()}
     found = {"USUAL": dict(USUAL), "AXES": axes, "SPEED_CUTOFF": SPEED_CUTOFF, "SPEED_GAIN": SPEED_GAIN}
-    found["FROM_REFERENCE"] = list(contract.FROM_REFERENCE)
+    found["FROM_REFERENCE"], found["NEEDS"] = list(contract.FROM_REFERENCE), dict(contract.NEEDS)
     return json.dumps(found, indent=2) + "\n"
 
 
@@ -137,10 +160,11 @@ def _numbers(values: NDArray[Any]) -> list[float]:
     return [float(value) for value in np.asarray(values).ravel()]
 
 
-def _motion(random: np.random.Generator, affine: bool, frames: int = 1, eyes: bool = False) -> Motion:
+def _motion(random: np.random.Generator, affine: bool, frames: int = 1, looks: bool = False) -> Motion:
     points = random.uniform(-0.9, 0.9, (frames, 6, 2)).astype(np.float32)
-    if eyes:
-        return Motion(points, eyes=random.uniform(0, 0.4, (frames, 2, 3)).astype(np.float32))
+    if looks:
+        eyes, lips = (random.uniform(0, 0.4, (frames, *shape)).astype(np.float32) for shape in ((2, 3), (7, 2)))
+        return Motion(points, eyes=eyes, lips=lips)
     if not affine:
         return Motion(points)
     jacobians, covariances = (random.normal(size=(frames, 6, 2, 2)).astype(np.float32) for _ in range(2))
@@ -151,7 +175,7 @@ _ALL = {
     "corners": Parameter("point", (5, 3)),
     "maps": Parameter("linear", (5, 3, 3)),
     "spreads": Parameter("covariance", (5, 2, 2)),
-    "lips": Parameter("contour", (2, 7, 2)),
+    "outline": Parameter("contour", (2, 7, 2)),
     "smile": Parameter("coefficient", (3,), ("left", "right", "open"), ((0.0, 1.0), (0.0, 1.0), (-2.0, 2.0))),
     "style": Parameter("code", (2, 4)),
     "turn": Parameter("rotation", (2, 3, 3)),
@@ -213,7 +237,7 @@ def smoothing_vectors() -> list[dict[str, Any]]:
         (1.0, 25.0, "points"),
         (0.3, 30.0, "affine"),
         (0.0, 25.0, "points"),
-        (0.5, 25.0, "eyes"),
+        (0.5, 25.0, "looks"),
         (0.7, 25.0, "all"),
     ]
     for seed, (smoothing, rate, kind) in enumerate(kinds):
@@ -221,7 +245,7 @@ def smoothing_vectors() -> list[dict[str, Any]]:
         stream = (
             _motion_of_all(random, frames=5)
             if kind == "all"
-            else _motion(random, kind == "affine", frames=5, eyes=kind == "eyes")
+            else _motion(random, kind == "affine", frames=5, looks=kind == "looks")
         )
         smoothed = OneEuro(smoothing, rate)(stream)
         frames = [[_arrays(each[index : index + 1]) for index in range(5)] for each in (stream, smoothed)]

@@ -12,6 +12,7 @@ import { atRest, type Expression } from "./expression";
 import { Eye, findEyes, type Corners, type EyeNetwork } from "./eyes";
 import { Affine, distance, headFrame, mean, minus, plus, times, type Named, type Point } from "./frames";
 import { hullOf } from "./hull";
+import { seeMouth } from "./lips";
 import { findLips, type MeshNetwork } from "./mesh";
 import { lipsBetween, MouthShutter } from "./mouth";
 import type { Anatomy, Pairs } from "./person";
@@ -48,6 +49,8 @@ export interface Subject {
   middle: Point;
   /** (2, 3): what its eyes do, as a motion's `eyes`; where somebody looked. */
   expression?: Float64Array;
+  /** (7, 2): what its lips do, as a motion's `lips`; likewise. */
+  lips?: Float64Array;
   /** (c, c) in [0, 1]: where the model's own flow and picture count. */
   face: Float32Array;
   /**
@@ -124,6 +127,7 @@ export class NamedFace implements Subject {
     private points: Point[],
     private named: Named,
     private eyes: Eye[],
+    readonly lips: Float64Array,
   ) {
     const numbers = (fits: (name: string) => boolean): number[] =>
       Object.keys(names)
@@ -133,7 +137,7 @@ export class NamedFace implements Subject {
       (name) => STIFF.some((start) => name.startsWith(start)) || STIFF_TOO.some((end) => name.endsWith(end)),
     );
     this.neck = numbers((name) => name.startsWith("neck."));
-    this.onFace = numbers((name) => FACE.includes(name.split(".")[0]));
+    this.onFace = onFaceOf(names);
     const frame = headFrame(named, true);
     const own = frame.inverse();
     this.unit = Math.sqrt(frame.determinant);
@@ -160,7 +164,9 @@ export class NamedFace implements Subject {
   ): Promise<NamedFace> {
     const places = canvas.places(points, resolution);
     const face = named(places, names);
-    return new NamedFace(canvas.picture, names, places, face, await eyesOf(canvas.picture, face, look.eye));
+    const eyes = await eyesOf(canvas.picture, face, look.eye);
+    const lips = await lipsOf(canvas.picture, names, places, look.mesh);
+    return new NamedFace(canvas.picture, names, places, face, eyes, lips);
   }
 
   /** (c, c): where mouth and eyes are, which the model's flow would stretch. */
@@ -290,6 +296,29 @@ export async function seeEyes(
 ): Promise<Float32Array> {
   const face = named(pixelsOf(points, frame.width), names);
   return Float32Array.from((await eyesOf(frame, face, look)).flatMap((eye) => eye.does));
+}
+
+/** What the lips do, likewise: (7, 2). */
+export function seeLips(
+  frame: Picture,
+  names: Names,
+  points: ArrayLike<number>,
+  look: MeshNetwork,
+): Promise<Float64Array> {
+  return lipsOf(frame, names, pixelsOf(points, frame.width), look);
+}
+
+/** (7, 2): what lips do in `picture`, whose `points` are in pixels. */
+function lipsOf(picture: Picture, names: Names, points: readonly Point[], look: MeshNetwork): Promise<Float64Array> {
+  const around = onFaceOf(names).map((k) => points[k]);
+  return seeMouth(picture, named(points, names), around, look);
+}
+
+/** Numbers of the points that lie on the face itself. */
+function onFaceOf(names: Names): number[] {
+  return Object.keys(names)
+    .filter((name) => FACE.includes(name.split(".")[0]))
+    .map((name) => names[name]);
 }
 
 /** Left and right eye of the `face` in `picture`. */

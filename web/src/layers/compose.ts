@@ -90,6 +90,11 @@ export class Layers {
     return this.subject.expression;
   }
 
+  /** (7, 2): what its lips do, as a motion's `lips`; likewise. */
+  get lips(): Float64Array | undefined {
+    return this.subject.lips;
+  }
+
   /** How far the mouth of the source is open, in the head's own frame; where something opens and shuts. */
   get opening(): number | undefined {
     return this.shutters.opening;

@@ -1,10 +1,11 @@
 /** What a face does: how far mouth and eyes are open and where they look, apart from how the head is turned. */
 import { clamp, smooth } from "../numbers";
 import constants from "../shared/layers.json";
-import { headFrame, minus, times, type Named, type Point } from "./frames";
+import { headFrame, minus, times, type Affine, type Named, type Point } from "./frames";
+import * as mouth from "./lips";
 
 const { SIDES, SHUT, SURELY, POSSIBLY, WIDEST, LEAST_OPEN, NARROWER, WINK, VERGENCE } = constants.expression;
-const { SEEN, SIDEWAYS } = constants.expression;
+const { SEEN, SIDEWAYS, THICKNESS, THIN, MOST } = constants.expression;
 const { PARTED, CLOSED, SHOWN, SLOWLY, NARROW, GIVEN_UP, OPENED, LEAST_PARTED, CLOSING, ROOM } = constants.expression;
 const { CALM, WIDE_MOUTH } = constants.expression;
 
@@ -27,47 +28,98 @@ export interface Expression {
   gaze: Point[];
   /** How far the lips of the driver are parted where its motion counts from; null where that is the face itself. */
   parted: number | null;
+  /** How thick the upper and the lower lip are, of what they are at rest. */
+  thickness: number[];
 }
 
-/** A face at one moment: its named points, and `eyes` (2, 3) as a motion has them. */
+/** What of an expression tells of the mouth. */
+type Mouth = Pick<Expression, "upperLip" | "lowerLip" | "chin" | "corners" | "parted" | "thickness">;
+
+/** A face at one moment: its named points, and `eyes` (2, 3) and `lips` (7, 2) as a motion has them. */
 export interface Face {
   points: Named;
   eyes: ArrayLike<number>;
+  /** Where nobody looked, points tell, which know less. */
+  lips?: mouth.Places;
+}
+
+/** Of each part's motion how much counts; that of the eyes is also the gaze's. */
+export interface Strengths {
+  mouth: number;
+  eyes: number;
+  brows: number;
 }
 
 /** Whether nothing differs. */
-export function atRest({ upperLip, lowerLip, chin, corners, lids, brows, gaze }: Expression): boolean {
+export function atRest({ upperLip, lowerLip, chin, corners, lids, brows, gaze, thickness }: Expression): boolean {
   const moved = [upperLip, lowerLip, chin, ...corners.flat(), ...brows, ...gaze.flat()];
-  return moved.every((value) => value === 0) && lids.every((lid) => lid === 1);
+  return moved.every((value) => value === 0) && [...lids, ...thickness].every((share) => share === 1);
 }
 
 /**
- * What the face `now` does that it does not at `rest`. `strength` 0 gives the face at rest; without `weakPoints` the points
- * have it already.
+ * What the face `now` does that it does not at `rest`; without any of the `strengths` it is at rest. `counted`: whether `rest`
+ * is another face's, whose motion counts from there.
  */
-export function expression(now: Face, rest: Face, strength = 1, weakPoints = true): Expression {
-  const [frame, frameRest] = [headFrame(now.points).inverse(), headFrame(rest.points).inverse()];
-  const factor = weakPoints ? strength : 1;
-  const moved = (name: string): Point =>
-    times(factor, minus(frame.at(now.points[name]), frameRest.at(rest.points[name])));
-  const [upper, lower] = ["upper", "lower"].map((lip) => moved(`mouth.${lip}_lip`)[1]);
-  const parted = lower > upper ? PARTED * (lower - upper) : lower - upper;
+export function expression(now: Face, rest: Face, strengths: Strengths, counted = true): Expression {
+  const [byLips, lids, brows] = [strengths.mouth, strengths.eyes, strengths.brows].map((value) => Math.min(value, MOST));
+  const [own, ownRest] = [headFrame(now.points).inverse(), headFrame(rest.points).inverse()];
+  const moved = (name: string): Point => minus(own.at(now.points[name]), ownRest.at(rest.points[name]));
   const [opening, usual, ...irises] = [0, 1, 2].flatMap((part) =>
     [now, rest].map(({ eyes }): Point => [eyes[part], eyes[3 + part]]),
   );
-  const lids = lidsOf(opening, usual);
+  const open = lidsOf(opening, usual);
   const [across, down] = [0, 2].map((at) => minus(irises[at], irises[at + 1]));
-  const restGap = frameRest.at(rest.points["mouth.lower_lip"])[1] - frameRest.at(rest.points["mouth.upper_lip"])[1];
+  return {
+    ...(now.lips && rest.lips
+      ? mouthByLips(now.lips, rest.lips, byLips, counted)
+      : mouthByPoints((name) => times(byLips, moved(`mouth.${name}`)), gapOf(rest.points, ownRest), counted)),
+    lids: open.map((lid) => clamp(1 + lids * (lid - 1), 0, WIDEST)),
+    brows: SIDES.map((side) => brows * moved(`eye_${side}.brow`)[1]),
+    gaze: gazeOf(across, down, open).map((eye) => times(lids, eye)),
+  };
+}
+
+/** What a mouth does, by its lips. */
+function mouthByLips(now: mouth.Places, rest: mouth.Places, strength: number, counted: boolean): Mouth {
+  const { LEFT, RIGHT, UPPER, LOWER, RIM_UPPER, RIM_LOWER, TIP, between } = mouth;
+  const moved = (place: number): Point =>
+    times(strength, [now[2 * place] - rest[2 * place], now[2 * place + 1] - rest[2 * place + 1]]);
+  const opens = Math.min(strength * mouth.opened(now, rest), WIDE_MOUTH);
+  const seam = (moved(UPPER)[1] + moved(LOWER)[1]) / 2;
+  const thickness = [
+    [RIM_UPPER, UPPER],
+    [LOWER, RIM_LOWER],
+  ].map(([above, below]) => {
+    const [thick, usual] = [now, rest].map((lips) => Math.max(between(lips, above, below), THIN));
+    return clamp(1 + strength * (thick / usual - 1), THICKNESS[0], THICKNESS[1]);
+  });
+  return {
+    upperLip: seam - opens / 2,
+    lowerLip: seam + opens / 2,
+    chin: Math.min(constants.expression.CHIN * moved(TIP)[1], WIDE_MOUTH),
+    corners: [moved(LEFT), moved(RIGHT)],
+    parted: counted ? mouth.apart(rest) : null,
+    thickness,
+  };
+}
+
+/** What a mouth does, by how its points moved in the head's own frame; `gap`: how far those of its lips were apart. */
+function mouthByPoints(moved: (name: string) => Point, gap: number, counted: boolean): Mouth {
+  const [upper, lower] = [moved("upper_lip")[1], moved("lower_lip")[1]];
+  const parted = lower > upper || counted ? PARTED * (lower - upper) : lower - upper;
   return {
     upperLip: upper,
     lowerLip: Math.min(upper + parted, WIDE_MOUTH),
-    chin: Math.min(moved("mouth.chin")[1], WIDE_MOUTH),
-    corners: SIDES.map((side) => times(CALM, moved(`mouth.corner_${side}`))),
-    lids: lids.map((lid) => clamp(1 + strength * (lid - 1), 0, WIDEST)),
-    brows: SIDES.map((side) => moved(`eye_${side}.brow`)[1]),
-    gaze: gazeOf(across, down, lids).map((eye) => times(strength, eye)),
-    parted: weakPoints ? PARTED * Math.max(restGap - CLOSED, 0) : null,
+    chin: Math.min(moved("chin")[1], WIDE_MOUTH),
+    corners: SIDES.map((side) => times(CALM, moved(`corner_${side}`))),
+    parted: counted ? PARTED * Math.max(gap - CLOSED, 0) : null,
+    thickness: [1, 1],
   };
+}
+
+/** Distance of the lips' points. */
+function gapOf(points: Named, own: Affine): number {
+  return own.at(points["mouth.lower_lip"])[1] - own.at(points["mouth.upper_lip"])[1];
 }
 
 /** How far the eyes are open, of what they are at rest. Lids move together, but for a wink. */
@@ -106,10 +158,9 @@ export function onMouth(face: Expression, opening: number, width: number, length
   let { corners } = face;
   let opens = parted;
   if (face.parted !== null && parted < 0) {
-    opens = parted * clamp(own / Math.max(face.parted / PARTED, LEAST_PARTED), 1, CLOSING);
+    opens = parted * clamp(own / Math.max(face.parted, LEAST_PARTED), CLOSING[0], CLOSING[1]);
   } else if (face.parted !== null) {
-    const shown = own * smooth((own - SHOWN[0]) / (SHOWN[1] - SHOWN[0]));
-    const beyond = Math.max(shown - face.parted, 1e-6);
+    const beyond = Math.max(shown(own) - face.parted, 1e-6);
     opens = parted + beyond * Math.expm1(-parted / (SLOWLY * beyond));
     const inwards = GIVEN_UP * (Math.max(width - NARROW, 0) / 2) * -Math.expm1(-parted / OPENED);
     corners = corners.map(([x, y], side): Point => [x + (side ? inwards : -inwards), y]);
@@ -120,4 +171,9 @@ export function onMouth(face: Expression, opening: number, width: number, length
   }
   const chin = parted > opens && opens > 0 ? (face.chin * opens) / parted : face.chin;
   return { ...face, lowerLip: face.upperLip + opens, chin, corners };
+}
+
+/** How much of a mouth's `opening` at rest one sees: lips that are together are found a little apart, too. */
+export function shown(opening: number): number {
+  return Math.max(opening, 0) * smooth((opening - SHOWN[0]) / (SHOWN[1] - SHOWN[0]));
 }

@@ -4,12 +4,15 @@ import constants from "../shared/layers.json";
 import { Affine, distance, minus, plus, times, type Point } from "./frames";
 import { pointsOf } from "./points";
 
-const { MARGIN, MIN_SCORE, APART, RIGHT_EYE, LEFT_EYE, NOSE, CHIN } = constants.mesh;
+const { MARGIN, MIN_SCORE, APART, RIGHT_EYE, LEFT_EYE, NOSE } = constants.mesh;
 const { INNER_UPPER, INNER_LOWER, OUTER_UPPER, OUTER_LOWER } = constants.mesh;
-export const SIDE = constants.mesh.SIDE;
+export const { SIDE, CHIN } = constants.mesh;
 
 /** The network: from RGB bytes (SIDE, SIDE, 3) to points (468, 2) in parts of the side, and whether it is a face. */
 export type MeshNetwork = (view: Uint8Array) => Promise<{ points: Float32Array; score: number }>;
+
+/** Its 468 landmarks, in the network's order. */
+export type Mesh = readonly Point[];
 
 /** Lips in a picture, and what is above and below them; points in its pixels. */
 export interface FoundLips {
@@ -33,25 +36,31 @@ export async function findLips(
 ): Promise<FoundLips | undefined> {
   const mesh = await findMesh(picture, eyes, points, look);
   if (!mesh) return undefined;
-  const [innerUpper, innerLower, outerUpper, outerLower] = [INNER_UPPER, INNER_LOWER, OUTER_UPPER, OUTER_LOWER].map(
-    (line) => line.map((k) => mesh[k]),
-  );
+  const [innerUpper, innerLower, outerUpper, outerLower] = linesOf(mesh);
   const wider = innerUpper.map((upper, k) => times((APART - 1) / 2, minus(innerLower[k], upper)));
   const [up, low] = [innerUpper.map((at, k) => minus(at, wider[k])), innerLower.map((at, k) => plus(at, wider[k]))];
   return { lips: [up, low, outerUpper, outerLower], nose: mesh[NOSE], chin: mesh[CHIN] };
 }
 
-/** The 468 landmarks of a face in `picture`; arguments as of `findLips`. Nothing where the network sees no face. */
+/** Inner edges of the upper and the lower lip, then the outer ones, from the person's right to the left. */
+export function linesOf(mesh: Mesh): Point[][] {
+  return [INNER_UPPER, INNER_LOWER, OUTER_UPPER, OUTER_LOWER].map((line) => line.map((k) => mesh[k]));
+}
+
+/**
+ * The landmarks of a face in `picture`; arguments as of `findLips`. Nothing where the network sees no face. `looks`: the
+ * first at what is known, each other one at what the last one found.
+ */
 export async function findMesh(
   picture: Picture,
   eyes: readonly Point[],
   points: readonly Point[],
   look: MeshNetwork,
-): Promise<readonly Point[] | undefined> {
-  let mesh: readonly Point[] = points;
+  looks = 2,
+): Promise<Mesh | undefined> {
+  let mesh: Mesh = points;
   let ends = eyes;
-  // First at what is known, then at what is found there.
-  for (let round = 0; round < 2; round++) {
+  for (let round = 0; round < looks; round++) {
     const view = viewOf(ends, mesh);
     const found = await look(view.cut(picture, SIDE));
     if (found.score < MIN_SCORE) return undefined;

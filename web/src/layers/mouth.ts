@@ -136,11 +136,12 @@ export class MouthShutter {
       const u = clamp((x - first) / Math.max(last - first, 1e-3), 0, 1);
       const beside = smooth(1 - Math.max(first - x, x - last) / (REACH - (last - first) / 2));
       const line = (right[1] * (1 - u) + left[1] * u) * beside;
-      const bow = (4 * u * (1 - u)) ** ROUND;
+      const arch = 4 * u * (1 - u);
       const upper = this.lines.innerUpper.height(x);
       const lower = Math.max(upper, this.lines.innerLower.height(x));
-      const edgeUp = upper + line + bow * (face.upperLip - line);
-      const edgeLow = lower + line + bow * (face.lowerLip - line);
+      const opens = arch ** ROUND * ((face.lowerLip - face.upperLip) / 2);
+      const bend = line + arch * ((face.upperLip + face.lowerLip) / 2 - line);
+      const [edgeUp, edgeLow] = [upper + bend - opens, lower + bend + opens];
       const meet = Math.max(edgeUp - edgeLow, 0) / 2; // lips that would cross meet in the middle
       return { x, u, upper, lower, edgeUp: edgeUp - meet, edgeLow: edgeLow + meet };
     });
@@ -149,17 +150,18 @@ export class MouthShutter {
   /** Where a pixel's height is in the source: lips move as they are, the skin beside them is stretched. */
   private row(face: Expression, y: number, { x, upper, lower, edgeUp, edgeLow }: Column): number {
     const { nose, chin, lines } = this;
+    const [thickUp, thickLow] = face.thickness;
     // Where the hole covers skin by halves, the skin goes on for that half pixel.
     const half = EDGE / this.patch.unit;
     if (y < (edgeUp + edgeLow) / 2) {
       const rim = Math.max(Math.min(lines.outerUpper.height(x), upper - 0.01), nose + 1e-3);
-      const top = Math.max(edgeUp - upper + rim, nose + 1e-3);
+      const top = Math.max(edgeUp + (rim - upper) * thickUp, nose + 1e-3);
       return Math.min(stretch(y, nose, nose, top, rim, Math.max(edgeUp, top), upper), upper + half);
     }
     const rim = Math.min(Math.max(lines.outerLower.height(x), lower + 0.01), chin - 1e-3);
     const jaw = face.chin * smooth(1.15 - Math.abs(x - this.middle) / 0.9);
     if (y > chin + jaw) return Math.max(y - jaw * smooth(1 - (y - chin - jaw) / BELOW), lower - half);
-    const bottom = Math.min(edgeLow - lower + rim, chin + jaw - 1e-3);
+    const bottom = Math.min(edgeLow + (rim - lower) * thickLow, chin + jaw - 1e-3);
     return Math.max(stretch(y, edgeLow, lower, bottom, rim, chin + jaw, chin), lower - half);
   }
 }

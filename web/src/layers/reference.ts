@@ -1,11 +1,13 @@
 /** The face that a driver's motion counts from, of drivers who begin in the middle of a word: runtime/control/reference.py says why. */
-import { places, withPlaces, type Motion } from "../motion";
+import { LIPS, places, withArrays, withPlaces, type Motion } from "../motion";
 import { smooth } from "../numbers";
 import constants from "../shared/layers.json";
+import { shown } from "./expression";
 import { headFrame } from "./frames";
+import { apart, JAW, shut } from "./lips";
 import { named, pointsOf, type Names } from "./points";
 
-const { DIFFERENT, BELIEVED, TOGETHER, PARTED, JAW, WITH_JAW, UPPER, LOWER } = constants.reference;
+const { DIFFERENT, BELIEVED, TOGETHER, PARTED, WITH_JAW, UPPER, LOWER } = constants.reference;
 
 export class Lips {
   private apart: number;
@@ -22,10 +24,19 @@ export class Lips {
 
   /** What the next frame, `driving`, counts from, where the source's mouth is open by `opening`. */
   next(driving: Motion, opening: number): Motion {
+    if (driving.arrays[LIPS] && this.reference.arrays[LIPS]) return this.shut(opening); // they tell how far apart they are
     this.least = Math.min(this.least, this.gap(driving));
     const believed = 1 - smooth((this.seen++ - BELIEVED[0]) / (BELIEVED[1] - BELIEVED[0]));
     const by = Math.max(open(this.apart - this.least), believed * open(this.apart - TOGETHER));
     return this.closed(by - Math.max(opening, 0) / PARTED);
+  }
+
+  /** The reference with its lips apart by no more than `opening`. */
+  private shut(opening: number): Motion {
+    const lips = this.reference.arrays[LIPS];
+    const by = apart(lips) - shown(opening);
+    if (by <= 0) return this.reference;
+    return withArrays(this.closed(by / PARTED), { [LIPS]: Float32Array.from(shut(lips, by)) });
   }
 
   /** The reference, its mouth shut `by` so much. */
