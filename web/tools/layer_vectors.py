@@ -137,7 +137,7 @@ def _moment(seen: Seen) -> dict[str, Any]:
 
 
 def _lips(random: np.random.Generator, gap: float | None = None) -> Array:
-    """(7, 2): somebody's, in the head's own frame, their inner edges `gap` apart, by default anything up to a quarter."""
+    """(7, 2): somebody's, in the head's own frame, their inner edges `gap` apart, else anything up to a quarter."""
     gap = random.uniform(0, 0.25) if gap is None else gap
     upper, lower, rim = 0.8 + np.cumsum([random.uniform(0.04, 0.08), gap, random.uniform(0.05, 0.09)])
     places = [(0.26, 0.86), (-0.26, 0.86), (0, upper), (0, lower), (0, 0.8), (0, rim), (0, rim + 0.3)]

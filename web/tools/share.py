@@ -100,23 +100,8 @@ def shared_colours() -> str:
 
 
 _LAYERS = (
-    *(
-        frames,
-        expression,
-        reference,
-        eyes,
-        lips,
-        mesh,
-        matte,
-        backdrop,
-        border,
-        person,
-        shutters,
-        teeth,
-        mouth,
-        anatomy,
-    ),
-    compose,
+    *(frames, expression, reference, eyes, lips, mesh, matte, backdrop, border, person, shutters, teeth, mouth),
+    *(anatomy, compose),
 )
 
 
@@ -144,8 +129,9 @@ def _listed(value: Any) -> Any:
 
 
 def shared_motion() -> str:
-    """Kinds of parameters, over how many axes of each a speed is measured, the constants of smoothing, the driving modes
-    that count from a reference frame, and those that need a graph of their own."""
+    """Kinds of parameters, over how many axes of each a speed is measured, the constants of smoothing, the
+    driving modes that count from a reference frame, and those that need a graph of their own.
+    """
     axes = {name: None if kind.axes is None else len(kind.axes) for name, kind in KINDS.items()}
     found = {"USUAL": dict(USUAL), "AXES": axes, "SPEED_CUTOFF": SPEED_CUTOFF, "SPEED_GAIN": SPEED_GAIN}
     found["FROM_REFERENCE"], found["NEEDS"] = list(contract.FROM_REFERENCE), dict(contract.NEEDS)
