@@ -156,6 +156,8 @@ def expression(now: Seen, rest: Seen, strengths: Strengths = EVERYTHING, counted
         part = _mouth_by_points(a, b, mouth, counted)
     else:
         part = _mouth_by_lips(bounded(now.lips), bounded(rest.lips), mouth, counted)
+        by_points = mouth * float((a["mouth.chin"] - b["mouth.chin"])[1])
+        part = replace(part, chin=min((part.chin + by_points) / 2, _WIDE_MOUTH))  # two looks are calmer than one
     lids = _lids(eyes[:, 0], eyes_rest[:, 0])
     return replace(
         part,
@@ -179,7 +181,7 @@ def _mouth_by_lips(now: Array, rest: Array, strength: float, counted: bool) -> E
     return Expression(
         upper_lip=seam - opens / 2,
         lower_lip=seam + opens / 2,
-        chin=min(_CHIN * float(moved[lips.TIP, 1]), _WIDE_MOUTH),
+        chin=_CHIN * float(moved[lips.TIP, 1]),
         corners=moved[[lips.LEFT, lips.RIGHT]],
         lids=np.ones(2),
         brows=np.zeros(2),

@@ -181,7 +181,7 @@ class _Paint:
         result = np.ones((len(x), picture.shape[-1]), np.float32)
         result[:, :3] = self._dark + flesh[:, None] * (self._tongue - self._dark)
         hidden = _HIDDEN * (1 - 0.6 * smooth((widest - 0.08) / 0.15))
-        slid = self._closed * (hidden + np.clip(top - upper, -_RISE, 0))
+        slid = self._closed * np.maximum(hidden + np.clip(top - upper, -_RISE, 0), 0)  # above it there are no teeth
         teeth = self._teeth(x, (upper + depth + slid).astype(np.float32))
         shadow = 1 - 0.25 * self._closed * (1 - smooth(depth / 0.05))  # the upper lip's
         result[:, :3] += teeth[:, 3:] * (teeth[:, :3] * shadow[:, None] - result[:, :3])
