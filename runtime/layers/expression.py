@@ -40,8 +40,8 @@ PARTED = 1.5
 """Of what a detector finds of the lips' parting: its points lie on the lips, which narrow as they part. Far apart they
 are so by less: see `_ROOM`.
 """
-_CHIN = 1.1
-"""Of what the mesh finds of the chin's way."""
+_CHIN = 1.05
+"""Of what is found of the chin's way."""
 _THICKNESS = (0.65, 1.4)
 """How thin and how thick lips become, of what they are at rest, ..."""
 _THIN = 0.03
@@ -156,8 +156,6 @@ def expression(now: Seen, rest: Seen, strengths: Strengths = EVERYTHING, counted
         part = _mouth_by_points(a, b, mouth, counted)
     else:
         part = _mouth_by_lips(bounded(now.lips), bounded(rest.lips), mouth, counted)
-        by_points = mouth * float((a["mouth.chin"] - b["mouth.chin"])[1])
-        part = replace(part, chin=min((part.chin + by_points) / 2, _WIDE_MOUTH))  # two looks are calmer than one
     lids = _lids(eyes[:, 0], eyes_rest[:, 0])
     return replace(
         part,
@@ -181,7 +179,7 @@ def _mouth_by_lips(now: Array, rest: Array, strength: float, counted: bool) -> E
     return Expression(
         upper_lip=seam - opens / 2,
         lower_lip=seam + opens / 2,
-        chin=_CHIN * float(moved[lips.TIP, 1]),
+        chin=min(_CHIN * float(moved[lips.TIP, 1]), _WIDE_MOUTH),
         corners=moved[[lips.LEFT, lips.RIGHT]],
         lids=np.ones(2),
         brows=np.zeros(2),

@@ -40,6 +40,7 @@ def see_mouth(picture: Bytes, face: Mapping[str, Array], around: Array) -> Array
     if mesh is None:
         return known
     seen = _of(own(mesh))
+    seen[TIP] = (seen[TIP] + known[TIP]) / 2  # two looks are calmer than one
     astray = float(np.hypot(*(seen[[LEFT, RIGHT]] - known[[LEFT, RIGHT]]).T).max())
     return seen if astray < _ASTRAY else known
 
@@ -63,20 +64,30 @@ def apart(lips: Array) -> float:
     """How far lips (7, 2) are apart, by their inner edges alone, which the mesh draws to each other: little is known of
     how far, much of whether.
     """
-    gap = float(lips[LOWER, 1] - lips[UPPER, 1])
-    return _parted(gap) * min(_WIDER * gap, gap + _AT_MOST)
+    gap = _gap(lips)
+    return _parted(gap) * _widened(gap)
 
 
 def opened(now: Array, rest: Array) -> float:
     """How much farther apart lips (7, 2) are than at `rest`: by the edges of the mouth, which say how much lips move
-    but not whether they touch, and by the inner ones, which say that.
+    but not whether they touch, and by the inner ones, which say that. Nothing where both are the same.
     """
-    (outer, inner), (outer_rest, inner_rest) = (
-        (float(each[RIM_LOWER, 1] - each[RIM_UPPER, 1]), float(each[LOWER, 1] - each[UPPER, 1])) for each in (now, rest)
-    )
-    closes = -apart(rest)
-    found = _OUTER * (outer - outer_rest) + _INNER * (inner - inner_rest)
-    return closes + _parted(inner) * (max(found, closes) - closes)
+    outer, inner = _rim(now) - _rim(rest), _gap(now) - _gap(rest)
+    found = _widened(_gap(rest)) + _OUTER * outer + _INNER * inner
+    return _parted(_gap(now)) * max(found, 0.0) - apart(rest)
+
+
+def _gap(lips: Array) -> float:
+    return float(lips[LOWER, 1] - lips[UPPER, 1])
+
+
+def _rim(lips: Array) -> float:
+    return float(lips[RIM_LOWER, 1] - lips[RIM_UPPER, 1])
+
+
+def _widened(gap: float) -> float:
+    """How far parted lips are apart whose inner edges are found with that `gap`."""
+    return max(min(_WIDER * gap, gap + _AT_MOST), 0.0)
 
 
 def _parted(gap: float) -> float:
@@ -87,10 +98,15 @@ def _parted(gap: float) -> float:
 
 
 def shut(lips: Array, by: float) -> Array:
-    """`lips` (7, 2) that are apart by so much less: the lower one rises, and takes the chin along."""
-    shut, way = np.array(lips), by / (_OUTER + _INNER)
-    shut[[LOWER, RIM_LOWER], 1] -= way
-    shut[TIP, 1] -= JAW * way
+    """`lips` (7, 2) that are apart by so much less, so that those given are `opened` by so much: the lower one rises,
+    and takes the chin along. Lips that were far apart become thicker, too, as the inner edge has the longer way.
+    """
+    left = max(_widened(_gap(lips)) - by, 0.0)
+    inner = max(by / (_OUTER + _INNER), _gap(lips) - max(left / _WIDER, left - _AT_MOST))
+    outer, shut = (by - _INNER * inner) / _OUTER, np.array(lips)
+    shut[LOWER, 1] -= inner
+    shut[RIM_LOWER, 1] -= outer
+    shut[TIP, 1] -= JAW * outer
     return shut
 
 

@@ -27,6 +27,7 @@ export async function seeMouth(
   const mesh = await findMesh(picture, [face["eye_right.outer"], face["eye_left.outer"]], around, look, 1);
   if (!mesh) return flat(known);
   const seen = ofMesh(mesh.map((point) => own.at(point)));
+  seen[TIP] = mean([seen[TIP], known[TIP]]); // two looks are calmer than one
   const astray = Math.max(...[LEFT, RIGHT].map((end) => distance(seen[end], known[end])));
   return flat(astray < ASTRAY ? seen : known);
 }
@@ -54,27 +55,36 @@ function plain(face: Named, own: Affine): Point[] {
 
 /** How far lips are apart, by their inner edges alone: little is known of how far, much of whether. */
 export function apart(lips: Places): number {
-  const gap = between(lips, UPPER, LOWER);
-  return parted(gap) * Math.min(WIDER * gap, gap + AT_MOST);
+  const gap = gapOf(lips);
+  return parted(gap) * widened(gap);
 }
 
-/** How much farther apart lips are than at `rest`. */
+/** How much farther apart lips are than at `rest`; nothing where both are the same. */
 export function opened(now: Places, rest: Places): number {
-  const inner = between(now, UPPER, LOWER);
-  const closes = -apart(rest);
-  const found =
-    OUTER * (between(now, RIM_UPPER, RIM_LOWER) - between(rest, RIM_UPPER, RIM_LOWER)) +
-    INNER * (inner - between(rest, UPPER, LOWER));
-  return closes + parted(inner) * (Math.max(found, closes) - closes);
+  const outer = between(now, RIM_UPPER, RIM_LOWER) - between(rest, RIM_UPPER, RIM_LOWER);
+  const found = widened(gapOf(rest)) + OUTER * outer + INNER * (gapOf(now) - gapOf(rest));
+  return parted(gapOf(now)) * Math.max(found, 0) - apart(rest);
 }
 
 /** `lips` that are apart by so much less: the lower one rises, and takes the chin along. */
 export function shut(lips: Places, by: number): Float64Array {
+  const left = Math.max(widened(gapOf(lips)) - by, 0);
+  const inner = Math.max(by / (OUTER + INNER), gapOf(lips) - Math.max(left / WIDER, left - AT_MOST));
+  const outer = (by - INNER * inner) / OUTER;
   const result = Float64Array.from(lips);
-  const way = by / (OUTER + INNER);
-  for (const place of [LOWER, RIM_LOWER]) result[2 * place + 1] -= way;
-  result[2 * TIP + 1] -= JAW * way;
+  result[2 * LOWER + 1] -= inner;
+  result[2 * RIM_LOWER + 1] -= outer;
+  result[2 * TIP + 1] -= JAW * outer;
   return result;
+}
+
+function gapOf(lips: Places): number {
+  return between(lips, UPPER, LOWER);
+}
+
+/** How far parted lips are apart whose inner edges are found with that `gap`. */
+function widened(gap: number): number {
+  return Math.max(Math.min(WIDER * gap, gap + AT_MOST), 0);
 }
 
 /** From 0, inner edges that touch, to 1, ones that surely do not. */

@@ -206,7 +206,7 @@ class Paint {
     const flesh = smooth((mound - above) / (0.8 * mound + 1e-3)) * smooth((widest - 0.08) / 0.16) * lowerShadow;
     const { tooth } = this;
     const hidden = HIDDEN * (1 - 0.6 * smooth((widest - 0.08) / 0.15));
-    const slid = this.closed * (hidden + clamp(edgeUp - upper, -RISE, 0));
+    const slid = this.closed * Math.max(hidden + clamp(edgeUp - upper, -RISE, 0), 0); // above it there are no teeth
     this.teeth.look(x, upper + depth + slid, tooth);
     const upperShadow = 1 - 0.25 * this.closed * (1 - smooth(depth / 0.05));
     const own = lower - upper;
