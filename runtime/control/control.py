@@ -6,12 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from checkpoints.bundle import Bundle
-from checkpoints.errors import OptionError
 from runtime.control.head import Head, expressions
 from runtime.control.neutral import relaxed
 from runtime.control.parts import Strengths
 from runtime.control.pose import Pose, as_row, track, weighed
+from runtime.control.retargeting import Since
 from runtime.layers.expression import Expression
 from runtime.layers.frames import Array
 from runtime.motion.kinds import KINDS
@@ -42,8 +41,10 @@ class Control:
         if self._base.any():
             self._moved = self._head.posed(self._base) - source.places
 
-    def started(self, driven: Motion, faces: list[Expression | None]) -> Moved:
-        """What to render where `driven`, and the `faces`, come on top of what the source starts from."""
+    def started(self, driven: Motion, faces: list[Expression | None], since: Since | None = None) -> Moved:
+        """What to render where `driven`, and the `faces`, come on top of what the source starts from; `since` is for
+        models that open lips and lids by themselves.
+        """
         if self._moved is not None:
             driven = driven.with_places(driven.places + self._moved)
         if self._from is not None:
@@ -72,12 +73,3 @@ class Control:
         still = {name: np.repeat(array[:1], len(values), 0) for name, array in self._source.arrays.items()}
         driven = Motion.of(still, self._source.parameters).with_places(self._head.posed(values))
         return driven, list(self._on_rest(expressions(values)))
-
-
-def check_named(bundle: Bundle, named: bool, wish: str) -> None:
-    """Raises `OptionError` where a model does not say what its points mark, which the `wish` needs."""
-    if not named:
-        raise OptionError(
-            f'The points of the model "{bundle.name}" have no names, so that it cannot tell the parts of a face apart; '
-            f"leave {wish} out, or choose a model whose points have names, such as faces-lite."
-        )

@@ -92,6 +92,11 @@ def track(motion: Motion) -> Floats:
     return found
 
 
+def used(motion: Motion) -> tuple[str, ...]:
+    """The controls that a track of poses moves at all."""
+    return tuple(name for name, moves in zip(CONTROLS, track(motion).any(axis=0), strict=True) if moves)
+
+
 def resampled(motion: Motion, before: float, after: float) -> Motion:
     """A track of `before` frames a second as one of `after`, of the same length."""
     values = track(motion)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from runtime.graphs.sessions import borrow_graph
+from runtime.graphs.sessions import Graph, borrow_graph, open_graph
 from runtime.layers.frames import Affine, Array
 from runtime.values import Bytes
 
@@ -42,16 +44,30 @@ class Found:
     chin: Array
     """(2,): its tip."""
 
+    @property
+    def opening(self) -> float:
+        """How far the lips are apart in their middle, in widths of the mouth."""
+        upper, lower, rim, _ = self.lips
+        middle = len(upper) // 2
+        width = max(float(np.hypot(*(rim[0] - rim[-1]))), 1e-6)
+        return float(np.hypot(*(lower[middle] - upper[middle]))) / width
 
-def find_mesh(picture: Bytes, eyes: Array, points: Array) -> Array | None:
+
+@cache
+def kept_network() -> Graph:
+    """The network for pictures that come one after another: it stays open."""
+    return open_graph(MODEL, "face mesh")
+
+
+def find_mesh(picture: Bytes, eyes: Array, points: Array, network: Graph | None = None) -> Array | None:
     """The 468 landmarks (468, 2) of a face in `picture`, uint8 (H, W, 3), in the network's order; None where it sees no
     face. `eyes` (2, 2): outer corners of the right and the left eye; `points` (K, 2): about where the face is; all
-    places (x, y) in pixels.
+    places (x, y) in pixels. `network`: see `kept_network`; without one it is opened for this picture.
     """
     image = Image.fromarray(picture)
     mesh = points
     box = np.stack([points.min(0), points.max(0)])
-    with borrow_graph(MODEL, "face mesh") as network:
+    with borrow_graph(MODEL, "face mesh") if network is None else nullcontext(network) as network:
         for _ in range(2):  # first at what is known, then at what is found there
             across = (eyes[1] - eyes[0]) / max(float(np.hypot(*(eyes[1] - eyes[0]))), 1e-6)
             scale = _MARGIN * float((box[1] - box[0]).max()) / SIDE
@@ -68,8 +84,11 @@ def find_mesh(picture: Bytes, eyes: Array, points: Array) -> Array | None:
 def find_lips(picture: Bytes, eyes: Array, points: Array) -> Found | None:
     """The lips of a face in `picture`; arguments as of `find_mesh`. None where the network sees no face."""
     mesh = find_mesh(picture, eyes, points)
-    if mesh is None:
-        return None
+    return None if mesh is None else lips_of(mesh)
+
+
+def lips_of(mesh: Array) -> Found:
+    """The lips among the landmarks `mesh` (468, 2)."""
     upper, lower, *rims = (mesh[list(line)] for line in (_INNER_UPPER, _INNER_LOWER, _OUTER_UPPER, _OUTER_LOWER))
     wider = (_APART - 1) / 2 * (lower - upper)
     return Found((upper - wider, lower + wider, *rims), mesh[_NOSE], mesh[_CHIN])  # type: ignore[arg-type]

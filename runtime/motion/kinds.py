@@ -1,8 +1,8 @@
 """What is done to the parameters of a motion, kind by kind: all the arithmetic of the driving modes and of smoothing.
 
-The kinds are those of `checkpoints.parameters`, and two more, "eye" and "take", for what the engine itself sees of a
-driver's eyes, and of when one is seen at all. Whatever is to work for a family of models with other parameters asks
-here, and never for an array by its name.
+The kinds are those of `checkpoints.parameters`, and more for what no model finds: "eye", "opening" and "take", what the
+engine itself sees of a driver's eyes and lips, and when one is seen at all; "told", what `render` is told beside
+motions. Whatever is to work for a family of models with other parameters asks here, and never for an array by its name.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from checkpoints.contract import PARAMETERS
-from checkpoints.parameters import EYES, TAKES, Parameter
+from checkpoints.contract import EYE_OPENING, LIP_OPENING, PARAMETERS
+from checkpoints.parameters import EYES, OPENINGS, TAKES, Parameter
 from runtime.values import Floats
 
 _LEAST = 1e-6
@@ -237,12 +237,17 @@ KINDS: Mapping[str, Kind] = {
     "ratio": Ratio(),
     "code": Code(),
     "eye": Eye(),
+    "opening": Kind(),
     "take": Kind(),
+    "told": Kind(),
 }
 """Of every name what is done."""
 
 USUAL: Mapping[str, str] = {**PARAMETERS, EYES: "eye", TAKES: "take"}
 """Kinds of the parameters that have a name of their own in `runtime.motion.modes.Motion`."""
+
+BESIDE: Mapping[str, str] = {OPENINGS: "opening", LIP_OPENING: "told", EYE_OPENING: "told"}
+"""Kinds of what else a motion may hold of models that open lips and lids by themselves."""
 
 
 def inverse(matrices: NDArray[np.floating]) -> NDArray[np.float64]:

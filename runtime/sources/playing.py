@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 
 import numpy as np
 
 from checkpoints.contract import FROM_REFERENCE
+from checkpoints.errors import BunrakuWarning
 from checkpoints.parameters import TAKES
 from runtime.animator import Animator, Prepared
+from runtime.control.declared import faces_itself
 from runtime.control.pose import is_track
 from runtime.graphs.sessions import keep_borrowed
 from runtime.many.pipeline import prefetch
@@ -36,7 +39,8 @@ def play(
     with _motions(staging) as motions:
         again: Sequence[Sequence[Motion]] | None = None
         counted = asked.reference != "first" and asked.mode in FROM_REFERENCE
-        if counted or asked.neutral or asked.loop == SEAMLESS:
+        still = asked.mode in FROM_REFERENCE and any(framed.clip.total == 1 for framed in staging.drivers)
+        if counted or asked.neutral or still or asked.loop == SEAMLESS:
             known = [Motion.concatenate(list(each)) for each in motions]
             again = looked_through(staging.animators, known, asked, float(staging.rate))
         elif asked.turns > 1:
@@ -64,6 +68,10 @@ def looked_through(
         if asked.mode in FROM_REFERENCE and not is_track(known):
             if asked.reference != "first":
                 reference = reference_of(animator.source.motion[:1], known, asked.reference)
+            elif len(known) == 1:
+                reference = faces_itself(animator.source.motion[:1], known)
+                if reference is None and not asked.neutral:
+                    _say_still(asked.mode)
             elif asked.loop == SEAMLESS and not has_cuts(known):
                 reference = known[:1]  # which need not be the first one in the circle
         animator.reset(reference)
@@ -74,12 +82,21 @@ def looked_through(
     return [[each[start : start + batch] for start in range(0, len(each), batch)] for each in driving]
 
 
+def _say_still(mode: str) -> None:
+    warnings.warn(
+        f"One picture drives: there is no motion to follow in the mode {mode}, and nothing moves. Its pose is taken with "
+        "mode=absolute (--mode absolute).",
+        BunrakuWarning,
+        stacklevel=2,
+    )
+
+
 @contextmanager
 def _motions(staging: Staging) -> Iterator[list[Iterator[Motion]]]:
     """What each driver does, in batches. Detected in threads of their own: while the last frames of one batch are
     rendered, the next batch is looked at.
     """
-    engine, eyes = staging.animators[0].engine, any(animator.layered for animator in staging.animators)
+    engine, eyes = staging.animators[0].engine, any(animator.watches for animator in staging.animators)
     with ExitStack() as stack:
         found = []
         for framed in staging.drivers:
