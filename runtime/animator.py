@@ -20,11 +20,11 @@ from PIL import Image
 from checkpoints.bundle import Bundle
 from checkpoints.contract import FROM_REFERENCE
 from checkpoints.errors import InputError, ModelError, OptionError
-from checkpoints.parameters import EYES, TAKES
-from runtime.control.control import Control, Moved
+from checkpoints.parameters import TAKES
+from runtime.control.control import Control, Moved, seen_faces
 from runtime.control.declared import DeclaredControl
 from runtime.control.hand import check_controls, check_wishes
-from runtime.control.parts import Strengths
+from runtime.control.parts import Strengths, chosen
 from runtime.control.pose import as_row, check_pose, is_track
 from runtime.control.reference import References
 from runtime.control.retargeting import Openings, Since, retargeted
@@ -33,8 +33,7 @@ from runtime.framing.chosen import several_faces
 from runtime.framing.cutter import Cutter
 from runtime.framing.framer import Seat
 from runtime.graphs.sessions import Device, check_device
-from runtime.layers.anatomy import named
-from runtime.layers.expression import Expression, expression
+from runtime.layers.expression import Expression
 from runtime.layers.neighbours import Neighbours
 from runtime.media.background import Background
 from runtime.media.picture import Picture, read_cut_out, source_views, square
@@ -97,7 +96,8 @@ class Animator:
         self.mode = options.mode
         self.strength, self.parts = options.strength, options.parts
         self._start, self.neutral = options.pose or {}, options.neutral
-        self.retargeting, self.stitching = retargeted(options.retargeting), float(options.stitching)
+        opened, self.stitching = retargeted(options.retargeting), float(options.stitching)
+        self.retargeting = tuple(part for part in opened if part in chosen(options.parts))
         check_wishes(self.engine.bundle, options)
         self.adapt_scale = options.adapt_scale
         self.paste_back = options.paste_back
@@ -386,14 +386,7 @@ class Animator:
         self, driving: Motion, driven: Motion, reference: Motion | None, strengths: Strengths
     ) -> list[Expression | None]:
         """What the face does in every frame: since the `reference` where the mode has one, else since the source."""
-        names, rest = self.engine.names, self.source.motion[:1]
         layers = None if self._finish is None else self._finish.layers
-        if driving.eyes is None or layers is None or layers.eyes is None or not names:
-            return [None] * len(driving)
-        rest = rest.with_arrays({EYES: layers.eyes[None].astype(np.float32)})
-        counted = self.mode in FROM_REFERENCE
-        if counted and reference is not None and reference.eyes is not None:
-            rest, driven = reference, driving
-        faces = [(named(points, names), eyes) for points, eyes in zip(driven.places, driving.eyes, strict=True)]
-        first = (named(rest.places[0], names), np.asarray(rest.eyes)[0])
-        return [expression(face, first, strengths, counted) for face in faces]
+        eyes, counted = None if layers is None else layers.eyes, self.mode in FROM_REFERENCE
+        source = self.source.motion[:1]
+        return seen_faces(self.engine.names, (source, eyes), (driving, driven), reference, strengths, counted)

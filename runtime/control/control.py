@@ -6,12 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from checkpoints.parameters import EYES
 from runtime.control.head import Head, expressions
 from runtime.control.neutral import relaxed
 from runtime.control.parts import Strengths
 from runtime.control.pose import Pose, as_row, track, weighed
 from runtime.control.retargeting import Since
-from runtime.layers.expression import Expression
+from runtime.layers.anatomy import named
+from runtime.layers.expression import Expression, expression
 from runtime.layers.frames import Array
 from runtime.motion.kinds import KINDS
 from runtime.motion.modes import Motion
@@ -73,3 +75,25 @@ class Control:
         still = {name: np.repeat(array[:1], len(values), 0) for name, array in self._source.arrays.items()}
         driven = Motion.of(still, self._source.parameters).with_places(self._head.posed(values))
         return driven, list(self._on_rest(expressions(values)))
+
+
+def seen_faces(
+    names: Mapping[str, int],
+    source: tuple[Motion, Array | None],
+    frames: tuple[Motion, Motion],
+    reference: Motion | None,
+    strengths: Strengths,
+    counted: bool,
+) -> list[Expression | None]:
+    """What the face does in each of `frames`, the driver's motion and what it was made into: since the `reference` (one
+    frame) where the mode is `counted` from one, else since the `source` (one frame, and what its eyes do).
+    """
+    (rest, eyes), (driving, driven) = source, frames
+    if driving.eyes is None or eyes is None or not names:
+        return [None] * len(driving)
+    rest = rest.with_arrays({EYES: eyes[None].astype(np.float32)})
+    if counted and reference is not None and reference.eyes is not None:
+        rest, driven = reference, driving
+    faces = [(named(points, names), seen) for points, seen in zip(driven.places, driving.eyes, strict=True)]
+    first = (named(rest.places[0], names), np.asarray(rest.eyes)[0])
+    return [expression(face, first, strengths, counted) for face in faces]

@@ -8,7 +8,7 @@ move for that. The driver's motion comes on top of it, where the publication dro
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -125,6 +125,8 @@ class Openings:
         (T,), and beside follow a driver as `since` says.
         """
         found: dict[str, Floats] = {}
+        driving = None if since is None or since.driving is None else self._held(since.driving)
+        since = None if since is None or driving is None else replace(since, driving=driving)
         for name, part, columns, by_hand in (
             (LIP_OPENING, "mouth", LIPS, _mouth(mouth)),
             (EYE_OPENING, "eyes", EYES, _eyes(eyes)),
@@ -143,10 +145,9 @@ class Openings:
     def _begun(self, part: str, columns: slice, count: int, since: Since | None) -> Array:
         """(T,): how far the `part` is open before anything is set by hand, less what the driver's motion adds to it."""
         start = np.full(count, self._rest(part) if self._neutral else self.own[columns].mean(dtype=np.float64))
-        strength = 0.0 if since is None else float(getattr(since.strengths, part))
         if since is None or since.driving is None or part not in self._parts:
             return start
-        now = self._held(since.driving)[:, columns].astype(np.float64).mean(1)
+        strength, now = float(getattr(since.strengths, part)), since.driving[:, columns].astype(np.float64).mean(1)
         then = self.own if since.reference is None or since.reference[0, 0] == UNSEEN else since.reference[0]
         # The driver's motion opens the source by its strength; what it lacks of the driver's own opening is asked for.
         lacking = now - strength * (now - then[columns].mean(dtype=np.float64))

@@ -25,7 +25,8 @@ from checkpoints.contract import MOTION
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
 from checkpoints.parameters import EYES, OPENINGS, TAKES, Parameter, parse_parameters, usual
 from runtime.control.hand import controls_of
-from runtime.control.pose import POSE, is_track, used
+from runtime.control.pose import POSE, is_track, shown
+from runtime.control.templates import FOLDER as TEMPLATES
 from runtime.media.given import called
 from runtime.media.names import aside, destination
 from runtime.motion.kinds import USUAL
@@ -69,6 +70,8 @@ class MotionFile:
         do all that a track of poses asks for.
         """
         name = called(self.path) if self.path else "The motion"
+        if self.path and self.path.parent == TEMPLATES:
+            name = f'The motion "{self.path.stem}"'
         if is_track(self.motion):
             self._check_track(bundle, name)
             return
@@ -92,19 +95,19 @@ class MotionFile:
             )
 
     def _check_track(self, bundle: Bundle, name: str) -> None:
-        asked, known = used(self.motion), controls_of(bundle)
+        asked, known = shown(self.motion), controls_of(bundle)
         lacking = [control for control in asked if control not in known]
         if not known:
             raise ModelError(f'The points of the model "{bundle.name}" have no names; no pose moves them.')
         if lacking and len(lacking) == len(asked):
             raise ModelError(
-                f'{name} moves {", ".join(lacking)}, of which the model "{bundle.name}" has none to be set; it has '
+                f'{name} moves {", ".join(lacking)}, for which the model "{bundle.name}" has no control; it has '
                 f"{', '.join(known)}."
             )
         if lacking:
             warnings.warn(
-                f'{name} also moves {", ".join(lacking)}, which the model "{bundle.name}" has not to be set; that is '
-                "left out.",
+                f'{name} also moves {", ".join(lacking)}, for which the model "{bundle.name}" has no control; that '
+                "is left out.",
                 BunrakuWarning,
                 stacklevel=2,
             )

@@ -39,7 +39,8 @@ def play(
     with _motions(staging) as motions:
         again: Sequence[Sequence[Motion]] | None = None
         counted = asked.reference != "first" and asked.mode in FROM_REFERENCE
-        still = asked.mode in FROM_REFERENCE and any(framed.clip.total == 1 for framed in staging.drivers)
+        totals = [framed.clip.total for framed in staging.drivers]
+        still = asked.mode in FROM_REFERENCE and 1 in totals and None not in totals
         if counted or asked.neutral or still or asked.loop == SEAMLESS:
             known = [Motion.concatenate(list(each)) for each in motions]
             again = looked_through(staging.animators, known, asked, float(staging.rate))
@@ -84,8 +85,8 @@ def looked_through(
 
 def _say_still(mode: str) -> None:
     warnings.warn(
-        f"One picture drives: there is no motion to follow in the mode {mode}, and nothing moves. Its pose is taken with "
-        "mode=absolute (--mode absolute).",
+        f"One picture drives: in the mode {mode} there is no motion to follow. Its pose is taken with mode=absolute "
+        "(--mode absolute).",
         BunrakuWarning,
         stacklevel=2,
     )
