@@ -275,7 +275,7 @@ class Animator:
         model's `Engine.controls`, `InputError` when there is no source, or no face in it to open mouth or eyes of.
         """
         check_pose(controls)
-        check_controls(self.engine.bundle, controls or ["yaw"])
+        check_controls(self.engine.bundle, controls)
         self.hasten()
         control = self._control
         if self.source is None or control is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from checkpoints.bundle import Bundle
@@ -10,7 +9,7 @@ from checkpoints.contract import EYE_OPENING, LIP_OPENING, RENDER, STITCHING, SW
 from checkpoints.errors import OptionError
 from checkpoints.parameters import Parameter
 from runtime.control.parts import Strengths
-from runtime.control.pose import CONTROLS
+from runtime.control.pose import CONTROLS, Pose
 from runtime.control.retargeting import retargeted
 from runtime.layers.anatomy import NEEDED
 
@@ -49,14 +48,14 @@ def turns_head(what: Parameter) -> bool:
     return what.kind == "rotation" and set(what.parts) == {"head"}
 
 
-def check_controls(bundle: Bundle, wanted: Iterable[str]) -> None:
-    """Raises `OptionError` where a model has not all of the `wanted` controls."""
+def check_controls(bundle: Bundle, pose: Pose) -> None:
+    """Raises `OptionError` where a model has no controls, or not all that are not 0 in the `pose`."""
     known = controls_of(bundle)
-    lacking = [name for name in wanted if name not in known]
-    if not lacking:
-        return
     if not known:
         raise _nameless(bundle, "pose")
+    lacking = [name for name, value in pose.items() if value and name not in known]
+    if not lacking:
+        return
     raise OptionError(
         f'The model "{bundle.name}" has no {", ".join(lacking)} to be set by hand; it has {", ".join(known)}.'
     )
@@ -70,7 +69,8 @@ def check_wishes(bundle: Bundle, options: CommonOptions) -> None:
         raise _nameless(bundle, "parts or strengths of them")
     if options.neutral and not named and known.isdisjoint(OPENS):
         raise _nameless(bundle, "neutral")
-    check_controls(bundle, options.pose or ())
+    if options.pose:
+        check_controls(bundle, options.pose)
     _check_told(bundle, known, retargeted(options.retargeting), float(options.stitching))
 
 
