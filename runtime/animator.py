@@ -337,8 +337,9 @@ class Animator:
     def _made(self, parts: Sequence[Moved]) -> Driven:
         driven = Motion.concatenate([part for part, _ in parts])
         faces = [face for _, faces in parts for face in faces]
-        told = {"stitching": self.stitching} if self.stitching < 1 else {}
-        return self.engine.render_dense(self.source, driven, **told), driven, faces
+        if self.stitching == 1:
+            return self.engine.render_dense(self.source, driven), driven, faces
+        return self.engine.render_dense(self.source, driven, stitching=self.stitching), driven, faces
 
     def _posed(self, take: int, motion: Motion) -> list[Moved]:
         """What to render for the next frames, all of one take, and what the face does in each of them."""
