@@ -159,7 +159,7 @@ class Ratio(Kind):
         parameter: Parameter,
     ) -> Floats:
         there, then = (np.maximum(each.astype(np.float64), _LEAST) for each in (driving, reference))
-        return _as(source, source * (there / then) ** strength)
+        return _as(source, source * np.clip((there / then) ** strength, _LEAST, 1 / _LEAST))
 
     def mended(self, values: Floats) -> Floats:
         """Positive as before."""

@@ -27,7 +27,19 @@ from runtime.options import (
 
 WRONG = {
     "mode": ("sideways", None, ["relative"]),
-    "strength": (-1, True, float("nan"), "1", None, {"nose": 1}, {"mouth": -1}, {"mouth": "1"}, [1]),
+    "strength": (
+        -1,
+        1e9,
+        {"mouth": 101},
+        True,
+        float("nan"),
+        "1",
+        None,
+        {"nose": 1},
+        {"mouth": -1},
+        {"mouth": "1"},
+        [1],
+    ),
     "parts": ("nose", "", "mouth,,eyes", [], ["mouth", 1], 5, None, "all,mouth"),
     "pose": ({"nod": 1}, {"yaw": 46}, {"mouth": True}, {"mouth": float("nan")}, "yaw=1", [1]),
     "neutral": ("yes", 1, None),
@@ -63,7 +75,7 @@ WRONG = {
 RIGHT = {
     "face": (None, 1, 2, "all", [3, 1], (2,)),
     "size": (None, 16, 2048),
-    "strength": (0, 1, 2.5, {"mouth": 1.4, "head": 0}, {}),
+    "strength": (0, 1, 2.5, 100, {"mouth": 1.4, "head": 0}, {}),
     "parts": ("all", "mouth", " Mouth, eyes", ["gaze"], ("head", "brows")),
     "pose": (None, {}, {"yaw": -45, "mouth": 1}),
     "retargeting": ("none", "all", " Mouth, eyes", ["eyes"], ("mouth", "eyes"), []),

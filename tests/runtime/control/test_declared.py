@@ -238,6 +238,18 @@ def test_templates_play_what_a_model_has_and_say_what_is_left_out(engine, seen):
         smile.check(engine.bundle)
 
 
+def test_options_of_drivers_that_are_seen_are_refused_for_recorded_motion(engine, seen, tmp_path):
+    frames = [spot(28 + 3 * t, 30, side=12) for t in range(3)]
+    extract_motion(frames, tmp_path / "a.motion", model=engine, driving_crop="off", progress=False)
+    for driving in ("nod", tmp_path / "a.motion"):
+        with pytest.raises(OptionError, match="leave driving_face out"):
+            animate(spot(32, 32), driving, model=engine, driving_face=2, **WHOLE)
+    for reference in ("best", 3):
+        with pytest.raises(OptionError, match=f"reference is {reference}, but a track of poses.*leave reference out"):
+            animate(spot(32, 32), "nod", model=engine, reference=reference, **WHOLE)
+    animate(spot(32, 32), tmp_path / "a.motion", model=engine, reference=1, **WHOLE)
+
+
 def test_one_picture_that_drives_gives_its_expression(engine, toy, seen):
     """There is no first frame to count from: the face does what the picture's does, and the head rests."""
     animator = sitting(engine)
