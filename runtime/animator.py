@@ -254,6 +254,8 @@ class Animator:
         by default that of the next frame that shows a face well, and anew after a cut.
         """
         self._references.reset(reference)
+        if self._openings is not None:
+            self._openings.forget()
         self._take = 0
         self._takes.reset()
         self._smooth.reset()

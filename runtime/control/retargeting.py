@@ -7,13 +7,14 @@ move for that. The driver's motion comes on top of it, where the publication dro
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from checkpoints.contract import EYE_OPENING, LIP_OPENING
-from checkpoints.errors import OptionError
+from checkpoints.errors import BunrakuWarning, OptionError
 from runtime.control.parts import ALL, Strengths
 from runtime.layers.frames import Array
 from runtime.layers.openings import EYES, LIPS, UNSEEN, see_openings
@@ -104,9 +105,14 @@ class Openings:
         self._switches, self._square, self._parts, self._neutral = switches, square, parts, neutral
         self._first = first or self
         self._known: Floats | None = None
-        self._last = np.full(3, UNSEEN)
+        self.forget()
         self.wanted = neutral or bool(parts)
         """Whether anything of it is asked for beside poses."""
+
+    def forget(self) -> None:
+        """A new stream begins."""
+        self._last = np.full(3, UNSEEN)
+        self._said = False
 
     @property
     def own(self) -> Floats:
@@ -125,7 +131,9 @@ class Openings:
         (T,), and beside follow a driver as `since` says.
         """
         found: dict[str, Floats] = {}
-        driving = None if since is None or since.driving is None else self._held(since.driving)
+        if self._parts and since is not None and since.driving is None:
+            self._first._say_unknown()
+        driving = None if since is None or since.driving is None else self._first._held(since.driving)
         since = None if since is None or driving is None else replace(since, driving=driving)
         for name, part, columns, by_hand in (
             (LIP_OPENING, "mouth", LIPS, _mouth(mouth)),
@@ -159,6 +167,16 @@ class Openings:
             return 0.0 if own >= _SHUT else own
         own = float(self._first.own[EYES].mean(dtype=np.float64))
         return own if own >= _ASLEEP or own == UNSEEN else _USUAL
+
+    def _say_unknown(self) -> None:
+        if not self._said:
+            self._said = True
+            warnings.warn(
+                "The recorded motion does not say how far lips and lids are apart, so that retargeting changes "
+                "nothing; extract it again.",
+                BunrakuWarning,
+                stacklevel=2,
+            )
 
     def _held(self, driving: Floats) -> Floats:
         """`driving`, in which whoever is not seen for a while does what they did."""
