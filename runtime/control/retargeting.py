@@ -29,8 +29,8 @@ Retargeting = str | Sequence[str]
 _SHUT = 0.03
 """Opening of lips from which on they are not shut (LivePortrait's published pipeline)."""
 _ASLEEP, _USUAL = 0.16, 0.28
-"""Openings of lids: an eye at rest that is less open than the first rests at the second. The published pipeline has
-0.18 and 0.39, by landmarks that see eyes wider.
+"""Openings of lids: an eye at rest that is less open than the first rests at the second, which is what some forty
+portraits have in the middle. The published pipeline has 0.18 and 0.39.
 """
 _WIDEST, _WIDER = 0.8, 0.4
 """How far a mouth opens by hand, and by how much of what they are eyes do."""
