@@ -118,7 +118,7 @@ class CommonOptions:
     """What opens as far as the driver's does, not by as much more than in its first picture: mouth, eyes, both (all),
     or none; of models with networks for it (LivePortrait).
     """
-    stitching: Annotated[float | bool, Option("motion", check_stitching, read_stitching, metavar="HOW_MUCH")] = 1.0
+    stitching: Annotated[float, Option("motion", check_stitching, read_stitching, metavar="HOW_MUCH")] = 1.0
     """How much of what is around a moved face is kept in its place, by models with a network for it (LivePortrait): on
     (1), off (0), or between.
     """
