@@ -34,6 +34,11 @@ def gflops(bundle: Bundle) -> float | None:
     return None if None in counts else round(sum(count or 0 for count in counts), 4)
 
 
+def as_work(count: float) -> str:
+    """Operations of one frame, in 1e9, in words."""
+    return f"{count:.3g} GFLOP" if count < 999.5 else f"{count / 1000:.3g} TFLOP"
+
+
 def speed(bundle: Bundle) -> str:
     """`fast` (video rate on a few CPU cores), `moderate` (some frames a second there), `heavy` (for GPUs), or
     `unknown`.
@@ -45,11 +50,14 @@ def speed(bundle: Bundle) -> str:
 
 
 def facts(bundle: Bundle) -> dict[str, Any]:
-    """What a list of models tells of `bundle`: name, family, resolution, bytes, licence, modes, speed."""
+    """What a list of models tells of `bundle`: name, family, resolution (of what comes out, too, where it is another),
+    bytes, licence, modes, speed.
+    """
     return {
         "name": bundle.name,
         "family": bundle.family,
         "resolution": bundle.resolution,
+        **({} if bundle.side_out == bundle.resolution else {"output_resolution": bundle.side_out}),
         "bytes": sum(graph.bytes for graph in bundle.graphs.values()),
         "licence": bundle.licence,
         "modes": list(bundle.modes),

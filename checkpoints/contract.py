@@ -58,8 +58,8 @@ SWITCHES: Mapping[str, tuple[float, ...]] = MappingProxyType(
 * stitching (1,): how much the driving points are changed so that what is around the face stays in its place, 0 to 1.
 * lip_opening (B, 3): how far apart the source's lips are and the result's should be, in widths of the mouth, and how
   much that counts, 0 to 1.
-* eye_opening (B, 4): the same of lids in widths of an eye: the source's left and right eye, the result's, and the
-  weight.
+* eye_opening (B, 4): the same of lids in widths of an eye: the source's eye on the picture's left and on its right, the
+  result's, and the weight.
 """
 
 Role = Literal["source", "driving"]

@@ -14,7 +14,7 @@ from math import prod
 from types import MappingProxyType
 from typing import Any
 
-from checkpoints.contract import FRAME, IMAGE, PARAMETERS, ROLES, STRUCTURE
+from checkpoints.contract import FRAME, IMAGE, PARAMETERS, ROLES, STRUCTURE, SWITCHES
 
 _Shape = tuple[int, ...]
 
@@ -56,7 +56,10 @@ LIPS = "lips"
 TAKES = "takes"
 """Which take a frame is of, from 1 on: in each of them the motion is counted anew; 0 where nobody is seen yet."""
 
-_RESERVED = frozenset({EYES, LIPS, TAKES, FRAME, IMAGE, *STRUCTURE})
+OPENINGS = "openings"
+"""How far lips and lids are apart, of whatever model (`runtime.layers.openings`)."""
+
+_RESERVED = frozenset({EYES, LIPS, TAKES, OPENINGS, FRAME, IMAGE, *STRUCTURE, *SWITCHES})
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 MOST = 100_000
 """Most numbers along any side of a parameter, and most points of a model."""

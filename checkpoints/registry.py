@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from checkpoints.bundle import Bundle, read_description
-from checkpoints.card import facts
+from checkpoints.card import facts, gflops
 from checkpoints.description import DESCRIPTION
 from checkpoints.errors import ModelError
 from checkpoints.hub import HubName, cached, fetch, fetch_file, published
@@ -65,8 +65,9 @@ def find_checkpoint(checkpoint: str | os.PathLike[str]) -> Path:
 
 
 def list_models(*, hub: bool = False) -> Iterator[dict[str, Any]]:
-    """Facts (`checkpoints.card.facts`) on every model that is embedded or in the Hub's cache, and with `hub` on those
-    published there; `where` is "embedded", "cached" or "hub", `model` what `load_model` takes.
+    """Facts (`checkpoints.card.facts`), and operations of a frame in 1e9 (`gflops`), on every model that is embedded or
+    in the Hub's cache, and with `hub` facts on those published there; `where` is "embedded", "cached" or "hub", `model`
+    what `load_model` takes.
 
     Nothing is verified: this reads descriptions alone, and leaves out what is none. Raises `ModelError` where the Hub
     is asked and cannot be reached.
@@ -78,7 +79,7 @@ def list_models(*, hub: bool = False) -> Iterator[dict[str, Any]]:
             bundle = read_description(folder)
         except ModelError:
             continue
-        yield {"model": name, "where": where, **facts(bundle)}
+        yield {"model": name, "where": where, **facts(bundle), "gflops": gflops(bundle)}
     if hub:
         here = {name for _, name, _ in found}
         for repository, values in published():

@@ -10,8 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from checkpoints.bundle import Bundle
-from checkpoints.card import speed
-from checkpoints.contract import FRAMEWISE
+from checkpoints.card import as_work, gflops, speed
 from checkpoints.own_card import shown_card
 from demo import words
 from runtime.framing.framer import Framing
@@ -48,13 +47,13 @@ def _limits(bundle: Bundle) -> list[str]:
 def card(bundle: Bundle) -> str:
     """Markdown on a model for somebody who wants to know: facts first, then its own card."""
     megabytes = sum(graph.bytes for graph in bundle.graphs.values()) / 1e6
-    gflops = [graph.gflops for name, graph in bundle.graphs.items() if name in FRAMEWISE]
+    work, side, out = gflops(bundle), bundle.resolution, bundle.side_out
     facts = {
         "Family": bundle.title or bundle.family,
         "Licence": bundle.licence,
-        "Picture": f"{bundle.resolution} x {bundle.resolution} pixels",
+        "Picture": f"{side} x {side} pixels" + ("" if out == side else f" in, {out} x {out} out"),
         "Size": f"{megabytes:.0f} MB",
-        "Work a frame": f"{sum(filter(None, gflops)):.2g} GFLOP" if all(gflops) else None,
+        "Work a frame": None if work is None else as_work(work),
         "Several pictures": "yes, of the same person" if bundle.views == "many" else None,
         "Trained on": bundle.training.get("data"),
         "Trained with": _steps(bundle.training),

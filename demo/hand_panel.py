@@ -10,6 +10,7 @@ from demo import faults, words
 from demo.answers import cache_of, sentences, visitor_of
 from demo.hand import Hand
 from demo.studio import Studio
+from runtime.control.hand import controls_of
 from runtime.control.pose import CONTROLS
 
 
@@ -40,9 +41,19 @@ def hand_panel(studio: Studio, photo: gr.Image, model: gr.Dropdown, start: gr.Te
         source, _ = studio.samples.pair(source, None)
         with sentences(source):
             source, _ = studio.pair(source, "by hand")
-            controls = dict(zip(CONTROLS, values, strict=True))
+            known = controls_of(studio.shelf.bundle(name))  # what it has not is not shown, whatever its slider says
+            controls = {control: value for control, value in zip(CONTROLS, values, strict=True) if control in known}
             with studio.naming(source):
                 return str(hand.pose(visitor_of(request), source, name, controls))
+
+    def suit(name: str | None, *values: float) -> list[Any]:
+        """Of the sliders those that the model has; the others are as in the photo."""
+        with sentences():
+            known = controls_of(studio.shelf.bundle(name))
+        return [
+            gr.Slider(visible=control in known, value=value if control in known else 0)
+            for control, value in zip(CONTROLS, values, strict=True)
+        ]
 
     quiet: dict[str, Any] = {
         "api_visibility": "private",
@@ -52,9 +63,11 @@ def hand_panel(studio: Studio, photo: gr.Image, model: gr.Dropdown, start: gr.Te
         "trigger_mode": "always_last",
     }
     inputs = [photo, model, *sliders]
+    private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
+    for event in (tab.select, model.change):
+        faults.tell(studio.faults, event(suit, [model, *sliders], sliders, **private), said)
     for event in (tab.select, *(slider.input for slider in sliders)):
         faults.tell(studio.faults, event(posed, inputs, result, **quiet), said)
-    private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
     use.click(lambda *values: (as_words(values), words.HAND_USED), sliders, [start, told], **private)
     back = reset.click(lambda: [*[0] * len(sliders), ""], None, [*sliders, told], **private)
     faults.tell(studio.faults, back.then(posed, inputs, result, **quiet), said)

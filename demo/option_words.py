@@ -47,6 +47,12 @@ OPTIONS: Mapping[str, Words] = {
     ),
     "pose": Words("Pose to start from", "Set it in the tab By hand; empty for the photo's own.", text=True),
     "neutral": Words("Count expressions from faces at rest, if photo or video begins with a smile or an open mouth"),
+    "retargeting": Words(
+        "Open as far as in the video",
+        "With LivePortrait only.",
+        {"none": "Nothing", "mouth": "Mouth", "eyes": "Eyes", "all": "Both"},
+    ),
+    "stitching": Words("Keep what is around the face in its place", "With LivePortrait only.", most=1),
     "smoothing": Words("Calm", "Takes trembling away. Much of it makes quick movements lag.", most=1),
     "adapt_scale": Words("Fit the movements to the size of the face in the photo"),
     "driving_crop": Words(

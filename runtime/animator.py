@@ -21,18 +21,19 @@ from checkpoints.bundle import Bundle
 from checkpoints.contract import FROM_REFERENCE, NEEDS
 from checkpoints.errors import InputError, ModelError, OptionError
 from checkpoints.parameters import EYES, LIPS, TAKES
-from runtime.control.control import Control, Moved, check_named
-from runtime.control.declared import weigh
-from runtime.control.parts import Strengths
+from runtime.control.control import Control, Moved, seen_faces
+from runtime.control.declared import DeclaredControl
+from runtime.control.hand import check_controls, check_wishes
+from runtime.control.parts import Strengths, chosen
 from runtime.control.pose import as_row, check_pose, is_track
 from runtime.control.reference import References
+from runtime.control.retargeting import Openings, Since, retargeted
 from runtime.engine import DEFAULT_MODEL, Engine, Source
 from runtime.framing.chosen import several_faces
 from runtime.framing.cutter import Cutter
 from runtime.framing.framer import Seat
 from runtime.graphs.sessions import Device, check_device
-from runtime.layers.anatomy import seen
-from runtime.layers.expression import Expression, expression
+from runtime.layers.expression import Expression
 from runtime.layers.neighbours import Neighbours
 from runtime.media.background import Background
 from runtime.media.picture import Picture, read_cut_out, source_views, square
@@ -61,6 +62,8 @@ class Prepared:
 
     source: Source
     finish: Finish
+    square: Bytes
+    """uint8 (R, R, 3): what of it the model sees (of the first view)."""
 
 
 Driven = tuple[Rendered, Motion, list[Expression | None]]
@@ -93,7 +96,9 @@ class Animator:
         self.mode = options.mode
         self.strength, self.parts = options.strength, options.parts
         self._start, self.neutral = options.pose or {}, options.neutral
-        self._check_control()
+        opened, self.stitching = retargeted(options.retargeting), float(options.stitching)
+        self.retargeting = tuple(part for part in opened if part in chosen(options.parts))
+        check_wishes(self.engine.bundle, options)
         self.adapt_scale = options.adapt_scale
         self.paste_back = options.paste_back
         self._asked_size = options.size
@@ -116,17 +121,9 @@ class Animator:
         self._source: Source | None = None
         self._references = References(self.engine.names, self.mode, neutral=self.neutral)
         self._take = 0
-        self._control: Control | None = None
-
-    def _check_control(self) -> None:
-        """Raises `OptionError` where something is asked for that a model without names cannot do."""
-        for wish, asked in {
-            "parts or strengths of them": self.strengths.uniform is None and not self.engine.has_parts,
-            "pose": bool(self._start),
-            "neutral": self.neutral,
-        }.items():
-            if asked:
-                check_named(self.engine.bundle, bool(self.engine.names), wish)
+        self._control: Control | DeclaredControl | None = None
+        self._square: Bytes
+        self._openings: Openings | None = None  # of the picture, or of a video's first frame
 
     @property
     def strengths(self) -> Strengths:
@@ -139,6 +136,7 @@ class Animator:
         could be another one.
         """
         read = [self.read(view) for view in source_views(picture)]
+        self._openings = None
         seats = [self.framer.seat(image) for image, _ in read]
         self.use(self.prepare([image for image, _ in read], seats, cut_out=read[0][1]))
         self.reset()
@@ -169,7 +167,7 @@ class Animator:
             square(image, size, fit) if seat.window is None else seat.window.cut(image, size)
             for image, seat in zip(images, seats, strict=True)
         ]
-        source = self.engine.encode(np.stack(squares))
+        source, small = self.engine.encode(np.stack(squares)), squares[0]
         window, out = seats[0].window, self.engine.side_out
         if out != size:
             squares[0] = square(images[0], out, fit) if window is None else window.cut(images[0], out)
@@ -190,18 +188,24 @@ class Animator:
         )
         if replaces and strict and finish.layers is None:
             raise self._nobody()
-        return Prepared(source, finish)
+        return Prepared(source, finish, small)
 
     def use(self, prepared: Prepared) -> None:
         """From now on this is moved; the stream goes on."""
-        self._source, self._finish = prepared.source, prepared.finish
-        self._control = self._controlled() if self.engine.names else None
+        self._source, self._finish, self._square = prepared.source, prepared.finish, prepared.square
+        self._control = self._controlled()
 
-    def _controlled(self) -> Control:
-        layers = None if self._finish is None else self._finish.layers
-        eyes = None if layers is None else layers.eyes
-        source = self.source.motion[:1]
-        return Control(self.engine.names, source, eyes, self._start, neutral=self.neutral)
+    def _controlled(self) -> Control | DeclaredControl | None:
+        source, engine = self.source.motion[:1], self.engine
+        if engine.names:
+            layers = None if self._finish is None else self._finish.layers
+            eyes = None if layers is None else layers.eyes
+            return Control(engine.names, source, eyes, self._start, neutral=self.neutral)
+        if not (engine.controls or engine.has_parts):
+            return None
+        openings = Openings(engine.switches, self._square, self.retargeting, self.neutral, self._openings)
+        self._openings = self._openings or openings
+        return DeclaredControl(source, openings, self._start)
 
     def _nobody(self) -> InputError:
         """Why there is nobody before whom the background could be another one."""
@@ -216,6 +220,11 @@ class Animator:
         whether it may be.
         """
         return self._layers and (self._finish is None or self._finish.layers is not None)
+
+    @property
+    def watches(self) -> bool:
+        """Whether what a driver's eyes and lips do is of use."""
+        return self.layered or (self.engine.opens and (self.neutral or bool(self.retargeting)))
 
     @property
     def _needs_all_pixels(self) -> bool:
@@ -245,6 +254,8 @@ class Animator:
         by default that of the next frame that shows a face well, and anew after a cut.
         """
         self._references.reset(reference)
+        if self._openings is not None:
+            self._openings.forget()
         self._take = 0
         self._takes.reset()
         self._smooth.reset()
@@ -262,11 +273,11 @@ class Animator:
         `controls`: yaw, pitch and roll in degrees, as seen in the picture (to the right, up, clockwise; a model shows
         about 30 well); mouth (open; -1 shuts it), smile, pucker, eyes (-1 shut, 1 wide), wink, brows, gaze_x and
         gaze_y (to the right, up), from -1 to 1. What is not given is 0, as in the picture; the pose that the animator
-        starts from counts for nothing here, and neither does the stream. Raises `OptionError` for others, and where
-        the model's points have no names; `InputError` when there is no source.
+        starts from counts for nothing here, and neither does the stream. Raises `OptionError` for others than the
+        model's `Engine.controls`, `InputError` when there is no source, or no face in it to open mouth or eyes of.
         """
         check_pose(controls)
-        check_named(self.engine.bundle, bool(self.engine.names), "pose")
+        check_controls(self.engine.bundle, controls)
         self.hasten()
         control = self._control
         if self.source is None or control is None:
@@ -285,7 +296,7 @@ class Animator:
         """The source in the pose of one driving frame: uint8 (height, width, 3) in RGB, of the `size`."""
         self.hasten()
         cut = self._cut(picture)
-        motion = self.engine.detect(cut[None], expression=self.layered)
+        motion = self.engine.detect(cut[None], expression=self.watches)
         take = self._takes(cut, self._patience if self._cut.begins else None)
         return self.poses(motion.with_arrays({TAKES: as_array([take])}))[0]
 
@@ -293,7 +304,7 @@ class Animator:
         """The same for the next frames of the stream at once, all uint8 (B, R, R, 3): cut to the model's size. Their
         motion counts from the first one on, whatever it shows.
         """
-        return self.poses(self.engine.detect(squares, expression=self.layered))
+        return self.poses(self.engine.detect(squares, expression=self.watches))
 
     def poses(self, motion: Motion) -> Bytes:
         """The same for the next frames of the stream whose motion was detected before: uint8 (B, height, width, 3)."""
@@ -328,7 +339,9 @@ class Animator:
     def _made(self, parts: Sequence[Moved]) -> Driven:
         driven = Motion.concatenate([part for part, _ in parts])
         faces = [face for _, faces in parts for face in faces]
-        return self.engine.render_dense(self.source, driven), driven, faces
+        if self.stitching == 1:
+            return self.engine.render_dense(self.source, driven), driven, faces
+        return self.engine.render_dense(self.source, driven, stitching=self.stitching), driven, faces
 
     def _posed(self, take: int, motion: Motion) -> list[Moved]:
         """What to render for the next frames, all of one take, and what the face does in each of them."""
@@ -364,31 +377,26 @@ class Animator:
             strengths = Strengths(eyes=alike, gaze=alike, mouth=1.0 if self._lips(motion) is None else alike)
         faces, control = self._faces(motion, driven, reference, strengths), self._control
         if alike is None:
-            driven = weigh(source, driven, strengths) if control is None else control.weigh(driven, strengths)
-        driven, faces = self._started(driven, faces)
+            driven = driven if control is None else control.weigh(driven, strengths)
+        since = Since(motion.openings, reference.openings if counted and reference else None, self.strengths)
+        driven, faces = self._started(driven, faces, since)
         return (kept_inside(source, driven) if counted else driven), faces
 
-    def _started(self, driven: Motion, faces: list[Expression | None]) -> Moved:
+    def _started(self, driven: Motion, faces: list[Expression | None], since: Since | None = None) -> Moved:
         """The same on top of the pose that the source starts from, if any was chosen."""
-        return (driven, faces) if self._control is None else self._control.started(driven, faces)
+        return (driven, faces) if self._control is None else self._control.started(driven, faces, since)
 
     def _faces(
         self, driving: Motion, driven: Motion, reference: Motion | None, strengths: Strengths
     ) -> list[Expression | None]:
         """What the face does in every frame: since the `reference` where the mode has one, else since the source."""
-        names, rest = self.engine.names, self.source.motion[:1]
         layers = None if self._finish is None else self._finish.layers
-        if driving.eyes is None or layers is None or layers.eyes is None or not names:
-            return [None] * len(driving)
-        rest = rest.with_arrays({EYES: layers.eyes[None].astype(np.float32)})
-        if layers.lips is not None:
-            rest = rest.with_arrays({LIPS: layers.lips[None].astype(np.float32)})
-        counted = self.mode in FROM_REFERENCE
-        if counted and reference is not None and reference.eyes is not None:
-            rest, driven = reference, driving
-        lips = self._lips(driving)
-        (first,) = seen(names, rest.places, rest.arrays[EYES], None if lips is None else rest.lips)
-        return [expression(face, first, strengths, counted) for face in seen(names, driven.places, driving.eyes, lips)]
+        rest, counted = self.source.motion[:1], self.mode in FROM_REFERENCE
+        if layers is not None and layers.eyes is not None and layers.lips is not None:
+            seen = {EYES: layers.eyes, LIPS: layers.lips}
+            rest = rest.with_arrays({name: array[None].astype(np.float32) for name, array in seen.items()})
+        frames = (driving, driven, self._lips(driving))
+        return seen_faces(self.engine.names, rest, frames, reference, strengths, counted)
 
     def _lips(self, driving: Motion) -> Floats | None:
         """(T, 7, 2): those of the driver; None where they are not to be followed: in the shape of another face than the

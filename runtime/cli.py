@@ -25,6 +25,7 @@ from checkpoints.errors import BunrakuError, BunrakuWarning, OptionError
 from checkpoints.installation import installing, reinstalling, version
 from checkpoints.start import STOPPED
 from runtime.commands.wording import Parser, check_flags, unknown_command, unknown_words, with_flags
+from runtime.own import not_own
 
 _BUILT_IN = {
     name: f"runtime.commands.{name}" for name in ("animate", "batch", "completion", "doctor", "live", "motion", "pose")
@@ -181,6 +182,9 @@ def _commands() -> dict[str, str]:
 
 
 def _load(name: str, path: str) -> Command:
+    folder = path.partition(".")[0]
+    if folder in _EXTRAS and (told := not_own(folder)):  # which is not run by looking for ours
+        raise OptionError(told)
     try:
         return import_module(path)
     except ModuleNotFoundError as error:

@@ -20,6 +20,7 @@ import numpy as np
 
 from checkpoints import installation
 from checkpoints.bundle import Bundle
+from checkpoints.card import as_work, gflops
 from checkpoints.errors import BunrakuError, first_line
 from checkpoints.registry import load_model
 from runtime.animate import animate
@@ -172,7 +173,10 @@ def _model(model: str, sample: Sample, device: str) -> Iterator[Finding]:
     """The model, and what needs one."""
     bundle = load_model(model)
     size = sum(graph.bytes for graph in bundle.graphs.values()) / 1e6
-    words = f"{bundle.name} ({bundle.family}, {bundle.resolution}x{bundle.resolution}, {size:.0f} MB), all hashes right"
+    side, out, work = bundle.resolution, bundle.side_out, gflops(bundle)
+    sizes = f"{side}x{side}" if out == side else f"{side}x{side} in, {out}x{out} out"
+    cost = "" if work is None else f", {as_work(work)} a frame"
+    words = f"{bundle.name} ({bundle.family}, {sizes}, {size:.0f} MB{cost}), all hashes right"
     yield Finding("model", "works", words)
     for name in (name for name in DEVICES if name not in ("auto", "cuda-graphs")):  # the latter is cuda's
         yield _device(bundle, name)

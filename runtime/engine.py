@@ -21,6 +21,7 @@ from checkpoints.contract import (
     MOTION,
     RENDER,
     SOURCE,
+    STITCHING,
     STRUCTURE,
     SWITCHES,
     is_feature,
@@ -28,23 +29,25 @@ from checkpoints.contract import (
     of,
 )
 from checkpoints.errors import OptionError
-from checkpoints.parameters import EYES, LIPS
+from checkpoints.parameters import EYES, LIPS, OPENINGS
 from checkpoints.registry import load_model
 from runtime.control.declared import says_parts
+from runtime.control.hand import OPENS, controls_of, has_names, switches_of
 from runtime.framing.framer import Framer, Framing, Subject
 from runtime.graphs.cores import available_cores
 from runtime.graphs.sessions import Device, Graph, open_aside
-from runtime.layers.anatomy import NEEDED, see_eyes, see_lips, see_subject
+from runtime.layers.anatomy import see_eyes, see_lips, see_subject
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Behind, Layers, Rest, open_layers
 from runtime.layers.matte import find_person
 from runtime.layers.neighbours import Neighbours
+from runtime.layers.openings import see_openings
 from runtime.motion.modes import Motion, check_mode
 from runtime.options import CommonOptions
 from runtime.result.detail import Detail, open_detail
 from runtime.result.finish import Rendered
 from runtime.result.structure import Structure
-from runtime.values import Bytes, is_whole, plain
+from runtime.values import Bytes, Floats, is_whole, plain
 
 DEFAULT_MODEL = "faces-lite"
 
@@ -122,12 +125,27 @@ class Engine:
     def names(self) -> Mapping[str, int]:
         """Numbers of the points by their names; empty where the bundle does not say what its points mark."""
         names = self.bundle.structure.get("names", ())
-        return {name: index for index, name in enumerate(names)} if NEEDED.issubset(names) else {}
+        return {name: index for index, name in enumerate(names)} if has_names(self.bundle) else {}
 
     @property
     def has_parts(self) -> bool:
         """Whether parts of a face can be told apart, by names of points or by what the parameters say."""
         return bool(self.names) or says_parts(self.bundle.motion)
+
+    @cached_property
+    def controls(self) -> tuple[str, ...]:
+        """What can be set by hand (`runtime.control.pose.CONTROLS`), in their order; empty where nothing can."""
+        return controls_of(self.bundle)
+
+    @cached_property
+    def switches(self) -> frozenset[str]:
+        """What `render` may be told beside motions, by name (`checkpoints.contract.SWITCHES`)."""
+        return switches_of(self.bundle)
+
+    @property
+    def opens(self) -> bool:
+        """Whether it can be told how far lips or lids shall be apart."""
+        return not self.switches.isdisjoint(OPENS)
 
     @property
     def batch(self) -> int:
@@ -166,15 +184,17 @@ class Engine:
 
     def detect(self, frames: Bytes, *, expression: bool = False) -> Motion:
         """The motion of `frames`, uint8 (B, R, R, 3); with `expression` also what lids, irises and lips do, where the
-        points have names.
+        points have names, and how far lips and lids are apart, where the model can be told to open them.
         """
         graph = self._graphs[MOTION]
         motion = self._motion(graph({FRAME: frames}, list(self.bundle.motion)))
-        if not (expression and self.names):
-            return motion
-        return motion.with_arrays(
-            {name: see(frames, self.names, motion.places) for name, see in ((EYES, see_eyes), (LIPS, see_lips))}
-        )
+        seen: dict[str, Floats] = {}
+        if expression and self.names:
+            seen[EYES] = see_eyes(frames, self.names, motion.places)
+            seen[LIPS] = see_lips(frames, self.names, motion.places)
+        if expression and self.opens:
+            seen[OPENINGS] = see_openings(frames)
+        return motion.with_arrays(seen) if seen else motion
 
     def structure(self, frames: Bytes) -> Structure:
         """The same with what binds the points of `frames`, where the bundle gives it."""
@@ -207,10 +227,16 @@ class Engine:
         """The source in the poses of `driving`: uint8 (B, S, S, 3) with S = `side_out`."""
         return self.render_dense(source, driving, [IMAGE]).image
 
-    def render_dense(self, source: Source, driving: Motion, outputs: Sequence[str] = DENSE) -> Rendered:
-        """The same with flow and occlusion, where the bundle has these outputs."""
+    def render_dense(
+        self, source: Source, driving: Motion, outputs: Sequence[str] = DENSE, *, stitching: float | None = None
+    ) -> Rendered:
+        """The same with flow and occlusion, where the bundle has these outputs. `stitching`: how much of it, 0 to 1, by
+        default as much as is usual (`checkpoints.contract.SWITCHES`); of models that have it.
+        """
         graph = self._graphs[RENDER]
         feeds = _feeds(source, driving, graph)
+        if stitching is not None and STITCHING in graph.inputs:
+            feeds[STITCHING] = np.array([stitching], np.float32)
         names = [name for name in outputs if name in graph.outputs]
         return Rendered(**graph(_wanted(graph, feeds), names))
 
@@ -268,13 +294,13 @@ class Engine:
 
 
 def _feeds(source: Source, driving: Motion, render: Graph) -> dict[str, np.ndarray | ort.OrtValue]:
-    """All that is known of both, under the names that graphs give it, and the usual values of what else `render` may be
-    told.
+    """All that is known of both, under the names that graphs give it, and what else `render` may be told: what the
+    `driving` motion says of it, or else the usual values.
     """
     known = {**source.features, **of("source", source.motion.arrays), **of("driving", driving.arrays)}
     usual = {name: np.array([SWITCHES[name]], np.float32) for name in SWITCHES if name in render.inputs}
     told = {name: value.repeat(len(driving), 0) if is_per_frame(name) else value[0] for name, value in usual.items()}
-    return {**known, **told}
+    return {**known, **told, **{name: driving.arrays[name] for name in told if name in driving.arrays}}
 
 
 def _wanted(graph: Graph, feeds: Mapping[str, np.ndarray | ort.OrtValue]) -> dict[str, np.ndarray | ort.OrtValue]:

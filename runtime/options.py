@@ -25,6 +25,7 @@ from checkpoints.contract import FROM_REFERENCE, Mode
 from checkpoints.errors import OptionError
 from runtime.control.parts import ALL, check_parts, check_strength, read_strength
 from runtime.control.pose import check_pose, read_pose
+from runtime.control.retargeting import NONE, Retargeting, check_retargeting, check_stitching, read_stitching
 from runtime.framing.chosen import Faces, check_face, check_faces, read_faces, several_faces
 from runtime.framing.framer import Crop, check_crop
 from runtime.layers import LayersMode, check_layers
@@ -112,6 +113,14 @@ class CommonOptions:
     neutral: Annotated[bool, Option("motion")] = False
     """In relative mode, count expressions from faces at rest: of a driver who begins with an open mouth or shut eyes,
     of a picture that smiles. All frames are looked at before one is made.
+    """
+    retargeting: Annotated[Retargeting, Option("motion", check_retargeting, metavar="NAMES")] = NONE
+    """What opens as far as the driver's does, not by as much more than in its first picture: mouth, eyes, both (all),
+    or none; of models with networks for it (LivePortrait).
+    """
+    stitching: Annotated[float, Option("motion", check_stitching, read_stitching, metavar="HOW_MUCH")] = 1.0
+    """How much of what is around a moved face is kept in its place, by models with a network for it (LivePortrait): on
+    (1), off (0), or between.
     """
     smoothing: Annotated[float, Option("motion", check_smoothing)] = 0.0
     """Against jitter, from 0 (off) to 1."""

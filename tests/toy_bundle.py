@@ -241,6 +241,8 @@ def _model(signature: str, body: str, size: int) -> onnx.ModelProto:
         "quarter": np.float32(0.25),
         "unit_in_space": np.eye(3, dtype=np.float32)[None, None],
         "four_points": np.array([1, 4, 1]),
+        "three_points": np.array([1, 3, 1]),
+        "turns_shape": np.array([-1, 1, 3, 3]),
         "places_axes": np.array([1, 2]),
         "channels_and_size": np.array([3, size, size]),
     }

@@ -6,15 +6,19 @@ import argparse
 import json
 from typing import Any
 
+from checkpoints.card import as_work
+
 HELP = "list the models at hand: embedded, fetched before and, with --hub, published"
 
-_COLUMNS = ("model", "where", "family", "resolution", "size", "speed", "licence", "modes")
+_COLUMNS = ("model", "where", "family", "resolution", "size", "speed", "work", "licence", "modes")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.epilog = (
-        "speed: fast = video rate on a few CPU cores, moderate = some frames a second there, heavy = for GPUs. "
+        "resolution: pixels along a side of what goes in and, where it is another, of what comes out. speed: fast = "
+        "video rate on a few CPU cores, moderate = some frames a second there, heavy = for GPUs. work: operations of "
+        "one frame. "
         "Any folder of `bunraku export` is a model, too."
     )
     parser.add_argument("--json", action="store_true", help="as JSON, with every fact")
@@ -37,8 +41,11 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _row(model: dict[str, Any]) -> tuple[str, ...]:
+    out, work = model.get("output_resolution"), model.get("gflops")
     told = {
         **model,
+        "resolution": model.get("resolution", "") if out is None else f"{model.get('resolution')} to {out}",
+        "work": as_work(work) if isinstance(work, int | float) else "",
         "size": f"{model['bytes'] / 1e6:.1f} MB" if isinstance(model.get("bytes"), int | float) else "",
         "modes": ", ".join(map(str, model.get("modes") or [])),
     }

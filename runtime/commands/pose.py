@@ -11,6 +11,7 @@ from checkpoints.errors import OutputError
 from runtime.animate import Request
 from runtime.animator import Animator
 from runtime.commands.declaring import declare
+from runtime.control.hand import OPENS, TURNS
 from runtime.control.pose import CONTROLS, check_pose
 from runtime.graphs.memory import stay_small
 from runtime.media.fetch import local
@@ -34,7 +35,7 @@ _HELP = {
     "gaze_x": "to the picture's right",
     "gaze_y": "up",
 }
-_OPTIONS = ("crop", "face", "fit", "paste_back", "size", "detail", "layers", "background", "limits")
+_OPTIONS = ("crop", "face", "fit", "paste_back", "size", "detail", "layers", "background", "limits", "stitching")
 """Of `runtime.Animator`."""
 
 
@@ -44,17 +45,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("source", metavar="SOURCE", help="the picture; - for standard input")
     add("-o", "--output", metavar="FILE", help=f"where to write ({', '.join(STILLS)}); by default SOURCE-pose.png here")
-    group = parser.add_argument_group("pose")
+    whose = {True: "pose", False: "pose, of models whose points have names (faces-lite)"}
+    groups = {few: parser.add_argument_group(title) for few, title in whose.items()}
     for name, (low, high) in CONTROLS.items():
         told = f"{_HELP[name]} ({low:g} to {high:g}; 0)"
-        group.add_argument(f"--{name.replace('_', '-')}", type=float, default=0.0, metavar="N", help=told)
+        add = groups[name in (*TURNS, *OPENS.values())].add_argument
+        add(f"--{name.replace('_', '-')}", type=float, default=0.0, metavar="N", help=told)
     declare(parser, Request, only=(*_OPTIONS, "model", "device", "urls", "label"))
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the picture; the last line on stdout is its path. Returns 0, or raises a `BunrakuError`."""
     stay_small()
-    pose = {name: getattr(args, name) for name in CONTROLS}
+    pose = {name: value for name in CONTROLS if (value := getattr(args, name))}
     check_pose(pose)
     stem = "stdin" if args.source == "-" else Path(args.source).stem
     output = Path(args.output or shortened(stem, MOST_BYTES - len("-pose.png")) + "-pose.png")

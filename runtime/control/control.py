@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from checkpoints.bundle import Bundle
-from checkpoints.errors import OptionError
+from checkpoints.parameters import EYES
 from runtime.control.head import Head, expressions
 from runtime.control.neutral import relaxed
 from runtime.control.parts import Strengths
 from runtime.control.pose import Pose, as_row, track, weighed
-from runtime.layers.expression import Expression
+from runtime.control.retargeting import Since
+from runtime.layers.anatomy import seen
+from runtime.layers.expression import Expression, expression
 from runtime.layers.frames import Array
 from runtime.motion.kinds import KINDS
 from runtime.motion.modes import Motion
@@ -42,8 +43,10 @@ class Control:
         if self._base.any():
             self._moved = self._head.posed(self._base) - source.places
 
-    def started(self, driven: Motion, faces: list[Expression | None]) -> Moved:
-        """What to render where `driven`, and the `faces`, come on top of what the source starts from."""
+    def started(self, driven: Motion, faces: list[Expression | None], since: Since | None = None) -> Moved:
+        """What to render where `driven`, and the `faces`, come on top of what the source starts from; `since` is for
+        models that open lips and lids by themselves.
+        """
         if self._moved is not None:
             driven = driven.with_places(driven.places + self._moved)
         if self._from is not None:
@@ -74,10 +77,22 @@ class Control:
         return driven, list(self._on_rest(expressions(values)))
 
 
-def check_named(bundle: Bundle, named: bool, wish: str) -> None:
-    """Raises `OptionError` where a model does not say what its points mark, which the `wish` needs."""
-    if not named:
-        raise OptionError(
-            f'The points of the model "{bundle.name}" have no names, so that it cannot tell the parts of a face apart; '
-            f"leave {wish} out, or choose a model whose points have names, such as faces-lite."
-        )
+def seen_faces(
+    names: Mapping[str, int],
+    rest: Motion,
+    frames: tuple[Motion, Motion, Floats | None],
+    reference: Motion | None,
+    strengths: Strengths,
+    counted: bool,
+) -> list[Expression | None]:
+    """What the face does in each of `frames`, the driver's motion, what it was made into, and the lips (T, 7, 2) to
+    follow, if any: since the `reference` (one frame) where the mode is `counted` from one, else since the source at
+    `rest` (one frame). None where nobody looked what eyes do.
+    """
+    driving, driven, lips = frames
+    if driving.eyes is None or rest.eyes is None or not names:
+        return [None] * len(driving)
+    if counted and reference is not None and reference.eyes is not None:
+        rest, driven = reference, driving
+    (first,) = seen(names, rest.places, rest.arrays[EYES], None if lips is None else rest.lips)
+    return [expression(face, first, strengths, counted) for face in seen(names, driven.places, driving.eyes, lips)]

@@ -180,10 +180,10 @@ class Head:
         """(T, 3, 3): turns by yaw, pitch (down) and roll (T, 3) in radians about the head's own axes, in the camera's
         frame.
         """
-        return self._turn @ _rotations(angles) @ self._turn.T
+        return self._turn @ rotations(angles) @ self._turn.T
 
 
-def _rotations(angles: Array) -> Array:
+def rotations(angles: Array) -> Array:
     """(T, 3, 3) of yaw, pitch and roll (T, 3) in radians: roll first, then pitch, then yaw."""
     (cy, cp, cr), (sy, sp, sr) = np.cos(angles).T, np.sin(angles).T
     one, nil = np.ones_like(cy), np.zeros_like(cy)

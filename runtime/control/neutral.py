@@ -11,12 +11,15 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from checkpoints.parameters import EYES, LIPS
+from checkpoints.parameters import EYES, LIPS, OPENINGS
 from runtime.control.parts import part_of
 from runtime.layers import lips
 from runtime.layers.anatomy import named
 from runtime.layers.expression import Expression
 from runtime.layers.frames import Array, head_frame
+from runtime.layers.openings import EYES as LIDS
+from runtime.layers.openings import LIPS as MOUTH
+from runtime.layers.openings import UNSEEN
 from runtime.motion.modes import Motion
 
 MOST = 500
@@ -125,6 +128,55 @@ class NeutralFace:
         if rest[:, 0].mean() < _AWAKE and len(eyes) < MOST and not self._whole:
             rest[:, 0] = np.maximum(rest[:, 0], _AWAKE)  # a stream that begins in a blink
         return rest
+
+
+class NeutralNumbers:
+    """The same where a model's parameters say to which part of a face their rows belong."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everybody."""
+        self._seen: list[Motion] = []
+        self._count, self._whole = 0, False
+
+    def learn(self, driving: Motion, *, whole: bool = False) -> None:
+        """See the frames of `driving`; with `whole` there will be no others."""
+        if self._whole or self._count >= MOST:
+            return
+        self._whole = whole
+        shown = np.ones(len(driving), bool) if driving.takes is None else driving.takes[:, 0] > 0
+        frames = np.flatnonzero(shown)[:: max(1, -(-int(shown.sum()) // MOST)) if whole else 1][: MOST - self._count]
+        if len(frames):
+            self._seen.append(driving.with_arrays({name: array[frames] for name, array in driving.arrays.items()}))
+            self._count += len(frames)
+
+    def at_rest(self, reference: Motion) -> Motion:
+        """`reference` (one frame) with the face at rest, its head as it is. Before anything was seen, itself."""
+        if not self._seen:
+            return reference
+        seen = Motion.concatenate(self._seen)
+        frames = {"mouth": np.arange(len(seen)), "eyes": np.arange(len(seen))}
+        openings = seen.openings
+        known = None if openings is None else np.flatnonzero(openings[:, 0] != UNSEEN)
+        rest: dict[str, np.ndarray] = {}
+        if openings is not None and known is not None and len(known):
+            lips, lids = openings[known, MOUTH].mean(1), openings[known, LIDS].mean(1)
+            frames["mouth"] = known[lips <= np.quantile(lips, _SHARE)]
+            frames["eyes"] = known[lids >= np.quantile(lids, 1 - 2 * _SHARE)]
+            at = np.concatenate([openings[frames["mouth"], MOUTH].mean(0), openings[frames["eyes"], LIDS].mean(0)])
+            rest[OPENINGS] = at[None].astype(np.float32)
+        for name, what in reference.parameters.items():
+            if what.kind in ("code", "coefficient") and what.parts:
+                values = np.array(reference.arrays[name])
+                for row, part in enumerate(what.parts):
+                    if part in frames:
+                        values[0, row] = seen.arrays[name][frames[part], row].mean(0)
+                    elif part != "head":
+                        values[0, row] = np.median(seen.arrays[name][:, row], axis=0)
+                rest[name] = values
+        return reference.with_arrays(rest)
 
 
 def relaxed(eyes: Array | None) -> Expression:

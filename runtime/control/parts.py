@@ -14,6 +14,9 @@ PARTS = ("head", "mouth", "eyes", "brows", "gaze")
 
 ALL = "all"
 
+MOST = 100.0
+"""Largest strength: what is beyond the first few is a mistake, and far beyond no number is left."""
+
 Parts = str | Sequence[str]
 Strength = float | Mapping[str, float]
 
@@ -80,23 +83,23 @@ def check_parts(parts: Parts) -> None:
 
 
 def check_strength(strength: Strength) -> None:
-    """Raises `OptionError` unless `strength` is a finite number of 0 or more, or such a number for some parts."""
+    """Raises `OptionError` unless `strength` is a number from 0 to `MOST`, or such a number for some parts."""
     if not isinstance(strength, Mapping):
         if not _is_strength(strength):
             raise OptionError(
-                f"strength is {strength!r}; it must be a number of 0 or more (1 leaves the motion as it is), or one "
-                "for each part (mouth=1.4,head=0.5)."
+                f"strength is {strength!r}; it must be a number from 0 to {MOST:g} (1 leaves the motion as it is), or "
+                "one for each part (mouth=1.4,head=0.5)."
             )
         return
     for part, value in strength.items():
         if part not in PARTS:
             raise OptionError(f'strength has the part "{part}"; choose some of {", ".join(PARTS)}.')
         if not _is_strength(plain(value)):
-            raise OptionError(f"strength of {part} is {value!r}; it must be a number of 0 or more.")
+            raise OptionError(f"strength of {part} is {value!r}; it must be a number from 0 to {MOST:g}.")
 
 
 def _is_strength(value: Any) -> bool:
-    return is_number(value) and value >= 0
+    return is_number(value) and 0 <= value <= MOST
 
 
 def read_strength(word: str) -> Strength:

@@ -19,6 +19,12 @@ POSE = "pose"
 _MOST = 1e6
 """Strength and values beyond which nothing more happens."""
 
+_FAR = 0.45
+"""Part of its way that a control moves where a motion is about it: brows that go along in a blink are not."""
+
+_FAR = 0.45
+"""Part of its way that a control moves where a motion is about it: brows that go along in a blink are not."""
+
 MOST_TURN = 45.0
 """Degrees. What a model shows well ends at about 30."""
 
@@ -90,6 +96,12 @@ def track(motion: Motion) -> Floats:
     found = np.zeros((len(motion), len(CONTROLS)), np.float32)
     found[:, [list(CONTROLS).index(name) for name in names]] = motion.arrays[POSE]
     return found
+
+
+def shown(motion: Motion) -> tuple[str, ...]:
+    """The controls that a track of poses is about: what it moves far, of what each can."""
+    peaks = np.abs(track(motion)).max(axis=0) / [high for _, high in CONTROLS.values()]
+    return tuple(name for name, peak in zip(CONTROLS, peaks, strict=True) if peak > _FAR)
 
 
 def resampled(motion: Motion, before: float, after: float) -> Motion:

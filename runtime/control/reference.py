@@ -9,7 +9,7 @@ import numpy as np
 
 from checkpoints import contract
 from checkpoints.parameters import LIPS
-from runtime.control.neutral import LOWER, TOGETHER, UPPER, WITH_JAW, NeutralFace
+from runtime.control.neutral import LOWER, TOGETHER, UPPER, WITH_JAW, NeutralFace, NeutralNumbers
 from runtime.control.pose import is_track
 from runtime.layers import lips
 from runtime.layers.anatomy import named
@@ -33,9 +33,9 @@ class References:
     """Of one stream of driving frames: its first frame, anew after a cut, or one that was chosen."""
 
     def __init__(self, names: Mapping[str, int], mode: str, *, neutral: bool = False) -> None:
-        """`names`: numbers of a model's points; with `neutral`, faces at rest are counted from."""
+        """`names`: numbers of a model's points, where they have any; with `neutral`, faces at rest are counted from."""
         self._names, self._mode, self._neutral = names, mode, neutral
-        self._calm = NeutralFace(names)
+        self._calm = NeutralFace(names) if names else NeutralNumbers()
         self.reset()
 
     def reset(self, chosen: Motion | None = None) -> None:

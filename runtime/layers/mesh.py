@@ -43,6 +43,14 @@ class Found:
     chin: Array
     """(2,): its tip."""
 
+    @property
+    def opening(self) -> float:
+        """How far the lips are apart in their middle, in widths of the mouth."""
+        upper, lower, rim, _ = self.lips
+        middle = len(upper) // 2
+        width = max(float(np.hypot(*(rim[0] - rim[-1]))), 1e-6)
+        return float(np.hypot(*(lower[middle] - upper[middle]))) / width
+
 
 @cache
 def _network() -> Graph:
@@ -80,8 +88,11 @@ def lines_of(mesh: Array) -> list[Array]:
 def find_lips(picture: Bytes, eyes: Array, points: Array) -> Found | None:
     """The lips of a face in `picture`; arguments as of `find_mesh`. None where the network sees no face."""
     mesh = find_mesh(picture, eyes, points)
-    if mesh is None:
-        return None
+    return None if mesh is None else lips_of(mesh)
+
+
+def lips_of(mesh: Array) -> Found:
+    """The lips among the landmarks `mesh` (468, 2)."""
     upper, lower, *rims = lines_of(mesh)
     wider = (_APART - 1) / 2 * (lower - upper)
     return Found((upper - wider, lower + wider, *rims), mesh[_NOSE], mesh[CHIN])  # type: ignore[arg-type]

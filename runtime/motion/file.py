@@ -23,8 +23,10 @@ import numpy as np
 from checkpoints.bundle import Bundle
 from checkpoints.contract import MOTION
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
-from checkpoints.parameters import EYES, LIPS, TAKES, Parameter, parse_parameters, usual
-from runtime.control.pose import POSE, is_track
+from checkpoints.parameters import EYES, LIPS, OPENINGS, TAKES, Parameter, parse_parameters, usual
+from runtime.control.hand import controls_of
+from runtime.control.pose import POSE, is_track, shown
+from runtime.control.templates import FOLDER as TEMPLATES
 from runtime.media.given import called
 from runtime.media.names import aside, destination
 from runtime.motion.kinds import USUAL
@@ -34,7 +36,12 @@ SUFFIX = ".motion"
 FORMATS = ("1", "2")
 """Those that are read."""
 
-_SEEN = {EYES: Parameter("eye", (2, 3)), LIPS: Parameter("lip", (7, 2)), TAKES: Parameter("take", (1,))}
+_SEEN = {
+    EYES: Parameter("eye", (2, 3)),
+    LIPS: Parameter("lip", (7, 2)),
+    TAKES: Parameter("take", (1,)),
+    OPENINGS: Parameter("opening", (3,)),
+}
 """What no model finds, but the engine itself."""
 _MOST_BYTES = 2 << 30
 _MAX_RATE = 1000
@@ -64,9 +71,14 @@ class MotionFile:
         return cls(motion, rate, bundle.family, bundle.name, bundle.graphs[MOTION].sha256)
 
     def check(self, bundle: Bundle) -> None:
-        """Raises `ModelError` when the model `bundle` cannot play this; warns when it is not the very model."""
+        """Raises `ModelError` when the model `bundle` cannot play this; warns when it is not the very model, or cannot
+        do all that a track of poses asks for.
+        """
         name = called(self.path) if self.path else "The motion"
+        if self.path and self.path.parent == TEMPLATES:
+            name = f'The motion "{self.path.stem}"'
         if is_track(self.motion):
+            self._check_track(bundle, name)
             return
         if self.family == POSE:
             raise ModelError(f"{name} holds a pose of which this program knows a part only; update bunraku.")
@@ -83,6 +95,24 @@ class MotionFile:
         if self.graph != bundle.graphs[MOTION].sha256:
             warnings.warn(
                 f'{name} was made by another model ("{self.model}"); extract it again if it looks wrong.',
+                BunrakuWarning,
+                stacklevel=2,
+            )
+
+    def _check_track(self, bundle: Bundle, name: str) -> None:
+        asked, known = shown(self.motion), controls_of(bundle)
+        lacking = [control for control in asked if control not in known]
+        if not known:
+            raise ModelError(f'The points of the model "{bundle.name}" have no names; no pose moves them.')
+        if lacking and len(lacking) == len(asked):
+            raise ModelError(
+                f'{name} moves {", ".join(lacking)}, for which the model "{bundle.name}" has no control; it has '
+                f"{', '.join(known)}."
+            )
+        if lacking:
+            warnings.warn(
+                f'{name} also moves {", ".join(lacking)}, for which the model "{bundle.name}" has no control; that '
+                "is left out.",
                 BunrakuWarning,
                 stacklevel=2,
             )

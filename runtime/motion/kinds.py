@@ -1,8 +1,9 @@
 """What is done to the parameters of a motion, kind by kind: all the arithmetic of the driving modes and of smoothing.
 
-The kinds are those of `checkpoints.parameters`, and three more, "eye", "lip" and "take", for what the engine itself
-sees of a driver's eyes and lips, and of when one is seen at all. Whatever is to work for a family of models with other
-parameters asks here, and never for an array by its name.
+The kinds are those of `checkpoints.parameters`, and more for what no model finds: "eye", "lip", "opening" and "take",
+what the engine itself sees of a driver's eyes and lips, and when one is seen at all; "told", what `render` is told
+beside motions. Whatever is to work for a family of models with other parameters asks here, and never for an array by
+its name.
 """
 
 from __future__ import annotations
@@ -12,8 +13,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from checkpoints.contract import PARAMETERS
-from checkpoints.parameters import EYES, LIPS, TAKES, Parameter
+from checkpoints.contract import EYE_OPENING, LIP_OPENING, PARAMETERS
+from checkpoints.parameters import EYES, LIPS, OPENINGS, TAKES, Parameter
 from runtime.values import Floats
 
 _LEAST = 1e-6
@@ -159,7 +160,7 @@ class Ratio(Kind):
         parameter: Parameter,
     ) -> Floats:
         there, then = (np.maximum(each.astype(np.float64), _LEAST) for each in (driving, reference))
-        return _as(source, source * (there / then) ** strength)
+        return _as(source, source * np.clip((there / then) ** strength, _LEAST, 1 / _LEAST))
 
     def mended(self, values: Floats) -> Floats:
         """Positive as before."""
@@ -238,12 +239,17 @@ KINDS: Mapping[str, Kind] = {
     "code": Code(),
     "eye": Seen(),
     "lip": Seen(),
+    "opening": Kind(),
     "take": Kind(),
+    "told": Kind(),
 }
 """Of every name what is done."""
 
 USUAL: Mapping[str, str] = {**PARAMETERS, EYES: "eye", LIPS: "lip", TAKES: "take"}
 """Kinds of the parameters that have a name of their own in `runtime.motion.modes.Motion`."""
+
+BESIDE: Mapping[str, str] = {OPENINGS: "opening", LIP_OPENING: "told", EYE_OPENING: "told"}
+"""Kinds of what else a motion may hold of models that open lips and lids by themselves."""
 
 
 def inverse(matrices: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from checkpoints.contract import MODES
 from checkpoints.errors import OptionError
-from checkpoints.parameters import Parameter
-from runtime.motion.kinds import KINDS, USUAL
+from checkpoints.parameters import OPENINGS, Parameter
+from runtime.motion.kinds import BESIDE, KINDS, USUAL
 from runtime.values import Floats
 
 
@@ -59,8 +59,9 @@ class Motion:
         return motion
 
     def with_arrays(self, arrays: Mapping[str, Floats]) -> Motion:
-        """The same with other `arrays` in place of those of their names, or with one more of `USUAL`."""
-        new = {name: Parameter(USUAL[name], arrays[name].shape[1:]) for name in arrays if name not in self.parameters}
+        """The same with other `arrays` in place of those of their names, or with one more of `USUAL` or `BESIDE`."""
+        kinds = {**USUAL, **BESIDE}
+        new = {name: Parameter(kinds[name], arrays[name].shape[1:]) for name in arrays if name not in self.parameters}
         return Motion.of({**self.arrays, **arrays}, {**self.parameters, **new})
 
     @property
@@ -117,6 +118,11 @@ class Motion:
         the lower lip's inner edges and of their outer edges, the tip of the chin; None where nobody looked.
         """
         return self.arrays.get("lips")
+
+    @property
+    def openings(self) -> Floats | None:
+        """(T, 3): how far lips and lids are apart (`runtime.layers.openings`); None where nobody looked."""
+        return self.arrays.get(OPENINGS)
 
     @property
     def takes(self) -> Floats | None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.errors import OptionError
-from checkpoints.parameters import EYES, LIPS, TAKES
+from checkpoints.parameters import EYES, LIPS
 from runtime.motion.kinds import KINDS
 from runtime.motion.modes import Motion
 from runtime.values import is_whole
@@ -46,6 +46,8 @@ _MOST = 1500
 """Frames that are compared with each other, at most."""
 _LENGTHS = {EYES: 0.2, LIPS: 0.5}
 """Width of an eye, and the distance of the eyes, in a picture, in which what eyes and lips do is measured."""
+_APART = ("take", "opening")
+"""Kinds of numbers between which there is nothing: of takes, and where no face may be seen."""
 _SPEED = 5.0
 """Weight of differences in speed, in frames."""
 
@@ -120,8 +122,9 @@ def _between(first: Motion, second: Motion, weights: _Rows) -> Motion:
     mixed = {}
     for name, array in first.arrays.items():
         share = weights.reshape(-1, *(1,) * (array.ndim - 1))
-        mixed[name] = (array + share * (second.arrays[name] - array)).astype(array.dtype)
-        if name == TAKES:
+        kind = first.parameters[name].kind
+        mixed[name] = KINDS[kind].mended((array + share * (second.arrays[name] - array)).astype(array.dtype))
+        if kind in _APART:
             mixed[name] = np.where(share < 0.5, array, second.arrays[name])
     return first.with_arrays(mixed)
 
@@ -143,7 +146,7 @@ def _rows(motion: Motion) -> _Rows:
     """(T, N): poses as rows in units that are alike: of points a picture's, of others those of their kind."""
     parts = []
     for name, what in motion.parameters.items():
-        if name != TAKES:
+        if what.kind not in _APART:
             units = _LENGTHS.get(name) or KINDS[what.kind].units(what)
             values = motion.arrays[name].astype(np.float64) * units
             flat = values.reshape(len(motion), -1)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 
 import numpy as np
 
 from checkpoints.contract import FROM_REFERENCE
+from checkpoints.errors import BunrakuWarning
 from checkpoints.parameters import TAKES
 from runtime.animator import Animator, Prepared
+from runtime.control.declared import faces_itself
 from runtime.control.pose import is_track
 from runtime.graphs.sessions import keep_borrowed
 from runtime.many.pipeline import prefetch
@@ -36,7 +39,9 @@ def play(
     with _motions(staging) as motions:
         again: Sequence[Sequence[Motion]] | None = None
         counted = asked.reference != "first" and asked.mode in FROM_REFERENCE
-        if counted or asked.neutral or asked.loop == SEAMLESS:
+        totals = [framed.clip.total for framed in staging.drivers]
+        still = asked.mode in FROM_REFERENCE and 1 in totals and None not in totals
+        if counted or asked.neutral or still or asked.loop == SEAMLESS:
             known = [Motion.concatenate(list(each)) for each in motions]
             again = looked_through(staging.animators, known, asked, float(staging.rate))
         elif asked.turns > 1:
@@ -64,6 +69,10 @@ def looked_through(
         if asked.mode in FROM_REFERENCE and not is_track(known):
             if asked.reference != "first":
                 reference = reference_of(animator.source.motion[:1], known, asked.reference)
+            elif len(known) == 1:
+                reference = faces_itself(animator.source.motion[:1], known)
+                if reference is None and not asked.neutral:
+                    _say_still(asked.mode)
             elif asked.loop == SEAMLESS and not has_cuts(known):
                 reference = known[:1]  # which need not be the first one in the circle
         animator.reset(reference)
@@ -74,16 +83,25 @@ def looked_through(
     return [[each[start : start + batch] for start in range(0, len(each), batch)] for each in driving]
 
 
+def _say_still(mode: str) -> None:
+    warnings.warn(
+        f"One picture drives: in the mode {mode} there is no motion to follow. Its pose is taken with mode=absolute "
+        "(--mode absolute).",
+        BunrakuWarning,
+        stacklevel=2,
+    )
+
+
 @contextmanager
 def _motions(staging: Staging) -> Iterator[list[Iterator[Motion]]]:
     """What each driver does, in batches. Detected in threads of their own: while the last frames of one batch are
     rendered, the next batch is looked at.
     """
-    engine, layered = staging.animators[0].engine, any(animator.layered for animator in staging.animators)
+    engine, watched = staging.animators[0].engine, any(animator.watches for animator in staging.animators)
     with ExitStack() as stack:
         found = []
         for framed in staging.drivers:
-            motions = stack.enter_context(prefetch(read_motion(framed, engine, expression=layered), depth=1))
+            motions = stack.enter_context(prefetch(read_motion(framed, engine, expression=watched), depth=1))
             own = framed.clip.rate
             found.append(motions if own == staging.rate else resampled(singly(motions), own, staging.rate))
         yield found

@@ -12,8 +12,10 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checkpoints.contract import FROM_REFERENCE
 from checkpoints.errors import InputError, OptionError
 from runtime.animator import Animator, Prepared
+from runtime.control.pose import is_track
 from runtime.engine import Engine
 from runtime.framing.framer import Framer
 from runtime.framing.search import search_everywhere
@@ -23,6 +25,7 @@ from runtime.media.picture import Picture, check_file, read_image
 from runtime.media.probe import VideoInfo
 from runtime.media.video import exact_rate
 from runtime.motion.driving import Clip, Framed, frame_clip, open_clip
+from runtime.motion.modes import Motion
 from runtime.motion.seamless import SEAMLESS
 from runtime.result.compare import check_compare
 from runtime.sources.drivers import at_rate, frames_at, resampled
@@ -157,7 +160,22 @@ def _clips(asked: Request, drivings: Sequence[object], rate: Fraction | None) ->
         clips.append(at_rate(clip, rate))
         if asked.compare or asked.show:
             check_compare(clip, asked.loop)
+    _check_recorded(asked, [clip.motion.motion for clip in clips if clip.motion is not None], len(clips))
     return clips
+
+
+def _check_recorded(asked: Request, recorded: Sequence[Motion], drivers: int) -> None:
+    """Raises `OptionError` where all that drives is recorded motion, and an option is about drivers of another kind."""
+    if len(recorded) < drivers:
+        return
+    if asked.driving_face is not None:
+        raise OptionError(
+            f"driving_face is {asked.driving_face}, but recorded motion is of one face; leave driving_face out."
+        )
+    if asked.reference != "first" and asked.mode in FROM_REFERENCE and all(map(is_track, recorded)):
+        raise OptionError(
+            f"reference is {asked.reference}, but a track of poses counts from the picture itself; leave reference out."
+        )
 
 
 def _check_several(asked: Request, framer: Framer, views: int) -> None:

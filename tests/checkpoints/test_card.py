@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from checkpoints.bundle import Bundle
 from checkpoints.card import facts, gflops, model_card, speed
+from checkpoints.commands.models import _row
 
 SECTIONS = ("What it is", "Use", "Data and training", "Measured", "Limits", "Intended use", "Licence")
 
@@ -24,6 +25,15 @@ def front(card: str) -> dict:
 def with_gflops(bundle: Bundle, **counts: float) -> Bundle:
     graphs = {name: replace(graph, gflops=counts.get(name)) for name, graph in bundle.graphs.items()}
     return replace(bundle, graphs=graphs)
+
+
+def test_facts_tell_what_comes_out_where_it_is_larger(toy) -> None:
+    bundle = Bundle.load(toy)
+    assert "output_resolution" not in facts(bundle)
+    larger = facts(replace(bundle, output_resolution=128))
+    assert (larger["resolution"], larger["output_resolution"]) == (64, 128)
+    row = _row({"model": "it", **larger, "gflops": 1250.0})
+    assert (row[3], *row[5:7]) == ("64 to 128", "fast", "1.25 TFLOP")
 
 
 def test_a_card_tells_everything_that_the_bundle_records(toy) -> None:

@@ -14,7 +14,7 @@ from traced import session
 
 from checkpoints.contract import SWITCHES, is_per_frame
 from export.parity import measure
-from export.parts import graph_pictures
+from export.parts import graph_pictures, torch_pictures
 from export.wrappers import example, to_float
 from training.config import load_config
 from training.models.base import MotionModel
@@ -165,6 +165,25 @@ def test_parity_in_every_mode(case: str, graphs, pictures) -> None:
     assert parity.max_abs_difference <= 1
     assert parity.mean_abs_difference < 0.01
     assert ("disentangled" in parity.modes) == ("disentangle" in data)
+
+
+def test_what_render_is_told_counts_the_same_in_graphs(graphs, pictures) -> None:
+    """Stitching by itself, and all at once, frame by frame."""
+    built, frames = model("liveportrait"), np.stack(pictures(SIZE, 3))
+    data = {name: proto.SerializeToString() for name, proto in graphs("liveportrait").items()}
+    here, wide = np.ones((2, 1)), np.array([[0.0], [0.6]])
+    everything = {
+        "stitching": np.array([0.3]),
+        "lip_opening": np.concatenate([0.3 * here, wide, here], 1),
+        "eye_opening": np.concatenate([0.35 * here, 0.25 * here, wide, 0.5 * here], 1),
+    }
+    plain = torch_pictures(built, frames[:1], frames[1:], ["relative"])["relative"]
+    for wish in ({"stitching": np.array([0.0])}, everything):
+        told = {name: value.astype(np.float32) for name, value in wish.items()}
+        expected = torch_pictures(built, frames[:1], frames[1:], ["relative"], told)["relative"]
+        found = graph_pictures(built, data, frames[:1], frames[1:], asked=told)["relative"]
+        assert np.abs(expected.astype(int) - found).max() <= 1
+        assert (expected != plain).any()
 
 
 @pytest.mark.parametrize("case", ["tpsmm-light", "mraa", "dam", "dime"])

@@ -46,6 +46,17 @@ def test_a_stray_file_is_named(tmp_path, stray, words):
     assert said in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(("stray", "command"), [("demo.py", "page"), ("training.py", "train"), ("export.py", "export")])
+def test_a_stray_file_that_hides_a_command_is_named_and_not_run(tmp_path, stray, command):
+    (tmp_path / stray).write_text("raise SystemExit('it was run')\n")
+    done = python("-m", "bunraku", command, "--help", folder=tmp_path)
+    assert done.returncode == 2
+    name = stray.removesuffix(".py")
+    assert f'{tmp_path / stray} hides the part of Bunraku that is called "{name}"; rename it' in done.stderr
+    done = python("-m", "bunraku", "animate", "--help", folder=tmp_path)
+    assert (done.returncode, "it was run" in done.stdout + done.stderr) == (0, False)
+
+
 def test_a_folder_of_that_name_that_is_no_package_hides_nothing(tmp_path):
     for name in ("checkpoints", "runtime"):
         (tmp_path / name).mkdir()
