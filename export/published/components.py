@@ -52,9 +52,9 @@ FRAMING: dict[str, dict[str, Any]] = {
     },
     "animals": {"subject": "front", **_CUT},
 }
-"""How its pictures were cut, for `runtime.framing.framing.Framing`: by the outline of a face, black outside, and pasted
-back with a seam of 16 of 512 pixels, as the published configuration says. `head` and `middle` are what these squares come
-to where there is no outline (of 52 photographs, deviation 0.04). Animals' pictures were cut by landmarks of a detector
+"""How its pictures were cut (see `runtime.framing.framing.Framing`): by the outline of a face, black outside, and
+pasted back with a seam of 16 of 512 pixels, as the published configuration says. `head` and `middle` are what these
+squares come to where there is no outline (of 52 photographs, deviation 0.04). Animals' were cut by a detector's points
 that is not free; people drive them."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -167,7 +168,7 @@ def _all_of(size: tuple[int, int]) -> Window:
     return Window.around(size[0] / 2, size[1] / 2, max(size))
 
 
-def _ramp(at: NDArray[np.float64], widths: NDArray[np.floating], free: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _ramp(at: NDArray[Any], widths: NDArray[np.floating], free: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Weight of the animated square at places `at` along one of its axes, in its sides: smoothly from 0 at its edges to
     1, within these `widths` at its beginning and its end.
 
