@@ -89,7 +89,7 @@ def test_animals_share_the_file_that_stitches(model, files, tmp_path) -> None:
         assert {path.parent.parent.name for path in found.paths} == {"liveportrait_animals", "liveportrait"}
     _, described = load_model(imported(tmp_path, files, "--config", "animals"))
     training = described["training"]
-    assert training["framing"]["subject"] == "animals"
+    assert training["framing"]["subject"] == "front"
     assert training["name"] == "liveportrait-animals"
     with pytest.raises(OptionError, match="human, animals"):
         find_files([files], "dogs")
@@ -149,7 +149,7 @@ def test_pulled_from_the_hub_at_one_commit(model, files, tmp_path, monkeypatch, 
         assert training["imported"]["origin"] == f"tester/weights@{commit}"
         held = training["imported"]["files"]["spade_generator.pth"]["sha256"]
         assert held == hashlib.sha256((files / BASE / "spade_generator.pth").read_bytes()).hexdigest()
-    assert made[tmp_path / "pets"]["framing"]["subject"] == "animals"
+    assert made[tmp_path / "pets"]["framing"]["subject"] == "front"
 
 
 @pytest.mark.slow
