@@ -163,7 +163,10 @@ def _connect(
 
     def stop_all(request: gr.Request) -> str:
         """Stop what this session is animating; nothing of it is kept."""
-        studio.stop(visitor_of(request))
+        visitor = visitor_of(request)
+        # The event fails at once, long before what computes a slow model's frame can say that it was stopped.
+        studio.faults.note(visitor, made["id"], gr.Error(words.STOPPED))
+        studio.stop(visitor)
         return words.STOPPED
 
     private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
