@@ -19,6 +19,7 @@ from runtime.framing.front import find_front
 from runtime.framing.outline import Geometry, outline_of
 from runtime.framing.search import search_everywhere, search_faces
 from runtime.framing.window import Window
+from runtime.graphs.sessions import keep_borrowed
 from runtime.media.picture import Fit
 from runtime.motion.modes import Motion
 from runtime.values import Bytes
@@ -264,7 +265,8 @@ class Framer:
         """The square around one person's faces in each of some pictures, all of one size."""
         geometry = self._geometry
         if geometry is not None:
-            outlines = [outline_of(image, face) for image, face in seen]
+            with keep_borrowed():
+                outlines = [outline_of(image, face) for image, face in seen]
             return geometry.around_all(outlines, self.framing.manner).snapped()
         return self.around_heads([face for _, face in seen], seen[0][0].size)
 
