@@ -139,6 +139,8 @@ LIVE_RESULT = "The photo, moved by you"
 LIVE_RESET = "This is my resting pose"
 LIVE_SPEED = "{rate:.1f} frames a second; each takes {milliseconds:.0f} milliseconds to make here."
 
+LIVE_HEAVY = "This model is large: without a graphics card, a picture of it takes many seconds."
+LIVE_SLOW = "This model is slow on this machine: a picture takes about {pace:.3g} seconds."
 LIVE_FIRST = "Here you are."
 LIVE_START = "Start"
 LIVE_EMPTY = "Press Start below your own picture, and the photo moves here"
@@ -279,6 +281,13 @@ def done(frames: int, fps: float, seconds: float) -> str:
     """The sentence under a finished video of `frames` at `fps` frames a second that took `seconds` to make."""
     length = f"{frames / fps:.1f} seconds of video" if fps else f"{frames} frames"
     return f"{frames} frames, {length}, made in {max(seconds, 0.1):.1f} seconds."
+
+
+def live_slow(pace: float | None) -> str:
+    """What to expect of a large model in the tab Live; `pace`: seconds a frame on this machine, where known."""
+    if pace is None:
+        return LIVE_HEAVY
+    return LIVE_SLOW.format(pace=pace) if pace >= SLOW else ""
 
 
 def live_speed(rate: float | None, seconds: float) -> str:

@@ -39,6 +39,17 @@ def test_the_finest_are_the_large_and_slow_ones(finest, toy):
     assert words.FINEST_PACE[:10] not in summary(bundle, 0.2)
 
 
+def test_a_heavy_model_gives_its_frames_one_by_one(finest, toy):
+    assert Engine(finest, device="cpu", threads=2).batch == 1
+    assert Engine(toy, device="cpu", threads=2).batch > 1
+
+
+def test_live_a_heavy_model_is_said_to_be_slow_where_it_is():
+    assert words.live_slow(None) == words.LIVE_HEAVY
+    assert "about 12.3 seconds" in words.live_slow(12.34)
+    assert words.live_slow(0.05) == ""  # on a graphics card
+
+
 def test_a_heavy_model_is_measured_by_one_frame_and_others_by_two_calls(finest, toy, monkeypatch):
     for folder in (finest, toy):
         engine = Shelf([folder], "cpu").engine()
