@@ -65,6 +65,22 @@ def facts(bundle: Bundle) -> dict[str, Any]:
     }
 
 
+_MIT = """\
+> Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+> documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+> rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
+> persons to whom the Software is furnished to do so, subject to the following conditions:
+>
+> The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
+> Software.
+>
+> THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+> WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+> COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+> OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE."""
+"""The MIT License, which wants to go with whatever is under it."""
+
+
 def model_card(bundle: Bundle) -> str:
     """The card of `bundle`, as Markdown with front matter."""
     sections = {
@@ -212,4 +228,5 @@ def _licence(bundle: Bundle) -> str:
     if bundle.licence == "NOASSERTION":
         return "Nobody recorded the licence of these weights: find out before you use or share them."
     holder = bundle.training.get("copyright")
-    return f"{_plain(bundle.licence)} (the weights).{f' {_plain(holder)}.' if holder else ''}"
+    said = f"{_plain(bundle.licence)} (the weights).{f' {_plain(holder)}.' if holder else ''}"
+    return f"{said}\n\n{_MIT}" if holder and bundle.licence == "MIT" else said

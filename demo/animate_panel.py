@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from inspect import Signature, signature
 from pathlib import Path
@@ -14,6 +15,7 @@ from checkpoints.errors import OptionError
 from demo import faults, words
 from demo.answers import cache_of, photo_field, photos_field, said, sentences, visitor_of
 from demo.fields import NAMES, chosen, lay_out, parameters, told
+from demo.pace import Estimate, is_heavy
 from demo.part_panel import PartPanel
 from demo.studio import PICTURES, Studio, Take
 from runtime.control.templates import template_file, templates
@@ -161,7 +163,10 @@ def _connect(
 
     def stop_all(request: gr.Request) -> str:
         """Stop what this session is animating; nothing of it is kept."""
-        studio.stop(visitor_of(request))
+        visitor = visitor_of(request)
+        # The event fails at once, long before what computes a slow model's frame can say that it was stopped.
+        studio.faults.note(visitor, made["id"], gr.Error(words.STOPPED))
+        studio.stop(visitor)
         return words.STOPPED
 
     private: dict[str, Any] = {"queue": False, "show_progress": "hidden", "api_visibility": "private"}
@@ -221,12 +226,13 @@ def _endpoint(studio: Studio, outcome: _Outcome) -> Callable[..., tuple[str | No
         with sentences(source, driving):
             if values["template"]:
                 driving = str(template(values["template"]))
+            expected = studio.estimate(driving, values["model"], measure=False) if source and driving else None
             take = studio.animate(
                 source,
                 driving,
                 cache_of(outcome.video),
                 visitor=visitor,
-                report=lambda done, total: progress((done, total), desc=words.WORKING, unit="frames"),
+                report=_reporter(progress, expected),
                 model=values["model"],
                 views=values["views"] or (),
                 drivings=values["drivings"] or (),
@@ -241,6 +247,19 @@ def _endpoint(studio: Studio, outcome: _Outcome) -> Callable[..., tuple[str | No
     animate.__signature__ = known  # type: ignore[attr-defined]
     animate.__annotations__ = {name: each.annotation for name, each in known.parameters.items()}
     return animate
+
+
+def _reporter(progress: gr.Progress, expected: Estimate | None) -> Callable[[int, int | None], None]:
+    """Tells a visitor how far the work has come, and, where it takes long, about how long it will still take."""
+    started = time.monotonic()
+    if expected is not None:
+        progress(0, desc=words.doing(words.DETECTING, expected.seconds))
+
+    def report(done: int, total: int | None) -> None:
+        left = None if expected is None else expected.left(done, total, time.monotonic() - started)
+        progress((done, total), desc=words.doing(words.WORKING, left), unit="frames")
+
+    return report
 
 
 def _parameters() -> Signature:
@@ -286,17 +305,21 @@ def _connect_choices(studio: Studio, given: _Given, model: gr.Dropdown, mode: gr
         modes = words.modes(bundle)
         return gr.Radio(modes, value=modes[0][1]), gr.File(visible=bundle.views == "many")
 
-    def guess(driving: str | None, name: str) -> tuple[str, Any]:
+    def guess(driving: str | None, name: str) -> Iterator[tuple[str, Any]]:
         if not driving:
-            return "", gr.skip()  # what was wrong with the last one stays to be read
+            yield "", gr.skip()  # what was wrong with the last one stays to be read
+            return
         with sentences(clip=driving):
-            return words.estimate(studio.estimate(driving, name)), ""
+            known = studio.estimate(driving, name, measure=False)
+            if known is None and is_heavy(studio.shelf.bundle(name)):
+                yield words.MEASURING, ""
+            yield words.estimate(known or studio.estimate(driving, name)), ""
 
     quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
     model.change(suit, model, [mode, given.views], queue=False, **quiet)
     shown = [estimate, given.clip_said]
     for field in (given.clip, model):
-        guessed = field.change(guess, [given.clip, model], shown, concurrency_id="part", **quiet)
+        guessed = field.change(guess, [given.clip, model], shown, concurrency_id="estimate", **quiet)
         faults.tell(studio.faults, guessed, given.clip_said, given.clip)
 
 

@@ -13,28 +13,38 @@ from checkpoints.bundle import Bundle
 from checkpoints.card import as_work, gflops, speed
 from checkpoints.own_card import shown_card
 from demo import words
+from demo.pace import SLOW, is_finest
 from runtime.framing.framer import Framing
 
 _MAX_CHARACTERS = 20_000
 _MOST_LIMITS = 8
 
 
-def summary(bundle: Bundle) -> str:
-    """Markdown on a model for somebody who wants to use it."""
+def summary(bundle: Bundle, pace: float | None = None) -> str:
+    """Markdown on a model for somebody who wants to use it; `pace`: seconds a frame on this machine, where known."""
     subject = words.SUBJECTS.get(Framing.of(bundle.framing).subject, words.SUBJECTS["points"])
     licence = words.LICENCES.get(bundle.licence, words.LICENCE_OTHER).format(licence=_line(bundle.licence))
+    finest = [_finest(bundle, pace)] if is_finest(bundle) else []
     several = [words.SEVERAL_VIEWS] if bundle.views == "many" else []
     limits = [f"* {_line(limit)}" for limit in _limits(bundle)]
     return "\n\n".join(
         [
             f"### {_line(bundle.name)}",
             f"{subject} {words.SPEEDS[speed(bundle)]}",
+            *finest,
             *several,
             f"**{words.MODELS_MAY}** {licence}",
             f"**{words.MODELS_LIMITS}**",
             "\n".join(limits),
         ]
     )
+
+
+def _finest(bundle: Bundle, pace: float | None) -> str:
+    quality = words.FINEST.format(side=bundle.side_out)
+    if pace is None:
+        return f"{quality} {words.FINEST_UNKNOWN}"
+    return f"{quality} {words.FINEST_PACE.format(pace=pace)}" if pace >= SLOW else quality
 
 
 def _limits(bundle: Bundle) -> list[str]:

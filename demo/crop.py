@@ -126,18 +126,21 @@ def _drawn(image: Image.Image, windows: Sequence[Window]) -> Bytes:
     small = image.resize(_shown(image.size), Image.Resampling.BILINEAR, reducing_gap=2.0)
     factor = small.width / image.width
     pixels = np.asarray(small).astype(np.float32)
-    light = np.full(pixels.shape[:2], _DIM, np.float32)
-    boxes = [[round(value * factor) for value in _corners(window)] for window in windows]
-    for left, top, right, bottom in boxes:
-        light[max(0, top) : max(0, bottom), max(0, left) : max(0, right)] = 1
-    shown = Image.fromarray((pixels * light[..., None]).astype(np.uint8))
-    for left, top, right, bottom in boxes:
-        outline = (max(0, left), max(0, top), min(small.width, right) - 1, min(small.height, bottom) - 1)
-        if outline[0] < outline[2] and outline[1] < outline[3]:
-            ImageDraw.Draw(shown).rectangle(outline, outline=_LINE, width=3)
+    light = Image.new("L", small.size, round(255 * _DIM))
+    shapes = [_shape(window, factor, small.size) for window in windows]
+    for shape in shapes:
+        ImageDraw.Draw(light).polygon(shape, fill=255)
+    shown = Image.fromarray((pixels * (np.asarray(light, np.float32) / 255)[..., None]).astype(np.uint8))
+    for shape in shapes:
+        ImageDraw.Draw(shown).polygon(shape, outline=_LINE, width=3)
     return np.asarray(shown)
 
 
-def _corners(window: Window) -> tuple[float, float, float, float]:
-    """Left, top, right, bottom."""
-    return window.left, window.top, window.left + window.side, window.top + window.side
+def _shape(window: Window, factor: float, size: tuple[int, int]) -> list[tuple[float, float]]:
+    """The corners of `window` in the photo as shown, `factor` times as large and of `size` (width, height); one that is
+    upright ends where the photo does, so that all of its outline is seen.
+    """
+    corners = np.rint(window.corners * factor)
+    if not window.angle:
+        corners = np.clip(corners, 0, np.array(size) - 1)
+    return [(float(x), float(y)) for x, y in corners]

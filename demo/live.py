@@ -124,7 +124,7 @@ class Live:
 
 def _present(session: _Session, camera: Bytes, now: float) -> bool:
     """Whether somebody is before the camera, for models of faces; when they come, their motion counts anew."""
-    if session.animator.framer.framing.subject != "face":
+    if not session.animator.framer.framing.watches_faces:
         return True
     if session.present and now - session.looked < _LOOK:
         return True

@@ -14,6 +14,7 @@ from demo.answers import camera_field, photo_field, sentences, visitor_of
 from demo.control_panel import as_parts
 from demo.fields import Field, field
 from demo.live import Live
+from demo.pace import is_heavy
 from demo.studio import Studio
 from runtime.control.parts import ALL
 from runtime.media.picture import read_image
@@ -128,9 +129,10 @@ def _connect(studio: Studio, stage: _Stage, model: gr.Dropdown, fields: Sequence
             read_image(source, None, studio.reading)
         return ""
 
-    def suit(name: str) -> Any:
-        modes = words.modes(studio.shelf.bundle(name))
-        return gr.Radio(modes, value=modes[0][1])
+    def suit(name: str) -> tuple[Any, str]:
+        bundle, pace = studio.shelf.bundle(name), studio.shelf.known_pace(name)
+        modes = words.modes(bundle)
+        return gr.Radio(modes, value=modes[0][1]), words.live_slow(pace) if is_heavy(bundle) else ""
 
     _listen(studio, stage, model, fields, (move, begin_rest, arrive, suit))
 
@@ -155,4 +157,4 @@ def _listen(
     came = stage.photo.change(arrive, stage.photo, stage.photo_said, **private)
     faults.tell(studio.faults, came, stage.photo_said, stage.photo)
     stage.rest.click(begin_rest, None, None, **private)
-    model.change(suit, model, fields[0], **private)
+    model.change(suit, model, [fields[0], stage.speed], **private)

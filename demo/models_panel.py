@@ -82,12 +82,12 @@ def models_panel(
 
 
 def _lay_out(studio: Studio) -> tuple[_Shown, _Pull]:
-    names, bundle = studio.shelf.names, studio.shelf.bundle()
+    names, bundle, pace = studio.shelf.names, studio.shelf.bundle(), studio.shelf.known_pace()
     gr.Markdown(words.MODELS_HELP, elem_classes="hint")
     choice = gr.Radio(names, value=names[0], label=words.MODELS_SHOWN, elem_id="models")
     with gr.Row(equal_height=False):
         with gr.Column(min_width=300):
-            about = gr.Markdown(summary(bundle), elem_id="summary")
+            about = gr.Markdown(summary(bundle, pace), elem_id="summary")
         with gr.Column(min_width=300):
             picture = gr.Image(
                 label=words.MODELS_SPECIMEN,
@@ -111,13 +111,16 @@ def _connect_shown(studio: Studio, tab: gr.Tab, shown: _Shown) -> None:
 
     def describe(name: str) -> tuple[str, str]:
         with sentences():
-            return summary(studio.shelf.bundle(name)), card(studio.shelf.bundle(name))
+            bundle = studio.shelf.bundle(name)
+            return summary(bundle, studio.shelf.known_pace(name)), card(bundle)
 
     def show(name: str) -> Any:
         with sentences():
             picture = specimens.of(name)
         return gr.Image(value=picture, visible=picture is not None)
 
+    # What was measured meanwhile is told, too, when the tab is opened again.
+    tab.select(describe, shown.choice, [shown.about, shown.details], queue=False, **_PRIVATE)
     described = shown.choice.change(describe, shown.choice, [shown.about, shown.details], queue=False, **_PRIVATE)
     at_work: dict[str, Any] = {"concurrency_id": "animate", "concurrency_limit": studio.limits.at_once, **_PRIVATE}
     pictured = [event(show, shown.choice, shown.picture, **at_work) for event in (tab.select, shown.choice.change)]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError
 from checkpoints.registry import available_models, load_model
+from demo.pace import Paces, measured
 from runtime import Engine
 from runtime.graphs.sessions import Device
 
@@ -32,7 +30,7 @@ class Shelf:
         self._lock = threading.RLock()
         self._bundles: dict[str, Bundle] = {}
         self._open: OrderedDict[str, Engine] = OrderedDict()
-        self._pace: dict[str, float] = {}
+        self._paces = Paces()
         first = self.add(models[0])
         self.engine(first)
         for model in [*models[1:], *available_models()]:
@@ -81,18 +79,17 @@ class Shelf:
 
     def pace(self, name: str | None = None) -> float:
         """Seconds a frame, as last measured; measured now when this model has not been used yet."""
-        name = name or self.names[0]
-        if name not in self._pace:
-            engine = self.engine(name)
-            blank = np.zeros((engine.batch, engine.resolution, engine.resolution, 3), np.uint8)
-            source = engine.encode(blank[:1])
-            engine.render(source, engine.detect(blank))  # the first run of a graph also plans its memory
-            started = time.perf_counter()
-            engine.render(source, engine.detect(blank))
-            self._pace[name] = (time.perf_counter() - started) / engine.batch
-        return self._pace[name]
+        pace = self.known_pace(name)
+        if pace is None:
+            pace = measured(self.engine(name))
+            self._paces.record(self.bundle(name), self._device, pace)
+        return pace
+
+    def known_pace(self, name: str | None = None) -> float | None:
+        """The same where it is known already."""
+        return self._paces.known(self.bundle(name), self._device)
 
     def record(self, name: str | None, seconds: float, frames: int) -> None:
         """Remember that so many frames took so long."""
         if frames:
-            self._pace[name or self.names[0]] = seconds / frames
+            self._paces.record(self.bundle(name), self._device, seconds / frames)

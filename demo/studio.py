@@ -15,6 +15,7 @@ from checkpoints.errors import BunrakuError, InputError, OptionError
 from demo import notices, words
 from demo.faults import Faults
 from demo.limits import Limits
+from demo.pace import Estimate, is_finest
 from demo.samples import Samples
 from demo.shelf import Shelf
 from demo.visitors import Visitors
@@ -142,15 +143,18 @@ class Studio:
         """Stop what `visitor` has under way, after the frames now being computed; returns how many that was."""
         return self.visitors.stop(visitor)
 
-    def estimate(self, driving: str, model: str | None = None) -> tuple[float, int] | None:
-        """About how many seconds it takes to follow `driving`, and its number of frames; None where the video does not
-        say how long it is. Raises `InputError` when it cannot be used.
+    def estimate(self, driving: str, model: str | None = None, *, measure: bool = True) -> Estimate | None:
+        """How long it takes to follow `driving`; None where the video does not say how long it is, or, unless it is to
+        `measure` that, how fast the model is here is not known. Raises `InputError` when it cannot be used.
         """
         driving = self.samples.movement(driving, self.visitors.spared)
         with self.naming(driving):
             self.most_frames(driving)
             frames = open_clip(driving, limits=self.reading).total
-        return None if frames is None else (_LOOKING + frames * self.shelf.pace(model), frames)
+        pace = self.shelf.pace(model) if measure and frames is not None else self.shelf.known_pace(model)
+        if frames is None or pace is None:
+            return None
+        return Estimate(frames, pace, _LOOKING, is_finest(self.shelf.bundle(model)))
 
     @staticmethod
     @contextmanager

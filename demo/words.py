@@ -8,6 +8,7 @@ from typing import Any
 
 from checkpoints.bundle import Bundle
 from demo.option_words import GROUP_RESULT, GROUPS, MODES, OPTIONS, Words
+from demo.pace import SLOW, Estimate
 
 __all__ = ["GROUPS", "GROUP_RESULT", "MODES", "OPTIONS", "Words"]  # with all that is below
 
@@ -107,6 +108,9 @@ GO = "Make it move"
 STOP = "Stop"
 DOWNLOAD = "Download"
 SHARE = "Share"
+MEASURING = "How fast this model is here is being measured, once ..."
+BEST_SLOW = "Best quality, slow on this machine"
+ONLY_SLOW = "Slow on this machine"
 DETECTING = "Looking at the photo"
 WORKING = "Moving the photo"
 STOPPED = "Stopped."
@@ -135,6 +139,8 @@ LIVE_RESULT = "The photo, moved by you"
 LIVE_RESET = "This is my resting pose"
 LIVE_SPEED = "{rate:.1f} frames a second; each takes {milliseconds:.0f} milliseconds to make here."
 
+LIVE_HEAVY = "This model is large: without a graphics card, a picture of it takes many seconds."
+LIVE_SLOW = "This model is slow on this machine: a picture takes about {pace:.3g} seconds."
 LIVE_FIRST = "Here you are."
 LIVE_START = "Start"
 LIVE_EMPTY = "Press Start below your own picture, and the photo moves here"
@@ -179,6 +185,7 @@ MODELS_DETAILS = "Figures and tables"
 MODELS_SPECIMEN = "What it makes: photo, video, result"
 SUBJECTS = {
     "face": "Moves people: photos, drawings and paintings that show a face.",
+    "front": "Moves animals, cats and dogs among them, as a person's face does: whatever stands in front in the photo.",
     "points": "Moves whatever it was trained on, framed as its own points mark it.",
 }
 """By what a model was trained on."""
@@ -188,6 +195,9 @@ SPEEDS = {
     "heavy": "Heavy: wants a graphics card.",
     "unknown": "How fast it is, nobody has recorded.",
 }
+FINEST = "Best quality: pictures of {side} pixels, from a large network."
+FINEST_PACE = "Slow on this machine: {pace:.3g} seconds a frame, as measured here."
+FINEST_UNKNOWN = "How slow on this machine, is measured when it is first chosen in Animate."
 SEVERAL_VIEWS = "It takes several photos of the same person, and fuses them."
 _FREE = "Yes, also commercially ({licence}): keep its notice where you pass the model on."
 LICENCES = {
@@ -244,20 +254,40 @@ def way(model: str, mode: str) -> str:
     return f"{model}: {MODES[mode][1]}"
 
 
-def estimate(about: tuple[float, int] | None) -> str:
-    """The sentence on how long it will take, from (seconds, frames)."""
+def estimate(about: Estimate | None) -> str:
+    """The sentence on how long it will take."""
     if about is None:
         return NO_ESTIMATE
-    seconds, frames = about
-    whole = max(1, round(seconds))
-    time = f"{whole} seconds" if whole < 90 else f"{round(seconds / 60)} minutes"
-    return f"This will take about {time} ({frames} frames)."
+    if about.pace < SLOW:
+        return f"This will take about {duration(about.seconds)} ({about.frames} frames)."
+    quality = BEST_SLOW if about.finest else ONLY_SLOW
+    each = f"{about.frames} frames, {about.pace:.3g} seconds each, as measured here"
+    return f"{quality}: this will take about {duration(about.seconds)} ({each})."
+
+
+def duration(seconds: float) -> str:
+    """About so many seconds, in words."""
+    if round(seconds) < 90:
+        return f"{max(1, round(seconds))} seconds"
+    return f"{round(seconds / 60)} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"
+
+
+def doing(what: str, left: float | None) -> str:
+    """What is being done, and for about how many seconds more, where that is known and long."""
+    return what if left is None or left < 60 else f"{what}, about {duration(left)} left"
 
 
 def done(frames: int, fps: float, seconds: float) -> str:
     """The sentence under a finished video of `frames` at `fps` frames a second that took `seconds` to make."""
     length = f"{frames / fps:.1f} seconds of video" if fps else f"{frames} frames"
     return f"{frames} frames, {length}, made in {max(seconds, 0.1):.1f} seconds."
+
+
+def live_slow(pace: float | None) -> str:
+    """What to expect of a large model in the tab Live; `pace`: seconds a frame on this machine, where known."""
+    if pace is None:
+        return LIVE_HEAVY
+    return LIVE_SLOW.format(pace=pace) if pace >= SLOW else ""
 
 
 def live_speed(rate: float | None, seconds: float) -> str:

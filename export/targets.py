@@ -21,12 +21,14 @@ class Target:
     """Operator sets that run there."""
     volumes: bool
     """Whether grids are sampled in volumes (5-D), too."""
+    enlarges: bool
+    """Whether pictures may come out larger than they go in."""
 
 
 TARGETS: Mapping[str, Target] = {
-    "engine": Target(opset=20, weights="auto", opsets=range(18, 21), volumes=True),
+    "engine": Target(opset=20, weights="auto", opsets=range(18, 21), volumes=True, enlarges=True),
     # Nobody waits for twice the download for the sake of a difference that the bundle's parity shows to be small.
-    "web": Target(opset=19, weights="int16", opsets=range(18, 20), volumes=False),
+    "web": Target(opset=19, weights="int16", opsets=range(18, 20), volumes=False, enlarges=False),
 }
 """`engine`: ONNX Runtime on the CPU and CUDA; `web`: ONNX Runtime Web in a browser, whose WebGPU kernels sample grids
 up to opset 19 and in pictures alone."""
@@ -37,6 +39,15 @@ def find_target(name: str) -> Target:
     if name not in TARGETS:
         raise OptionError(f"There is no target {name!r}; choose one of {', '.join(TARGETS)}.")
     return TARGETS[name]
+
+
+def check_sizes(target: Target, size: int, out: int) -> None:
+    """Raises `ModelError` where pictures of `size` pixels do not become ones of `out` on `target`."""
+    if out != size and not target.enlarges:
+        raise ModelError(
+            f"The model makes pictures of {out} pixels from ones of {size}, which the page in the browser does not; "
+            "export it for the engine."
+        )
 
 
 def check_graphs(target: Target, graphs: Mapping[str, onnx.ModelProto]) -> None:

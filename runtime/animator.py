@@ -112,7 +112,7 @@ class Animator:
         layered = gives_flow and bool(self.engine.bundle.points) and self.framer.framing.subject == "face"
         self._layers = options.layers == "auto" and layered
         self._cut = Cutter(self.framer, self.engine.resolution, options.fps, options.limits)
-        self._takes = Takes(options.fps, watch=self.framer.framing.subject == "face")
+        self._takes = Takes(options.fps, watch=self.framer.framing.watches_faces)
         self._patience = Shot(wait=PATIENCE * options.fps)
         self._limits = options.limits
         self._background = Background.of(options.background)
@@ -185,6 +185,7 @@ class Animator:
             limits=self._limits,
             neighbours=Neighbours.of(seats[0].face, seats[0].others, seats[0].window),
             beside=beside,
+            seam=self.framer.framing.seam,
         )
         if replaces and strict and finish.layers is None:
             raise self._nobody()

@@ -152,9 +152,13 @@ class Engine:
         """Frames a call that this device is kept busy with; more would only take memory.
 
         On the CPU, two for every frame that is computed at once: while the last one of a call is waited for, its
-        threads have nothing to do.
+        threads have nothing to do. Of models so large that all cores work on one frame, that one: more would take more
+        memory at a time, and come later.
         """
-        return _ON_CARD if self.device == "cuda" else _FOR_EACH * self._graphs[RENDER].at_once
+        if self.device == "cuda":
+            return _ON_CARD
+        at_once = self._graphs[RENDER].at_once
+        return 1 if at_once == 1 and self._threads > 1 else _FOR_EACH * at_once
 
     @property
     def first_batch(self) -> int:

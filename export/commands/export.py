@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     from export.convert import Options, convert
     from export.parity_frames import read, synthetic
     from export.rewrites.catalogue import REWRITES
-    from export.targets import find_target
+    from export.targets import check_sizes, find_target
     from training.checkpoint import load_model
 
     target = find_target(args.target)
@@ -112,6 +112,7 @@ def run(args: argparse.Namespace) -> int:
         target=args.target,
     )
     options.rewrites()
+    check_sizes(target, options.resolution, model.output_resolution(options.resolution))
     limit = parity_limit(args)
     frames = read(args.frames, options.resolution) if args.frames else synthetic(options.resolution)
     name = args.name or args.output.resolve().name

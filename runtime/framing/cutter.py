@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from PIL import Image
 
 from runtime.framing.faces import Face
 from runtime.framing.follow import Cuts, follow
 from runtime.framing.framer import Framer
-from runtime.framing.search import search_faces
 from runtime.framing.window import Window
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import Picture, read_image, square
@@ -55,7 +56,7 @@ class Cutter:
         begins = not self._framed
         if image.size != self._seen:  # the first one, or another camera
             begins, self._seen = True, image.size
-        if watch and self._framer.framing.subject == "face" and self._cuts(image):
+        if watch and self._framer.framing.watches_faces and self._cuts(image):
             begins = True
         self.begins = begins
         if begins:
@@ -76,28 +77,28 @@ class Cutter:
         if not self._framer.looks_for_faces:
             self._window = self._framer.driving([image])
             return
-        faces = search_faces(image, levels=2)
+        faces = self._framer.search(image)
         last = self._last
         (self._last,) = follow([faces], self._framer.driving_face, last)
         self._window = self._framer.choose([faces], [image], last)
 
     def _look_again(self, image: Image.Image) -> bool:
         """Whether a face has come where there was none."""
-        faces = search_faces(image, levels=2)
+        faces = self._framer.search(image)
         (self._last,) = follow([faces], self._framer.driving_face)
         if self._last is not None:
-            self._window = self._framer.around_all([self._last], image.size)
+            self._window = self._framer.around_all([(image, self._last)])
         return self._last is not None
 
     def _followed(self, image: Image.Image) -> Window | None:
         """Around the face nearest to the last one; where there is none, the square stays."""
-        faces = search_faces(image, levels=2)
+        faces = self._framer.search(image)
         if not faces:
             return self._window
         last = self._window or Window.centered(image.size)
         face = min(faces, key=lambda face: float(np.hypot(*np.subtract(face.center, last.center))))
-        window = self._framer.framing.around(face, image.size)
+        window = self._framer.followed(image, face)
         scale = 2 / max(image.size)  # the filter expects coordinates of a picture that reaches from -1 to 1
         state = np.array([[window.center, (window.side, 0.0)]]) * scale
         (x, y), (side, _) = self._smooth(Motion(state.astype(np.float32))).points[0] / scale
-        return Window.around(float(x), float(y), float(side))
+        return replace(Window.around(float(x), float(y), float(side)), manner=window.manner)

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
+from checkpoints.errors import BunrakuWarning, InputError, OptionError
 from runtime.framing.chosen import check_face
 from runtime.framing.faces import Face
 from runtime.framing.follow import follow
+from runtime.framing.framing import Framing
 from runtime.framing.front import find_front
+from runtime.framing.outline import Geometry, outline_of
 from runtime.framing.search import search_everywhere, search_faces
 from runtime.framing.window import Window
+from runtime.graphs.sessions import keep_borrowed
 from runtime.media.picture import Fit
 from runtime.motion.modes import Motion
-from runtime.values import Bytes, is_number
+from runtime.values import Bytes
+
+__all__ = ["Crop", "Framer", "Framing", "Seat", "Subject", "check_crop"]
 
 Crop = str | Sequence[float]
 """How a square is chosen: "auto" (around the face, or whatever the model was trained on), "points" (around the points
@@ -28,14 +32,6 @@ that the model itself finds), "center" (the largest in the middle), "off" (as `f
 the upright picture (as text or numbers): the square around that rectangle. For driving pictures also "follow": around
 the face wherever it goes.
 """
-
-_HEAD = 1.57
-"""Height of a head, crown to chin, in sizes of the detector's box ..."""
-_RISE = 0.24
-"""... and by how much its middle lies above the box's (both measured on drawn heads and photos)."""
-
-_SLACK = 0.15
-"""Part of its side by which a square may move to stay in the picture, before the border must be repeated."""
 
 _LOOKS = 3
 """How often a model looks again, each time more closely, for the square around its own points."""
@@ -51,64 +47,6 @@ _FEW = 4
 
 _MOST = 8
 """Longest side of a square set by hand, in longer sides of the picture."""
-
-
-@dataclass(frozen=True)
-class Framing:
-    """How the pictures that a model was trained on are framed."""
-
-    subject: str = "face"
-    """"face"; "points" for whatever the model's own points mark; for anything else "auto" means "off"."""
-    head: float = 0.6
-    """Height of the head, crown to chin, as a part of the side."""
-    closest: float = 0.86
-    """The same where the picture is too small for that."""
-    middle: float = 0.46
-    """Where the middle of the head is, from the top, as a part of the side."""
-    spread: float = 0.7
-    """Larger side of the box around the model's points, as a part of the side; where a bundle does not say, that of
-    faces-lite on portraits (0.70, deviation 0.03).
-    """
-
-    @classmethod
-    def of(cls, values: Mapping[str, Any]) -> Framing:
-        """From a bundle's description; unknown keys are left alone. Raises `ModelError` for impossible values."""
-        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
-        framing = cls(**known)
-        numbers = (framing.head, framing.closest, framing.middle, framing.spread)
-        sensible = all(is_number(value) and 0.05 <= value <= 2 for value in numbers)
-        if not sensible or not isinstance(framing.subject, str):
-            raise ModelError(f"The model's framing {known} is impossible; fetch or export the model again.")
-        return framing
-
-    def around(self, face: Face, size: tuple[int, int]) -> Window:
-        """The square that shows `face` as in training, in a picture of `size` (width, height)."""
-        x, y = self.aim(face)
-        return self.settle(x, y, face.size * _HEAD / self.head, self.least(face), size)
-
-    def face_in(self, window: Window) -> Face:
-        """About the face that `window` shows as in training: what `around` would frame so."""
-        size = window.side * self.head / _HEAD
-        x, y = window.center
-        y -= ((0.5 - self.middle) * _HEAD / self.head - _RISE) * size
-        return Face(x - size / 2, y - size / 2, x + size / 2, y + size / 2, 1.0, ())
-
-    def aim(self, face: Face) -> tuple[float, float]:
-        """The middle of the square around `face`, wherever the picture ends."""
-        x, y = face.center
-        return x, y + ((0.5 - self.middle) * _HEAD / self.head - _RISE) * face.size
-
-    def least(self, face: Face) -> float:
-        """Side of the smallest square that may show `face`."""
-        return face.size * _HEAD / max(self.head, self.closest)
-
-    def settle(self, x: float, y: float, side: float, least: float, size: tuple[int, int]) -> Window:
-        """The square of about that middle and side that shows as little as possible of what is outside the picture:
-        it may be smaller, down to `least`, and somewhat out of the middle.
-        """
-        side = max(min(side, *size), least)
-        shift = [_into(at - side / 2, side, length) for at, length in zip((x, y), size, strict=True)]
-        return Window.around(x + shift[0], y + shift[1], side)
 
 
 def check_crop(crop: Crop, name: str, *, follow: bool = False) -> str | Window:
@@ -233,7 +171,9 @@ class Framer:
     def _meant(self, crop: str | Window) -> str | Window:
         if crop == "points" and self._subject is None:
             raise OptionError("The model has no points to frame its pictures by; choose another crop.")
-        if crop not in ("auto", "follow") or self.framing.subject == "face":
+        if isinstance(crop, Window):
+            return replace(crop, manner=self.framing.manner)
+        if crop not in ("auto", "follow") or self.framing.watches_faces:
             return crop
         return "points" if self.framing.subject == "points" and self._subject is not None else "off"
 
@@ -244,9 +184,13 @@ class Framer:
     def seat(self, image: Image.Image) -> Seat:
         """Where the one who is moved is in a picture."""
         if self.crop == "points" and self._subject is not None:
-            return Seat(self._subject.around([image], self.framing).snapped())
+            return Seat(self.framing.made(self._subject.around([image], self.framing)))
         if self.crop != "auto":
-            return Seat(_by_hand(self.crop, image.size))
+            return Seat(self._by_hand(self.crop, image.size))
+        if self.framing.subject == "front":
+            if self.face is not None:
+                raise OptionError(f"face is {self.face}, but the model moves animals, not people; use crop.")
+            return Seat(self._without_face([image], "the picture", "crop=x,y,w,h"))
         faces = search_everywhere(image)
         if not faces and self.face is None:
             return Seat(self._without_face([image], "the picture", "crop=x,y,w,h"))
@@ -255,16 +199,34 @@ class Framer:
                 f"{len(faces)} faces were found in the picture; the largest is taken. Choose another with face=2, or "
                 "move them all with face=all."
             )
-        return self.seat_of(image.size, faces, self.face or 1)
+        return self.seat_of(image, faces, self.face or 1)
 
-    def seat_of(self, size: tuple[int, int], faces: Sequence[Face], number: int) -> Seat:
-        """The seat of face `number` (from 1 on) of all `faces` in a picture of `size` (width, height). Raises
-        `InputError` where there are fewer.
-        """
+    def seat_of(self, image: Image.Image, faces: Sequence[Face], number: int) -> Seat:
+        """The seat of face `number` (from 1 on) of all `faces` in `image`. Raises `InputError` where it has fewer."""
         if number > len(faces):
             raise InputError(f"face is {number}, but {len(faces)} were found in the picture; choose another.")
         others = tuple(face for index, face in enumerate(faces, 1) if index != number)
-        return Seat(self.framing.around(faces[number - 1], size).snapped(), faces[number - 1], others)
+        return Seat(self._around(image, faces[number - 1], self.framing.source), faces[number - 1], others)
+
+    def _around(self, image: Image.Image, face: Face, geometry: Geometry | None) -> Window:
+        if geometry is None:
+            return self.framing.made(self.framing.around(face, image.size))
+        return geometry.around(outline_of(image, face), self.framing.manner).snapped()
+
+    @property
+    def _geometry(self) -> Geometry | None:
+        """By which a video's squares are cut."""
+        return self.framing.source if self.is_source else self.framing.driving
+
+    def followed(self, image: Image.Image, face: Face) -> Window:
+        """The square around `face` in one of many driving pictures."""
+        return self._around(image, face, self._geometry)
+
+    def search(self, image: Image.Image) -> list[Face]:
+        """The faces in a picture of a video by which its square is chosen, the largest first."""
+        if self.is_source and self.framing.subject == "front":
+            return []
+        return search_faces(image, levels=2)
 
     def driving(self, samples: Sequence[Image.Image], near: Face | None = None) -> Window | None:
         """One square for a whole video, from a few of its frames: as large as one around the face, and so much larger
@@ -273,20 +235,20 @@ class Framer:
         """
         size = samples[0].size
         if self.driving_crop == "points" and self._subject is not None:
-            return self._subject.around(samples, self.framing).snapped()
+            return self.framing.made(self._subject.around(samples, self.framing))
         if not self.looks_for_faces:
             return self.fixed(size)
-        return self.choose([search_faces(image, levels=2) for image in samples], samples, near)
+        return self.choose([self.search(image) for image in samples], samples, near)
 
     def choose(
         self, found: Sequence[list[Face]], images: Sequence[Image.Image], near: Face | None = None
     ) -> Window | None:
         """The same from the faces that were `found` in each of the `images`, all of one size."""
-        size = images[0].size
-        faces = [face for face in follow(found, self.driving_face, near) if face is not None]
-        if not faces:
+        followed = zip(images, follow(found, self.driving_face, near), strict=True)
+        seen = [(image, face) for image, face in followed if face is not None]
+        if not seen:
             return self._without_face(images, self.video_name, "crop" if self.is_source else "driving_crop")
-        return self.around_all(faces, size)
+        return self.around_all(seen)
 
     @property
     def looks_for_faces(self) -> bool:
@@ -297,29 +259,55 @@ class Framer:
         """The square of driving pictures of `size` (width, height) that does not depend on what they show; None where
         `fit` decides.
         """
-        return _by_hand(self.driving_crop, size)
+        return self._by_hand(self.driving_crop, size)
 
-    def around_all(self, faces: Sequence[Face], size: tuple[int, int]) -> Window:
-        """The square around one person's `faces` in pictures of `size` (width, height)."""
+    def around_all(self, seen: Sequence[tuple[Image.Image, Face]]) -> Window:
+        """The square around one person's faces in each of some pictures, all of one size."""
+        geometry = self._geometry
+        if geometry is not None:
+            with keep_borrowed():
+                outlines = [outline_of(image, face) for image, face in seen]
+            return geometry.around_all(outlines, self.framing.manner).snapped()
+        return self.around_heads([face for _, face in seen], seen[0][0].size)
+
+    def around_heads(self, faces: Sequence[Face], size: tuple[int, int]) -> Window:
+        """The same by their heads, in pictures of `size` (width, height)."""
         aims = np.array([self.framing.aim(face) for face in faces])
         low, high = aims.min(axis=0), aims.max(axis=0)
         usual = sorted(faces, key=lambda face: face.size)[len(faces) // 2]
-        side = usual.size * _HEAD / self.framing.head + float((high - low).max())
+        side = self.framing.side(usual) + float((high - low).max())
         x, y = (low + high) / 2
-        return self.framing.settle(float(x), float(y), side, self.framing.least(usual), size).snapped()
+        return self.framing.made(self.framing.settle(float(x), float(y), side, self.framing.least(usual), size))
 
     def _without_face(self, images: Sequence[Image.Image], what: str, option: str) -> Window | None:
         """Animals, statues and drawings: what stands in front, else what the model's own points mark; what `fit` means
         where it has none.
         """
         few = images[:: max(1, len(images) // _FEW)]
+        if self.framing.subject == "front" and option.startswith("crop"):
+            return self._in_front(few, what, option)
         window, taken = find_front(few), "what stands in front is taken"
         if window is None and self._subject is not None:
             window, taken = self._subject.found(few, self.framing), "what the model's own points mark is taken"
         elif window is None:
             taken = "its middle is taken"
         _warn(f"No face was found in {what}; {taken}. Choose the part with {option}.")
-        return None if window is None else window.snapped()
+        return None if window is None else self.framing.made(window)
+
+    def _in_front(self, images: Sequence[Image.Image], what: str, option: str) -> Window:
+        """Of a source that is no person's face."""
+        window = find_front(images)
+        if window is None:
+            _warn(f"Nothing stands in front in {what}; its middle is taken. Choose the part with {option}.")
+        return self.framing.made(window or Window.centered(images[0].size))
+
+    def _by_hand(self, crop: str | Window, size: tuple[int, int]) -> Window | None:
+        if isinstance(crop, Window):
+            if not crop.touches(size) or crop.side > _MOST * max(size):
+                said = f"The crop does not fit a picture of {size[0]}x{size[1]} pixels; choose a part of it."
+                raise OptionError(said)
+            return crop.snapped()
+        return self.framing.made(Window.centered(size)) if crop == "center" else None
 
     def video(self, samples: Sequence[Image.Image], size: tuple[int, int]) -> Window | None:
         """The same for a video of `size` (width, height), whose `samples` may be smaller."""
@@ -329,20 +317,5 @@ class Framer:
         return None if window is None else window.scaled(size[0] / samples[0].width).snapped()
 
 
-def _by_hand(crop: str | Window, size: tuple[int, int]) -> Window | None:
-    if isinstance(crop, Window):
-        if not crop.touches(size) or crop.side > _MOST * max(size):
-            raise OptionError(f"The crop does not fit a picture of {size[0]}x{size[1]} pixels; choose a part of it.")
-        return crop.snapped()
-    return Window.centered(size).snapped() if crop == "center" else None
-
-
 def _warn(message: str) -> None:
     warnings.warn(message, BunrakuWarning, stacklevel=4)
-
-
-def _into(low: float, side: float, length: int) -> float:
-    """By how much to move a stretch of `side` that begins at `low`, so that less of it leaves a picture of `length`."""
-    first, last = sorted((0.0, length - side))
-    wanted = min(max(low, first), last) - low
-    return min(max(wanted, -_SLACK * side), _SLACK * side)

@@ -81,14 +81,16 @@ def _optimised(
 def _place(model: bytes, level: str) -> Path:
     """Where this graph is kept for this machine."""
     named = hashlib.sha256(model)
-    for word in (ort.__version__, level, platform.system(), platform.machine(), _processor()):
+    for word in (ort.__version__, level, platform.system(), platform.machine(), processor()):
         named.update(f"\0{word}".encode())
     return user_cache() / "graphs" / f"{named.hexdigest()}{_SUFFIX}"
 
 
 @cache
-def _processor() -> str:
-    """What ONNX Runtime chooses kernels and layouts by, which must not change; where it is not told, the machine."""
+def processor() -> str:
+    """What this machine computes with, by which ONNX Runtime chooses kernels and layouts, and which must not change;
+    where it is not told, the machine.
+    """
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

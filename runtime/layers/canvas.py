@@ -22,7 +22,9 @@ class Canvas:
     margin: int
     """Pixels around the square."""
     photo: tuple[slice, slice]
-    """Rows and columns that the photo itself shows; beyond them its border is repeated."""
+    """Rows and columns that the photo itself shows; beyond them its border is repeated. All of them where the square is
+    turned.
+    """
 
     @staticmethod
     def around(square: Bytes, image: Image.Image, window: Window | None) -> Canvas:
@@ -33,10 +35,11 @@ class Canvas:
         if window is None:
             picture = np.pad(square, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
             return Canvas(picture, margin, (inner, inner))
-        more = window.side * margin / size
-        wide = Window(window.left - more, window.top - more, window.side + 2 * more)
+        wide = window.widened(window.side * margin / size)
         picture = wide.cut(image, size + 2 * margin).copy()
         picture[inner, inner] = square  # as it is, not as it is resampled
+        if window.angle:  # what the photo shows is no rectangle then
+            return Canvas(picture, margin, (slice(0, len(picture)), slice(0, len(picture))))
         near, far = window.place(image.size, size), wide.place(image.size, len(picture))
         starts = (far.row, near.row, far.height, near.height), (far.column, near.column, far.width, near.width)
         return Canvas(picture, margin, (_within(*starts[0], margin, size), _within(*starts[1], margin, size)))

@@ -32,9 +32,9 @@ class Neighbours:
         if own is None or window is None or not others:
             return None
         places = [
-            ((x - window.left) / window.side, (y - window.top) / window.side, face.size / window.side)
+            (float(x), float(y), face.size / window.side)
             for face in (own, *others)
-            for x, y in [face.center]
+            for x, y in [window.inward(np.array(face.center))]
         ]
         return Neighbours(places[0], tuple(places[1:]))
 

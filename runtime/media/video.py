@@ -55,7 +55,7 @@ def read_frames(
 ) -> Iterator[Bytes]:
     """The frames of `video` in order, each uint8 (size, size, 3) in RGB, decoded as they are asked for.
 
-    Rotation and the shape of the pixels are applied. A `window`, in whole pixels as shown, is cut out; without
+    Rotation and the shape of the pixels are applied. An upright `window`, in whole pixels as shown, is cut out; without
     one, "crop" keeps the largest centred square, "pad" adds bars. `size` None gives whole frames (height,
     width, 3). Frames come at the constant `rate`, by default the video's own: what a phone recorded at an
     uneven rate is evened out, so that it stays with its sound. Of a part (`video.start`, `video.end`) they are the very
@@ -72,12 +72,13 @@ def read_frames(
     else:
         place = window.place(video.size, size)
         left, top, right, bottom = (int(value) for value in place.box)
+        way = "bicubic" if not window.manner.area else "area" if window.side > size else "bilinear"
         shape = (
             f"crop={right - left}:{bottom - top}:{left}:{top}:exact=1,"
-            f"scale={place.width}:{place.height}:flags=bicubic+accurate_rnd"
+            f"scale={place.width}:{place.height}:flags={way}+accurate_rnd"
         )
         for part in _decode(video, rate, shape, (place.width, place.height)):
-            yield fill(part, place, size)
+            yield fill(part, place, size, replicate=not window.manner.black)
 
 
 def read_whole(

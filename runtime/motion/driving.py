@@ -208,7 +208,7 @@ class Framed:
     @property
     def watched(self) -> bool:
         """Whether motion counts only from when on a face is seen."""
-        return self.framer.framing.subject == "face"
+        return self.framer.framing.watches_faces
 
 
 def frame_clip(clip: Clip, framer: Framer) -> Framed:
@@ -219,7 +219,7 @@ def frame_clip(clip: Clip, framer: Framer) -> Framed:
         return Framed(clip, framer)
     if clip.video is None:
         return Framed(clip, framer, patience=_patience(clip, framer))
-    if framer.framing.subject == "face":
+    if framer.framing.watches_faces:
         return Framed(clip, framer, find_shots(clip.video, clip.rate, framer))
     if framer.driving_crop in ("off", "follow"):
         return Framed(clip, framer, (Shot(),))
@@ -233,7 +233,7 @@ def _patience(clip: Clip, framer: Framer) -> float:
     """
     most = PATIENCE * float(clip.rate)
     pictures = clip.pictures
-    if framer.framing.subject != "face" or pictures is None or iter(pictures) is pictures:
+    if not framer.framing.watches_faces or pictures is None or iter(pictures) is pictures:
         return most
     images = (read_image(picture, limits=clip.limits) for picture in islice(pictures, round(most)))
     return most if any(search_faces(image, levels=2) for image in images) else 0.0

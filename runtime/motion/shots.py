@@ -16,7 +16,6 @@ from checkpoints.errors import BunrakuWarning, InputError
 from runtime.framing.faces import Face
 from runtime.framing.follow import THUMB, contrast, find_cuts, follow
 from runtime.framing.framer import Framer
-from runtime.framing.search import search_faces
 from runtime.framing.window import Window
 from runtime.media.video import VideoInfo, read_whole
 
@@ -65,7 +64,7 @@ def find_shots(video: VideoInfo, rate: Fraction, framer: Framer) -> tuple[Shot, 
     or has fewer faces than are asked for.
     """
     total, cuts = _cuts(video, rate)
-    looked = [_look(video, rate, first, last) for first, last in pairwise([0, *cuts, total])]
+    looked = [_look(video, rate, first, last, framer) for first, last in pairwise([0, *cuts, total])]
     if not any(any(look.found) for look in looked):
         # This says so, or knows what else to do.
         window = None if framer.driving_crop == "follow" else framer.video(looked[0].images, video.size)
@@ -103,8 +102,8 @@ def _shot(look: _Looked, seen: Sequence[tuple[int, Face]], framer: Framer, video
     index = well[0] if well else seen[0][0]
     window = framer.fixed(video.size)
     if framer.looks_for_faces:
-        sides = look.images[0].size
-        window = framer.around_all([face for _, face in seen], sides).scaled(video.size[0] / sides[0]).snapped()
+        factor = video.size[0] / look.images[0].width
+        window = framer.around_all([(look.images[index], face) for index, face in seen]).scaled(factor).snapped()
     elif framer.driving_crop == "points":
         window = framer.video(look.images, video.size)
     return Shot(look.first, window, look.numbers[index], least)
@@ -124,7 +123,7 @@ def _cuts(video: VideoInfo, rate: Fraction) -> tuple[int, list[int]]:
     return count, cuts
 
 
-def _look(video: VideoInfo, rate: Fraction, first: int, last: int) -> _Looked:
+def _look(video: VideoInfo, rate: Fraction, first: int, last: int, framer: Framer) -> _Looked:
     """Look at the first seconds of a shot, or at the first ones that show a face."""
     often, seconds = _LOOK
     step = max(1, round(rate / often))
@@ -133,7 +132,7 @@ def _look(video: VideoInfo, rate: Fraction, first: int, last: int) -> _Looked:
     for begin in range(first, last, length):
         every = step if begin == first else max(step, round(rate / _LATER))
         images = list(_samples(video, rate, begin, min(begin + length, last), every))
-        found = [search_faces(image, levels=2) for image in images]
+        found = [framer.search(image) for image in images]
         if not looked.images or any(found):
             numbers = [begin - first + every * index for index in range(len(images))]
             looked = _Looked(first, images, numbers, found)

@@ -91,6 +91,7 @@ class Finish:
         limits: Limits = DEFAULT_LIMITS,
         neighbours: Neighbours | None = None,
         beside: Finish | None = None,
+        seam: float | None = None,
     ) -> None:
         """`image` (RGB) is the source, `window` the square of it that is moved (None: the one that `fit` means),
         `small` uint8 (R, R, 3) the same, as large as the model's pictures. `size`: side of the results, by default R.
@@ -98,8 +99,10 @@ class Finish:
         `inside` the results show of the square only what the source shows. `background`: what layers are to be laid
         over (within `limits` where it is a picture), None: what the source shows. `neighbours`: who else is in the
         picture. `beside`: what makes results of somebody else in the same picture, into which both are pasted back.
+        `seam`: see `Paste`.
         """
-        self._paste = self._pasted(image, window, fit, size, beside) if paste_back else None
+        other: Paste | None = None if beside is None else beside._paste
+        self._paste: Paste | None = Paste(image, window, fit, size, other, seam) if paste_back else None
         self._neighbours = neighbours
         self._side = self._size = size or len(small)
         self._shown: tuple[slice, slice] | None = None
@@ -119,19 +122,13 @@ class Finish:
         if self.layers is None and lend is not None and self._side > len(small):
             self._detail = lend(self._large(image, window, fit), small)
 
-    @staticmethod
-    def _pasted(image: Image.Image, window: Window | None, fit: Fit, size: int | None, beside: Finish | None) -> Paste:
-        return Paste(image, window, fit, size, None if beside is None else beside._paste)
-
     def _show(self, window: Window, shown: Window) -> None:
         """Have the square `window` made so large that the part `shown` of it is as large as the results."""
         factor = self._size / shown.side
         self._side = max(self._size, round(window.side * factor))
         if self._side > self._size:
-            starts = [
-                round((low - first) * factor) for low, first in ((shown.top, window.top), (shown.left, window.left))
-            ]
-            starts = [min(start, self._side - self._size) for start in starts]
+            corner = window.inward(shown.corners[0]) * window.side * factor
+            starts = [min(max(round(float(place)), 0), self._side - self._size) for place in corner[::-1]]
             self._shown = (slice(starts[0], starts[0] + self._size), slice(starts[1], starts[1] + self._size))
 
     def _large(self, image: Image.Image, window: Window | None, fit: Fit) -> Bytes:

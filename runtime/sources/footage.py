@@ -100,7 +100,7 @@ def count_people(clip: Clip) -> int:
 
 
 def _shots(clip: Clip, framer: Framer) -> tuple[Shot, ...]:
-    if clip.video is not None and framer.framing.subject == "face":
+    if clip.video is not None and framer.framing.watches_faces:
         return find_shots(clip.video, clip.rate, framer)
     samples = _samples(clip)
     if not samples:

@@ -215,7 +215,7 @@ def _sit(animators: Sequence[Animator], views: list[Picture], numbers: list[int 
         return (0,)
     image, cut_out = animators[0].read(views[0])
     faces = search_everywhere(image)
-    seats = [animators[0].framer.seat_of(image.size, faces, number or 1) for number in numbers]
+    seats = [animators[0].framer.seat_of(image, faces, number or 1) for number in numbers]
     return _seated(animators, Look(image, cut_out, tuple(seats), (True,) * len(seats)))
 
 

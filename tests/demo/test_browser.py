@@ -345,9 +345,10 @@ def test_stop_ends_the_work_and_leaves_nothing(visit, files, served, monkeypatch
     page.get_by_text(re.compile(rf"{studio.engine.first_batch}/10 frames")).wait_for()
     page.get_by_role("button", name="Stop").click()
     page.locator("#caption").get_by_text("Stopped.").wait_for()
-    gate.set()
     page.get_by_role("button", name="Make it move").wait_for()
+    gate.set()
     page.wait_for_timeout(300)
+    assert page.get_by_text(words.UNKNOWN).count() == 0
     assert len(calls) == 2
     assert page.locator("#result video").count() == 0
     left = {path for path in served.cache.rglob("*-bunraku.mp4") if path.is_file()}
@@ -414,3 +415,11 @@ def test_every_field_and_button_has_a_name(visit):
             .map(e => e.outerHTML.slice(0, 200))"""
     )
     assert nameless == []
+
+
+def test_a_slow_model_says_how_slow_before_it_begins(served, visit, files, monkeypatch):
+    monkeypatch.setattr(served.studio.shelf, "known_pace", lambda name=None: 30.0)
+    page = visit()
+    upload(page, files)
+    slow = f"{words.ONLY_SLOW}: this will take about 5 minutes (10 frames, 30 seconds each, as measured here)."
+    page.locator("#estimate").get_by_text(slow).wait_for()

@@ -94,7 +94,7 @@ def test_a_thumbnail_stands_for_its_motion_and_an_upload_of_that_name_does_not(s
     studio.visitors.spare([wink])
     take = studio.animate(photo, str(wink), tmp_path, visitor="v", report=lambda done, total: None, end=0.4)
     assert (take.frames, take.fps) == (10, 25)
-    assert studio.estimate(str(wink))[1] == 45
+    assert studio.estimate(str(wink)).frames == 45
     assert template("wink").is_file()
     with pytest.raises(OptionError, match="choose one of blink"):
         template("../wink")

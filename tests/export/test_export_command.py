@@ -18,6 +18,7 @@ from checkpoints.errors import InputError, ModelError, OptionError
 from export import parity_frames
 from export.commands import export as command
 from training.checkpoint import save_model
+from training.config import load_config
 from training.models.registry import build
 
 pytestmark = pytest.mark.usefixtures("traced_once")
@@ -135,3 +136,12 @@ def test_synthetic_frames_are_pictures_that_move_and_repeat() -> None:
     assert all(frame.std() > 10 for frame in found)
     assert np.abs(found[1].astype(int) - found[2]).mean() > 0.5
     np.testing.assert_array_equal(found[0], parity_frames.synthetic(64, 1)[0])
+
+
+@pytest.mark.parametrize("more", [[], ["--grid-sample", "gather"]])
+def test_what_the_browsers_page_does_not_show_is_not_exported_for_it(tmp_path, more):
+    path = tmp_path / "model.safetensors"
+    save_model(path, build("liveportrait", load_config("liveportrait-toy").model).eval(), {})
+    with pytest.raises(ModelError, match=r"128 pixels from ones of 64.*export it for the engine"):
+        run(path, "--target", "web", *more, "-o", tmp_path / "web")
+    assert not (tmp_path / "web").exists()

@@ -21,6 +21,7 @@ from checkpoints.errors import ModelError, OptionError
 from export.commands import import_weights as command
 from export.published.components import assemble, find_files
 from runtime.cli import main
+from runtime.framing.framer import Framing
 from training.checkpoint import load_model, load_tensors
 from training.config import load_config
 from training.models.registry import build
@@ -89,7 +90,7 @@ def test_animals_share_the_file_that_stitches(model, files, tmp_path) -> None:
         assert {path.parent.parent.name for path in found.paths} == {"liveportrait_animals", "liveportrait"}
     _, described = load_model(imported(tmp_path, files, "--config", "animals"))
     training = described["training"]
-    assert training["framing"]["subject"] == "animals"
+    assert training["framing"]["subject"] == "front"
     assert training["name"] == "liveportrait-animals"
     with pytest.raises(OptionError, match="human, animals"):
         find_files([files], "dogs")
@@ -149,7 +150,7 @@ def test_pulled_from_the_hub_at_one_commit(model, files, tmp_path, monkeypatch, 
         assert training["imported"]["origin"] == f"tester/weights@{commit}"
         held = training["imported"]["files"]["spade_generator.pth"]["sha256"]
         assert held == hashlib.sha256((files / BASE / "spade_generator.pth").read_bytes()).hexdigest()
-    assert made[tmp_path / "pets"]["framing"]["subject"] == "animals"
+    assert made[tmp_path / "pets"]["framing"]["subject"] == "front"
 
 
 @pytest.mark.slow
@@ -160,8 +161,12 @@ def test_from_published_files_to_moving_pictures_in_every_mode(stored, tmp_path,
     bundle = Bundle.load(folder)
     assert (bundle.resolution, bundle.side_out, bundle.licence) == (SIZE, 2 * SIZE, "MIT")
     assert "owner/name@1234" in (folder / "README.md").read_text()
-    assert "Kuaishou" in (folder / "README.md").read_text()
-    assert json.loads((folder / "bundle.json").read_text())["framing"]["head"] == 0.75
+    card = (folder / "README.md").read_text()
+    assert "Kuaishou" in card
+    assert "Permission is hereby granted" in card
+    framing = json.loads((folder / "bundle.json").read_text())["framing"]
+    assert framing["source"] == {"scale": 2.3, "rise": 0.125, "upright": True}
+    assert Framing.of(framing).manner.black
     noise = np.random.default_rng(0)
     frames = tmp_path / "driving"
     frames.mkdir()

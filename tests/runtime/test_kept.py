@@ -73,7 +73,7 @@ def test_another_version_or_processor_has_a_graph_of_its_own(folder, monkeypatch
     look()
     monkeypatch.setattr(kept.ort, "__version__", "0")
     look()
-    monkeypatch.setattr(kept, "_processor", lambda: "another")
+    monkeypatch.setattr(kept, "processor", lambda: "another")
     look()
     assert len(list(folder.iterdir())) == 3
 

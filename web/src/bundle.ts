@@ -49,6 +49,9 @@ export async function readBundle(text: string): Promise<Bundle> {
   const modes = (values.modes as unknown[]).filter(isMode).filter((mode) => mode !== "disentangled" || graphs.disentangle);
   if (!modes.length) throw broken("has no driving mode that this page knows");
   if (values.views !== "one") throw broken("takes several photos, which this page does not");
+  const out = values.output_resolution ?? values.resolution;
+  if (out !== values.resolution) throw tooLarge(`makes pictures of ${out} pixels from ones of ${values.resolution}`);
+  if (values.framing?.source || values.framing?.driving) throw tooLarge("wants squares that are cut by outlines of faces");
   return {
     name: String(values.name),
     resolution: values.resolution,
@@ -102,6 +105,11 @@ function entry(graph: GraphEntry): GraphEntry {
 
 function broken(why: string): VisitorError {
   return new VisitorError(`The model's description ${why}; reload the page, or tell whoever runs it.`);
+}
+
+/** Of a model that is made for more than a browser. */
+function tooLarge(why: string): VisitorError {
+  return new VisitorError(`The model ${why}, which this page does not; use it with Bunraku's command or its other page.`);
 }
 
 /** Whether the description holds its own hash: that of the text with zeros in the hash's place. */

@@ -52,6 +52,8 @@ describe("the description of a model", () => {
     ["no mode", { modes: ["telepathic"] }, /no driving mode that this page knows/],
     ["several views", { views: "many" }, /several photos/],
     ["no graphs", { graphs: {} }, /lacks source, motion, render/],
+    ["larger results", { output_resolution: 512 }, /^The model makes pictures of 512 pixels from ones of 256, which this page does not; use it with/],
+    ["outlines", { framing: { source: { scale: 2.3 } } }, /cut by outlines of faces, which this page does not/],
   ])("is refused with %s", async (_, change, message) => {
     await expect(readBundle(await resealed((values) => Object.assign(values, change)))).rejects.toThrow(message);
   });

@@ -37,7 +37,7 @@ def framing_vectors() -> dict[str, Any]:
         pictures.append({"face": _edges(faces[0]), "size": size, "window": [window.left, window.top, window.side]})
         part = window.inside(size, 0.6)
         pictures[-1]["inside"] = [part.left, part.top, part.side]
-        square_of_all = Framer(framing, "crop", "auto", "auto", None).around_all(faces, size)
+        square_of_all = Framer(framing, "crop", "auto", "auto", None).around_heads(faces, size)
         edges = [square_of_all.left, square_of_all.top, square_of_all.side]
         videos.append({"faces": [_edges(face) for face in faces], "size": size, "window": edges})
     return {
