@@ -15,6 +15,11 @@ from onnx import TensorProto, helper, numpy_helper
 from checkpoints.contract import FRAME, IMAGE, is_feature
 from export.weights.int16 import EXACT
 
+_OF_POINTS = 3
+"""Axes of what holds points: batch, points, coordinates."""
+_LOOKED_UP_BY = {"GridSample": 1, "GatherND": 1}
+"""Operators that look something up, and which of their inputs says where."""
+
 IN_HALF = (
     "Add",
     "AveragePool",
@@ -43,24 +48,32 @@ LIMIT = 2.0
 _LARGEST = float(np.finfo(np.float16).max)
 
 
+def _is_map(value: onnx.ValueInfoProto) -> bool:
+    """Whether an input of a graph has a number for every place of a picture or volume; others are points, or numbers
+    that make points."""
+    if value.name in (IMAGE, FRAME):
+        return True
+    return is_feature(value.name) and len(value.type.tensor_type.shape.dim) > _OF_POINTS
+
+
 def _coordinates(model: onnx.ModelProto) -> set[int]:
-    """Places of the nodes that handle coordinates: all from which a grid is computed up to convolutions, and all that
-    read nothing but points.
+    """Places of the nodes that handle coordinates: all from which places to look up are computed, up to convolutions,
+    and all that read nothing but points, constants and what those nodes give.
     """
     nodes = model.graph.node
     producers = {output: place for place, node in enumerate(nodes) for output in node.output}
-    waiting = [node.input[1] for node in nodes if node.op_type == "GridSample"]
+    waiting = [node.input[_LOOKED_UP_BY[node.op_type]] for node in nodes if node.op_type in _LOOKED_UP_BY]
     found: set[int] = set()
     while waiting:
         place = producers.get(waiting.pop())
-        if place is None or place in found or nodes[place].op_type in ("Conv", "GridSample"):
+        if place is None or place in found or nodes[place].op_type in ("Conv", *_LOOKED_UP_BY):
             continue
         found.add(place)
         waiting.extend(nodes[place].input)
     known = {tensor.name for tensor in model.graph.initializer}
-    inputs = (value.name for value in model.graph.input)
-    known |= {name for name in inputs if not is_feature(name) and name not in (IMAGE, FRAME)}
-    for place, node in enumerate(nodes):  # constants, and what is made of points and constants
+    known |= {value.name for value in model.graph.input if not _is_map(value)}
+    known |= {name for place in found for name in nodes[place].output}
+    for place, node in enumerate(nodes):  # the weights of neighbours, say, which are what is left of a coordinate
         if all(not name or name in known for name in node.input) and node.op_type != "Conv":
             found.add(place)
             known.update(node.output)
