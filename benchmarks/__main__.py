@@ -14,10 +14,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.comparison import compare
 from benchmarks.growth import growth
-from benchmarks.measure import compiled_pass, end_to_end, engine_pass, plain_pass, torch_pass
+from benchmarks.measure import Timing, compiled_pass, end_to_end
 from benchmarks.operators import profile, rewrite_gains
-from benchmarks.peak import Peak, measure_peak
+from benchmarks.peak import measure_peak
 from benchmarks.plots import plot_growth, plot_rewrites
 from benchmarks.subjects import CONFIGURATIONS, Subject, default_cache, subject
 from checkpoints.contract import FRAMEWISE
@@ -60,34 +61,32 @@ def machine(threads: int) -> str:
     return f"{name}, {threads} threads; {versions}; Python {platform.python_version()}"
 
 
-def measure(chosen: Subject, threads: int, budget: float, peak: Peak, quick: bool) -> dict[str, Any]:
+def measure(chosen: Subject, threads: int, budget: float, quick: bool) -> dict[str, Any]:
     """A model against PyTorch and, unless quick, a plain export; `faces-lite` from file to file, too."""
-    eager = torch_pass(chosen, threads, budget)
-    engine = engine_pass(chosen, threads, budget)
-    plain = plain_pass(chosen, threads, budget) if not quick else None
-    rate = engine.gflops / engine.frame.best
+    result = compare(chosen, threads, budget, plain=not quick)
+    eager, engine, plain = result.torch, result.engine, result.plain
     found: dict[str, Any] = {
         "torch_pass": asdict(eager),
         "engine": asdict(engine),
-        "speedup": eager.best / engine.frame.best,
-        "speedup_cpu": eager.cpu / engine.frame.cpu,
-        "gflops_a_second": rate,
-        "share_of_peak": rate / peak.gflops,
+        "speedup": result.speedup,
+        "speedup_cpu": result.speedup_cpu,
+        "gflops_a_second": engine.gflops / engine.frame.best,
+        "share_of_peak": result.share_of_peak,
         "parity": chosen.bundle.parity,
     }
-    print(f"\n{chosen.name}")
-    print(f"  PyTorch, all recomputed each frame {1e3 * eager.best:9.1f} ms a frame ({eager.calls} calls)")
+    print(f"\n{chosen.name}, in turn")
+    print(f"  PyTorch, all recomputed each frame {_spoken(eager)} ({eager.calls} calls)")
     if plain is not None:
         found["plain"] = asdict(plain)
-        print(f"  plain ONNX export, likewise        {1e3 * plain.best:9.1f} ms a frame ({plain.calls} calls)")
-    print(f"  engine, motion + render            {1e3 * engine.frame.best:9.1f} ms a frame (batches of {engine.batch})")
-    print(f"  engine, source (once)              {1e3 * engine.source.best:9.1f} ms")
+        print(f"  plain ONNX export, likewise        {_spoken(plain)}")
+    print(f"  engine, motion + render            {_spoken(engine.frame)} (batches of {engine.batch})")
+    print(f"  engine, source (once)              {_spoken(engine.source)}")
     print(
-        f"  speed-up                           {found['speedup']:9.2f} x ({found['speedup_cpu']:.2f} in processor time)"
+        f"  speed-up                           {found['speedup']:9.2f} x by the clock, {found['speedup_cpu']:.2f} in "
+        "processor time"
     )
-    print(f"  processor time                     {1e3 * eager.cpu:9.1f} and {1e3 * engine.frame.cpu:.1f} ms a frame")
-    print(f"  motion + render                    {engine.gflops:9.2f} GFLOP a frame, {rate:.0f} GFLOP/s")
-    print(f"  share of the peak                  {found['share_of_peak']:9.0%}")
+    print(f"  motion + render                    {engine.gflops:9.2f} GFLOP a frame")
+    print(f"  share of a matrix product's rate   {found['share_of_peak']:9.0%}", flush=True)
     if chosen.name == "faces-lite":
         with tempfile.TemporaryDirectory() as folder:
             whole = end_to_end(chosen, Path(folder), 75 if quick else 200)
@@ -97,6 +96,10 @@ def measure(chosen: Subject, threads: int, budget: float, peak: Peak, quick: boo
         print(f"  first frame after process start    {whole.first_frame:9.2f} s")
         print(f"  peak resident memory               {whole.rss_mb:9.0f} MB", flush=True)
     return found
+
+
+def _spoken(timing: Timing) -> str:
+    return f"{1e3 * timing.best:9.1f} ms a frame by the clock, {1e3 * timing.cpu:9.1f} ms of processor time"
 
 
 def _compiled(chosen: Subject, threads: int, budget: float) -> dict[str, Any] | None:
@@ -166,7 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
     for name, chosen in subjects.items():
         found, close = results[name], name in QUICK
         if "models" in parts:
-            found |= measure(chosen, args.threads, budget, peak, args.quick)
+            found |= measure(chosen, args.threads, budget, args.quick)
         if "compiled" in parts and close:
             found["compiled"] = _compiled(chosen, args.threads, budget)
         if "rewrites" in parts:
