@@ -15,18 +15,21 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.comparison import compare
+from benchmarks.formats import format_costs
 from benchmarks.growth import growth
 from benchmarks.measure import Timing, compiled_pass, end_to_end
 from benchmarks.operators import profile, rewrite_gains
 from benchmarks.peak import measure_peak
 from benchmarks.plots import plot_growth, plot_rewrites
 from benchmarks.subjects import CONFIGURATIONS, Subject, default_cache, subject
+from benchmarks.tables import models_table, table
 from checkpoints.contract import FRAMEWISE
 from runtime.graphs.cores import available_cores
 
-PARTS = ("models", "compiled", "rewrites", "profile", "growth")
+PARTS = ("models", "compiled", "rewrites", "profile", "formats", "growth")
 """What is measured: every model against PyTorch and a plain export; `torch.compile` of `faces-lite` and the full TPSMM;
-each rewrite of the render graph of every model; where the time of those two goes; how `faces-lite`'s cost grows."""
+each rewrite of the render graph of every model; where the time of those two goes; what each number format costs, of
+every model; how `faces-lite`'s cost grows."""
 QUICK = ("faces-lite", "tpsmm-full")
 """Models that are looked at more closely, and the only ones of a quick run."""
 
@@ -128,6 +131,13 @@ def _profile(chosen: Subject) -> dict[str, Any]:
     return tables
 
 
+def _formats(chosen: Subject) -> list[dict[str, Any]]:
+    rows = [asdict(each) for each in format_costs(chosen)]
+    print(f"\n{chosen.name}: number formats, one thread, processor time")
+    print(table(rows), flush=True)
+    return rows
+
+
 def _growth(chosen: Subject, threads: int, budget: float) -> dict[str, list[dict[str, Any]]]:
     tables = growth(chosen, threads, budget)
     for what, rows in tables.items():
@@ -176,11 +186,15 @@ def main(arguments: list[str] | None = None) -> int:
             found["rewrites"] = _rewrites(chosen, budget)
         if "profile" in parts and close:
             found["profile"] = _profile(chosen)
+        if "formats" in parts:
+            found["formats"] = _formats(chosen)
         if "growth" in parts and name == "faces-lite":
             found["growth"] = _growth(chosen, args.threads, budget)
         if args.json:  # after every model: the whole takes long
             figures = {"machine": said, "peak": asdict(peak), **summary(results)}
             args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if compared := models_table(results):
+        print(f"\n{compared}")
     if args.plots:
         _draw(results, args.plots)
     return 0

@@ -14,9 +14,11 @@ from PIL import Image
 from benchmarks import growth, operators, plots, subjects
 from benchmarks.__main__ import summary
 from benchmarks.comparison import compare
+from benchmarks.formats import FORMATS, format_costs
 from benchmarks.measure import end_to_end, engine_pass, in_turn, repeat
 from benchmarks.peak import measure_peak
 from benchmarks.subjects import Subject, picture
+from benchmarks.tables import models_table
 from export.rewrites.catalogue import REWRITES
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -158,3 +160,31 @@ def test_growth_has_a_row_for_every_value_and_a_picture(toy, tmp_path, monkeypat
     for name in ("growth.png", "rewrites.png"):
         with Image.open(tmp_path / name) as image:
             assert np.asarray(image.convert("L")).std() > 5
+
+
+def test_every_number_format_has_its_cost(small) -> None:
+    rows = {row.name: row for row in format_costs(small)}
+    assert list(rows) == list(FORMATS)
+    assert 0 == rows["fp32"].change < rows["int16"].change < rows["fp16"].change
+    assert rows["int16"].megabytes < 0.9 * rows["fp32"].megabytes
+    for row in rows.values():
+        assert min(row.open, row.source, row.frame) > 0
+        assert 20 < row.opened_mb <= row.peak_mb < 1000
+        assert row.gflops == rows["fp32"].gflops > 0
+
+
+def test_tables_are_markdown() -> None:
+    timing = {"cpu": 1.23456, "best": 0.7}
+    compared = {
+        "torch_pass": timing,
+        "plain": None,
+        "engine": {"frame": {"cpu": 0.5}, "gflops": 36.6},
+        "speedup": 2.0,
+        "speedup_cpu": 2.4691,
+        "share_of_peak": 0.611,
+        "parity": {"max_abs_difference": 1.0},
+    }
+    assert models_table({"other": {}}) == ""
+    head, rule, row = models_table({"small": compared, "other": {}}).splitlines()
+    assert head.count("|") == rule.count("|") == row.count("|") == 10
+    assert row == "| small | 1235 |  | 500 | **2.47** | 2.00 | 36.6 | 61% | 1/255 |"
