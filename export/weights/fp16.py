@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from checkpoints.contract import FRAME, IMAGE, is_feature
-from export.weights.int16 import EXACT
+from export.weights.int16 import EXACT, LEAST_SIZE
 
 _OF_POINTS = 3
 """Axes of what holds points: batch, points, coordinates."""
@@ -111,6 +111,10 @@ class _Lowering:
                 self.nodes.append(helper.make_node("Cast", [name], [version], to=TensorProto.FLOAT16))
         return version
 
+    def store(self, name: str) -> None:
+        """Keep the weight `name` in float16, and cast it before whoever reads it in float32."""
+        self.nodes.append(helper.make_node("Cast", [self.half(name)], [name], to=TensorProto.FLOAT))
+
     def add(self, node: onnx.NodeProto, wanted: set[str]) -> None:
         """`node` in float16, and in float32 those of its results that are `wanted` so."""
         inputs = [self.half(name) for name in node.input]
@@ -125,6 +129,26 @@ class _Lowering:
                 self.nodes.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
 
 
+def _taps(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
+    """Weights that are only multiplied with other constants: kernels of which Winograd's filters are made in float32,
+    when the graph is opened.
+    """
+    constants = {tensor.name for tensor in graph.initializer}
+    elsewhere = {
+        name
+        for node in graph.node
+        for name in node.input
+        if node.op_type != "MatMul" or not constants.issuperset(node.input)
+    }
+    return [
+        tensor
+        for tensor in graph.initializer
+        if tensor.data_type == TensorProto.FLOAT
+        and tensor.name not in elsewhere
+        and int(np.prod(tensor.dims)) >= LEAST_SIZE
+    ]
+
+
 def lower(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of `model` that computes in float16 what `IN_HALF` names, but for coordinates and constants."""
     copy = onnx.ModelProto()
@@ -137,6 +161,8 @@ def lower(model: onnx.ModelProto) -> onnx.ModelProto:
         for place, node in enumerate(graph.node)
         if node.op_type in IN_HALF and place not in kept and floats.issuperset(node.output)
     }
+    for tensor in _taps(graph):
+        lowering.store(tensor.name)
     wanted = {value.name for value in graph.output}
     wanted.update(name for place, node in enumerate(graph.node) if place not in halves for name in node.input)
     for place, node in enumerate(graph.node):
@@ -148,7 +174,7 @@ def lower(model: onnx.ModelProto) -> onnx.ModelProto:
     del graph.node[:]
     graph.node.extend(nodes)
     del graph.value_info[:]
-    read = {name for node in graph.node for name in node.input}
+    read = {name for node in graph.node for name in node.input} - {name for node in graph.node for name in node.output}
     initializers = [tensor for tensor in graph.initializer if tensor.name in read]
     del graph.initializer[:]
     graph.initializer.extend(initializers)

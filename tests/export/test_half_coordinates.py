@@ -17,7 +17,7 @@ from traced import session
 from checkpoints.contract import feature
 from export.convert import Options
 from export.graphs import trace
-from export.rewrites import grid_gather, simplify
+from export.rewrites import grid_gather, simplify, winograd
 from export.weights.fp16 import lower
 from export.wrappers import example
 
@@ -80,3 +80,19 @@ def test_points_in_space_are_computed_in_single_precision(grid_sample: str, trac
     halves = computed_in_half(lower(render))
     assert len(halves) > 50
     assert not halves & known
+
+
+def test_kernels_of_winograd_s_filters_are_stored_in_half_precision() -> None:
+    """Their filters are made of them in single precision, once, and then rounded."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 96, 32, 32)
+    graph = trace(nn.Conv2d(96, 96, 3, padding=1).eval(), {"image": x}, ["out"], {"image": "batch"})
+    simplify.apply(graph)
+    assert winograd.apply(graph) == 1
+    proto = ir.to_proto(graph)
+    lowered = lower(proto)
+    assert lowered.ByteSize() < 0.6 * proto.ByteSize()
+    large = [tensor for tensor in lowered.graph.initializer if np.prod(tensor.dims) > 5000]
+    assert [tensor.data_type for tensor in large] == [onnx.TensorProto.FLOAT16]
+    wanted, found = (sampled(each, {"image": x.numpy()}) for each in (proto, lowered))
+    assert 0 < np.abs(found - wanted).max() < 0.01 * np.abs(wanted).max()
