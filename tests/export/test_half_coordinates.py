@@ -17,8 +17,10 @@ from traced import session
 from checkpoints.contract import feature
 from export.convert import Options
 from export.graphs import trace
+from export.parity import Spread
 from export.rewrites import grid_gather, simplify, winograd
 from export.weights.fp16 import lower
+from export.weights.int16 import halve
 from export.wrappers import example
 
 
@@ -96,3 +98,12 @@ def test_kernels_of_winograd_s_filters_are_stored_in_half_precision() -> None:
     assert [tensor.data_type for tensor in large] == [onnx.TensorProto.FLOAT16]
     wanted, found = (sampled(each, {"image": x.numpy()}) for each in (proto, lowered))
     assert 0 < np.abs(found - wanted).max() < 0.01 * np.abs(wanted).max()
+
+
+@pytest.mark.parametrize(("store", "most"), [(lower, 0.5), (halve, 0.05)])
+@pytest.mark.parametrize("grid_sample", ["native", "gather"])
+def test_pictures_of_moved_volumes_stay_as_they_are_in_16_bits(store, most, grid_sample, traced, pictures) -> None:
+    built = model("liveportrait")
+    protos = traced(built, example(built, SIZE), Options(resolution=SIZE, grid_sample=grid_sample))
+    spread = Spread(built, protos, pictures(SIZE, 2))
+    assert 0 < spread({name: store(proto) for name, proto in protos.items()}) < most
