@@ -14,18 +14,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks.comparison import compare
+from benchmarks.formats import format_costs
 from benchmarks.growth import growth
-from benchmarks.measure import compiled_pass, end_to_end, engine_pass, plain_pass, torch_pass
+from benchmarks.measure import Timing, compiled_pass, end_to_end
 from benchmarks.operators import profile, rewrite_gains
-from benchmarks.peak import Peak, measure_peak
+from benchmarks.peak import measure_peak
 from benchmarks.plots import plot_growth, plot_rewrites
 from benchmarks.subjects import CONFIGURATIONS, Subject, default_cache, subject
+from benchmarks.tables import models_table, table
 from checkpoints.contract import FRAMEWISE
 from runtime.graphs.cores import available_cores
 
-PARTS = ("models", "compiled", "rewrites", "profile", "growth")
+PARTS = ("models", "compiled", "rewrites", "profile", "formats", "growth")
 """What is measured: every model against PyTorch and a plain export; `torch.compile` of `faces-lite` and the full TPSMM;
-each rewrite of the render graph of every model; where the time of those two goes; how `faces-lite`'s cost grows."""
+each rewrite of the render graph of every model; where the time of those two goes; what each number format costs, of
+every model; how `faces-lite`'s cost grows."""
 QUICK = ("faces-lite", "tpsmm-full")
 """Models that are looked at more closely, and the only ones of a quick run."""
 
@@ -60,34 +64,32 @@ def machine(threads: int) -> str:
     return f"{name}, {threads} threads; {versions}; Python {platform.python_version()}"
 
 
-def measure(chosen: Subject, threads: int, budget: float, peak: Peak, quick: bool) -> dict[str, Any]:
+def measure(chosen: Subject, threads: int, budget: float, quick: bool) -> dict[str, Any]:
     """A model against PyTorch and, unless quick, a plain export; `faces-lite` from file to file, too."""
-    eager = torch_pass(chosen, threads, budget)
-    engine = engine_pass(chosen, threads, budget)
-    plain = plain_pass(chosen, threads, budget) if not quick else None
-    rate = engine.gflops / engine.frame.best
+    result = compare(chosen, threads, budget, plain=not quick)
+    eager, engine, plain = result.torch, result.engine, result.plain
     found: dict[str, Any] = {
         "torch_pass": asdict(eager),
         "engine": asdict(engine),
-        "speedup": eager.best / engine.frame.best,
-        "speedup_cpu": eager.cpu / engine.frame.cpu,
-        "gflops_a_second": rate,
-        "share_of_peak": rate / peak.gflops,
+        "speedup": result.speedup,
+        "speedup_cpu": result.speedup_cpu,
+        "gflops_a_second": engine.gflops / engine.frame.best,
+        "share_of_peak": result.share_of_peak,
         "parity": chosen.bundle.parity,
     }
-    print(f"\n{chosen.name}")
-    print(f"  PyTorch, all recomputed each frame {1e3 * eager.best:9.1f} ms a frame ({eager.calls} calls)")
+    print(f"\n{chosen.name}, in turn")
+    print(f"  PyTorch, all recomputed each frame {_spoken(eager)} ({eager.calls} calls)")
     if plain is not None:
         found["plain"] = asdict(plain)
-        print(f"  plain ONNX export, likewise        {1e3 * plain.best:9.1f} ms a frame ({plain.calls} calls)")
-    print(f"  engine, motion + render            {1e3 * engine.frame.best:9.1f} ms a frame (batches of {engine.batch})")
-    print(f"  engine, source (once)              {1e3 * engine.source.best:9.1f} ms")
+        print(f"  plain ONNX export, likewise        {_spoken(plain)}")
+    print(f"  engine, motion + render            {_spoken(engine.frame)} (batches of {engine.batch})")
+    print(f"  engine, source (once)              {_spoken(engine.source)}")
     print(
-        f"  speed-up                           {found['speedup']:9.2f} x ({found['speedup_cpu']:.2f} in processor time)"
+        f"  speed-up                           {found['speedup']:9.2f} x by the clock, {found['speedup_cpu']:.2f} in "
+        "processor time"
     )
-    print(f"  processor time                     {1e3 * eager.cpu:9.1f} and {1e3 * engine.frame.cpu:.1f} ms a frame")
-    print(f"  motion + render                    {engine.gflops:9.2f} GFLOP a frame, {rate:.0f} GFLOP/s")
-    print(f"  share of the peak                  {found['share_of_peak']:9.0%}")
+    print(f"  motion + render                    {engine.gflops:9.2f} GFLOP a frame")
+    print(f"  share of a matrix product's rate   {found['share_of_peak']:9.0%}", flush=True)
     if chosen.name == "faces-lite":
         with tempfile.TemporaryDirectory() as folder:
             whole = end_to_end(chosen, Path(folder), 75 if quick else 200)
@@ -97,6 +99,10 @@ def measure(chosen: Subject, threads: int, budget: float, peak: Peak, quick: boo
         print(f"  first frame after process start    {whole.first_frame:9.2f} s")
         print(f"  peak resident memory               {whole.rss_mb:9.0f} MB", flush=True)
     return found
+
+
+def _spoken(timing: Timing) -> str:
+    return f"{1e3 * timing.best:9.1f} ms a frame by the clock, {1e3 * timing.cpu:9.1f} ms of processor time"
 
 
 def _compiled(chosen: Subject, threads: int, budget: float) -> dict[str, Any] | None:
@@ -123,6 +129,13 @@ def _profile(chosen: Subject) -> dict[str, Any]:
         for kind, count, milliseconds in tables[graph]:
             print(f"  {kind:24} {count:4} nodes {milliseconds:9.2f}", flush=True)
     return tables
+
+
+def _formats(chosen: Subject) -> list[dict[str, Any]]:
+    rows = [asdict(each) for each in format_costs(chosen)]
+    print(f"\n{chosen.name}: number formats, one thread, processor time")
+    print(table(rows), flush=True)
+    return rows
 
 
 def _growth(chosen: Subject, threads: int, budget: float) -> dict[str, list[dict[str, Any]]]:
@@ -166,18 +179,22 @@ def main(arguments: list[str] | None = None) -> int:
     for name, chosen in subjects.items():
         found, close = results[name], name in QUICK
         if "models" in parts:
-            found |= measure(chosen, args.threads, budget, peak, args.quick)
+            found |= measure(chosen, args.threads, budget, args.quick)
         if "compiled" in parts and close:
             found["compiled"] = _compiled(chosen, args.threads, budget)
         if "rewrites" in parts:
             found["rewrites"] = _rewrites(chosen, budget)
         if "profile" in parts and close:
             found["profile"] = _profile(chosen)
+        if "formats" in parts:
+            found["formats"] = _formats(chosen)
         if "growth" in parts and name == "faces-lite":
             found["growth"] = _growth(chosen, args.threads, budget)
         if args.json:  # after every model: the whole takes long
             figures = {"machine": said, "peak": asdict(peak), **summary(results)}
             args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if compared := models_table(results):
+        print(f"\n{compared}")
     if args.plots:
         _draw(results, args.plots)
     return 0

@@ -1,10 +1,11 @@
-"""Whether 8-bit convolutions pay on this processor: time and looks of a light model's `render` graph.
+"""Whether 8-bit convolutions pay on this processor: time and looks of a model's `render` graph.
 
 python -m benchmarks.int8 --json int8.json --sheet int8.png
+python -m benchmarks.int8 --subject tpsmm-full --calibrated 4 --judged 2 --rounds 3
 
-Convolutions in 8 bits (activations uint8, weights int8 a channel, in 7 bits so that sums cannot overflow on AVX2), the
-ranges measured on frames of the bundled clip: all of them, and those alone that paint, not those behind flow and
-occlusion. Compared with the graph as it is shipped, all in turn on one thread, on later frames of the clip.
+Convolutions in 8 bits (activations uint8, weights int8 a channel, in 7 bits where sums could overflow, which VNNI
+rules out), the ranges measured on frames of the bundled clip: all of them, and those alone that paint, not those behind
+flow and occlusion. Compared with the graph as it is shipped, all in turn on one thread, on later frames of the clip.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +27,15 @@ from numpy.typing import NDArray
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from PIL import Image
 
-from benchmarks.measure import outputs, render_inputs, repeat
+from benchmarks.measure import in_turn, outputs, render_inputs
 from benchmarks.operators import open_graph, session_options
-from benchmarks.subjects import TRAINED
+from benchmarks.subjects import CONFIGURATIONS, TRAINED, default_cache, load_traced, subject
 from checkpoints.contract import FRAME, IMAGE, MOTION, RENDER, REQUIRED_GRAPHS, SOURCE, feature, is_feature
 from checkpoints.errors import BunrakuError
 from checkpoints.registry import find_checkpoint
-from export.convert import Options, build_graphs
+from export.convert import Options, build_graphs, finish
 from export.parts import graph_pictures
+from export.rewrites.catalogue import rewrite, select
 from export.wrappers import example
 from runtime.commands.animate import SAMPLE
 from runtime.media.picture import read_square
@@ -42,6 +45,7 @@ from training.models.base import MotionModel
 
 CALIBRATED, JUDGED = 12, 8
 """Frames that the ranges are measured on, and later ones that the pictures are compared on."""
+Graphs = dict[str, onnx.ModelProto]
 
 
 class _Feeds(CalibrationDataReader):
@@ -95,11 +99,18 @@ def quantised(
             op_types_to_quantize=["Conv"],
             nodes_to_exclude=list(kept),
             per_channel=True,
-            reduce_range=True,
+            reduce_range=not has_vnni(),
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
         return onnx.load(after)
+
+
+def has_vnni() -> bool:
+    """Whether the processor adds up products of bytes in 32 bits; others do so in 16."""
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = cpuinfo.read_text(encoding="utf-8").split() if cpuinfo.is_file() else []
+    return not {"avx512_vnni", "avx_vnni"}.isdisjoint(flags)
 
 
 @dataclass(frozen=True)
@@ -115,32 +126,58 @@ class Trial:
     """In 1/255."""
 
 
-def compare(
-    model: MotionModel, source: NDArray[np.uint8], clip: NDArray[np.uint8], rounds: int
-) -> tuple[list[Trial], NDArray[np.uint8]]:
-    """Every trial, and a sheet of their pictures, one row each."""
+# Winograd's products grow far beyond what 8 bits can tell apart, so its sites stay direct convolutions.
+_WITHOUT = ("winograd",)
+
+
+def of_checkpoint(checkpoint: str) -> tuple[MotionModel, Graphs, onnx.ModelProto]:
+    """A trained model, its graphs, and `render` with convolutions that can be in 8 bits."""
+    model = load_model(find_checkpoint(checkpoint))[0].eval()
     given = example(model, model.config.resolution)
     shipped = build_graphs(model, given, Options(weights="fp32"))
-    # Winograd's products grow far beyond what 8 bits can tell apart, so its sites stay direct convolutions.
-    direct = build_graphs(model, given, Options(weights="fp32", without=("winograd",)))[RENDER]
+    return model, shipped, build_graphs(model, given, Options(weights="fp32", without=_WITHOUT))[RENDER]
+
+
+def of_subject(name: str) -> tuple[MotionModel, Graphs, onnx.ModelProto]:
+    """The same of a model of random weights that the other benchmarks measure."""
+    chosen = subject(name, default_cache())
+    shipped = {graph: onnx.load_from_string(chosen.bundle.read(graph)) for graph in chosen.bundle.graphs}
+    direct = load_traced(chosen.traced, RENDER)
+    rewrite(direct, select(without=_WITHOUT))
+    return chosen.model, shipped, finish(RENDER, direct)
+
+
+def compare(
+    model: MotionModel,
+    shipped: Graphs,
+    direct: onnx.ModelProto,
+    source: NDArray[np.uint8],
+    clip: NDArray[np.uint8],
+    judged: int,
+    rounds: int,
+) -> tuple[list[Trial], NDArray[np.uint8]]:
+    """Every trial, and a sheet of their pictures, one row each; ranges are measured on all of the `clip` but the last
+    `judged` frames, which the pictures are of.
+    """
     feeds = render_feeds(shipped, source, clip)
+    calibrated = feeds[: len(clip) - judged]
     ways = {
         "as shipped, 32 bits": shipped[RENDER],
-        "all convolutions in 8 bits": quantised(direct, feeds[:CALIBRATED], []),
-        "those that paint in 8 bits": quantised(direct, feeds[:CALIBRATED], deciding(direct)),
+        "all convolutions in 8 bits": quantised(direct, calibrated, []),
+        "those that paint in 8 bits": quantised(direct, calibrated, deciding(direct)),
     }
     sessions = {name: _open(render) for name, render in ways.items()}
-    least = dict.fromkeys(ways, float("inf"))
-    for _ in range(rounds):
-        for name, session in sessions.items():
-            least[name] = min(least[name], 1e3 * repeat(lambda: session.run(None, feeds[0]), 0.0).cpu)  # noqa: B023
+    calls = {name: partial(session.run, None, feeds[0]) for name, session in sessions.items()}
+    times = in_turn(calls, 0.0, rounds)
     pictures = {}
     for name, render in ways.items():
         graphs = {graph: proto.SerializeToString() for graph, proto in {**shipped, RENDER: render}.items()}
-        pictures[name] = graph_pictures(model, graphs, source[None], clip[-JUDGED:])["absolute"]
+        pictures[name] = graph_pictures(model, graphs, source[None], clip[-judged:])["absolute"]
     exact = pictures["as shipped, 32 bits"].astype(int)
     differences = {name: np.abs(each.astype(int) - exact) for name, each in pictures.items()}
-    trials = [Trial(name, least[name], int(each.max()), float(each.mean())) for name, each in differences.items()]
+    trials = [
+        Trial(name, 1e3 * times[name].cpu, int(each.max()), float(each.mean())) for name, each in differences.items()
+    ]
     return trials, np.concatenate([np.concatenate(list(each[::3]), 1) for each in pictures.values()])
 
 
@@ -148,16 +185,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     """0 on success, 2 on bad input."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.int8", description=__doc__.splitlines()[0])
     parser.add_argument("--model", default=TRAINED, help="a checkpoint (default: %(default)s)")
+    parser.add_argument("--subject", choices=CONFIGURATIONS, help="a model of random weights in its place")
     parser.add_argument("--rounds", type=int, default=8, help="of the timing (default: %(default)s)")
+    parser.add_argument("--calibrated", type=int, default=CALIBRATED, help="frames for ranges (default: %(default)s)")
+    parser.add_argument("--judged", type=int, default=JUDGED, help="frames that are compared (default: %(default)s)")
     parser.add_argument("--json", type=Path, help="write the figures here")
     parser.add_argument("--sheet", type=Path, help="write a picture here, a row for each of them")
     args = parser.parse_args(argv)
     try:
-        model, _ = load_model(find_checkpoint(args.model))
+        model, shipped, direct = of_subject(args.subject) if args.subject else of_checkpoint(args.model)
         size, (picture, video) = model.config.resolution, SAMPLE
         source = read_square(picture, size)
-        clip = np.stack(list(read_frames(probe(video), size)))[::4][: CALIBRATED + JUDGED]
-        trials, sheet = compare(model.eval(), source, clip, args.rounds)
+        clip = np.stack(list(read_frames(probe(video), size)))[::4][: args.calibrated + args.judged]
+        trials, sheet = compare(model, shipped, direct, source, clip, args.judged, args.rounds)
     except BunrakuError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

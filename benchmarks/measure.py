@@ -7,8 +7,9 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -21,7 +22,10 @@ from benchmarks.subjects import ROOT, Subject, picture
 from checkpoints.contract import FRAMEWISE, REQUIRED_GRAPHS, SWITCHES, is_feature, is_per_frame, of
 from checkpoints.errors import first_line
 from runtime.animator import Animator
+from runtime.commands.animate import SAMPLE
 from runtime.engine import Engine
+from runtime.media.picture import read_square
+from runtime.media.video import probe, read_frames
 
 
 @dataclass(frozen=True)
@@ -36,25 +40,40 @@ class Timing:
     """The least processor time of a call, of all threads together: what other work disturbs far less."""
 
 
-def repeat(call: Callable[[], object], budget: float, least: int = 3) -> Timing:
-    """Time `call`, after one unmeasured call, at least `least` times and until `budget` seconds are spent."""
-    call()
-    seconds: list[float] = []
-    cpu: list[float] = []
-    while len(seconds) < least or sum(seconds) < budget:
-        start, used = time.perf_counter(), time.process_time()
+def in_turn(calls: Mapping[str, Callable[[], object]], budget: float, least: int = 3) -> dict[str, Timing]:
+    """Time `calls` in turn, so that other work hits none of them alone: after an unmeasured round at least `least`
+    rounds, and until `budget` seconds a call are spent.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    cpu: dict[str, list[float]] = {name: [] for name in calls}
+    for call in calls.values():
         call()
-        seconds.append(time.perf_counter() - start)
-        cpu.append(time.process_time() - used)
-    return Timing(min(seconds), float(np.median(seconds)), len(seconds), min(cpu))
+    rounds = 0
+    while rounds < least or sum(map(sum, seconds.values())) < budget * len(calls):
+        for name, call in calls.items():
+            start, used = time.perf_counter(), time.process_time()
+            call()
+            seconds[name].append(time.perf_counter() - start)
+            cpu[name].append(time.process_time() - used)
+        rounds += 1
+    return {name: Timing(min(each), float(np.median(each)), rounds, min(cpu[name])) for name, each in seconds.items()}
 
 
-def torch_pass(subject: Subject, threads: int, budget: float) -> Timing:
+def repeat(call: Callable[[], object], budget: float, least: int = 3) -> Timing:
+    """`in_turn` of one call."""
+    return in_turn({"": call}, budget, least)[""]
+
+
+def torch_call(subject: Subject, threads: int) -> Callable[[], object]:
     """One frame as the published demos compute it: source, driving frame, everything, in eager mode."""
     torch.set_num_threads(threads)
     source, driving = _pair(subject.bundle.resolution)
-    with torch.inference_mode():
-        return repeat(lambda: subject.model(source, driving), budget)
+
+    def one() -> None:
+        with torch.inference_mode():
+            subject.model(source, driving)
+
+    return one
 
 
 def _pair(size: int) -> list[torch.Tensor]:
@@ -77,10 +96,18 @@ def compiled_pass(subject: Subject, threads: int, budget: float) -> Timing | Non
         return repeat(lambda: compiled(source, driving), budget)
 
 
-def plain_pass(subject: Subject, threads: int, budget: float) -> Timing:
+def sample_frames(size: int, count: int) -> list[np.ndarray]:
+    """The bundled picture and frames of the bundled clip half a second apart, `count` in all: uint8 (size, size, 3)."""
+    image, video = SAMPLE
+    clip = read_frames(probe(video), size)
+    return [read_square(image, size), *islice(clip, 12, None, 12)][:count]
+
+
+def plain_call(subject: Subject, threads: int) -> Callable[[], object]:
     """The same by the graphs as the exporter writes them, in ONNX Runtime with its default options."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = threads, 3
+    options.add_session_config_entry("session.force_spinning_stop", "1")  # or whoever is next would lack a core
     source, motion, render = (
         onnxruntime.InferenceSession(subject.traced / f"{name}.onnx", options, providers=["CPUExecutionProvider"])
         for name in REQUIRED_GRAPHS
@@ -92,7 +119,7 @@ def plain_pass(subject: Subject, threads: int, budget: float) -> Timing:
         encoded, moved = outputs(source, {"image": image}), outputs(motion, {"frame": frame})
         render.run(["image"], render_inputs(render, encoded, moved))
 
-    return repeat(one, budget)
+    return one
 
 
 def outputs(session: onnxruntime.InferenceSession, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -128,20 +155,38 @@ class EngineTimes:
     """1e9 operations a frame, motion and render."""
 
 
-def engine_pass(subject: Subject, threads: int, budget: float) -> EngineTimes:
+class EngineCalls:
     """The engine's own path: source once, then `Animator.frames` in the engine's batch size, relative mode."""
-    engine = Engine(subject.bundle, device="cpu", threads=threads)
-    size = engine.resolution
-    source = picture(size)[None]
-    animator = Animator(engine, mode="relative")
-    animator.set_source(source[0])
-    squares = np.stack([picture(size, turn) for turn in np.linspace(-1, 1, engine.batch)])
-    frames = repeat(lambda: animator.frames(squares), budget)
-    batch = engine.batch
-    each = Timing(frames.best / batch, frames.median / batch, frames.calls, frames.cpu / batch)
-    graphs = subject.bundle.graphs
-    gflops = sum(graphs[name].gflops or 0.0 for name in FRAMEWISE)
-    return EngineTimes(repeat(lambda: engine.encode(source), budget / 4), each, engine.batch, gflops)
+
+    def __init__(self, subject: Subject, threads: int) -> None:
+        self._engine = Engine(subject.bundle, device="cpu", threads=threads)
+        self._source = picture(self._engine.resolution)[None]
+        self._animator = Animator(self._engine, mode="relative")
+        self._animator.set_source(self._source[0])
+        turns = np.linspace(-1, 1, self._engine.batch)
+        self._squares = np.stack([picture(self._engine.resolution, turn) for turn in turns])
+        graphs = subject.bundle.graphs
+        self._gflops = sum(graphs[name].gflops or 0.0 for name in FRAMEWISE)
+
+    def frames(self) -> None:
+        """Motion and render of a batch."""
+        self._animator.frames(self._squares)
+
+    def source(self) -> None:
+        """Encode the source."""
+        self._engine.encode(self._source)
+
+    def times(self, frames: Timing, source: Timing) -> EngineTimes:
+        """Of timings of both."""
+        batch = self._engine.batch
+        each = Timing(frames.best / batch, frames.median / batch, frames.calls, frames.cpu / batch)
+        return EngineTimes(source, each, batch, self._gflops)
+
+
+def engine_pass(subject: Subject, threads: int, budget: float) -> EngineTimes:
+    """The engine alone."""
+    engine = EngineCalls(subject, threads)
+    return engine.times(repeat(engine.frames, budget), repeat(engine.source, budget / 4))
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-import time
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
@@ -14,7 +13,7 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime
 
-from benchmarks.measure import repeat
+from benchmarks.measure import in_turn
 from benchmarks.subjects import load_traced
 from checkpoints.contract import RENDER
 from export.convert import finish
@@ -86,12 +85,8 @@ def rewrite_gains(plain: Path, budget: float) -> list[tuple[str, float]]:
         if step.apply(graph):
             sessions[f"+ {step.name}"] = _finished(graph)
     feeds = random_feeds(next(iter(sessions.values())))
-    times: dict[str, list[float]] = {name: [] for name in sessions}
-    deadline = time.perf_counter() + budget * len(sessions)
-    while len(times["as exported"]) < 3 or time.perf_counter() < deadline:
-        for name, session in sessions.items():
-            times[name].append(repeat(partial(session.run, None, feeds), 0.0, least=1).cpu)
-    return [(name, 1e3 * min(found)) for name, found in times.items()]
+    times = in_turn({name: partial(each.run, None, feeds) for name, each in sessions.items()}, budget)
+    return [(name, 1e3 * each.cpu) for name, each in times.items()]
 
 
 def _finished(graph: ir.Model) -> onnxruntime.InferenceSession:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -23,14 +24,19 @@ class Peak:
     """1e9 bytes a second read and written by a copy that is larger than the caches."""
 
 
+def product(side: int) -> tuple[Callable[[], object], float]:
+    """A matrix product, and its 1e9 operations."""
+    a, b, out = (torch.rand(side, side) for _ in range(3))
+    return partial(torch.mm, a, b, out=out), 2 * side**3 / 1e9
+
+
 def measure_peak(threads: int, budget: float) -> Peak:
     """Of `threads` threads, in about `budget` seconds."""
     torch.set_num_threads(threads)
     best = 0.0
     for side in _SIDES:
-        a, b, out = (torch.rand(side, side) for _ in range(3))
-        seconds = repeat(partial(torch.mm, a, b, out=out), budget / 4).best
-        best = max(best, 2 * side**3 / seconds / 1e9)
+        call, gflops = product(side)
+        best = max(best, gflops / repeat(call, budget / 4).best)
     source = torch.zeros(_MEGABYTES * 1024 * 256)
     target = torch.empty_like(source)
     seconds = repeat(partial(target.copy_, source), budget / 4).best

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import sys
+from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -54,6 +57,29 @@ def shared(family: str) -> tuple[dict, dict[str, np.ndarray]]:
         with np.load(folder / f"{name}.npz") as file:
             arrays |= dict(file)
     return manifest, arrays
+
+
+@cache
+def _liveportrait_weights() -> ModuleType:
+    if not SHARED.is_dir():
+        pytest.skip("the full golden arrays are not beside this checkout")
+    spec = importlib.util.spec_from_file_location("weights_liveportrait", SHARED / "weights_liveportrait.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def liveportrait_state(component: str) -> dict[str, np.ndarray]:
+    """LivePortrait's published tensors of a `component`, whose hash is checked; skips the test where they are not at
+    hand.
+    """
+    weights = _liveportrait_weights()
+    manifest = json.loads((SHARED / "liveportrait" / "manifest.json").read_text())
+    found = weights.load_state(component, manifest)
+    assert weights.sha256_of(found) == manifest["components"][component]["weights_sha256"]
+    return found
 
 
 def pictures(array: np.ndarray) -> torch.Tensor:

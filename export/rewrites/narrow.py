@@ -22,7 +22,16 @@ import numpy as np
 import onnx_ir as ir
 
 from export.rewrites.interleave import interleave
-from export.rewrites.splice import Splice, constant_of, ints, number, rewrite_convolutions, static_shape, text
+from export.rewrites.splice import (
+    Splice,
+    constant_of,
+    has_plain_bias,
+    ints,
+    number,
+    rewrite_convolutions,
+    static_shape,
+    text,
+)
 
 MOST_OUTPUTS = 12
 """Output channels up to which a rewrite is looked for."""
@@ -54,10 +63,9 @@ def _choose(conv: ir.Node) -> tuple[int, int] | None:
     weight, shape = constant_of(conv.inputs[1]), static_shape(conv.outputs[0])
     if weight is None or weight.ndim != 4 or shape is None or len(shape) != 4 or shape[2] is None or shape[3] is None:
         return None
-    bias_known = len(conv.inputs) < 3 or conv.inputs[2] is None or constant_of(conv.inputs[2]) is not None
     outputs, inputs, kernel, width = weight.shape
     plain = (
-        bias_known
+        has_plain_bias(conv)
         and kernel == width
         and kernel > 1
         and ints(conv, "strides", [1, 1]) == [1, 1]

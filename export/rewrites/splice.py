@@ -48,13 +48,22 @@ def sole_user(value: ir.Value) -> ir.Node | None:
     return users[0] if len(users) == 1 and not value.is_graph_output() else None
 
 
+def has_plain_bias(conv: ir.Node) -> bool:
+    """Whether a convolution of known weights has no bias, or a known one of a number for every channel that it gives.
+
+    Any other makes no valid graph: it is left for the checker to tell.
+    """
+    given = conv.inputs[2] if len(conv.inputs) > 2 else None
+    weight, bias = constant_of(conv.inputs[1]), constant_of(given)
+    return given is None or (weight is not None and bias is not None and bias.shape == weight.shape[:1])
+
+
 def is_plain_conv3(node: ir.Node) -> bool:
     """Whether `node` is a 3x3 convolution of known weights, ungrouped, with stride 1 and a border of one zero."""
     weight = constant_of(node.inputs[1])
-    bias_known = len(node.inputs) < 3 or node.inputs[2] is None or constant_of(node.inputs[2]) is not None
     return (
         weight is not None
-        and bias_known
+        and has_plain_bias(node)
         and weight.shape[2:] == (3, 3)
         and ints(node, "pads", [0] * 4) == [1] * 4
         and ints(node, "strides", [1, 1]) == [1, 1]

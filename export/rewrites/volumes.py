@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 import onnx_ir as ir
 
-from export.rewrites.splice import Splice, constant_of, ints, number, static_shape, text, tidy
+from export.rewrites.splice import Splice, constant_of, has_plain_bias, ints, number, static_shape, text, tidy
 
 _PER_NUMBER = ("Relu", "LeakyRelu", "Sigmoid", "BatchNormalization", "Add", "Concat")
 """Operators that do to slices what they do to a volume, given slices for every volume that they read."""
@@ -36,9 +36,8 @@ def _is_sliced_conv(node: ir.Node) -> bool:
     if weight is None or weight.ndim != 5:
         return False
     pads = ints(node, "pads", [0] * 6)
-    bias_known = len(node.inputs) < 3 or node.inputs[2] is None or constant_of(node.inputs[2]) is not None
     return (
-        bias_known
+        has_plain_bias(node)
         and weight.shape[2] % 2 == 1
         and pads[0] == pads[3] == weight.shape[2] // 2
         and ints(node, "strides", [1] * 3) == [1] * 3

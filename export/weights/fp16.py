@@ -13,7 +13,12 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from checkpoints.contract import FRAME, IMAGE, is_feature
-from export.weights.int16 import EXACT
+from export.weights.int16 import EXACT, LEAST_SIZE
+
+_OF_POINTS = 3
+"""Axes of what holds points: batch, points, coordinates."""
+_LOOKED_UP_BY = {"GridSample": 1, "GatherND": 1}
+"""Operators that look something up, and which of their inputs says where."""
 
 IN_HALF = (
     "Add",
@@ -43,24 +48,32 @@ LIMIT = 2.0
 _LARGEST = float(np.finfo(np.float16).max)
 
 
+def _is_map(value: onnx.ValueInfoProto) -> bool:
+    """Whether an input of a graph has a number for every place of a picture or volume; others are points, or numbers
+    that make points."""
+    if value.name in (IMAGE, FRAME):
+        return True
+    return is_feature(value.name) and len(value.type.tensor_type.shape.dim) > _OF_POINTS
+
+
 def _coordinates(model: onnx.ModelProto) -> set[int]:
-    """Places of the nodes that handle coordinates: all from which a grid is computed up to convolutions, and all that
-    read nothing but points.
+    """Places of the nodes that handle coordinates: all from which places to look up are computed, up to convolutions,
+    and all that read nothing but points, constants and what those nodes give.
     """
     nodes = model.graph.node
     producers = {output: place for place, node in enumerate(nodes) for output in node.output}
-    waiting = [node.input[1] for node in nodes if node.op_type == "GridSample"]
+    waiting = [node.input[_LOOKED_UP_BY[node.op_type]] for node in nodes if node.op_type in _LOOKED_UP_BY]
     found: set[int] = set()
     while waiting:
         place = producers.get(waiting.pop())
-        if place is None or place in found or nodes[place].op_type in ("Conv", "GridSample"):
+        if place is None or place in found or nodes[place].op_type in ("Conv", *_LOOKED_UP_BY):
             continue
         found.add(place)
         waiting.extend(nodes[place].input)
     known = {tensor.name for tensor in model.graph.initializer}
-    inputs = (value.name for value in model.graph.input)
-    known |= {name for name in inputs if not is_feature(name) and name not in (IMAGE, FRAME)}
-    for place, node in enumerate(nodes):  # constants, and what is made of points and constants
+    known |= {value.name for value in model.graph.input if not _is_map(value)}
+    known |= {name for place in found for name in nodes[place].output}
+    for place, node in enumerate(nodes):  # the weights of neighbours, say, which are what is left of a coordinate
         if all(not name or name in known for name in node.input) and node.op_type != "Conv":
             found.add(place)
             known.update(node.output)
@@ -98,6 +111,10 @@ class _Lowering:
                 self.nodes.append(helper.make_node("Cast", [name], [version], to=TensorProto.FLOAT16))
         return version
 
+    def store(self, name: str) -> None:
+        """Keep the weight `name` in float16, and cast it before whoever reads it in float32."""
+        self.nodes.append(helper.make_node("Cast", [self.half(name)], [name], to=TensorProto.FLOAT))
+
     def add(self, node: onnx.NodeProto, wanted: set[str]) -> None:
         """`node` in float16, and in float32 those of its results that are `wanted` so."""
         inputs = [self.half(name) for name in node.input]
@@ -112,6 +129,26 @@ class _Lowering:
                 self.nodes.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
 
 
+def _taps(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
+    """Weights that are only multiplied with other constants: kernels of which Winograd's filters are made in float32,
+    when the graph is opened.
+    """
+    constants = {tensor.name for tensor in graph.initializer}
+    elsewhere = {
+        name
+        for node in graph.node
+        for name in node.input
+        if node.op_type != "MatMul" or not constants.issuperset(node.input)
+    }
+    return [
+        tensor
+        for tensor in graph.initializer
+        if tensor.data_type == TensorProto.FLOAT
+        and tensor.name not in elsewhere
+        and int(np.prod(tensor.dims)) >= LEAST_SIZE
+    ]
+
+
 def lower(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of `model` that computes in float16 what `IN_HALF` names, but for coordinates and constants."""
     copy = onnx.ModelProto()
@@ -124,6 +161,8 @@ def lower(model: onnx.ModelProto) -> onnx.ModelProto:
         for place, node in enumerate(graph.node)
         if node.op_type in IN_HALF and place not in kept and floats.issuperset(node.output)
     }
+    for tensor in _taps(graph):
+        lowering.store(tensor.name)
     wanted = {value.name for value in graph.output}
     wanted.update(name for place, node in enumerate(graph.node) if place not in halves for name in node.input)
     for place, node in enumerate(graph.node):
@@ -135,7 +174,7 @@ def lower(model: onnx.ModelProto) -> onnx.ModelProto:
     del graph.node[:]
     graph.node.extend(nodes)
     del graph.value_info[:]
-    read = {name for node in graph.node for name in node.input}
+    read = {name for node in graph.node for name in node.input} - {name for node in graph.node for name in node.output}
     initializers = [tensor for tensor in graph.initializer if tensor.name in read]
     del graph.initializer[:]
     graph.initializer.extend(initializers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +13,12 @@ from PIL import Image
 
 from benchmarks import growth, operators, plots, subjects
 from benchmarks.__main__ import summary
-from benchmarks.measure import end_to_end, engine_pass, repeat
+from benchmarks.comparison import compare
+from benchmarks.formats import FORMATS, format_costs
+from benchmarks.measure import end_to_end, engine_pass, in_turn, repeat
 from benchmarks.peak import measure_peak
 from benchmarks.subjects import Subject, picture
+from benchmarks.tables import models_table
 from export.rewrites.catalogue import REWRITES
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -29,17 +33,30 @@ def toy(tmp_path_factory) -> Subject:
     return Subject("toy", None, build(folder / "toy"), folder / "toy")  # type: ignore[arg-type]
 
 
-@pytest.mark.usefixtures("one_registry")
-def test_a_model_is_traced_and_rewritten_once(tmp_path, monkeypatch) -> None:
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="module")
+def small(cache, one_registry) -> Subject:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(subjects.CONFIGURATIONS, "small", "fomm-toy")
+        return subjects.subject("small", cache)
+
+
+def test_a_model_is_traced_and_rewritten_once(small, cache, monkeypatch) -> None:
+    assert small.bundle.parity["max_abs_difference"] <= 1
+    assert all(graph.gflops is not None and graph.gflops > 0 for graph in small.bundle.graphs.values())
     monkeypatch.setitem(subjects.CONFIGURATIONS, "small", "fomm-toy")
-    first = subjects.subject("small", tmp_path)
-    assert first.bundle.parity["max_abs_difference"] <= 1
-    assert all(graph.gflops is not None and graph.gflops > 0 for graph in first.bundle.graphs.values())
     monkeypatch.setattr(subjects, "export_graphs", None)
     monkeypatch.setattr(subjects, "rewrite", None)
-    again = subjects.subject("small", tmp_path)
-    assert (again.bundle.folder, again.traced) == (first.bundle.folder, first.traced)
-    rows = operators.rewrite_gains(first.traced, budget=0.0)
+    again = subjects.subject("small", cache)
+    assert (again.bundle.folder, again.traced) == (small.bundle.folder, small.traced)
+
+
+def test_every_rewrite_is_timed(small) -> None:
+    rows = operators.rewrite_gains(small.traced, budget=0.0)
     assert rows[0][0] == "as exported"
     assert {name for name, _ in rows[1:]} <= {f"+ {step.name}" for step in REWRITES}
     assert len(rows) > 3
@@ -56,6 +73,29 @@ def test_repeat_keeps_to_its_budget_and_leaves_out_the_first_call() -> None:
     assert timing.calls == len(calls) - 1
     assert 0.01 <= timing.best <= timing.median < 0.2
     assert 0 <= timing.cpu < timing.best  # it sleeps
+
+
+def test_calls_are_timed_in_turn() -> None:
+    order: list[str] = []
+
+    def call(name: str, seconds: float) -> Callable[[], None]:
+        return lambda: (order.append(name), time.sleep(seconds))[1]
+
+    found = in_turn({"long": call("long", 0.02), "short": call("short", 0.001)}, budget=0.03)
+    rounds = found["long"].calls
+    assert order == ["long", "short"] * (rounds + 1)
+    assert rounds == found["short"].calls >= 3
+    assert found["long"].best >= 0.02 > found["short"].best
+    assert in_turn({"": lambda: None}, budget=0.0, least=7)[""].calls == 7
+
+
+def test_a_model_is_compared_with_pytorch(small) -> None:
+    found = compare(small, threads=1, budget=0.0, plain=True)
+    assert found.plain is not None
+    assert found.torch.calls == found.plain.calls == found.engine.frame.calls
+    assert found.speedup == found.torch.best / found.engine.frame.best
+    assert found.speedup_cpu > 0
+    assert 0 < found.share_of_peak < 2
 
 
 def test_pictures_differ_as_they_turn() -> None:
@@ -120,3 +160,31 @@ def test_growth_has_a_row_for_every_value_and_a_picture(toy, tmp_path, monkeypat
     for name in ("growth.png", "rewrites.png"):
         with Image.open(tmp_path / name) as image:
             assert np.asarray(image.convert("L")).std() > 5
+
+
+def test_every_number_format_has_its_cost(small) -> None:
+    rows = {row.name: row for row in format_costs(small)}
+    assert list(rows) == list(FORMATS)
+    assert 0 == rows["fp32"].change < rows["int16"].change < rows["fp16"].change
+    assert rows["int16"].megabytes < 0.9 * rows["fp32"].megabytes
+    for row in rows.values():
+        assert min(row.open, row.source, row.frame) > 0
+        assert 20 < row.opened_mb <= row.peak_mb < 1000
+        assert row.gflops == rows["fp32"].gflops > 0
+
+
+def test_tables_are_markdown() -> None:
+    timing = {"cpu": 1.23456, "best": 0.7}
+    compared = {
+        "torch_pass": timing,
+        "plain": None,
+        "engine": {"frame": {"cpu": 0.5}, "gflops": 36.6},
+        "speedup": 2.0,
+        "speedup_cpu": 2.4691,
+        "share_of_peak": 0.611,
+        "parity": {"max_abs_difference": 1.0},
+    }
+    assert models_table({"other": {}}) == ""
+    head, rule, row = models_table({"small": compared, "other": {}}).splitlines()
+    assert head.count("|") == rule.count("|") == row.count("|") == 10
+    assert row == "| small | 1235 |  | 500 | **2.47** | 2.00 | 36.6 | 61% | 1/255 |"

@@ -16,8 +16,6 @@ from export.rewrites import (
     blend,
     catalogue,
     enlarged,
-    grid_fast,
-    grid_gather,
     narrow,
     norm,
     siblings,
@@ -259,6 +257,18 @@ def test_volumes_that_shrink_in_depth_stay() -> None:
         assert volumes.apply(export(conv, x)) == 0
 
 
+@pytest.mark.parametrize("numbers", [1, 3, 8])
+def test_a_bias_that_fits_no_convolution_is_left_for_the_checker(numbers: int) -> None:
+    """Nothing that PyTorch writes; a graph from elsewhere may have it."""
+    flat, deep = nn.Conv2d(128, 128, 3, padding=1), nn.Conv3d(3, 4, 3, padding=1)
+    for conv, x in ((flat, torch.randn(2, 128, 32, 32)), (deep, torch.randn(2, 3, 5, 4, 4))):
+        model = export(conv, x)
+        (node,) = (each for each in model.graph if each.op_type == "Conv")
+        odd = Splice(node).constant(np.zeros(numbers, np.float32), "odd")
+        node.replace_input_with(2, odd)
+        assert [step.apply(model) for step in (volumes, winograd, narrow)] == [0, 0, 0]
+
+
 @pytest.mark.parametrize("blocks", [(1, 1), (2, 2), (2, 4), (4, 1), (1, 2)])
 def test_interleaving_puts_every_pixel_in_its_place(blocks: tuple[int, int]) -> None:
     rows, columns = blocks
@@ -383,48 +393,6 @@ def test_norm_folds_where_it_alone_reads_a_layer() -> None:
         assert norm.apply(model) == norms - left > 0
         assert operators(model).count("BatchNormalization") == left
         assert_same(model, module, x)
-
-
-class Sample(nn.Module):
-    """Grid sampling with a grid that reaches well outside the picture."""
-
-    def __init__(self, aligned: bool, padding: str) -> None:
-        super().__init__()
-        self.aligned, self.padding = aligned, padding
-
-    def forward(self, image: Tensor, grid: Tensor) -> Tensor:
-        return F.grid_sample(image, grid, padding_mode=self.padding, align_corners=self.aligned)
-
-
-def sampling_inputs() -> tuple[Tensor, Tensor]:
-    generator = torch.Generator().manual_seed(1)
-    image = torch.randn(2, 3, 11, 17, generator=generator)
-    grid = 3 * torch.rand(2, 6, 9, 2, generator=generator) - 1.5
-    grid[:, 0, :4] = torch.tensor([[-1.0, -1.0], [1.0, 1.0], [0.0, 0.0], [1.0, -1.0]])
-    return image, grid
-
-
-@pytest.mark.parametrize("aligned", [True, False])
-@pytest.mark.parametrize("padding", ["zeros", "border"])
-def test_grid_fast_and_gather_equal_torch(aligned: bool, padding: str) -> None:
-    module, inputs = Sample(aligned, padding), sampling_inputs()
-    fast = export(module, *inputs)
-    assert grid_fast.apply(fast) == (aligned or padding == "border")
-    (sampler,) = [node for node in fast.graph if node.op_type == "GridSample"]
-    assert sampler.attributes["align_corners"].as_int() == 0
-    assert sampler.attributes["padding_mode"].as_string() == "zeros"
-    # A coordinate on a pixel's edge may round to either side: 1e-5 of a pixel, hence the wider bound.
-    assert_same(fast, module, *inputs, tolerance=2e-5)
-    gather = export(module, *inputs)
-    assert grid_gather.apply(gather) == 1
-    assert "GridSample" not in operators(gather)
-    assert_same(gather, module, *inputs, tolerance=2e-5)
-
-
-def test_reflection_padding_is_left_alone() -> None:
-    model = export(Sample(True, "reflection"), *sampling_inputs())
-    assert grid_fast.apply(model) == 0
-    assert grid_gather.apply(model) == 0
 
 
 class Grid(nn.Module):

@@ -1,13 +1,9 @@
 """LivePortrait's networks against numbers of the published implementation, and of linear algebra."""
 
-import importlib.util
-import json
-from functools import cache
-
 import numpy as np
 import pytest
 import torch
-from golden_data import SHARED, difference, pictures, shared
+from golden_data import difference, liveportrait_state, pictures, shared
 from torch import nn
 
 from training.models.liveportrait import retargeting
@@ -38,22 +34,9 @@ TINY = LivePortraitConfig(
 )
 
 
-@cache
-def _weights():
-    if not SHARED.is_dir():
-        pytest.skip("the full golden arrays are not beside this checkout")
-    spec = importlib.util.spec_from_file_location("weights_liveportrait", SHARED / "weights_liveportrait.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def published(component: str, module: nn.Module) -> nn.Module:
-    """`module` with the golden data's weights of a `component`, whose hash is checked."""
-    manifest = json.loads((SHARED / "liveportrait" / "manifest.json").read_text())
-    state = _weights().load_state(component, manifest)
-    assert _weights().sha256_of(state) == manifest["components"][component]["weights_sha256"]
-    module.load_state_dict(folded(stripped(state)), strict=True)
+    """`module` with the golden data's weights of a `component`."""
+    module.load_state_dict(folded(stripped(liveportrait_state(component))), strict=True)
     return module.eval()
 
 
@@ -70,7 +53,6 @@ def sub(values: torch.Tensor) -> torch.Tensor:
 @pytest.fixture(scope="module")
 def golden(arrays):
     """What the networks that see pictures give of source and driving frames."""
-    _weights()
     with torch.no_grad():
         volume = published("appearance_feature_extractor", AppearanceExtractor(LivePortraitConfig()))(
             pictures(arrays["source"])
