@@ -1,0 +1,356 @@
+// Chains of operations of a training step on a processor, each in one pass over maps whose channels come last.
+//
+// Every function has a twin in torch, which `training.kernels` falls back to; tests hold both to each other. Values are
+// float or bfloat16, sums and parameters float. Work is divided over OpenMP's threads so that results do not depend on
+// their number.
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <vector>
+
+namespace {
+
+struct Brain {
+    uint16_t bits;
+};
+
+inline float wide(float value) { return value; }
+inline float wide(Brain value) { return __builtin_bit_cast(float, uint32_t(value.bits) << 16); }
+
+template <class T> T narrow(float value);
+template <> inline float narrow<float>(float value) { return value; }
+template <> inline Brain narrow<Brain>(float value) {  // to the nearest, ties to even; no number stays none
+    uint32_t bits = __builtin_bit_cast(uint32_t, value);
+    return Brain{uint16_t((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
+}
+
+// Rows of `channels` values, taken `together` at a time so that vectors of 16 fill: `span` values.
+struct Rows {
+    int64_t count, channels, together, span, per_chunk, chunks;
+    Rows(int64_t count, int64_t channels) : count(count), channels(channels), together(1) {
+        while (together * channels % 16 && together < 16) together *= 2;
+        while (together * channels < 64) together *= 2;
+        span = together * channels;
+        per_chunk = std::max<int64_t>(1, 8192 / span) * together;
+        chunks = (count + per_chunk - 1) / per_chunk;
+    }
+    int64_t first(int64_t chunk) const { return chunk * per_chunk; }
+    int64_t size(int64_t chunk) const { return std::min(per_chunk, count - first(chunk)); }
+};
+
+std::vector<float> tiled(const float* values, const Rows& rows) {
+    std::vector<float> result(rows.span);
+    for (int64_t i = 0; i < rows.span; i++) result[i] = values[i % rows.channels];
+    return result;
+}
+
+// Calls `each(index of the value in the map, index in a span)` for all values of a chunk.
+template <class Each> inline void over_chunk(const Rows& rows, int64_t chunk, Each each) {
+    int64_t size = rows.size(chunk) * rows.channels, begin = rows.first(chunk) * rows.channels, span = rows.span;
+    int64_t at = 0;
+    for (; at + span <= size; at += span) {
+#pragma omp simd
+        for (int64_t i = 0; i < span; i++) each(begin + at + i, i);
+    }
+    for (int64_t i = 0; at + i < size; i++) each(begin + at + i, i);
+}
+
+void fold(float* sums, const Rows& rows) {
+    for (int64_t i = rows.channels; i < rows.span; i++) sums[i % rows.channels] += sums[i];
+}
+
+// Mean and biased variance of every channel; chunks are joined as Chan, Golub and LeVeque (1983) have it.
+template <class T> void statistics(const T* x, const Rows& rows, float* mean, float* variance) {
+    int64_t channels = rows.channels;
+    std::vector<float> means(rows.chunks * channels), squares(rows.chunks * channels);
+#pragma omp parallel for schedule(static)
+    for (int64_t chunk = 0; chunk < rows.chunks; chunk++) {
+        std::vector<float> buffer(2 * rows.span);
+        float *sums = buffer.data(), *middle = sums + rows.span;
+        over_chunk(rows, chunk, [=](int64_t at, int64_t i) { sums[i] += wide(x[at]); });
+        fold(sums, rows);
+        float share = 1.0f / float(rows.size(chunk));
+        for (int64_t i = 0; i < rows.span; i++) middle[i] = sums[i % channels] * share;
+        std::fill(sums, sums + rows.span, 0.0f);
+        over_chunk(rows, chunk, [=](int64_t at, int64_t i) {
+            float away = wide(x[at]) - middle[i];
+            sums[i] += away * away;
+        });
+        fold(sums, rows);
+        std::copy(middle, middle + channels, &means[chunk * channels]);
+        std::copy(sums, sums + channels, &squares[chunk * channels]);
+    }
+    for (int64_t c = 0; c < channels; c++) {
+        double count = 0, middle = 0, square = 0;
+        for (int64_t chunk = 0; chunk < rows.chunks; chunk++) {
+            double size = double(rows.size(chunk)), away = means[chunk * channels + c] - middle, all = count + size;
+            square += squares[chunk * channels + c] + away * away * count * size / all;
+            middle += away * size / all;
+            count = all;
+        }
+        mean[c] = float(middle);
+        variance[c] = float(square / count);
+    }
+}
+
+// y = relu((x - mean) inverse weight + bias + skip); `skip` may be null, and `rectified` false.
+template <class T>
+void apply_norm(const T* x, const T* skip, T* y, const Rows& rows, const float* scale, const float* shift,
+                bool rectified) {
+    std::vector<float> scales = tiled(scale, rows), shifts = tiled(shift, rows);
+    const float *a = scales.data(), *b = shifts.data();
+    float least = rectified ? 0.0f : -INFINITY;
+#pragma omp parallel for schedule(static)
+    for (int64_t chunk = 0; chunk < rows.chunks; chunk++) {
+        if (skip)
+            over_chunk(rows, chunk, [=](int64_t at, int64_t i) {
+                float value = wide(x[at]) * a[i] + b[i] + wide(skip[at]);
+                y[at] = narrow<T>(value < least ? least : value);
+            });
+        else
+            over_chunk(rows, chunk, [=](int64_t at, int64_t i) {
+                float value = wide(x[at]) * a[i] + b[i];
+                y[at] = narrow<T>(value < least ? least : value);
+            });
+    }
+}
+
+// Sums over all rows of the gradient g behind the rectifier, and of g (x - mean).
+template <class T>
+void gradient_sums(const T* gradient, const T* x, const T* y, const Rows& rows, const float* mean, bool rectified,
+                   float* of_gradient, float* of_product) {
+    int64_t channels = rows.channels;
+    std::vector<float> middles = tiled(mean, rows), sums(rows.chunks * 2 * channels);
+    const float* m = middles.data();
+#pragma omp parallel for schedule(static)
+    for (int64_t chunk = 0; chunk < rows.chunks; chunk++) {
+        std::vector<float> buffer(2 * rows.span);
+        float *plain = buffer.data(), *product = plain + rows.span;
+        if (rectified)
+            over_chunk(rows, chunk, [=](int64_t at, int64_t i) {
+                float g = wide(y[at]) > 0 ? wide(gradient[at]) : 0.0f;
+                plain[i] += g;
+                product[i] += g * (wide(x[at]) - m[i]);
+            });
+        else
+            over_chunk(rows, chunk, [=](int64_t at, int64_t i) {
+                float g = wide(gradient[at]);
+                plain[i] += g;
+                product[i] += g * (wide(x[at]) - m[i]);
+            });
+        fold(plain, rows);
+        fold(product, rows);
+        std::copy(plain, plain + channels, &sums[chunk * 2 * channels]);
+        std::copy(product, product + channels, &sums[(chunk * 2 + 1) * channels]);
+    }
+    for (int64_t c = 0; c < channels; c++) {
+        double plain = 0, product = 0;
+        for (int64_t chunk = 0; chunk < rows.chunks; chunk++) {
+            plain += sums[chunk * 2 * channels + c];
+            product += sums[(chunk * 2 + 1) * channels + c];
+        }
+        of_gradient[c] = float(plain);
+        of_product[c] = float(product);
+    }
+}
+
+template <class T>
+void norm_forward(const T* x, const T* skip, T* y, int64_t count, int64_t channels, const float* weight,
+                  const float* bias, float* mean, float* inverse, float* variance, float eps, int training,
+                  int rectified) {
+    Rows rows(count, channels);
+    if (training) statistics(x, rows, mean, variance);
+    std::vector<float> scale(channels), shift(channels);
+    for (int64_t c = 0; c < channels; c++) {
+        inverse[c] = 1.0f / std::sqrt(variance[c] + eps);
+        scale[c] = weight[c] * inverse[c];
+        shift[c] = bias[c] - mean[c] * scale[c];
+    }
+    apply_norm(x, skip, y, rows, scale.data(), shift.data(), rectified);
+}
+
+template <class T>
+void norm_backward(const T* gradient, const T* x, const T* y, T* of_x, T* of_skip, int64_t count, int64_t channels,
+                   const float* weight, const float* mean, const float* inverse, float* of_weight, float* of_bias,
+                   int training, int rectified) {
+    Rows rows(count, channels);
+    // The gradient of x is a g + b x + c.
+    std::vector<float> slope(channels), along(channels), constant(channels);
+    if (of_bias) gradient_sums(gradient, x, y, rows, mean, rectified, of_bias, of_weight);
+    for (int64_t c = 0; c < channels; c++) {
+        slope[c] = weight[c] * inverse[c];
+        if (training) {
+            along[c] = -slope[c] * inverse[c] * inverse[c] * of_weight[c] / float(count);
+            constant[c] = -slope[c] * of_bias[c] / float(count) - mean[c] * along[c];
+        }
+        if (of_bias) of_weight[c] *= inverse[c];
+    }
+    std::vector<float> slopes = tiled(slope.data(), rows), alongs = tiled(along.data(), rows),
+                       constants = tiled(constant.data(), rows);
+    const float *a = slopes.data(), *b = alongs.data(), *d = constants.data();
+#pragma omp parallel for schedule(static)
+    for (int64_t chunk = 0; chunk < rows.chunks; chunk++) {
+        if (of_skip)
+            over_chunk(rows, chunk, [=](int64_t at, int64_t i) {
+                float g = !rectified || wide(y[at]) > 0 ? wide(gradient[at]) : 0.0f;
+                of_skip[at] = narrow<T>(g);
+                of_x[at] = narrow<T>(g * a[i] + wide(x[at]) * b[i] + d[i]);
+            });
+        else if (rectified)
+            over_chunk(rows, chunk, [=](int64_t at, int64_t i) {
+                float g = wide(y[at]) > 0 ? wide(gradient[at]) : 0.0f;
+                of_x[at] = narrow<T>(g * a[i] + wide(x[at]) * b[i] + d[i]);
+            });
+        else
+            over_chunk(rows, chunk, [=](int64_t at, int64_t i) {
+                of_x[at] = narrow<T>(wide(gradient[at]) * a[i] + wide(x[at]) * b[i] + d[i]);
+            });
+    }
+}
+
+// One place of a map, and how much each of the four cells around it counts; zero beyond the border.
+struct Place {
+    int64_t cells[4];
+    float weights[4], by_x[4], by_y[4];
+    bool inside;
+    Place(const float* flow, int64_t height, int64_t width, bool align) {
+        float scale_x = align ? 0.5f * float(width - 1) : 0.5f * float(width);
+        float scale_y = align ? 0.5f * float(height - 1) : 0.5f * float(height);
+        float x = align ? (flow[0] + 1) * scale_x : (flow[0] + 1) * scale_x - 0.5f;
+        float y = align ? (flow[1] + 1) * scale_y : (flow[1] + 1) * scale_y - 0.5f;
+        inside = x > -1 && x < float(width) && y > -1 && y < float(height);  // false where it is not a number
+        if (!inside) return;
+        float left = std::floor(x), top = std::floor(y), right_share = x - left, low_share = y - top;
+        float across[2] = {1 - right_share, right_share}, down[2] = {1 - low_share, low_share};
+        for (int k = 0; k < 4; k++) {
+            int64_t column = int64_t(left) + (k & 1), row = int64_t(top) + (k >> 1);
+            bool seen = column >= 0 && column < width && row >= 0 && row < height;
+            cells[k] = seen ? row * width + column : 0;
+            weights[k] = seen ? across[k & 1] * down[k >> 1] : 0.0f;
+            by_x[k] = seen ? (k & 1 ? scale_x : -scale_x) * down[k >> 1] : 0.0f;
+            by_y[k] = seen ? (k >> 1 ? scale_y : -scale_y) * across[k & 1] : 0.0f;
+        }
+    }
+};
+
+struct Sizes {
+    int64_t batch, channels, height, width, rows, columns;
+};
+
+// out = seen o, or hidden + (seen - hidden) o with `hidden`; seen: `image` looked up at `flow`, o: `occlusion`, 1 if null.
+template <class T>
+void look_up(const T* image, const float* flow, const float* occlusion, const T* hidden, T* out, Sizes size,
+             int align) {
+    int64_t places = size.rows * size.columns, channels = size.channels;
+#pragma omp parallel for schedule(static)
+    for (int64_t index = 0; index < size.batch * places; index++) {
+        const T* picture = image + index / places * size.height * size.width * channels;
+        Place place(flow + 2 * index, size.height, size.width, align);
+        float share = occlusion ? occlusion[index] : 1.0f;
+        T* result = out + index * channels;
+        const T* behind = hidden ? hidden + index * channels : nullptr;
+        if (!place.inside) {
+            for (int64_t c = 0; c < channels; c++)
+                result[c] = narrow<T>(behind ? wide(behind[c]) * (1 - share) : 0.0f);
+            continue;
+        }
+        const T *p0 = picture + place.cells[0] * channels, *p1 = picture + place.cells[1] * channels,
+                *p2 = picture + place.cells[2] * channels, *p3 = picture + place.cells[3] * channels;
+        float w0 = place.weights[0] * share, w1 = place.weights[1] * share, w2 = place.weights[2] * share,
+              w3 = place.weights[3] * share, rest = 1 - share;
+        if (behind) {
+#pragma omp simd
+            for (int64_t c = 0; c < channels; c++)
+                result[c] = narrow<T>(w0 * wide(p0[c]) + w1 * wide(p1[c]) + w2 * wide(p2[c]) + w3 * wide(p3[c]) +
+                                      rest * wide(behind[c]));
+        } else {
+#pragma omp simd
+            for (int64_t c = 0; c < channels; c++)
+                result[c] = narrow<T>(w0 * wide(p0[c]) + w1 * wide(p1[c]) + w2 * wide(p2[c]) + w3 * wide(p3[c]));
+        }
+    }
+}
+
+// Gradients of `look_up`; any of the results may be null.
+template <class T>
+void look_up_backward(const T* gradient, const T* image, const float* flow, const float* occlusion, const T* hidden,
+                      T* of_image, float* of_flow, float* of_occlusion, T* of_hidden, Sizes size, int align) {
+    int64_t places = size.rows * size.columns, channels = size.channels, cells = size.height * size.width;
+#pragma omp parallel for schedule(static)
+    for (int64_t index = 0; index < size.batch; index++) {
+        std::vector<float> sums(of_image ? cells * channels : 0);
+        const T* picture = image + index * cells * channels;
+        for (int64_t at = index * places; at < (index + 1) * places; at++) {
+            Place place(flow + 2 * at, size.height, size.width, align);
+            float share = occlusion ? occlusion[at] : 1.0f;
+            const T *g = gradient + at * channels, *behind = hidden ? hidden + at * channels : nullptr;
+            if (of_hidden)
+#pragma omp simd
+                for (int64_t c = 0; c < channels; c++)
+                    of_hidden[at * channels + c] = narrow<T>(wide(g[c]) * (1 - share));
+            float along_x = 0, along_y = 0, seen = 0, covered = 0;
+            if (behind)
+#pragma omp simd reduction(+ : covered)
+                for (int64_t c = 0; c < channels; c++) covered += wide(g[c]) * wide(behind[c]);
+            if (place.inside) {
+                const T *p0 = picture + place.cells[0] * channels, *p1 = picture + place.cells[1] * channels,
+                        *p2 = picture + place.cells[2] * channels, *p3 = picture + place.cells[3] * channels;
+                const float *w = place.weights, *x = place.by_x, *y = place.by_y;
+#pragma omp simd reduction(+ : along_x, along_y, seen)
+                for (int64_t c = 0; c < channels; c++) {
+                    float v = wide(g[c]), a = wide(p0[c]), b = wide(p1[c]), d = wide(p2[c]), e = wide(p3[c]);
+                    seen += v * (w[0] * a + w[1] * b + w[2] * d + w[3] * e);
+                    along_x += v * (x[0] * a + x[1] * b + x[2] * d + x[3] * e);
+                    along_y += v * (y[0] * a + y[1] * b + y[2] * d + y[3] * e);
+                }
+                if (of_image)
+                    for (int k = 0; k < 4; k++) {
+                        if (w[k] == 0) continue;
+                        float part = w[k] * share, *sum = &sums[place.cells[k] * channels];
+#pragma omp simd
+                        for (int64_t c = 0; c < channels; c++) sum[c] += part * wide(g[c]);
+                    }
+            }
+            if (of_flow) {
+                of_flow[2 * at] = along_x * share;
+                of_flow[2 * at + 1] = along_y * share;
+            }
+            if (of_occlusion) of_occlusion[at] = seen - covered;
+        }
+        if (of_image)
+#pragma omp simd
+            for (int64_t i = 0; i < cells * channels; i++) of_image[index * cells * channels + i] = narrow<T>(sums[i]);
+    }
+}
+
+}  // namespace
+
+#define BUNRAKU_KERNELS(name, T)                                                                                       \
+    extern "C" void norm_forward_##name(const T* x, const T* skip, T* y, int64_t count, int64_t channels,              \
+                                        const float* weight, const float* bias, float* mean, float* inverse,           \
+                                        float* variance, float eps, int training, int rectified) {                     \
+        norm_forward(x, skip, y, count, channels, weight, bias, mean, inverse, variance, eps, training, rectified);    \
+    }                                                                                                                  \
+    extern "C" void norm_backward_##name(const T* gradient, const T* x, const T* y, T* of_x, T* of_skip,               \
+                                         int64_t count, int64_t channels, const float* weight, const float* mean,      \
+                                         const float* inverse, float* of_weight, float* of_bias, int training,         \
+                                         int rectified) {                                                              \
+        norm_backward(gradient, x, y, of_x, of_skip, count, channels, weight, mean, inverse, of_weight, of_bias,       \
+                      training, rectified);                                                                            \
+    }                                                                                                                  \
+    extern "C" void look_up_##name(const T* image, const float* flow, const float* occlusion, const T* hidden, T* out, \
+                                   int64_t batch, int64_t channels, int64_t height, int64_t width, int64_t rows,       \
+                                   int64_t columns, int align) {                                                       \
+        look_up(image, flow, occlusion, hidden, out, {batch, channels, height, width, rows, columns}, align);          \
+    }                                                                                                                  \
+    extern "C" void look_up_backward_##name(const T* gradient, const T* image, const float* flow,                      \
+                                            const float* occlusion, const T* hidden, T* of_image, float* of_flow,      \
+                                            float* of_occlusion, T* of_hidden, int64_t batch, int64_t channels,        \
+                                            int64_t height, int64_t width, int64_t rows, int64_t columns, int align) { \
+        look_up_backward(gradient, image, flow, occlusion, hidden, of_image, of_flow, of_occlusion, of_hidden,         \
+                         {batch, channels, height, width, rows, columns}, align);                                      \
+    }
+
+BUNRAKU_KERNELS(float, float)
+BUNRAKU_KERNELS(bf16, Brain)
