@@ -131,11 +131,11 @@ class ResidentShards:
         return sample | {"flow": flow, "flow_visible": visible, "background": background}
 
     def _pictures(self, rows: Tensor) -> Tensor:
-        """uint8 (N, 3, size, size)."""
+        """uint8 (N, 3, size, size), channels last."""
         pictures = self._stores["image"][rows].permute(0, 3, 1, 2)
         side = pictures.shape[-1]
         if side == self.size:
-            return pictures.contiguous()
+            return pictures
         if side < self.size:
             raise InputError(
                 f"{self.shards.folder}: pictures of {side} pixels cannot train at {self.size}; make larger ones"

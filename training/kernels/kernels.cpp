@@ -324,7 +324,223 @@ void look_up_backward(const T* gradient, const T* image, const float* flow, cons
     }
 }
 
+// Colour changes of one row of pixels in [0, 1], channel by channel, as `training.data.colour` has them.
+struct Row {
+    float *red, *green, *blue;
+    int64_t width;
+};
+
+inline float held(float value) { return value < 0 ? 0 : value > 1 ? 1 : value; }
+inline float largest(float a, float b) { return a > b ? a : b; }
+inline float smallest(float a, float b) { return a < b ? a : b; }
+
+void brighten(Row row, float factor) {
+    for (float* channel : {row.red, row.green, row.blue})
+#pragma omp simd
+        for (int64_t i = 0; i < row.width; i++) channel[i] = held(channel[i] + (factor - 1));
+}
+
+void stretch(Row row, float factor) {
+    for (float* channel : {row.red, row.green, row.blue})
+#pragma omp simd
+        for (int64_t i = 0; i < row.width; i++) channel[i] = held(channel[i] * factor);
+}
+
+void saturate(Row row, float factor) {
+#pragma omp simd
+    for (int64_t i = 0; i < row.width; i++) {
+        float r = row.red[i], g = row.green[i], b = row.blue[i];
+        float high = largest(largest(r, g), b), spread = high - smallest(smallest(r, g), b);
+        float most = smallest(factor, high / (spread == 0 ? 1.0f : spread));
+        row.red[i] = high - (high - r) * most;
+        row.green[i] = high - (high - g) * most;
+        row.blue[i] = high - (high - b) * most;
+    }
+}
+
+inline float turned(float sixth, float high, float spread) {
+    sixth -= 6 * std::floor(sixth * (1.0f / 6));
+    return high - spread * held(smallest(sixth, 4 - sixth));
+}
+
+void turn_hue(Row row, float turns) {
+#pragma omp simd
+    for (int64_t i = 0; i < row.width; i++) {
+        float r = row.red[i], g = row.green[i], b = row.blue[i];
+        float high = largest(largest(r, g), b), spread = high - smallest(smallest(r, g), b);
+        float share = 1.0f / (spread == 0 ? 1.0f : spread);
+        float of_red = (g - b) * share, of_green = 2 + (b - r) * share, of_blue = 4 + (r - g) * share;
+        float place = (r == high ? of_red : g == high ? of_green : of_blue) + 6 * turns;
+        row.red[i] = turned(place + 5, high, spread);
+        row.green[i] = turned(place + 3, high, spread);
+        row.blue[i] = turned(place + 1, high, spread);
+    }
+}
+
+// A coordinate in [0, last], reflected at both ends.
+inline float reflected(float value, float last, float share) {
+    value = std::fabs(value);
+    float turns = std::floor(value * share), rest = value - turns * last;
+    bool odd = turns - 2 * std::floor(turns * 0.5f) > 0.5f;
+    rest = odd ? last - rest : rest;
+    return rest < 0 ? 0 : rest > last ? last : rest;
+}
+
+// One row of a picture of packed pixels looked up where `map` (row-major 2 x 3 of a 3 x 3 one) takes it.
+void place_row(const uint32_t* pixels, const float* map, int64_t y, int64_t height, Row row) {
+    int32_t width = int32_t(row.width);
+    float last_x = float(width - 1), last_y = float(height - 1), half_x = last_x / 2, half_y = last_y / 2;
+    float share_x = 1 / last_x, share_y = 1 / last_y, down = 2 * float(y) * share_y - 1;
+#pragma omp simd
+    for (int32_t i = 0; i < width; i++) {
+        float across = 2 * float(i) * share_x - 1;
+        float u = reflected((map[0] * across + map[1] * down + map[2] + 1) * half_x, last_x, share_x);
+        float v = reflected((map[3] * across + map[4] * down + map[5] + 1) * half_y, last_y, share_y);
+        float left = std::floor(u), top = std::floor(v), a = u - left, b = v - top;
+        int32_t first = int32_t(top) * width + int32_t(left);
+        int32_t aside = left < last_x ? 1 : 0, below = top < last_y ? width : 0;
+        uint32_t p0 = pixels[first], p1 = pixels[first + aside], p2 = pixels[first + below],
+                 p3 = pixels[first + aside + below];
+        float w0 = (1 - a) * (1 - b) / 255, w1 = a * (1 - b) / 255, w2 = (1 - a) * b / 255, w3 = a * b / 255;
+        row.red[i] = w0 * float(int32_t(p0 & 255)) + w1 * float(int32_t(p1 & 255)) + w2 * float(int32_t(p2 & 255)) +
+                     w3 * float(int32_t(p3 & 255));
+        row.green[i] = w0 * float(int32_t(p0 >> 8 & 255)) + w1 * float(int32_t(p1 >> 8 & 255)) +
+                       w2 * float(int32_t(p2 >> 8 & 255)) + w3 * float(int32_t(p3 >> 8 & 255));
+        row.blue[i] = w0 * float(int32_t(p0 >> 16)) + w1 * float(int32_t(p1 >> 16)) +
+                      w2 * float(int32_t(p2 >> 16)) + w3 * float(int32_t(p3 >> 16));
+    }
+}
+
+void copy_row(const uint32_t* pixels, Row row) {
+#pragma omp simd
+    for (int64_t i = 0; i < row.width; i++) {
+        row.red[i] = float(int32_t(pixels[i] & 255)) / 255;
+        row.green[i] = float(int32_t(pixels[i] >> 8 & 255)) / 255;
+        row.blue[i] = float(int32_t(pixels[i] >> 16)) / 255;
+    }
+}
+
+// Pictures of bytes, at `strides` of picture, channel, row and column: moved by `maps` (3 x 3 each, of new to old
+// places; may be null), their colours changed in the `order` (0 brightness, 1 contrast, 2 saturation, 3 hue; as many as
+// `changes`) by `factors` (4 rows of `batch`), as floats with channels last.
+void change_pictures(const uint8_t* pictures, const int64_t* strides, const float* maps, const float* factors,
+                     const int64_t* order, float* out, int64_t batch, int64_t height, int64_t width, int changes) {
+    void (*const kinds[])(Row, float) = {brighten, stretch, saturate, turn_hue};
+#pragma omp parallel for schedule(static)
+    for (int64_t index = 0; index < batch; index++) {
+        std::vector<uint32_t> pixels(height * width);
+        std::vector<float> buffer(3 * width);
+        Row row{buffer.data(), buffer.data() + width, buffer.data() + 2 * width, width};
+        const uint8_t* picture = pictures + index * strides[0];
+        for (int64_t y = 0; y < height; y++)
+            for (int64_t x = 0; x < width; x++) {
+                const uint8_t* at = picture + y * strides[2] + x * strides[3];
+                pixels[y * width + x] = at[0] | uint32_t(at[strides[1]]) << 8 | uint32_t(at[2 * strides[1]]) << 16;
+            }
+        for (int64_t y = 0; y < height; y++) {
+            if (maps)
+                place_row(pixels.data(), maps + 9 * index, y, height, row);
+            else
+                copy_row(&pixels[y * width], row);
+            for (int k = 0; k < changes; k++) kinds[order[k]](row, factors[order[k] * batch + index]);
+            float* line = out + (index * height + y) * width * 3;
+            for (int64_t x = 0; x < width; x++) {
+                line[3 * x] = row.red[x];
+                line[3 * x + 1] = row.green[x];
+                line[3 * x + 2] = row.blue[x];
+            }
+        }
+    }
+}
+
+// x^power of x in [1e-4, 1], to a few units in the last place: by log2 as an odd series and exp2 as Taylor's.
+inline float raised(float x, float power) {
+    uint32_t bits = __builtin_bit_cast(uint32_t, x);
+    float exponent = float(int32_t(bits >> 23) - 127);
+    float mantissa = __builtin_bit_cast(float, (bits & 0x7fffffu) | 0x3f800000u);
+    bool high = mantissa > 1.41421356f;
+    mantissa = high ? mantissa * 0.5f : mantissa;
+    exponent = high ? exponent + 1 : exponent;
+    float t = (mantissa - 1) / (mantissa + 1), t2 = t * t;
+    float log = exponent + 2.88539008f * t * (1 + t2 * (0.333333333f + t2 * (0.2f + t2 * (0.142857143f + t2 / 9))));
+    float y = log * power, whole = std::floor(y + 0.5f), f = (y - whole) * 0.693147181f;
+    float rest = 1 + f * (1 + f * (0.5f + f * (1.66666667e-1f + f * (4.16666667e-2f + f * (8.33333333e-3f + f / 720)))));
+    return rest * __builtin_bit_cast(float, uint32_t(int32_t(whole) + 127) << 23);
+}
+
+// `in` (height, width, 3) blurred by five `taps` along rows, then along columns, reflected at the border.
+void blur_picture(const float* in, const float* taps, float* out, int64_t height, int64_t width) {
+    const float t0 = taps[0], t1 = taps[1], t2 = taps[2], t3 = taps[3], t4 = taps[4];
+    int64_t line = 3 * width;
+    std::vector<float> padded(line + 12), across(height * line);
+    for (int64_t y = 0; y < height; y++) {
+        std::copy(in + y * line, in + (y + 1) * line, &padded[6]);
+        for (int64_t c = 0; c < 3; c++) {
+            padded[c] = padded[12 + c], padded[3 + c] = padded[9 + c];
+            padded[line + 6 + c] = padded[line + c], padded[line + 9 + c] = padded[line - 3 + c];
+        }
+        const float* from = padded.data();
+        float* to = &across[y * line];
+#pragma omp simd
+        for (int64_t i = 0; i < line; i++)
+            to[i] = t0 * from[i] + t1 * from[i + 3] + t2 * from[i + 6] + t3 * from[i + 9] + t4 * from[i + 12];
+    }
+    for (int64_t y = 0; y < height; y++) {
+        const float* rows[5];
+        for (int64_t k = -2; k <= 2; k++) {
+            int64_t row = std::abs(y + k);
+            rows[k + 2] = &across[(row < height ? row : 2 * (height - 1) - row) * line];
+        }
+        float* to = out + y * line;
+#pragma omp simd
+        for (int64_t i = 0; i < line; i++)
+            to[i] = t0 * rows[0][i] + t1 * rows[1][i] + t2 * rows[2][i] + t3 * rows[3][i] + t4 * rows[4][i];
+    }
+}
+
+// Blur, a grey box, a gamma with noise on the pictures that are `chosen` for each (3 rows of `batch`; the last row says
+// which of the noises, -1 for none). `boxes`: rows of left, top, width, height.
+void damage_pictures(const float* image, const int64_t* chosen, const float* taps, const int64_t* boxes,
+                     const float* gammas, const float* noises, float* out, int64_t batch, int64_t height,
+                     int64_t width) {
+    int64_t values = height * width * 3;
+#pragma omp parallel for schedule(dynamic)
+    for (int64_t index = 0; index < batch; index++) {
+        const float* from = image + index * values;
+        float* to = out + index * values;
+        if (chosen[index])
+            blur_picture(from, taps + 5 * index, to, height, width);
+        else
+            std::copy(from, from + values, to);
+        if (chosen[batch + index]) {
+            int64_t left = boxes[index], top = boxes[batch + index], wide = boxes[2 * batch + index],
+                    tall = boxes[3 * batch + index];
+            for (int64_t y = top; y < std::min(top + tall, height); y++)
+                std::fill(to + (y * width + left) * 3, to + (y * width + std::min(left + wide, width)) * 3, 0.5f);
+        }
+        int64_t which = chosen[2 * batch + index];
+        if (which < 0) continue;
+        const float* noise = noises + which * values;
+        float gamma = gammas[which];
+#pragma omp simd
+        for (int64_t i = 0; i < values; i++)
+            to[i] = held(raised(to[i] < 1e-4f ? 1e-4f : to[i] > 1 ? 1 : to[i], gamma) + noise[i]);
+    }
+}
+
 }  // namespace
+
+extern "C" void damage_pictures_float(const float* image, const int64_t* chosen, const float* taps,
+                                      const int64_t* boxes, const float* gammas, const float* noises, float* out,
+                                      int64_t batch, int64_t height, int64_t width) {
+    damage_pictures(image, chosen, taps, boxes, gammas, noises, out, batch, height, width);
+}
+
+extern "C" void change_pictures_bytes(const uint8_t* pictures, const int64_t* strides, const float* maps,
+                                      const float* factors, const int64_t* order, float* out, int64_t batch,
+                                      int64_t height, int64_t width, int changes) {
+    change_pictures(pictures, strides, maps, factors, order, out, batch, height, width, changes);
+}
 
 #define BUNRAKU_KERNELS(name, T)                                                                                       \
     extern "C" void norm_forward_##name(const T* x, const T* skip, T* y, int64_t count, int64_t channels,              \
