@@ -15,8 +15,9 @@ _KINDS = ("brightness", "contrast", "saturation", "hue")
 
 
 def changed(pictures: Tensor, back: Tensor | None, shades: Shades | None) -> Tensor:
-    """uint8 `pictures` (B, 3, H, W) as float in [0, 1], looked up where `back` (B, 3, 3) takes their pixels, and changed by
-    `shades`, if any. See `training.data.placement.placed` and `training.data.colour.shade`.
+    """uint8 `pictures` (B, 3, H, W) as float in [0, 1], looked up where `back` (B, 3, 3) takes their pixels.
+
+    By `shades`, if any, their colours change. See `training.data.placement.placed` and `training.data.colour.shade`.
     """
     if min(pictures.shape[-2:]) > 1 and pictures.shape[1] == 3 and usable(pictures):
         return _changed(pictures, back, shades)

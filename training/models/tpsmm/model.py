@@ -302,6 +302,10 @@ class TPSMM(MotionModel):
         points = self.kp_detector(small)
         return Motion(points if self.glance_network is None else self.glance_network(small, points))
 
+    def first_look(self, image: Tensor) -> Motion:
+        """The detector's own points."""
+        return Motion(self.kp_detector(self.kp_detector.reduce(image)))
+
     def reduce(self, image: Tensor) -> Tensor:
         """See `MotionModel.reduce`."""
         return self.dense_motion_network.down(image, self.config.motion_size)
