@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace {
@@ -24,6 +25,49 @@ template <> inline Brain narrow<Brain>(float value) {  // to the nearest, ties t
     uint32_t bits = __builtin_bit_cast(uint32_t, value);
     return Brain{uint16_t((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
 }
+
+// Sixteen values at once; compilers divide them where registers are shorter.
+typedef float Vector __attribute__((vector_size(64)));
+typedef uint32_t Words __attribute__((vector_size(64)));
+typedef uint16_t Halves __attribute__((vector_size(32)));
+constexpr int64_t LANES = 16;
+
+inline Vector load(const float* values) {
+    Vector result;
+    std::memcpy(&result, values, sizeof result);
+    return result;
+}
+inline Vector load(const Brain* values) {
+    Halves halves;
+    std::memcpy(&halves, values, sizeof halves);
+    return (Vector)(__builtin_convertvector(halves, Words) << 16);
+}
+inline void store(float* values, Vector vector) { std::memcpy(values, &vector, sizeof vector); }
+inline void store(Brain* values, Vector vector) {
+    Words bits = (Words)vector;
+    Halves halves = __builtin_convertvector((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16, Halves);
+    std::memcpy(values, &halves, sizeof halves);
+}
+inline float total(Vector vector) {
+    typedef float Eight __attribute__((vector_size(32)));
+    typedef float Four __attribute__((vector_size(16)));
+    Eight eights[2];
+    std::memcpy(eights, &vector, sizeof eights);
+    Eight eight = eights[0] + eights[1];
+    Four fours[2];
+    std::memcpy(fours, &eight, sizeof fours);
+    Four four = fours[0] + fours[1];
+    return (four[0] + four[2]) + (four[1] + four[3]);
+}
+
+// Zeros at an address that is a multiple of 64: vectors across two lines of the cache take several times as long.
+struct Aligned {
+    std::vector<float> values;
+    float* data;
+    explicit Aligned(int64_t count) : values(count + LANES) {
+        data = values.data() + (64 - reinterpret_cast<uintptr_t>(values.data()) % 64) / sizeof(float) % LANES;
+    }
+};
 
 // Rows of `channels` values, taken `together` at a time so that vectors of 16 fill: `span` values.
 struct Rows {
@@ -213,19 +257,18 @@ void norm_backward(const T* gradient, const T* x, const T* y, T* of_x, T* of_ski
 struct Place {
     int64_t cells[4];
     float weights[4], by_x[4], by_y[4];
-    bool inside;
     Place(const float* flow, int64_t height, int64_t width, bool align) {
         float scale_x = align ? 0.5f * float(width - 1) : 0.5f * float(width);
         float scale_y = align ? 0.5f * float(height - 1) : 0.5f * float(height);
         float x = align ? (flow[0] + 1) * scale_x : (flow[0] + 1) * scale_x - 0.5f;
         float y = align ? (flow[1] + 1) * scale_y : (flow[1] + 1) * scale_y - 0.5f;
-        inside = x > -1 && x < float(width) && y > -1 && y < float(height);  // false where it is not a number
-        if (!inside) return;
+        bool inside = x > -1 && x < float(width) && y > -1 && y < float(height);  // no number is outside
+        x = inside ? x : -1, y = inside ? y : -1;
         float left = std::floor(x), top = std::floor(y), right_share = x - left, low_share = y - top;
         float across[2] = {1 - right_share, right_share}, down[2] = {1 - low_share, low_share};
         for (int k = 0; k < 4; k++) {
             int64_t column = int64_t(left) + (k & 1), row = int64_t(top) + (k >> 1);
-            bool seen = column >= 0 && column < width && row >= 0 && row < height;
+            bool seen = inside & (column >= 0) & (column < width) & (row >= 0) & (row < height);
             cells[k] = seen ? row * width + column : 0;
             weights[k] = seen ? across[k & 1] * down[k >> 1] : 0.0f;
             by_x[k] = seen ? (k & 1 ? scale_x : -scale_x) * down[k >> 1] : 0.0f;
@@ -238,7 +281,8 @@ struct Sizes {
     int64_t batch, channels, height, width, rows, columns;
 };
 
-// out = seen o, or hidden + (seen - hidden) o with `hidden`; seen: `image` looked up at `flow`, o: `occlusion`, 1 if null.
+// out = seen o, or hidden + (seen - hidden) o with `hidden`; seen: `image` looked up at `flow`, o: `occlusion`.
+// Channels are a multiple of 16.
 template <class T>
 void look_up(const T* image, const float* flow, const float* occlusion, const T* hidden, T* out, Sizes size,
              int align) {
@@ -247,27 +291,15 @@ void look_up(const T* image, const float* flow, const float* occlusion, const T*
     for (int64_t index = 0; index < size.batch * places; index++) {
         const T* picture = image + index / places * size.height * size.width * channels;
         Place place(flow + 2 * index, size.height, size.width, align);
-        float share = occlusion ? occlusion[index] : 1.0f;
-        T* result = out + index * channels;
-        const T* behind = hidden ? hidden + index * channels : nullptr;
-        if (!place.inside) {
-            for (int64_t c = 0; c < channels; c++)
-                result[c] = narrow<T>(behind ? wide(behind[c]) * (1 - share) : 0.0f);
-            continue;
-        }
+        float share = occlusion[index], rest = 1 - share;
         const T *p0 = picture + place.cells[0] * channels, *p1 = picture + place.cells[1] * channels,
                 *p2 = picture + place.cells[2] * channels, *p3 = picture + place.cells[3] * channels;
         float w0 = place.weights[0] * share, w1 = place.weights[1] * share, w2 = place.weights[2] * share,
-              w3 = place.weights[3] * share, rest = 1 - share;
-        if (behind) {
-#pragma omp simd
-            for (int64_t c = 0; c < channels; c++)
-                result[c] = narrow<T>(w0 * wide(p0[c]) + w1 * wide(p1[c]) + w2 * wide(p2[c]) + w3 * wide(p3[c]) +
-                                      rest * wide(behind[c]));
-        } else {
-#pragma omp simd
-            for (int64_t c = 0; c < channels; c++)
-                result[c] = narrow<T>(w0 * wide(p0[c]) + w1 * wide(p1[c]) + w2 * wide(p2[c]) + w3 * wide(p3[c]));
+              w3 = place.weights[3] * share;
+        for (int64_t c = 0; c < channels; c += LANES) {
+            Vector seen = w0 * load(p0 + c) + w1 * load(p1 + c) + w2 * load(p2 + c) + w3 * load(p3 + c);
+            if (hidden) seen += rest * load(hidden + index * channels + c);
+            store(out + index * channels + c, seen);
         }
     }
 }
@@ -279,48 +311,43 @@ void look_up_backward(const T* gradient, const T* image, const float* flow, cons
     int64_t places = size.rows * size.columns, channels = size.channels, cells = size.height * size.width;
 #pragma omp parallel for schedule(static)
     for (int64_t index = 0; index < size.batch; index++) {
-        std::vector<float> sums(of_image ? cells * channels : 0);
+        Aligned sums(of_image ? cells * channels : 0);
         const T* picture = image + index * cells * channels;
         for (int64_t at = index * places; at < (index + 1) * places; at++) {
             Place place(flow + 2 * at, size.height, size.width, align);
-            float share = occlusion ? occlusion[at] : 1.0f;
-            const T *g = gradient + at * channels, *behind = hidden ? hidden + at * channels : nullptr;
-            if (of_hidden)
-#pragma omp simd
-                for (int64_t c = 0; c < channels; c++)
-                    of_hidden[at * channels + c] = narrow<T>(wide(g[c]) * (1 - share));
-            float along_x = 0, along_y = 0, seen = 0, covered = 0;
-            if (behind)
-#pragma omp simd reduction(+ : covered)
-                for (int64_t c = 0; c < channels; c++) covered += wide(g[c]) * wide(behind[c]);
-            if (place.inside) {
-                const T *p0 = picture + place.cells[0] * channels, *p1 = picture + place.cells[1] * channels,
-                        *p2 = picture + place.cells[2] * channels, *p3 = picture + place.cells[3] * channels;
-                const float *w = place.weights, *x = place.by_x, *y = place.by_y;
-#pragma omp simd reduction(+ : along_x, along_y, seen)
-                for (int64_t c = 0; c < channels; c++) {
-                    float v = wide(g[c]), a = wide(p0[c]), b = wide(p1[c]), d = wide(p2[c]), e = wide(p3[c]);
-                    seen += v * (w[0] * a + w[1] * b + w[2] * d + w[3] * e);
-                    along_x += v * (x[0] * a + x[1] * b + x[2] * d + x[3] * e);
-                    along_y += v * (y[0] * a + y[1] * b + y[2] * d + y[3] * e);
+            float share = occlusion[at], rest = 1 - share;
+            int64_t q0 = place.cells[0] * channels, q1 = place.cells[1] * channels, q2 = place.cells[2] * channels,
+                    q3 = place.cells[3] * channels;
+            const float *w = place.weights, *x = place.by_x, *y = place.by_y;
+            Vector along_x{}, along_y{}, gain{};
+            for (int64_t c = 0; c < channels; c += LANES) {
+                Vector g = load(gradient + at * channels + c);
+                Vector a = load(picture + q0 + c), b = load(picture + q1 + c), d = load(picture + q2 + c),
+                       e = load(picture + q3 + c);
+                Vector seen = w[0] * a + w[1] * b + w[2] * d + w[3] * e;
+                along_x += g * (x[0] * a + x[1] * b + x[2] * d + x[3] * e);
+                along_y += g * (y[0] * a + y[1] * b + y[2] * d + y[3] * e);
+                if (hidden) seen -= load(hidden + at * channels + c);
+                gain += g * seen;
+                if (of_hidden) store(of_hidden + at * channels + c, g * rest);
+                if (of_image) {
+                    g *= share;
+                    float* sum = sums.data + c;
+                    store(sum + q0, load(sum + q0) + w[0] * g);
+                    store(sum + q1, load(sum + q1) + w[1] * g);
+                    store(sum + q2, load(sum + q2) + w[2] * g);
+                    store(sum + q3, load(sum + q3) + w[3] * g);
                 }
-                if (of_image)
-                    for (int k = 0; k < 4; k++) {
-                        if (w[k] == 0) continue;
-                        float part = w[k] * share, *sum = &sums[place.cells[k] * channels];
-#pragma omp simd
-                        for (int64_t c = 0; c < channels; c++) sum[c] += part * wide(g[c]);
-                    }
             }
             if (of_flow) {
-                of_flow[2 * at] = along_x * share;
-                of_flow[2 * at + 1] = along_y * share;
+                of_flow[2 * at] = total(along_x) * share;
+                of_flow[2 * at + 1] = total(along_y) * share;
             }
-            if (of_occlusion) of_occlusion[at] = seen - covered;
+            if (of_occlusion) of_occlusion[at] = total(gain);
         }
         if (of_image)
-#pragma omp simd
-            for (int64_t i = 0; i < cells * channels; i++) of_image[index * cells * channels + i] = narrow<T>(sums[i]);
+            for (int64_t i = 0; i < cells * channels; i += LANES)
+                store(of_image + index * cells * channels + i, load(sums.data + i));
     }
 }
 

@@ -34,11 +34,11 @@ def blended(hidden: Tensor, seen: Tensor, occlusion: Tensor) -> Tensor:
 
 
 def _fits(image: Tensor, flow: Tensor, hidden: Tensor | None) -> bool:
-    """Whether the kernels take these: channels last, and enough of them to be worth it."""
+    """Whether the kernels take these: channels last, by sixteens."""
     given = [each for each in (image, hidden) if each is not None]
     last = all(each.dim() == 4 and each.is_contiguous(memory_format=torch.channels_last) for each in given)
     each_its_own = image.shape[0] == flow.shape[0]
-    return last and each_its_own and image.shape[1] % 8 == 0 and flow.numel() > 0 and usable(image, hidden)
+    return last and each_its_own and image.shape[1] % 16 == 0 and flow.numel() > 0 and usable(image, hidden)
 
 
 class _LookedUp(torch.autograd.Function):
