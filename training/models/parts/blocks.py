@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.kernels.enlarged import enlarged_conv
 from training.kernels.norm import rectified
 
 Norm = Literal["batch", "instance"]
@@ -79,7 +80,7 @@ class UpBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.separable:
             x = self.point(x)
-        return rectified(self.norm, self.conv(F.interpolate(x, scale_factor=2, mode="nearest")))
+        return rectified(self.norm, enlarged_conv(self.conv, x))
 
 
 class ResBlock(nn.Module):
