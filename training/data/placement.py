@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.data.pairs import Sample
+from training.kernels.flow import placed_flow
 from training.models.parts.matrices import exact_product
 from training.models.parts.sampling import coordinate_grid
 
@@ -48,14 +49,17 @@ def place(batch: Sample, maps: Tensor, back: Tensor) -> Sample:
     if "background" in batch:
         batch["background"] = exact_product(exact_product(maps, batch["background"]), back)
     if "flow" in batch:
-        # Nearest: a mean of two flows across an outline is a motion that nothing has.
-        flow = batch["flow"].permute(0, 3, 1, 2)
-        places = _places(back, flow)
-        old = F.grid_sample(flow, places, "nearest", "border", align_corners=True).permute(0, 2, 3, 1)
-        batch["flow"] = _move(maps, old.flatten(1, 2)).view_as(old)
-        seen = F.grid_sample(batch["flow_visible"][:, None].to(old), places, "nearest", "zeros", align_corners=True)
-        batch["flow_visible"] = seen[:, 0] > 0.5
+        moved = placed_flow(batch["flow"], batch["flow_visible"], maps, back)
+        batch["flow"], batch["flow_visible"] = moved or _place_flow(batch["flow"], batch["flow_visible"], maps, back)
     return batch
+
+
+def _place_flow(flow: Tensor, visible: Tensor, maps: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
+    # Nearest: a mean of two flows across an outline is a motion that nothing has.
+    places = _places(back, flow.permute(0, 3, 1, 2))
+    old = F.grid_sample(flow.permute(0, 3, 1, 2), places, "nearest", "border", align_corners=True).permute(0, 2, 3, 1)
+    seen = F.grid_sample(visible[:, None].to(old), places, "nearest", "zeros", align_corners=True)
+    return _move(maps, old.flatten(1, 2)).view_as(old), seen[:, 0] > 0.5
 
 
 def _move(maps: Tensor, points: Tensor) -> Tensor:

@@ -28,7 +28,7 @@ FLAGS = (
 )
 TUNED = (("-march=native", "-mprefer-vector-width=512"), ("-march=native",), ("-mcpu=native",), ())
 """What compilers take to write for this processor, the first that they take."""
-_NAMES = {torch.float32: "float", torch.bfloat16: "bf16", torch.uint8: "bytes"}
+_NAMES = {torch.float32: "float", torch.bfloat16: "bf16", torch.uint8: "bytes", torch.int16: "words"}
 _opened: list[ctypes.CDLL | None] = []
 
 
