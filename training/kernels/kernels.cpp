@@ -26,6 +26,10 @@ template <> inline Brain narrow<Brain>(float value) {  // to the nearest, ties t
     return Brain{uint16_t((bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16)};
 }
 
+inline float held(float value) { return value < 0 ? 0 : value > 1 ? 1 : value; }
+inline float largest(float a, float b) { return a > b ? a : b; }
+inline float smallest(float a, float b) { return a < b ? a : b; }
+
 // Sixteen values at once; compilers divide them where registers are shorter.
 typedef float Vector __attribute__((vector_size(64)));
 typedef uint32_t Words __attribute__((vector_size(64)));
@@ -253,29 +257,54 @@ void norm_backward(const T* gradient, const T* x, const T* y, T* of_x, T* of_ski
     }
 }
 
-// One place of a map, and how much each of the four cells around it counts; zero beyond the border.
-struct Place {
-    int64_t cells[4];
-    float weights[4], by_x[4], by_y[4];
-    Place(const float* flow, int64_t height, int64_t width, bool align) {
-        float scale_x = align ? 0.5f * float(width - 1) : 0.5f * float(width);
-        float scale_y = align ? 0.5f * float(height - 1) : 0.5f * float(height);
-        float x = align ? (flow[0] + 1) * scale_x : (flow[0] + 1) * scale_x - 0.5f;
-        float y = align ? (flow[1] + 1) * scale_y : (flow[1] + 1) * scale_y - 0.5f;
-        bool inside = x > -1 && x < float(width) && y > -1 && y < float(height);  // no number is outside
-        x = inside ? x : -1, y = inside ? y : -1;
-        float left = std::floor(x), top = std::floor(y), right_share = x - left, low_share = y - top;
-        float across[2] = {1 - right_share, right_share}, down[2] = {1 - low_share, low_share};
-        for (int k = 0; k < 4; k++) {
-            int64_t column = int64_t(left) + (k & 1), row = int64_t(top) + (k >> 1);
-            bool seen = inside & (column >= 0) & (column < width) & (row >= 0) & (row < height);
-            cells[k] = seen ? row * width + column : 0;
-            weights[k] = seen ? across[k & 1] * down[k >> 1] : 0.0f;
-            by_x[k] = seen ? (k & 1 ? scale_x : -scale_x) * down[k >> 1] : 0.0f;
-            by_y[k] = seen ? (k >> 1 ? scale_y : -scale_y) * across[k & 1] : 0.0f;
+// Places in a map, and how much each of the four cells around one counts; zero beyond the border.
+constexpr int64_t PLACES = 32;
+
+struct Places {
+    int32_t cells[4][PLACES];
+    float weights[4][PLACES], by_x[4][PLACES], by_y[4][PLACES];
+
+    // At most PLACES of a flow.
+    void find(const float* flow, int64_t count, int64_t height, int64_t width, bool align) {
+        float scale_x = 0.5f * float(align ? width - 1 : width), scale_y = 0.5f * float(align ? height - 1 : height);
+        float shift = align ? 0.0f : -0.5f, last_x = float(width - 1), last_y = float(height - 1);
+        int32_t line = int32_t(width);
+#pragma omp simd
+        for (int64_t i = 0; i < count; i++) {
+            float x = (flow[2 * i] + 1) * scale_x + shift, y = (flow[2 * i + 1] + 1) * scale_y + shift;
+            bool inside = x > -1 && x <= last_x + 1 && y > -1 && y <= last_y + 1;  // no number is outside
+            x = inside ? x : -1.0f, y = inside ? y : -1.0f;
+            float left = std::floor(x), top = std::floor(y), right = left + 1, low = top + 1;
+            float b = x - left, a = 1 - b, d = y - top, c = 1 - d;
+            float sees_left = left >= 0 && left <= last_x ? 1.0f : 0.0f, sees_top = top >= 0 && top <= last_y ? 1.0f : 0.0f;
+            float sees_right = right >= 0 && right <= last_x ? 1.0f : 0.0f, sees_low = low >= 0 && low <= last_y ? 1.0f : 0.0f;
+            left = largest(smallest(left, last_x), 0), right = largest(smallest(right, last_x), 0);
+            top = largest(smallest(top, last_y), 0), low = largest(smallest(low, last_y), 0);
+            int32_t upper = int32_t(top) * line, lower = int32_t(low) * line;
+            cells[0][i] = upper + int32_t(left), cells[1][i] = upper + int32_t(right);
+            cells[2][i] = lower + int32_t(left), cells[3][i] = lower + int32_t(right);
+            float none = inside ? 1.0f : 0.0f;
+            float s0 = none * sees_left * sees_top, s1 = none * sees_right * sees_top, s2 = none * sees_left * sees_low,
+                  s3 = none * sees_right * sees_low;
+            weights[0][i] = s0 * a * c, weights[1][i] = s1 * b * c, weights[2][i] = s2 * a * d, weights[3][i] = s3 * b * d;
+            by_x[0][i] = -s0 * scale_x * c, by_x[1][i] = s1 * scale_x * c;
+            by_x[2][i] = -s2 * scale_x * d, by_x[3][i] = s3 * scale_x * d;
+            by_y[0][i] = -s0 * scale_y * a, by_y[1][i] = -s1 * scale_y * b;
+            by_y[2][i] = s2 * scale_y * a, by_y[3][i] = s3 * scale_y * b;
         }
     }
 };
+
+// Calls `each(place of `places`, its number among all)` for `count` places of a flow.
+template <class Each>
+inline void over_places(const float* flow, int64_t count, int64_t height, int64_t width, bool align, Each each) {
+    Places places;
+    for (int64_t begin = 0; begin < count; begin += PLACES) {
+        int64_t some = std::min(PLACES, count - begin);
+        places.find(flow + 2 * begin, some, height, width, align);
+        for (int64_t i = 0; i < some; i++) each(places, i, begin + i);
+    }
+}
 
 struct Sizes {
     int64_t batch, channels, height, width, rows, columns;
@@ -288,19 +317,22 @@ void look_up(const T* image, const float* flow, const float* occlusion, const T*
              int align) {
     int64_t places = size.rows * size.columns, channels = size.channels;
 #pragma omp parallel for schedule(static)
-    for (int64_t index = 0; index < size.batch * places; index++) {
-        const T* picture = image + index / places * size.height * size.width * channels;
-        Place place(flow + 2 * index, size.height, size.width, align);
-        float share = occlusion[index], rest = 1 - share;
-        const T *p0 = picture + place.cells[0] * channels, *p1 = picture + place.cells[1] * channels,
-                *p2 = picture + place.cells[2] * channels, *p3 = picture + place.cells[3] * channels;
-        float w0 = place.weights[0] * share, w1 = place.weights[1] * share, w2 = place.weights[2] * share,
-              w3 = place.weights[3] * share;
-        for (int64_t c = 0; c < channels; c += LANES) {
-            Vector seen = w0 * load(p0 + c) + w1 * load(p1 + c) + w2 * load(p2 + c) + w3 * load(p3 + c);
-            if (hidden) seen += rest * load(hidden + index * channels + c);
-            store(out + index * channels + c, seen);
-        }
+    for (int64_t index = 0; index < size.batch; index++) {
+        const T* picture = image + index * size.height * size.width * channels;
+        const float* where = flow + 2 * index * places;
+        over_places(where, places, size.height, size.width, align, [=](const Places& found, int64_t i, int64_t number) {
+            int64_t at = index * places + number;
+            float share = occlusion[at], rest = 1 - share;
+            const T *p0 = picture + found.cells[0][i] * channels, *p1 = picture + found.cells[1][i] * channels,
+                    *p2 = picture + found.cells[2][i] * channels, *p3 = picture + found.cells[3][i] * channels;
+            float w0 = found.weights[0][i] * share, w1 = found.weights[1][i] * share,
+                  w2 = found.weights[2][i] * share, w3 = found.weights[3][i] * share;
+            for (int64_t c = 0; c < channels; c += LANES) {
+                Vector seen = w0 * load(p0 + c) + w1 * load(p1 + c) + w2 * load(p2 + c) + w3 * load(p3 + c);
+                if (hidden) seen += rest * load(hidden + at * channels + c);
+                store(out + at * channels + c, seen);
+            }
+        });
     }
 }
 
@@ -312,18 +344,21 @@ void look_up_backward(const T* gradient, const T* image, const float* flow, cons
 #pragma omp parallel for schedule(static)
     for (int64_t index = 0; index < size.batch; index++) {
         Aligned sums(of_image ? cells * channels : 0);
+        float* all = sums.data;
         const T* picture = image + index * cells * channels;
-        for (int64_t at = index * places; at < (index + 1) * places; at++) {
-            Place place(flow + 2 * at, size.height, size.width, align);
-            float share = occlusion[at], rest = 1 - share;
-            int64_t q0 = place.cells[0] * channels, q1 = place.cells[1] * channels, q2 = place.cells[2] * channels,
-                    q3 = place.cells[3] * channels;
-            const float *w = place.weights, *x = place.by_x, *y = place.by_y;
+        const float* where = flow + 2 * index * places;
+        over_places(where, places, size.height, size.width, align, [=](const Places& found, int64_t i, int64_t number) {
+            int64_t at = index * places + number, q[4];
+            float share = occlusion[at], rest = 1 - share, w[4], x[4], y[4];
+            for (int n = 0; n < 4; n++) {
+                q[n] = found.cells[n][i] * channels;
+                w[n] = found.weights[n][i], x[n] = found.by_x[n][i], y[n] = found.by_y[n][i];
+            }
             Vector along_x{}, along_y{}, gain{};
             for (int64_t c = 0; c < channels; c += LANES) {
                 Vector g = load(gradient + at * channels + c);
-                Vector a = load(picture + q0 + c), b = load(picture + q1 + c), d = load(picture + q2 + c),
-                       e = load(picture + q3 + c);
+                Vector a = load(picture + q[0] + c), b = load(picture + q[1] + c), d = load(picture + q[2] + c),
+                       e = load(picture + q[3] + c);
                 Vector seen = w[0] * a + w[1] * b + w[2] * d + w[3] * e;
                 along_x += g * (x[0] * a + x[1] * b + x[2] * d + x[3] * e);
                 along_y += g * (y[0] * a + y[1] * b + y[2] * d + y[3] * e);
@@ -332,11 +367,7 @@ void look_up_backward(const T* gradient, const T* image, const float* flow, cons
                 if (of_hidden) store(of_hidden + at * channels + c, g * rest);
                 if (of_image) {
                     g *= share;
-                    float* sum = sums.data + c;
-                    store(sum + q0, load(sum + q0) + w[0] * g);
-                    store(sum + q1, load(sum + q1) + w[1] * g);
-                    store(sum + q2, load(sum + q2) + w[2] * g);
-                    store(sum + q3, load(sum + q3) + w[3] * g);
+                    for (int n = 0; n < 4; n++) store(all + q[n] + c, load(all + q[n] + c) + w[n] * g);
                 }
             }
             if (of_flow) {
@@ -344,10 +375,10 @@ void look_up_backward(const T* gradient, const T* image, const float* flow, cons
                 of_flow[2 * at + 1] = total(along_y) * share;
             }
             if (of_occlusion) of_occlusion[at] = total(gain);
-        }
+        });
         if (of_image)
             for (int64_t i = 0; i < cells * channels; i += LANES)
-                store(of_image + index * cells * channels + i, load(sums.data + i));
+                store(of_image + index * cells * channels + i, load(all + i));
     }
 }
 
@@ -357,9 +388,6 @@ struct Row {
     int64_t width;
 };
 
-inline float held(float value) { return value < 0 ? 0 : value > 1 ? 1 : value; }
-inline float largest(float a, float b) { return a > b ? a : b; }
-inline float smallest(float a, float b) { return a < b ? a : b; }
 
 void brighten(Row row, float factor) {
     for (float* channel : {row.red, row.green, row.blue})
@@ -480,7 +508,14 @@ void change_pictures(const uint8_t* pictures, const int64_t* strides, const floa
     }
 }
 
-// x^power of x in [1e-4, 1], to a few units in the last place: by log2 as an odd series and exp2 as Taylor's.
+// 2^y of y in [-126, 127], by Taylor's series of the part behind the point.
+inline float power_of_two(float y) {
+    float whole = std::floor(y + 0.5f), f = (y - whole) * 0.693147181f;
+    float rest = 1 + f * (1 + f * (0.5f + f * (1.66666667e-1f + f * (4.16666667e-2f + f * (8.33333333e-3f + f / 720)))));
+    return rest * __builtin_bit_cast(float, uint32_t(int32_t(whole) + 127) << 23);
+}
+
+// x^power of x in [1e-4, 1], to a few units in the last place: by log2 as an odd series.
 inline float raised(float x, float power) {
     uint32_t bits = __builtin_bit_cast(uint32_t, x);
     float exponent = float(int32_t(bits >> 23) - 127);
@@ -490,9 +525,7 @@ inline float raised(float x, float power) {
     exponent = high ? exponent + 1 : exponent;
     float t = (mantissa - 1) / (mantissa + 1), t2 = t * t;
     float log = exponent + 2.88539008f * t * (1 + t2 * (0.333333333f + t2 * (0.2f + t2 * (0.142857143f + t2 / 9))));
-    float y = log * power, whole = std::floor(y + 0.5f), f = (y - whole) * 0.693147181f;
-    float rest = 1 + f * (1 + f * (0.5f + f * (1.66666667e-1f + f * (4.16666667e-2f + f * (8.33333333e-3f + f / 720)))));
-    return rest * __builtin_bit_cast(float, uint32_t(int32_t(whole) + 127) << 23);
+    return power_of_two(log * power);
 }
 
 // `in` (height, width, 3) blurred by five `taps` along rows, then along columns, reflected at the border.
@@ -661,6 +694,224 @@ bool pixel_flow(Frame source, Frame driving, const int64_t* triangles, const flo
     return visible && std::fabs(x) <= 1 + slack.rounding && std::fabs(y) <= 1 + slack.rounding;
 }
 
+// Gaussians along one axis around `points` (count, 2): exp(-(cell - point)^2 / (2 variance)) as (cells, padded).
+void gaussians(const float* points, int64_t count, int64_t axis, int64_t cells, int64_t padded, float variance,
+               float* result) {
+    for (int64_t i = 0; i < cells; i++)
+        for (int64_t p = 0; p < count; p++) {
+            float away = 2 * float(i) / float(cells - 1) - 1 - points[2 * p + axis];
+            result[i * padded + p] = std::exp(-0.5f / variance * away * away);
+        }
+}
+
+struct Candidates {
+    int64_t batch, points, motions, height, width, side;
+    int64_t channels() const { return 1 + points + 3 * motions; }
+    int64_t padded() const { return (points + LANES - 1) / LANES * LANES; }
+};
+
+// Four Gaussians of one picture: across and down, of driving and source.
+struct Heat {
+    Aligned driving_x, driving_y, source_x, source_y;
+    Heat(const float* driving, const float* source, Candidates size, float variance)
+        : driving_x(size.width * size.padded()), driving_y(size.height * size.padded()),
+          source_x(size.width * size.padded()), source_y(size.height * size.padded()) {
+        gaussians(driving, size.points, 0, size.width, size.padded(), variance, driving_x.data);
+        gaussians(driving, size.points, 1, size.height, size.padded(), variance, driving_y.data);
+        gaussians(source, size.points, 0, size.width, size.padded(), variance, source_x.data);
+        gaussians(source, size.points, 1, size.height, size.padded(), variance, source_y.data);
+    }
+};
+
+typedef float Colour __attribute__((vector_size(16)));
+
+// What the dense motion sees: nothing, the points' heat maps, driving less source, and the small source looked up at
+// every candidate motion, with channels last.
+template <class T>
+void motion_maps(const float* small, const float* candidates, const float* driving, const float* source, T* out,
+                 Candidates size, float variance, int align) {
+    int64_t cells = size.height * size.width, padded = size.padded(), channels = size.channels();
+#pragma omp parallel for schedule(static)
+    for (int64_t index = 0; index < size.batch; index++) {
+        Heat heat(driving + 2 * index * size.points, source + 2 * index * size.points, size, variance);
+        const float* picture = small + index * size.side * size.side * 4;
+        Aligned lines(PLACES * (channels + LANES + 4));
+        Places places;
+        for (int64_t begin = 0; begin < cells; begin += PLACES) {
+            int64_t some = std::min(PLACES, cells - begin), line = channels + LANES + 4;
+            for (int64_t i = 0; i < some; i++) {
+                const float *dx = heat.driving_x.data + (begin + i) % size.width * padded,
+                            *dy = heat.driving_y.data + (begin + i) / size.width * padded,
+                            *sx = heat.source_x.data + (begin + i) % size.width * padded,
+                            *sy = heat.source_y.data + (begin + i) / size.width * padded;
+                for (int64_t p = 0; p < padded; p += LANES)
+                    store(lines.data + i * line + 1 + p, load(dx + p) * load(dy + p) - load(sx + p) * load(sy + p));
+            }
+            for (int64_t k = 0; k < size.motions; k++) {
+                const float* where = candidates + 2 * ((index * size.motions + k) * cells + begin);
+                places.find(where, some, size.side, size.side, align);
+                for (int64_t i = 0; i < some; i++) {
+                    Colour sum{}, cell;
+                    for (int n = 0; n < 4; n++) {
+                        std::memcpy(&cell, picture + 4 * places.cells[n][i], sizeof cell);
+                        sum += places.weights[n][i] * cell;
+                    }
+                    std::memcpy(lines.data + i * line + 1 + size.points + 3 * k, &sum, sizeof sum);
+                }
+            }
+            for (int64_t i = 0; i < some; i++) {
+                T* to = out + (index * cells + begin + i) * channels;
+                const float* from = lines.data + i * line;
+                int64_t c = 0;
+                for (; c + LANES <= channels; c += LANES) store(to + c, load(from + c));
+                for (; c < channels; c++) to[c] = narrow<T>(from[c]);
+            }
+        }
+    }
+}
+
+template <class T>
+void motion_maps_backward(const T* gradient, const float* small, const float* candidates, const float* driving,
+                          const float* source, float* of_candidates, float* of_driving, float* of_source,
+                          Candidates size, float variance, int align) {
+    int64_t cells = size.height * size.width, padded = size.padded(), channels = size.channels();
+#pragma omp parallel for schedule(static)
+    for (int64_t index = 0; index < size.batch; index++) {
+        Heat heat(driving + 2 * index * size.points, source + 2 * index * size.points, size, variance);
+        const float* picture = small + index * size.side * size.side * 4;
+        Aligned lines(PLACES * (channels + LANES)), sums(6 * padded);
+        Places places;
+        for (int64_t begin = 0; begin < cells; begin += PLACES) {
+            int64_t some = std::min(PLACES, cells - begin), line = channels + LANES;
+            for (int64_t i = 0; i < some; i++) {
+                const T* from = gradient + (index * cells + begin + i) * channels;
+                float* to = lines.data + i * line;
+                int64_t c = 0;
+                for (; c + LANES <= channels; c += LANES) store(to + c, load(from + c));
+                for (; c < channels; c++) to[c] = wide(from[c]);
+                float x = 2 * float((begin + i) % size.width) / float(size.width - 1) - 1;
+                float y = 2 * float((begin + i) / size.width) / float(size.height - 1) - 1;
+                const float *dx = heat.driving_x.data + (begin + i) % size.width * padded,
+                            *dy = heat.driving_y.data + (begin + i) / size.width * padded,
+                            *sx = heat.source_x.data + (begin + i) % size.width * padded,
+                            *sy = heat.source_y.data + (begin + i) / size.width * padded;
+                for (int64_t p = 0; p < padded; p += LANES) {
+                    Vector g = load(to + 1 + p), here = g * load(dx + p) * load(dy + p),
+                           there = g * load(sx + p) * load(sy + p);
+                    float* sum = sums.data + p;
+                    store(sum, load(sum) + here);
+                    store(sum + padded, load(sum + padded) + here * x);
+                    store(sum + 2 * padded, load(sum + 2 * padded) + here * y);
+                    store(sum + 3 * padded, load(sum + 3 * padded) + there);
+                    store(sum + 4 * padded, load(sum + 4 * padded) + there * x);
+                    store(sum + 5 * padded, load(sum + 5 * padded) + there * y);
+                }
+            }
+            for (int64_t k = 0; k < size.motions; k++) {
+                int64_t which = 2 * ((index * size.motions + k) * cells + begin);
+                places.find(candidates + which, some, size.side, size.side, align);
+                for (int64_t i = 0; i < some; i++) {
+                    Colour g{}, across{}, down{}, cell;
+                    std::memcpy(&g, lines.data + i * line + 1 + size.points + 3 * k, sizeof g);
+                    for (int n = 0; n < 4; n++) {
+                        std::memcpy(&cell, picture + 4 * places.cells[n][i], sizeof cell);
+                        across += places.by_x[n][i] * cell;
+                        down += places.by_y[n][i] * cell;
+                    }
+                    across *= g, down *= g;  // the fourth number of a pixel is zero
+                    of_candidates[which + 2 * i] = across[0] + across[1] + across[2];
+                    of_candidates[which + 2 * i + 1] = down[0] + down[1] + down[2];
+                }
+            }
+        }
+        for (int64_t p = 0; p < size.points; p++)
+            for (int64_t axis = 0; axis < 2; axis++) {
+                int64_t at = 2 * (index * size.points + p) + axis;
+                const float* sum = sums.data + p;
+                of_driving[at] = (sum[(1 + axis) * padded] - driving[at] * sum[0]) / variance;
+                of_source[at] = -(sum[(4 + axis) * padded] - source[at] * sum[3 * padded]) / variance;
+            }
+    }
+}
+
+// Softmax of `logits` (channels last, `stride` apart) over candidate motions: `masks` (batch, motions, cells), and the
+// `flow` that they blend.
+template <class T>
+void blend(const T* logits, const float* candidates, float* masks, float* flow, int64_t batch, int64_t motions,
+           int64_t cells, int64_t stride) {
+#pragma omp parallel for schedule(static)
+    for (int64_t index = 0; index < batch; index++) {
+        std::vector<float> buffer(motions * PLACES);
+        float most[PLACES], sum[PLACES], x[PLACES], y[PLACES];
+        for (int64_t begin = 0; begin < cells; begin += PLACES) {
+            int64_t some = std::min(PLACES, cells - begin);
+            std::fill(most, most + PLACES, -INFINITY);
+            for (float* each : {sum, x, y}) std::fill(each, each + PLACES, 0.0f);
+            for (int64_t i = 0; i < some; i++)
+                for (int64_t k = 0; k < motions; k++)
+                    buffer[k * PLACES + i] = wide(logits[(index * cells + begin + i) * stride + k]);
+            for (int64_t k = 0; k < motions; k++) {
+                const float* values = &buffer[k * PLACES];
+#pragma omp simd
+                for (int64_t i = 0; i < some; i++) most[i] = largest(most[i], values[i]);
+            }
+            for (int64_t k = 0; k < motions; k++) {
+                float* values = &buffer[k * PLACES];
+                const float* where = candidates + 2 * ((index * motions + k) * cells + begin);
+#pragma omp simd
+                for (int64_t i = 0; i < some; i++) {
+                    float share = power_of_two(largest((values[i] - most[i]) * 1.44269504f, -126));
+                    values[i] = share;
+                    sum[i] += share, x[i] += share * where[2 * i], y[i] += share * where[2 * i + 1];
+                }
+            }
+            for (int64_t k = 0; k < motions; k++) {
+                const float* values = &buffer[k * PLACES];
+                float* to = masks + (index * motions + k) * cells + begin;
+#pragma omp simd
+                for (int64_t i = 0; i < some; i++) to[i] = values[i] / sum[i];
+            }
+            float* to = flow + 2 * (index * cells + begin);
+            for (int64_t i = 0; i < some; i++) to[2 * i] = x[i] / sum[i], to[2 * i + 1] = y[i] / sum[i];
+        }
+    }
+}
+
+// Gradients of `blend`: those of the masks may be null, and so may the result for the candidates.
+template <class T>
+void blend_backward(const float* of_flow, const float* of_masks, const float* masks, const float* candidates,
+                    T* of_logits, float* of_candidates, int64_t batch, int64_t motions, int64_t cells) {
+#pragma omp parallel for schedule(static)
+    for (int64_t index = 0; index < batch; index++) {
+        std::vector<float> slopes(motions * PLACES);
+        float mean[PLACES];
+        for (int64_t begin = 0; begin < cells; begin += PLACES) {
+            int64_t some = std::min(PLACES, cells - begin);
+            const float* along = of_flow + 2 * (index * cells + begin);
+            std::fill(mean, mean + PLACES, 0.0f);
+            for (int64_t k = 0; k < motions; k++) {
+                int64_t which = (index * motions + k) * cells + begin;
+                const float *where = candidates + 2 * which, *share = masks + which;
+                float* slope = &slopes[k * PLACES];
+#pragma omp simd
+                for (int64_t i = 0; i < some; i++)
+                    slope[i] = along[2 * i] * where[2 * i] + along[2 * i + 1] * where[2 * i + 1];
+                if (of_masks)
+                    for (int64_t i = 0; i < some; i++) slope[i] += of_masks[which + i];
+#pragma omp simd
+                for (int64_t i = 0; i < some; i++) mean[i] += share[i] * slope[i];
+                if (of_candidates)
+#pragma omp simd
+                    for (int64_t i = 0; i < 2 * some; i++) of_candidates[2 * which + i] = share[i / 2] * along[i];
+            }
+            for (int64_t i = 0; i < some; i++)
+                for (int64_t k = 0; k < motions; k++)
+                    of_logits[(index * cells + begin + i) * motions + k] = narrow<T>(
+                        masks[(index * motions + k) * cells + begin + i] * (slopes[k * PLACES + i] - mean[i]));
+        }
+    }
+}
+
 }  // namespace
 
 extern "C" void stored_flow_words(const int16_t* screen, const int16_t* triangle, const uint8_t* weights,
@@ -728,6 +979,28 @@ extern "C" void place_flow_float(const float* flow, const uint8_t* visible, cons
                                             int64_t height, int64_t width, int64_t rows, int64_t columns, int align) { \
         look_up_backward(gradient, image, flow, occlusion, hidden, of_image, of_flow, of_occlusion, of_hidden,         \
                          {batch, channels, height, width, rows, columns}, align);                                      \
+    }                                                                                                                  \
+    extern "C" void motion_maps_##name(const float* small, const float* candidates, const float* driving,              \
+                                       const float* source, T* out, int64_t batch, int64_t points, int64_t motions,    \
+                                       int64_t height, int64_t width, int64_t side, float variance, int align) {       \
+        motion_maps(small, candidates, driving, source, out, {batch, points, motions, height, width, side}, variance,  \
+                    align);                                                                                            \
+    }                                                                                                                  \
+    extern "C" void motion_maps_backward_##name(                                                                       \
+        const T* gradient, const float* small, const float* candidates, const float* driving, const float* source,     \
+        float* of_candidates, float* of_driving, float* of_source, int64_t batch, int64_t points, int64_t motions,     \
+        int64_t height, int64_t width, int64_t side, float variance, int align) {                                      \
+        motion_maps_backward(gradient, small, candidates, driving, source, of_candidates, of_driving, of_source,       \
+                             {batch, points, motions, height, width, side}, variance, align);                          \
+    }                                                                                                                  \
+    extern "C" void blend_##name(const T* logits, const float* candidates, float* masks, float* flow, int64_t batch,   \
+                                 int64_t motions, int64_t cells, int64_t stride) {                                     \
+        blend(logits, candidates, masks, flow, batch, motions, cells, stride);                                         \
+    }                                                                                                                  \
+    extern "C" void blend_backward_##name(const float* of_flow, const float* of_masks, const float* masks,             \
+                                          const float* candidates, T* of_logits, float* of_candidates, int64_t batch,  \
+                                          int64_t motions, int64_t cells) {                                            \
+        blend_backward(of_flow, of_masks, masks, candidates, of_logits, of_candidates, batch, motions, cells);         \
     }                                                                                                                  \
     extern "C" void interleave_##name(T* phases, T* out, int64_t batch, int64_t channels, int64_t height,              \
                                       int64_t width, int back) {                                                       \

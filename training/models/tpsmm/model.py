@@ -10,10 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checkpoints.errors import OptionError
+from training.kernels.candidates import blend_by, motion_maps
 from training.kernels.look_up import blended, look_up
 from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.parts.blocks import DownBlock, Hourglass, Norm, SameBlock, UpBlock, make_residual
-from training.models.parts.candidates import background_motion, blend, warp_by_each
+from training.models.parts.candidates import background_motion, blend
 from training.models.parts.constants import chosen
 from training.models.parts.disentangle import DisentangleNetwork, disentangle_motion
 from training.models.parts.layout import for_convolutions
@@ -139,21 +140,21 @@ class DenseMotionNetwork(nn.Module):
         background: Tensor | None,
         spline_dropout: float,
     ) -> DenseMotion:
-        """Occlusion maps of every scale; `extra`: candidate motions, the sources they warp.
+        """Occlusion maps of every scale; `extra`: candidate motions.
 
         `small` (1 or B, 3, m, m) is the reduced source; points are (1 or B, K N, 2).
         """
         size = small.shape[-1]
         with full_precision(driving):
             candidates = self.candidates(source, driving, background, size)
-        heat = gaussian_heatmaps(driving, size, size) - gaussian_heatmaps(source, size, size)
-        warped = warp_by_each(small, candidates, self.config.align_corners)
-        seen = torch.cat([torch.zeros_like(heat[:, :1]), heat, warped.flatten(1, 2)], 1)
-        maps = self.hourglass(for_convolutions(seen))
+        maps = self.hourglass(motion_maps(small, candidates, source, driving, self.config.align_corners))
         logits, occlusions = self._heads(maps)
-        masks = _softmax_with_dropout(logits, spline_dropout if self.training else 0.0)
-        extra = {"sparse_flows": candidates, "warped_sources": warped}
-        return DenseMotion(blend(masks, candidates), occlusions, masks, extra)
+        if self.training and spline_dropout > 0:
+            masks = _softmax_with_dropout(logits.float(), spline_dropout)
+            flow = blend(masks, candidates)
+        else:
+            masks, flow = blend_by(logits, candidates)
+        return DenseMotion(flow, occlusions, masks, {"sparse_flows": candidates})
 
     def _heads(self, maps: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Logits of the masks, and occlusion maps from coarse to fine, of the hourglass's `maps`."""
@@ -167,7 +168,7 @@ class DenseMotionNetwork(nn.Module):
             finest if level == self.coarser else head(x)
             for level, (head, x) in enumerate(zip(self.occlusion, inputs, strict=True))
         ]
-        return masks.float(), [torch.sigmoid(each.float()) for each in logits]
+        return masks, [torch.sigmoid(each.float()) for each in logits]
 
     def _read_finest(self, x: Tensor, occlusion: nn.Module) -> tuple[Tensor, Tensor]:
         """Masks' and occlusion's logits of the hourglass's last map, by one convolution where their kernels are alike:
@@ -185,8 +186,6 @@ class DenseMotionNetwork(nn.Module):
 
 def _softmax_with_dropout(logits: Tensor, probability: float) -> Tensor:
     """Softmax over candidates; each but the background is left out of it with `probability` (models.md 3)."""
-    if probability <= 0:
-        return torch.softmax(logits, 1)
     kept = torch.rand(logits.shape[:2], device=logits.device) >= probability
     kept = torch.cat([torch.ones_like(kept[:, :1]), kept[:, 1:]], 1)
     return torch.softmax(logits.masked_fill(~kept[..., None, None], float("-inf")), 1)
