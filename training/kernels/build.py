@@ -1,4 +1,4 @@
-"""The C++ of `kernels.cpp`, compiled for this very processor when a run starts: two seconds, where there is a compiler.
+"""The C++ of `source/`, compiled for this very processor when a run starts: two seconds, where there is a compiler.
 
 Own code, since no library has these chains of operations in one pass with their gradients. Without a compiler torch
 computes everything.
@@ -11,6 +11,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from checkpoints.errors import BunrakuWarning
 
-SOURCE = Path(__file__).with_name("kernels.cpp")
+SOURCE = Path(__file__).parent / "source" / "kernels.cpp"
 FLAGS = (
     *("-std=c++17", "-O3", "-fopenmp", "-shared", "-fPIC"),
     # Not -ffast-math: a library linked with it has the whole process flush small numbers to zero.
@@ -35,10 +36,12 @@ _opened: list[ctypes.CDLL | None] = []
 def load_kernels() -> bool:
     """Compile and open the kernels, once for the process; False where that cannot be, which a warning tells.
 
-    `BUNRAKU_KERNELS=0` in the environment leaves them out; `CXX` names the compiler.
+    `BUNRAKU_KERNELS=0` in the environment leaves them out; `CXX` names the compiler. Linux only, where torch and
+    compilers have one OpenMP in common: two in a process would take each other's cores.
     """
     if not _opened:
-        _opened.append(None if os.environ.get("BUNRAKU_KERNELS") == "0" else _compiled())
+        wanted = os.environ.get("BUNRAKU_KERNELS") != "0" and sys.platform == "linux"
+        _opened.append(_compiled() if wanted else None)
     return _opened[0] is not None
 
 
@@ -83,5 +86,5 @@ def _compiled() -> ctypes.CDLL | None:
                 said = done.stderr.strip()[:300]
             except (OSError, ValueError, subprocess.SubprocessError) as error:
                 said = str(error)
-    warnings.warn(f"training without its own kernels, a fifth slower: {said}", BunrakuWarning, stacklevel=4)
+    warnings.warn(f"training without its own kernels, a third slower: {said}", BunrakuWarning, stacklevel=4)
     return None
