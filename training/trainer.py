@@ -31,6 +31,7 @@ from training.data.synth.person.points import POINT_NAMES
 from training.ema import Average
 from training.initial import initial_model
 from training.inspection import drawn, held_out_losses
+from training.kernels.build import load_kernels
 from training.losses.backbones import open_backbone
 from training.models.base import MotionModel
 from training.objectives import ADVERSARIAL, Objective, Schedule
@@ -101,6 +102,8 @@ class Trainer:
         self.accelerator = Accelerator(mixed_precision=precision, cpu=device == "cpu", kwargs_handlers=[unused])
         self.main = self.accelerator.is_main_process
         folder.mkdir(parents=True, exist_ok=True)
+        if self.accelerator.device.type == "cpu":
+            load_kernels()
         torch.manual_seed(config.seed)
         model = initial_model(config)
         backbone = partial(open_backbone, config.perceptual, config.perceptual_weights)

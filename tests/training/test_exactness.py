@@ -64,9 +64,9 @@ def splines():
 
 
 def placed():
-    maps = placement.draw(2, 0.0, torch.zeros(1)) + 0.1 * torch.nn.functional.pad(drawn(2, 2, 3), (0, 0, 0, 1))
+    maps = placement.draw(2, 0.0) + 0.1 * torch.nn.functional.pad(drawn(2, 2, 3), (0, 0, 0, 1))
     pairs = {"source": drawn(2, 3, 8, 8), "background": torch.eye(3).repeat(2, 1, 1), "source_points": drawn(2, 9, 2)}
-    moved = placement.place(pairs, maps, [])
+    moved = placement.place(pairs, maps, placement.inverse(maps))
     return torch.cat([moved["background"].flatten(), moved["source_points"].flatten()])
 
 

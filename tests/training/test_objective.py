@@ -261,6 +261,21 @@ def test_a_coarse_stage_moves_on_smaller_maps_without_the_generator():
     }
 
 
+def test_a_detector_that_learns_alone_is_told_of_its_own_points():
+    """Not of those that an untrained second look puts in their stead: through these no gradient reaches it."""
+    model = build("tpsmm", {**TINY_MODEL, "glances": [0], "glance_size": 16, "glance_width": 4})
+    objective = Objective(model)
+    untaught = []
+    for train in (("kp_detector",), ("kp_detector", "glance_network")):
+        stage = Stage(name="s", steps=1, train=train, losses={"truth_points": 1.0})
+        model.zero_grad()
+        objective.start_stage(stage, None)
+        objective(batch(64, points=6), Schedule(0, 0))["truth_points"].backward()
+        slopes = model.kp_detector.fg_encoder.fc.weight.grad.unflatten(0, (model.groups, -1))
+        untaught.append((slopes.flatten(1).abs().sum(1) == 0).tolist())
+    assert untaught == [[False, False], [True, False]]
+
+
 def test_a_model_with_fewer_points_is_tied_to_some_of_the_true_ones():
     model = build("tpsmm", TINY_MODEL)
     pairs = batch(64, points=12)

@@ -13,6 +13,13 @@ from training.models.parts.sampling import coordinate_grid
 GRID = coordinate_grid(64, 64, torch.zeros(()))
 
 
+def place_all(batch: dict[str, torch.Tensor], maps: torch.Tensor) -> dict[str, torch.Tensor]:
+    """`batch` with its truth and its float pictures moved by `maps`."""
+    back = placement.inverse(maps)
+    pictures = {name: placement.placed(batch[name], back) for name in ("source", "driving")}
+    return placement.place(batch, maps, back) | pictures
+
+
 def smooth_pair() -> dict[str, torch.Tensor]:
     """A driving frame that is the smooth source looked up at a smooth flow."""
     x, y = GRID.unbind(-1)
@@ -37,7 +44,7 @@ def smooth_pair() -> dict[str, torch.Tensor]:
 def test_the_placed_flow_makes_the_placed_driving_frame(seed, strength):
     torch.manual_seed(seed)
     batch = smooth_pair()
-    placed = placement.place(batch, placement.draw(1, strength, batch["source"]), ["source", "driving"])
+    placed = place_all(batch, placement.draw(1, strength))
     result = F.grid_sample(placed["source"], placed["flow"], align_corners=True, padding_mode="reflection")
     inner = placed["flow_visible"] & (placed["flow"].abs().amax(-1) < 0.9)
     assert (result - placed["driving"]).abs().mean(1)[inner].mean() < 0.02
@@ -51,7 +58,7 @@ def test_what_comes_from_beyond_the_border_is_hidden():
     batch = smooth_pair()
     right = torch.eye(3)[None].clone()
     right[0, 0, 2] = 0.5
-    placed = placement.place(batch, right, ["source", "driving"])
+    placed = place_all(batch, right)
     assert not placed["flow_visible"][0, :, :15].any()
     assert placed["flow_visible"][0, :, 17:].all()
     assert torch.allclose(placed["driving_points"], batch["driving_points"] + torch.tensor([0.5, 0.0]))

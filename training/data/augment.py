@@ -7,9 +7,10 @@ from torch import Tensor
 
 from training.config import Augment
 from training.data import placement
-from training.data.colour import draw_shades, shade
-from training.data.damage import blur_some, change_some, hide_some
+from training.data.colour import draw_shades
+from training.data.damage import Blur, Boxes, Grain
 from training.data.pairs import Sample
+from training.kernels.pictures import changed, damaged
 
 
 class PairAugment:
@@ -37,21 +38,21 @@ class PairAugment:
         batch |= {f"reference {index}": picture for index, picture in enumerate(references)}
         shown = ("source", "driving", "target", *(name for name in batch if name.startswith("reference ")))
         pictures: list[str] = [name for name in shown if name in batch]
-        for name in pictures:
-            batch[name] = batch[name].float().div_(255)
         if self.config.flip > 0:
             self._flip(batch, pictures)
+        back = None
         if self.placing > 0:
-            batch = placement.place(
-                batch, placement.draw(len(batch["source"]), self.placing, batch["source"]), pictures
-            )
+            maps = placement.draw(len(batch["source"]), self.placing).to(batch["source"].device)
+            back = placement.inverse(maps)
+            batch = placement.place(batch, maps, back)
         exchange = self.config.time_flip and "target" not in batch and torch.rand(()) < 0.5
         if exchange and "flow" not in batch and not references:
             batch["source"], batch["driving"] = batch["driving"], batch["source"]
+        shades = None
         if self.config.jitter > 0 or self.hue > 0:
             shades = draw_shades(len(batch["source"]), self.config.jitter, self.hue)
-            for name in pictures:
-                batch[name] = shade(batch[name], shades)
+        for name in pictures:
+            batch[name] = changed(batch[name], back, shades)
         if references:
             batch["references"] = torch.stack([batch.pop(f"reference {i}") for i in range(len(references))], 1)
         return batch
@@ -61,15 +62,9 @@ class PairAugment:
         only: what only a detector that learns should see."""
         if self.config.degrade <= 0:
             return image
-        image = hide_some(blur_some(image, self.config.degrade), self.config.degrade)
-        chosen = torch.rand(len(image)) < self.config.degrade
-
-        def spoil(few: Tensor) -> Tensor:
-            strength, gamma = 0.06 * torch.rand(len(few)), torch.empty(len(few)).uniform_(0.7, 1.4)
-            strength, gamma = (each.to(few).view(-1, 1, 1, 1) for each in (strength, gamma))
-            return (few.clamp(1e-4, 1) ** gamma + strength * torch.randn_like(few)).clamp(0, 1)
-
-        return change_some(image, chosen, spoil)
+        blur = Blur.draw(len(image), self.config.degrade)
+        boxes = Boxes.draw(len(image), image.shape[-2], image.shape[-1], self.config.degrade)
+        return damaged(image, blur, boxes, Grain.draw(image, self.config.degrade))
 
     def _flip(self, batch: Sample, pictures: list[str]) -> None:
         chosen = torch.rand(len(batch["source"]), device=batch["source"].device) < self.config.flip

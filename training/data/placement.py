@@ -7,13 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from training.data.pairs import Sample
+from training.kernels.flow import placed_flow
 from training.models.parts.matrices import exact_product
 from training.models.parts.sampling import coordinate_grid
 
 _POINTS = ("source_points", "driving_points")
 
 
-def draw(count: int, strength: float, like: Tensor) -> Tensor:
+def draw(count: int, strength: float) -> Tensor:
     """(count, 3, 3) maps of old to new coordinates: a turn (radians), the logarithm of a scaling, a shift of half that.
 
     Each is drawn evenly from -strength to strength, by torch's global generator.
@@ -23,34 +24,42 @@ def draw(count: int, strength: float, like: Tensor) -> Tensor:
     maps = torch.eye(3).repeat(count, 1, 1)
     maps[:, 0] = torch.stack([size * cosine, -size * sine, x / 2], -1)
     maps[:, 1] = torch.stack([size * sine, size * cosine, y / 2], -1)
-    return maps.to(like)
+    return maps
 
 
-def place(batch: Sample, maps: Tensor, pictures: list[str]) -> Sample:
-    """`batch` with its float `pictures`, surface points, flow and backdrop moved by `maps` (B, 3, 3).
+def inverse(maps: Tensor) -> Tensor:
+    """(B, 3, 3): where `maps` have their places from."""
+    return torch.linalg.inv_ex(maps).inverse  # `inv` would have a GPU wait to learn that it worked: it always does
 
-    What comes from beyond the border is a reflection in the pictures, and hidden in the flow.
+
+def placed(picture: Tensor, back: Tensor) -> Tensor:
+    """Float `picture` (B, 3, H, W) looked up where `back` (B, 3, 3) takes its pixels, reflected beyond the border."""
+    return F.grid_sample(picture, _places(back, picture), "bilinear", "reflection", align_corners=True)
+
+
+def place(batch: Sample, maps: Tensor, back: Tensor) -> Sample:
+    """`batch` with its surface points, flow and backdrop moved by `maps` (B, 3, 3), whose inverse is `back`.
+
+    `placed` moves pictures. What comes from beyond the border is hidden in the flow.
     """
     batch = dict(batch)
-    back = torch.linalg.inv_ex(maps).inverse  # `inv` would have a GPU wait to learn that it worked: it always does
-    places = _places(back, batch["source"])
-    for name in pictures:
-        batch[name] = F.grid_sample(batch[name], places, "bilinear", "reflection", align_corners=True)
     for name in _POINTS:
         if name in batch:
             batch[name] = _move(maps, batch[name])
     if "background" in batch:
         batch["background"] = exact_product(exact_product(maps, batch["background"]), back)
     if "flow" in batch:
-        # Nearest: a mean of two flows across an outline is a motion that nothing has.
-        flow = batch["flow"].permute(0, 3, 1, 2)
-        if flow.shape[-2:] != places.shape[1:3]:
-            places = _places(back, flow)
-        old = F.grid_sample(flow, places, "nearest", "border", align_corners=True).permute(0, 2, 3, 1)
-        batch["flow"] = _move(maps, old.flatten(1, 2)).view_as(old)
-        seen = F.grid_sample(batch["flow_visible"][:, None].to(old), places, "nearest", "zeros", align_corners=True)
-        batch["flow_visible"] = seen[:, 0] > 0.5
+        moved = placed_flow(batch["flow"], batch["flow_visible"], maps, back)
+        batch["flow"], batch["flow_visible"] = moved or _place_flow(batch["flow"], batch["flow_visible"], maps, back)
     return batch
+
+
+def _place_flow(flow: Tensor, visible: Tensor, maps: Tensor, back: Tensor) -> tuple[Tensor, Tensor]:
+    # Nearest: a mean of two flows across an outline is a motion that nothing has.
+    places = _places(back, flow.permute(0, 3, 1, 2))
+    old = F.grid_sample(flow.permute(0, 3, 1, 2), places, "nearest", "border", align_corners=True).permute(0, 2, 3, 1)
+    seen = F.grid_sample(visible[:, None].to(old), places, "nearest", "zeros", align_corners=True)
+    return _move(maps, old.flatten(1, 2)).view_as(old), seen[:, 0] > 0.5
 
 
 def _move(maps: Tensor, points: Tensor) -> Tensor:

@@ -17,8 +17,9 @@ from torch import Tensor
 
 from checkpoints.errors import InputError
 from training.data.pairs import Sample, reference_frames
-from training.data.synth.core.truth import background_between, flow_between
-from training.data.synth.sets.shards import SynthShards, unpack_truth
+from training.data.synth.core.truth import background_between
+from training.data.synth.sets.shards import SynthShards
+from training.kernels.flow import stored_flow
 
 STORED = ("image", "points", "points_visible", "screen", "background", "triangle", "weights")
 """Tensors of a shard that pairs are made of."""
@@ -112,9 +113,6 @@ class ResidentShards:
         return torch.from_numpy(rows.astype(np.int64)).to(self.device, non_blocking=True)
 
     def _pair(self, source: Tensor, driving: Tensor) -> Sample:
-        kind = self.shards.info[0].kind
-        names = ("screen", "background", "triangle", "weights") if self.flow else ("background",)
-        at_source, at_driving = ({name: self._stores[name][rows] for name in names} for rows in (source, driving))
         sample = {
             "source": self._pictures(source),
             "driving": self._pictures(driving),
@@ -123,19 +121,19 @@ class ResidentShards:
             "source_visible": self._stores["points_visible"][source],
             "driving_visible": self._stores["points_visible"][driving],
         }
-        if not self.flow:
-            return sample | {"background": background_between(at_source["background"], at_driving["background"])}
-        (here, buffer), (there, other) = unpack_truth(**at_source, kind=kind), unpack_truth(**at_driving, kind=kind)
-        flow, visible = flow_between(here, buffer.triangle, there, other)
-        background = background_between(here.background, there.background)
-        return sample | {"flow": flow, "flow_visible": visible, "background": background}
+        backgrounds = (self._stores["background"][rows] for rows in (source, driving))
+        sample["background"] = background_between(*backgrounds)
+        if self.flow:
+            kind = self.shards.info[0].kind
+            sample["flow"], sample["flow_visible"] = stored_flow(self._stores, source, driving, kind)
+        return sample
 
     def _pictures(self, rows: Tensor) -> Tensor:
-        """uint8 (N, 3, size, size)."""
+        """uint8 (N, 3, size, size), channels last."""
         pictures = self._stores["image"][rows].permute(0, 3, 1, 2)
         side = pictures.shape[-1]
         if side == self.size:
-            return pictures.contiguous()
+            return pictures
         if side < self.size:
             raise InputError(
                 f"{self.shards.folder}: pictures of {side} pixels cannot train at {self.size}; make larger ones"

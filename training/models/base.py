@@ -213,6 +213,10 @@ class MotionModel(nn.Module, ABC):
     def detect(self, image: Tensor) -> Motion:
         """Sparse motion parameters of `image` (B, 3, H, W)."""
 
+    def first_look(self, image: Tensor) -> Motion:
+        """`detect`, before any network looks again at parts of the picture: for a detector that learns alone."""
+        return self.detect(image)
+
     @abstractmethod
     def reduce(self, image: Tensor) -> Tensor:
         """The source (B, 3, H, W) at the size of the dense motion's maps: all that `move` sees of it."""

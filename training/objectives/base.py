@@ -145,6 +145,7 @@ class Objective(nn.Module):
             true_flow=self.stage.true_flow,
             coarse=self.stage.coarse,
             joint_detection=self.stage.joint_detection,
+            first_look=_detects_alone(self.stage),
             teacher=self.teacher,
             focus=self.stage.focus,
             focus_weight=self.stage.focus_weight,
@@ -156,6 +157,13 @@ class Objective(nn.Module):
             result[name] = weight * LOSSES[name](self, run)
         self._last = run if ADVERSARIAL & set(result) else None
         return result
+
+
+def _detects_alone(stage: Stage) -> bool:
+    """Whether the detector learns where its points are and nothing else does: then its own points count. Through those
+    that another network finds in their stead, no gradient would reach it.
+    """
+    return set(stage.train) == {"kp_detector"} and set(stage.losses) <= POINT_LOSSES
 
 
 def _channels_last(value: Tensor) -> Tensor:
@@ -327,6 +335,9 @@ def _adversarial_generator(objective: Objective, run: Pass) -> Tensor:
 def _feature_matching_generator(objective: Objective, run: Pass) -> Tensor:
     return _matched(objective, run, run.painted)
 
+
+POINT_LOSSES = {"truth_points", "truth_shape", "truth_displacement", "truth_deformation"}
+"""Losses that read nothing but points."""
 
 ADVERSARIAL = {"adversarial", "feature_matching", "adversarial_generator", "feature_matching_generator"}
 """Losses that need a discriminator."""

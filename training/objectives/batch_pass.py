@@ -42,6 +42,7 @@ class Pass:
         true_flow: bool = False,
         coarse: int = 1,
         joint_detection: bool = False,
+        first_look: bool = False,
         teacher: MotionModel | None = None,
         focus: tuple[int, ...] = (),
         focus_weight: float = 1.0,
@@ -56,6 +57,7 @@ class Pass:
         self.true_flow = true_flow
         self.coarse = coarse
         self.joint_detection = joint_detection
+        self.first_look = first_look
         self.teacher = teacher
         self.focus = focus
         self.focus_weight = focus_weight
@@ -154,9 +156,10 @@ class Pass:
         seen = seen.contiguous(memory_format=torch.channels_last)
         count = 2 + len(references)
         # Batch statistics are those of a pass, so that it makes a difference what a training detector sees together.
+        detect = self.model.first_look if self.first_look else self.model.detect
         if self.joint_detection or not self.model.normalises_by_batch:
-            return self.model.detect(seen).split(count)
-        return [self.model.detect(each) for each in seen.chunk(count)]
+            return detect(seen).split(count)
+        return [detect(each) for each in seen.chunk(count)]
 
     @property
     def source_motion(self) -> Motion:

@@ -8,6 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.kernels.enlarged import enlarged_conv
+from training.kernels.norm import rectified
+
 Norm = Literal["batch", "instance"]
 Blocks = Literal["plain", "separable", "inverted"]
 """How 3x3 convolutions are made: as published; depthwise and pointwise (Howard et al. 2017, MobileNets); the same, and
@@ -45,7 +48,7 @@ class SameBlock(nn.Module):
         self.norm = make_norm(norm, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.relu(self.norm(self.conv(x)))
+        return rectified(self.norm, self.conv(x))
 
 
 class DownBlock(nn.Module):
@@ -57,7 +60,7 @@ class DownBlock(nn.Module):
         self.norm = make_norm(norm, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.avg_pool2d(F.relu(self.norm(self.conv(x))), 2)
+        return F.avg_pool2d(rectified(self.norm, self.conv(x)), 2)
 
 
 class UpBlock(nn.Module):
@@ -77,7 +80,7 @@ class UpBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if self.separable:
             x = self.point(x)
-        return F.relu(self.norm(self.conv(F.interpolate(x, scale_factor=2, mode="nearest"))))
+        return rectified(self.norm, enlarged_conv(self.conv, x))
 
 
 class ResBlock(nn.Module):
@@ -91,8 +94,8 @@ class ResBlock(nn.Module):
         self.norm2 = make_norm(norm, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv1(F.relu(self.norm1(x)))
-        return x + self.conv2(F.relu(self.norm2(y)))
+        y = self.conv1(rectified(self.norm1, x))
+        return x + self.conv2(rectified(self.norm2, y))
 
 
 class InvertedBlock(nn.Module):
@@ -107,7 +110,7 @@ class InvertedBlock(nn.Module):
         self.norm1, self.norm2, self.norm3 = make_norm(norm, inner), make_norm(norm, inner), make_norm(norm, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = F.relu(self.norm2(self.depth(F.relu(self.norm1(self.widen(x))))))
+        y = rectified(self.norm2, self.depth(rectified(self.norm1, self.widen(x))))
         return x + self.norm3(self.narrow(y))
 
 

@@ -32,9 +32,14 @@ def for_convolutions(values: Tensor) -> Tensor:
     """`values` (B, C, h, w) with channels last, in the type of mixed precision where that is on."""
     if torch.compiler.is_exporting():
         return values
+    return _Converted.apply(values, convolved_type(values), True)
+
+
+def convolved_type(values: Tensor) -> torch.dtype:
+    """In which convolutions of `values` are computed: that of mixed precision where that is on."""
     kind = values.device.type
     mixed = torch.amp.is_autocast_available(kind) and torch.is_autocast_enabled(kind)
-    return _Converted.apply(values, torch.get_autocast_dtype(kind) if mixed else values.dtype, True)
+    return torch.get_autocast_dtype(kind) if mixed else values.dtype
 
 
 def for_sampling(values: Tensor) -> Tensor:

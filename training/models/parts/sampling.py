@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from checkpoints.errors import OptionError
 from training.models.parts.constants import constant
 
+VARIANCE = 0.01
+"""Of heat maps' Gaussians, in normalised coordinates."""
+
 
 def full_precision(like: Tensor) -> AbstractContextManager[object]:
     """Switches mixed precision off: coordinates need more than the eight bits of bfloat16."""
@@ -45,7 +48,7 @@ def resize_map(values: Tensor, size: tuple[int, int] | torch.Size, align_corners
     return F.interpolate(values, tuple(size), mode="bilinear", align_corners=align_corners)
 
 
-def gaussian_heatmaps(points: Tensor, height: int, width: int, variance: float = 0.01) -> Tensor:
+def gaussian_heatmaps(points: Tensor, height: int, width: int, variance: float = VARIANCE) -> Tensor:
     """(B, K, height, width): exp(-|z - p|^2 / (2 variance)) for `points` (B, K, 2); not normalised."""
     # Separable: two one-dimensional exponentials and a product, instead of one exponential a cell.
     x = torch.linspace(-1, 1, width, dtype=points.dtype, device=points.device)

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.kernels.norm import rectified
 from training.models.parts.sampling import coordinate_grid, full_precision, part_size, warp
 
 REACH = 2.0
@@ -35,7 +36,7 @@ class _Glance(nn.Module):
         """(B, N, 2), 0 at the middle of `cut` (B, 3, s, s) and 1 at its right or lower border."""
         x = cut
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = F.relu(norm(conv(x)))
+            x = rectified(norm, conv(x))
         x = F.relu(self.hidden(x.flatten(1)))
         with full_precision(x):
             return self.fc(x.float()).unflatten(1, (-1, 2))

@@ -10,12 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checkpoints.errors import OptionError
+from training.kernels.candidates import blend_by, motion_maps
+from training.kernels.look_up import blended, look_up
 from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.parts.blocks import DownBlock, Hourglass, Norm, SameBlock, UpBlock, make_residual
-from training.models.parts.candidates import background_motion, blend, warp_by_each
+from training.models.parts.candidates import background_motion, blend
 from training.models.parts.constants import chosen
 from training.models.parts.disentangle import DisentangleNetwork, disentangle_motion
-from training.models.parts.layout import for_convolutions, for_sampling
+from training.models.parts.layout import for_convolutions
 from training.models.parts.published import Published
 from training.models.parts.random_warp import Distance
 from training.models.parts.refinement import Refinement, make_refinement
@@ -25,7 +27,6 @@ from training.models.parts.sampling import (
     full_precision,
     gaussian_heatmaps,
     resize_map,
-    warp,
 )
 from training.models.tpsmm.alignment import aligned_background
 from training.models.tpsmm.config import TPSMMConfig
@@ -139,21 +140,21 @@ class DenseMotionNetwork(nn.Module):
         background: Tensor | None,
         spline_dropout: float,
     ) -> DenseMotion:
-        """Occlusion maps of every scale; `extra`: candidate motions, the sources they warp.
+        """Occlusion maps of every scale; `extra`: candidate motions.
 
         `small` (1 or B, 3, m, m) is the reduced source; points are (1 or B, K N, 2).
         """
         size = small.shape[-1]
         with full_precision(driving):
             candidates = self.candidates(source, driving, background, size)
-        heat = gaussian_heatmaps(driving, size, size) - gaussian_heatmaps(source, size, size)
-        warped = warp_by_each(small, candidates, self.config.align_corners)
-        seen = torch.cat([torch.zeros_like(heat[:, :1]), heat, warped.flatten(1, 2)], 1)
-        maps = self.hourglass(for_convolutions(seen))
+        maps = self.hourglass(motion_maps(small, candidates, source, driving, self.config.align_corners))
         logits, occlusions = self._heads(maps)
-        masks = _softmax_with_dropout(logits, spline_dropout if self.training else 0.0)
-        extra = {"sparse_flows": candidates, "warped_sources": warped}
-        return DenseMotion(blend(masks, candidates), occlusions, masks, extra)
+        if self.training and spline_dropout > 0:
+            masks = _softmax_with_dropout(logits.float(), spline_dropout)
+            flow = blend(masks, candidates)
+        else:
+            masks, flow = blend_by(logits, candidates)
+        return DenseMotion(flow, occlusions, masks, {"sparse_flows": candidates})
 
     def _heads(self, maps: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """Logits of the masks, and occlusion maps from coarse to fine, of the hourglass's `maps`."""
@@ -167,7 +168,7 @@ class DenseMotionNetwork(nn.Module):
             finest if level == self.coarser else head(x)
             for level, (head, x) in enumerate(zip(self.occlusion, inputs, strict=True))
         ]
-        return masks.float(), [torch.sigmoid(each.float()) for each in logits]
+        return masks, [torch.sigmoid(each.float()) for each in logits]
 
     def _read_finest(self, x: Tensor, occlusion: nn.Module) -> tuple[Tensor, Tensor]:
         """Masks' and occlusion's logits of the hourglass's last map, by one convolution where their kernels are alike:
@@ -185,8 +186,6 @@ class DenseMotionNetwork(nn.Module):
 
 def _softmax_with_dropout(logits: Tensor, probability: float) -> Tensor:
     """Softmax over candidates; each but the background is left out of it with `probability` (models.md 3)."""
-    if probability <= 0:
-        return torch.softmax(logits, 1)
     kept = torch.rand(logits.shape[:2], device=logits.device) >= probability
     kept = torch.cat([torch.ones_like(kept[:, :1]), kept[:, 1:]], 1)
     return torch.softmax(logits.masked_fill(~kept[..., None, None], float("-inf")), 1)
@@ -224,17 +223,13 @@ class InpaintingNetwork(nn.Module):
 
     def warp_masked(self, maps: list[Tensor], motion: DenseMotion, occlusions: list[Tensor]) -> list[Tensor]:
         """`maps` (fine to coarse) looked up at the flow and multiplied by the occlusion of their size; coarse first."""
+        align = self.config.align_corners
         result = []
         for level, features in enumerate(reversed(maps)):
-            moved = self._moved(features, motion)
-            result.append(moved * self.occlusion_for(level, features.shape[-2:], occlusions))
+            size = features.shape[-2:]
+            occlusion = self.occlusion_for(level, size, occlusions)
+            result.append(look_up(features, motion.flow_at(size, align), occlusion, align_corners=align))
         return result
-
-    def _moved(self, features: Tensor, motion: DenseMotion) -> Tensor:
-        """One of the source's maps looked up at the flow: (B, C, h, w)."""
-        align = self.config.align_corners
-        sampled = for_sampling(features).expand(motion.flow.shape[0], -1, -1, -1)
-        return warp(sampled, motion.flow_at(features.shape[-2:], align), align)
 
     def occlusion_for(self, level: int, size: torch.Size, occlusions: list[Tensor]) -> Tensor:
         """The occlusion map of a level (0 is the coarsest): its own, or the finest there is, resized."""
@@ -244,7 +239,6 @@ class InpaintingNetwork(nn.Module):
     def forward(self, maps: list[Tensor], source: Tensor, motion: DenseMotion) -> Tensor:
         """The picture (B, 3, H, W) in [0, 1] from the source's `maps` and the `source` picture itself."""
         warped = self.warp_masked(maps[1:], motion, motion.occlusions)
-        moved = self._moved(maps[0], motion)
         finest = self.occlusion_for(len(warped), source.shape[-2:], motion.occlusions)
         x = for_convolutions(warped[0])
         residual = iter(self.resblock)
@@ -254,16 +248,11 @@ class InpaintingNetwork(nn.Module):
             x = block(x)
             if level < len(self.up_blocks) - 1:
                 x = torch.cat([x, for_convolutions(warped[level + 1])], 1)
-        x = for_convolutions(_blend(for_sampling(x), moved, finest))
+        align = self.config.align_corners
+        flow = motion.flow_at(maps[0].shape[-2:], align)
+        x = for_convolutions(look_up(maps[0], flow, finest, x, align_corners=align))
         painted = torch.sigmoid(self.final(x).float())
-        return _blend(painted, motion.looked_up(source, self.config.align_corners), finest)
-
-
-def _blend(hidden: Tensor, seen: Tensor, occlusion: Tensor) -> Tensor:
-    """`seen` where `occlusion` is 1, `hidden` where it is 0, both (B, C, h, w)."""
-    if torch.compiler.is_exporting():
-        return hidden * (1 - occlusion) + seen * occlusion
-    return torch.lerp(hidden, seen, occlusion)  # one pass over the largest maps of a step, and two fewer back
+        return blended(painted, motion.looked_up(source, align), finest)
 
 
 class TPSMM(MotionModel):
@@ -311,6 +300,10 @@ class TPSMM(MotionModel):
         small = self.kp_detector.reduce(image)
         points = self.kp_detector(small)
         return Motion(points if self.glance_network is None else self.glance_network(small, points))
+
+    def first_look(self, image: Tensor) -> Motion:
+        """The detector's own points."""
+        return Motion(self.kp_detector(self.kp_detector.reduce(image)))
 
     def reduce(self, image: Tensor) -> Tensor:
         """See `MotionModel.reduce`."""

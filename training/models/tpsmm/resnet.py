@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.kernels.norm import rectified
 from training.models.parts.sampling import full_precision
 
 
@@ -21,8 +22,8 @@ class _BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         skip = x if self.downsample is None else self.downsample(x)
-        y = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(self.bn2(self.conv2(y)) + skip)
+        y = rectified(self.bn1, self.conv1(x))
+        return rectified(self.bn2, self.conv2(y), skip)
 
 
 class ResNet18(nn.Module):
@@ -48,7 +49,7 @@ class ResNet18(nn.Module):
         return nn.Sequential(_BasicBlock(inputs, outputs, stride), _BasicBlock(outputs, outputs, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.max_pool2d(F.relu(self.bn1(self.conv1(x))), 3, 2, 1)
+        x = F.max_pool2d(rectified(self.bn1, self.conv1(x)), 3, 2, 1)
         x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
         pooled = x.mean((2, 3)) if self.pool == 1 else F.avg_pool2d(x, x.shape[-1] // self.pool).flatten(1)
         with full_precision(x):

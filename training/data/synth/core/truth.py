@@ -14,10 +14,10 @@ from torch import Tensor
 from .raster import hits, rasterise
 from .topology import Topology, load_topology
 
-_DEPTH_SLACK = 0.002
+DEPTH_SLACK = 0.002
 """Metres by which a surface may lie behind the nearest one and still be the same surface."""
 
-_ROUNDING = 1e-4
+ROUNDING = 1e-4
 """Frame units by which a place may lie outside the frame: a border pixel is seen in its own frame."""
 
 
@@ -134,9 +134,9 @@ def flow_between(
     backdrop = triangle < 0
     flow = torch.where(backdrop[..., None], behind, place[..., :2])
     nearest, seen = _nearest_inverse_depth(mesh, source.screen, source_buffer, flow)
-    same = (seen == triangle) | (place[..., 2] >= nearest * (1 - _DEPTH_SLACK * nearest))
+    same = (seen == triangle) | (place[..., 2] >= nearest * (1 - DEPTH_SLACK * nearest))
     visible = torch.where(backdrop, seen < 0, (seen >= 0) & same)
-    visible &= (flow.abs() <= 1 + _ROUNDING).all(-1)
+    visible &= (flow.abs() <= 1 + ROUNDING).all(-1)
     return flow.clamp(-4, 4).view(count, size, size, 2), visible.view(count, size, size)
 
 

@@ -34,7 +34,7 @@ from .plan import ClipPlan
 
 FORMAT = "1"
 FLOW_SIZE = 64
-_STEP = 8000.0
+STEP = 8000.0
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def unpack_truth(
     """What correspondence needs of N frames, from their tensors (N, ...) as a shard of scenes of `kind` stores them."""
     two = weights.float() / 255
     three = torch.cat([two, (1 - two.sum(-1, keepdim=True)).clamp_min(0)], -1)
-    return Truth(screen.float() / _STEP, background, kind), SurfaceBuffer(triangle.long(), three)
+    return Truth(screen.float() / STEP, background, kind), SurfaceBuffer(triangle.long(), three)
 
 
 @dataclass
@@ -96,7 +96,7 @@ def write_shard(path: Path, clips: list[ClipPlan], frames: Frames, photos: Photo
     """
     shape = (len(clips), len(clips[0].times))
     small = surface_buffer(frames.truth, FLOW_SIZE)
-    screen = (frames.truth.screen.clamp(-4, 4) * _STEP).round().to(torch.int16)
+    screen = (frames.truth.screen.clamp(-4, 4) * STEP).round().to(torch.int16)
     tensors = {
         "image": frames.image,
         "points": frames.points,
