@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks import browser
 from benchmarks.growth import growth
 from benchmarks.measure import compiled_pass, end_to_end, engine_pass, plain_pass, torch_pass
 from benchmarks.operators import profile, rewrite_gains
@@ -23,9 +24,10 @@ from benchmarks.subjects import CONFIGURATIONS, Subject, default_cache, subject
 from checkpoints.contract import FRAMEWISE
 from runtime.graphs.cores import available_cores
 
-PARTS = ("models", "compiled", "rewrites", "profile", "growth")
+PARTS = ("models", "compiled", "rewrites", "profile", "growth", "browser")
 """What is measured: every model against PyTorch and a plain export; `torch.compile` of `faces-lite` and the full TPSMM;
-each rewrite of the render graph of every model; where the time of those two goes; how `faces-lite`'s cost grows."""
+each rewrite of the render graph of every model; where the time of those two goes; how `faces-lite`'s cost grows; the
+page in the browser beside the engine."""
 QUICK = ("faces-lite", "tpsmm-full")
 """Models that are looked at more closely, and the only ones of a quick run."""
 
@@ -134,6 +136,14 @@ def _growth(chosen: Subject, threads: int, budget: float) -> dict[str, list[dict
     return tables
 
 
+def _browser() -> dict[str, Any] | None:
+    print("\nthe default model in Chromium, on WebAssembly, and in the engine, in layers, file to file")
+    if (lacking := browser.missing()) is not None:
+        print(f"  not measured: {lacking}", flush=True)
+        return None
+    return browser.report(3)
+
+
 def summary(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The figures that are followed over time, and everything else under `details`."""
     flat: dict[str, Any] = {}
@@ -175,6 +185,8 @@ def main(arguments: list[str] | None = None) -> int:
             found["profile"] = _profile(chosen)
         if "growth" in parts and name == "faces-lite":
             found["growth"] = _growth(chosen, args.threads, budget)
+        if "browser" in parts and name == "faces-lite":
+            found["browser"] = _browser()
         if args.json:  # after every model: the whole takes long
             figures = {"machine": said, "peak": asdict(peak), **summary(results)}
             args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
