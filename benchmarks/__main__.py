@@ -14,6 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from benchmarks import browser
 from benchmarks.comparison import compare
 from benchmarks.formats import format_costs
 from benchmarks.growth import growth
@@ -26,10 +27,10 @@ from benchmarks.tables import models_table, table
 from checkpoints.contract import FRAMEWISE
 from runtime.graphs.cores import available_cores
 
-PARTS = ("models", "compiled", "rewrites", "profile", "formats", "growth")
+PARTS = ("models", "compiled", "rewrites", "profile", "formats", "growth", "browser")
 """What is measured: every model against PyTorch and a plain export; `torch.compile` of `faces-lite` and the full TPSMM;
 each rewrite of the render graph of every model; where the time of those two goes; what each number format costs, of
-every model; how `faces-lite`'s cost grows."""
+every model; how `faces-lite`'s cost grows; the page in the browser beside the engine."""
 QUICK = ("faces-lite", "tpsmm-full")
 """Models that are looked at more closely, and the only ones of a quick run."""
 
@@ -147,6 +148,14 @@ def _growth(chosen: Subject, threads: int, budget: float) -> dict[str, list[dict
     return tables
 
 
+def _browser() -> dict[str, Any] | None:
+    print("\nthe default model in Chromium, on WebAssembly, and in the engine, in layers, file to file")
+    if (lacking := browser.missing()) is not None:
+        print(f"  not measured: {lacking}", flush=True)
+        return None
+    return browser.report(3)
+
+
 def summary(results: dict[str, dict[str, Any]]) -> dict[str, Any]:
     """The figures that are followed over time, and everything else under `details`."""
     flat: dict[str, Any] = {}
@@ -190,6 +199,8 @@ def main(arguments: list[str] | None = None) -> int:
             found["formats"] = _formats(chosen)
         if "growth" in parts and name == "faces-lite":
             found["growth"] = _growth(chosen, args.threads, budget)
+        if "browser" in parts and name == "faces-lite":
+            found["browser"] = _browser()
         if args.json:  # after every model: the whole takes long
             figures = {"machine": said, "peak": asdict(peak), **summary(results)}
             args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")

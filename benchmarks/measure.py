@@ -223,8 +223,12 @@ def make_inputs(folder: Path, frames: int, size: int = 512) -> tuple[Path, Path]
 
 def end_to_end(subject: Subject, folder: Path, frames: int, size: int = 512) -> EndToEnd:
     """Run `benchmarks.child` on files in `folder`, a driving video of so many `frames` of `size` x `size` pixels."""
-    source, driving = make_inputs(folder, frames, size)
-    command = [sys.executable, "-m", "benchmarks.child", str(subject.bundle.folder), str(source), str(driving)]
+    return file_to_file(str(subject.bundle.folder), *make_inputs(folder, frames, size), folder)
+
+
+def file_to_file(model: str, source: Path, driving: Path, folder: Path) -> EndToEnd:
+    """Run `benchmarks.child` on these files; its result goes to `folder`."""
+    command = [sys.executable, "-m", "benchmarks.child", model, str(source), str(driving)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     start = time.perf_counter()
     with subprocess.Popen(

@@ -53,7 +53,7 @@ class Options:
     opset: int = DEFAULT_OPSET
     """One that runs on the target."""
     without: Collection[str] = ()
-    """Rewrites to leave out, by name."""
+    """Rewrites to leave out, by name, besides those that do not pay on the target."""
     target: str = "engine"
     """Where the graphs are to run, one of `export.targets.TARGETS`."""
 
@@ -63,13 +63,13 @@ class Options:
             raise OptionError(f"Precision {self.precision!r} is unknown; choose {', '.join(PRECISIONS)}.")
         if self.weights not in CHOICES:
             raise OptionError(f"Weights cannot be stored as {self.weights!r}; choose {', '.join(CHOICES)}.")
-        opsets = find_target(self.target).opsets
-        if self.opset not in opsets:
-            allowed = f"{opsets[0]} to {opsets[-1]}"
+        target = find_target(self.target)
+        if self.opset not in target.opsets:
+            allowed = f"{target.opsets[0]} to {target.opsets[-1]}"
             raise OptionError(f"Opset {self.opset} does not run on the target {self.target}; choose {allowed}.")
         if self.resolution < 64 or self.resolution % 32:
             raise OptionError(f"Resolution {self.resolution} does not work; choose a multiple of 32 from 64 on.")
-        return select(self.grid_sample, self.without)
+        return select(self.grid_sample, (*self.without, *target.without))
 
 
 def finish(name: str, graph: ir.Model) -> onnx.ModelProto:

@@ -15,6 +15,7 @@ from runtime.graphs.memory import stay_small
 from runtime.many.batch import RESULTS, Outcome, made, run_batch
 from runtime.many.batch_ray import on_ray
 from runtime.many.batching import looking
+from runtime.many.processes import on_processes
 from runtime.many.watch import keep_watch
 
 HELP = "move many pictures as many videos move"
@@ -37,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--format", choices=FORMATS, default="mp4", help="of results without a name; png is a folder (%(default)s)")
     add("--watch", action="store_true", help="go on with what is put into the folders, or the list, until stopped")
     add("--ray", metavar="ADDRESS", help="work on a Ray cluster: ray://HOST:PORT, auto, or local for this machine")
-    add("--workers", type=int, default=2, help="with --ray: processes at once (%(default)s)")
-    add("--cores", type=int, default=1, help="with --ray: cores of each (%(default)s)")
+    add("--workers", type=int, help="processes at once (default: as many as pay; with --ray 2)")
+    add("--cores", type=int, help="cores of each (default: its share of this machine's; with --ray 1)")
     declare(parser, Request)
 
 
@@ -54,9 +55,14 @@ def run(args: argparse.Namespace) -> int:
     if watched:
         if address:
             raise OptionError("A folder is watched on this machine alone; leave --ray or --watch out.")
+        if workers is not None or cores is not None:
+            raise OptionError("A folder is watched by one process; leave --workers and --cores, or --watch, out.")
         keep_watch(look, made(folder), options, partial(_tell, folder))
     jobs = look()
-    where = on_ray(address, workers, cores) if address else None
+    if address:
+        where = on_ray(address, 2 if workers is None else workers, 1 if cores is None else cores)
+    else:
+        where = on_processes(workers, cores)
     from tqdm import tqdm
 
     with tqdm(total=len(jobs), unit=" pairs", disable=not progress) as bar:

@@ -1,5 +1,5 @@
-"""How many cores this process may really use; containers and batch systems grant fewer than the machine
-has.
+"""How many cores, and how much memory, this process may really use; containers and batch systems grant less than the
+machine has.
 """
 
 from __future__ import annotations
@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 
 _CGROUP = Path("/sys/fs/cgroup")
+_UNTOLD = 8_000_000_000
+"""Bytes of memory that are counted on where nobody says."""
 
 
 def available_cores(cgroup: Path = _CGROUP) -> int:
@@ -15,6 +17,22 @@ def available_cores(cgroup: Path = _CGROUP) -> int:
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _quota(cgroup)
     return max(1, affinity if quota is None else min(affinity, round(quota)))
+
+
+def available_memory(meminfo: Path = Path("/proc/meminfo"), cgroup: Path = _CGROUP) -> int:
+    """Bytes of memory that nobody uses and the container may; 8e9 where neither is told."""
+    found = []
+    try:
+        lines = dict(line.split(":", 1) for line in meminfo.read_text().splitlines() if ":" in line)
+        found.append(1024 * int(lines["MemAvailable"].split()[0]))
+    except (OSError, ValueError, KeyError, IndexError):
+        pass
+    try:
+        limit, used = ((cgroup / name).read_text().strip() for name in ("memory.max", "memory.current"))
+        found.append(max(0, int(limit) - int(used)))  # "max" is no number: no limit
+    except (OSError, ValueError):
+        pass
+    return min(found, default=_UNTOLD)
 
 
 def _quota(cgroup: Path) -> float | None:

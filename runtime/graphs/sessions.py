@@ -266,7 +266,7 @@ def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Grap
     if device != "cpu":
         in_opener(_preload)
     cores = threads or available_cores()
-    at_once = min(cores, _frames_at_once(bundle)) if device == "cpu" else 1
+    at_once = min(cores, frames_at_once(bundle)) if device == "cpu" else 1
     # Read and verified when they are opened, one after another: what is on the disk may have changed since loading.
     files = {name: (partial(bundle.read, name), f'{name}" of the model "{bundle.name}') for name in bundle.graphs}
 
@@ -305,8 +305,9 @@ def _teams(at_once: int) -> tuple[Executor, Executor | None]:
     return workers(1), workers(at_once) if at_once > 1 else None
 
 
-def _frames_at_once(bundle: Bundle) -> int:
-    """Of a bundle that does not tell its operations: one."""
+def frames_at_once(bundle: Bundle) -> int:
+    """How many frames of that model are computed at once where there are as many cores; one where it does not tell its
+    operations."""
     gflops = [bundle.graphs[name].gflops for name in FRAMEWISE]
     return next((count for limit, count in AT_ONCE if all(each is not None and each < limit for each in gflops)), 1)
 

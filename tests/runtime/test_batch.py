@@ -10,6 +10,8 @@ from PIL import Image
 
 from checkpoints.errors import InputError, OptionError, OutputError
 from runtime.cli import main
+from runtime.graphs.cores import available_memory
+from runtime.many import processes
 from runtime.many.batch import RESULTS, run_batch, run_here
 from runtime.many.batch_ray import on_ray
 from runtime.many.pairs import Job, read_pairs
@@ -199,6 +201,61 @@ def test_a_wrong_model_is_said_once_and_no_pair_is_to_blame(inputs, capsys):
 def test_impossible_workers_are_refused():
     with pytest.raises(OptionError, match="0 workers"):
         on_ray("local", 0)
+    with pytest.raises(OptionError, match="0 workers"):
+        processes.on_processes(0, None)
+    with pytest.raises(OptionError, match="of -1 cores"):
+        processes.on_processes(None, -1)
+
+
+def test_two_processes_do_the_same_as_one(inputs, toy, capsys):
+    words = ["batch", "in/pairs.csv", "--model", str(toy), "--device", "cpu", "--no-progress", "-o"]
+    assert main([*words, "one", "--workers", "1"]) == 2
+    assert main([*words, "two", "--workers", "2", "--cores", "1"]) == 2
+    assert capsys.readouterr().err.count("1 of 3 pairs failed") == 2
+    one, two = (
+        {line["output"]: (line["status"], line["frames"], line["error"], line["key"]) for line in lines(inputs / name)}
+        for name in ("one", "two")
+    )
+    assert one == two
+    for name in ("a-one.mp4", "b-two.mp4"):
+        assert (inputs / "one" / name).read_bytes() == (inputs / "two" / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("jobs", "cores", "memory", "at_once", "device", "count"),
+    [
+        (50, 2, 4e9, 4, "cpu", 2),
+        (50, 8, 16e9, 4, "auto", 8),
+        (5, 8, 16e9, 4, "cpu", 2),  # two jobs for each at least
+        (1, 8, 16e9, 4, "cpu", 1),
+        (50, 8, 2e9, 4, "cpu", 3),
+        (50, 8, 0.5e9, 4, "cpu", 1),
+        (50, 8, 64e9, 2, "cpu", 1),  # the model keeps all cores busy by itself
+        (50, 8, 64e9, 4, "cuda", 1),
+    ],
+)
+def test_as_many_processes_as_pay(monkeypatch, toy, jobs, cores, memory, at_once, device, count):
+    monkeypatch.setattr(processes, "available_cores", lambda: cores)
+    monkeypatch.setattr(processes, "available_memory", lambda: int(memory))
+    monkeypatch.setattr(processes, "frames_at_once", lambda bundle: at_once)
+    assert processes.processes_for(jobs, {"model": str(toy), "device": device}) == count
+
+
+def test_available_memory_is_what_machine_and_container_leave(tmp_path):
+    meminfo = tmp_path / "meminfo"
+    meminfo.write_text("MemTotal: 9000000 kB\nMemAvailable:    2000 kB\n")
+    assert available_memory(meminfo, tmp_path) == 2_048_000
+    (tmp_path / "memory.current").write_text("500\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    assert available_memory(meminfo, tmp_path) == 2_048_000
+    (tmp_path / "memory.max").write_text("1500\n")
+    assert available_memory(meminfo, tmp_path) == 1000
+    assert available_memory(tmp_path / "none", tmp_path / "none") == 8_000_000_000
+
+
+def test_watching_is_one_processs_work(inputs, toy, capsys):
+    assert main(["batch", "in", "in/one.mp4", "-o", "out", "--model", str(toy), "--watch", "--workers", "2"]) == 2
+    assert "--workers" in capsys.readouterr().err
 
 
 def test_two_workers_of_ray_do_the_same(inputs, toy, capsys):

@@ -13,7 +13,6 @@ import clips
 import numpy as np
 import pytest
 from PIL import Image
-from site_with_model import serving
 from visiting import Bytes, go, opened, put, shown
 
 from checkpoints.bundle import Bundle
@@ -22,6 +21,7 @@ from runtime.commands.animate import SAMPLE
 from runtime.framing.framer import Framer, Framing
 from runtime.media.picture import read_image
 from runtime.media.video import probe, read_frames
+from web.tools.hosting import serving
 
 pytestmark = pytest.mark.slow
 

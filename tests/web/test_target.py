@@ -55,6 +55,14 @@ def test_a_web_bundle_is_one_that_the_engine_reads_too(arguments: list[str], tmp
     assert "GridSample" in kinds
 
 
+def test_rewrites_that_do_not_pay_there_are_left_out() -> None:
+    names = [[rewrite.name for rewrite in Options(target=name, opset=19).rewrites()] for name in TARGETS]
+    assert [name for name in names[0] if name not in names[1]] == ["narrow"]
+    assert [rewrite.name for rewrite in Options(target="web", opset=19, without=["blend"]).rewrites()] == [
+        name for name in names[1] if name != "blend"
+    ]
+
+
 def test_what_the_user_says_comes_before_what_the_target_prefers(arguments: list[str], tmp_path: Path) -> None:
     run(*arguments, "--target", "web", "--weights", "fp32", "--opset", "18", "-o", tmp_path / "web")
     bundle = Bundle.load(tmp_path / "web")

@@ -13,11 +13,11 @@ import numpy as np
 import profiles
 import pytest
 from PIL import Image
-from site_with_model import serving
 from visiting import go, opened, put, shown
 
 from runtime import Animator
 from runtime.media.provenance import DIGITAL_SOURCE_TYPE
+from web.tools.hosting import serving
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 

@@ -8,11 +8,11 @@ import { filmName } from "./marks";
 import type { Mode } from "./motion";
 import { perform, type Performed } from "./performance";
 import { readPhoto } from "./photo";
-import type { Puppeteer } from "./puppeteer";
 import type { Samples } from "./samples";
 import { Screen } from "./screen";
 import type { About } from "./stage";
 import { tell } from "./trouble";
+import type { Troupe } from "./troupe";
 import { done, words, working } from "./words";
 
 export class AnimatePanel {
@@ -25,7 +25,7 @@ export class AnimatePanel {
   private running?: AbortController;
 
   constructor(
-    private puppeteer: Puppeteer,
+    private troupe: Troupe,
     private samples: Samples,
   ) {
     this.photo.offer(by("photos"), samples.photos);
@@ -68,11 +68,11 @@ export class AnimatePanel {
 
   private async make(signal: AbortSignal): Promise<[Performed, string[]]> {
     const data = new FormData(this.form);
-    const source = await this.puppeteer.source(await readPhoto(this.photo.files[0]), data.get("crop") as Crop);
+    const source = await this.troupe.source(await readPhoto(this.photo.files[0]), data.get("crop") as Crop);
     const driving = await openDriving(this.clip.files);
     const begun = performance.now();
     try {
-      const made = await perform(this.puppeteer, driving, this.screen, {
+      const made = await perform(this.troupe, driving, this.screen, {
         settings: settingsOf(this.form),
         crop: data.get("driving-crop") as Crop,
         progress: (frames, total) => {

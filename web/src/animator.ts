@@ -20,6 +20,12 @@ export interface Settings {
 
 export const DEFAULTS: Settings = { mode: "relative", strength: 1, smoothing: 0, adaptScale: true };
 
+/** A frame of a stream: its motion, smoothed, and the one that it counts from. */
+export interface Step {
+  driving: Motion;
+  reference: Motion;
+}
+
 /** What a driving mode goes by; all motions are of one frame. */
 interface Given {
   source: Motion;
@@ -76,11 +82,31 @@ export class Animator {
 
   /** The photo in the pose of one driving frame, both RGB bytes (R, R, 3). */
   async frame(square: Uint8Array): Promise<Uint8Array> {
+    return this.show(this.follow(await this.see(square)));
+  }
+
+  /** The motion of a driving frame, RGB bytes (R, R, 3), whatever came before. */
+  async see(square: Uint8Array): Promise<Motion> {
+    const found = await this.engine.detect(square);
+    return this.layers?.eyes ? this.engine.withLooks(square, found) : found;
+  }
+
+  /**
+   * What the next frame of the stream, of that motion, is to be shown as. Cheap: whoever shows only some frames of a stream
+   * follows the others, too, since what comes after them counts on them.
+   */
+  follow(seen: Motion): Step {
+    const { eyes, lips } = this.layers ?? {};
+    // It was seen before there was a photo whose eyes move.
+    const whole = eyes && lips && !seen.arrays[EYES] ? withLooks(seen, eyes, lips) : seen;
+    const driving = this.smooth.step(whole);
+    return { driving, reference: this.referenceOf(driving) };
+  }
+
+  /** The photo at that step of a stream: RGB bytes (R, R, 3). */
+  async show({ driving, reference }: Step): Promise<Uint8Array> {
     const { chosen, layers, engine } = this;
     if (!chosen) throw new Error("there is no photo yet");
-    const found = await engine.detect(square);
-    const driving = this.smooth.step(layers?.eyes ? await engine.withLooks(square, found) : found);
-    const reference = this.referenceOf(driving);
     const driven = await this.drive(chosen.motion, driving, reference);
     if (!layers) return engine.render(chosen, driven);
     const face = this.face(layers, driving, driven, reference);

@@ -1,8 +1,8 @@
 /** The webcam moves the photo: the newest frame is shown, and what comes meanwhile is dropped. */
 import { VisitorError } from "./errors";
-import type { Puppeteer } from "./puppeteer";
 import type { Screen } from "./screen";
 import type { Settings } from "./animator";
+import type { Troupe } from "./troupe";
 
 /** Pixels along the side of what is looked at; more would only take time. */
 const SIDE = 480;
@@ -31,19 +31,28 @@ export class Camera {
     await this.video.play();
   }
 
-  /** Move the puppeteer's photo until `close` is called. */
-  async run(puppeteer: Puppeteer, screen: Screen, settings: Settings, speed: Speed): Promise<void> {
+  /** Move the troupe's photo until `close` is called. */
+  async run(troupe: Troupe, screen: Screen, settings: Settings, speed: Speed): Promise<void> {
     if (!this.running) return;
-    await puppeteer.begin([this.look()], "auto", settings, RATE);
+    await troupe.begin([this.look()], "auto", settings, RATE);
     const times: number[] = [];
+    const waiting: { begun: number; shown: Promise<Uint8ClampedArray<ArrayBuffer>> }[] = [];
+    let took = 0;
     while (this.running) {
       const begun = performance.now();
-      screen.show(await puppeteer.frame(this.look()));
-      times.push(performance.now());
-      if (times.length > MEASURED) times.shift();
-      const rate = times.length > 1 ? (1000 * (times.length - 1)) / (times.at(-1)! - times[0]) : undefined;
-      speed(rate, (performance.now() - begun) / 1000);
-      await new Promise((resolve) => requestAnimationFrame(resolve));
+      waiting.push({ begun, shown: troupe.frame(this.look()) });
+      waiting.at(-1)!.shown.catch(() => {}); // heard when it is waited for
+      if (waiting.length >= troupe.size) {
+        const first = waiting.shift()!;
+        screen.show(await first.shown);
+        times.push(performance.now());
+        took = times.at(-1)! - first.begun;
+        if (times.length > MEASURED) times.shift();
+        const rate = times.length > 1 ? (1000 * (times.length - 1)) / (times.at(-1)! - times[0]) : undefined;
+        speed(rate, took / 1000);
+      }
+      // Frames that are in work together are taken, and so shown, at even distances.
+      await pause(begun + took / troupe.size - performance.now());
     }
   }
 
@@ -62,4 +71,10 @@ export class Camera {
     context.drawImage(this.video, (width - side) / 2, (height - side) / 2, side, side, 0, 0, SIDE, SIDE);
     return this.mirror.transferToImageBitmap();
   }
+}
+
+/** At least until the screen shows what is there. */
+async function pause(milliseconds: number): Promise<void> {
+  if (milliseconds > 0) await new Promise((resolve) => setTimeout(resolve, milliseconds));
+  await new Promise((resolve) => requestAnimationFrame(resolve));
 }

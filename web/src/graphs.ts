@@ -17,17 +17,10 @@ export interface Runtime {
   threads: number;
 }
 
-const MOST_THREADS = 8;
-
 /** Whether this browser offers a GPU at all. */
 export async function hasGpu(): Promise<boolean> {
   const gpu = (navigator as { gpu?: { requestAdapter(): Promise<unknown> } }).gpu;
   return Boolean(await gpu?.requestAdapter().catch(() => undefined));
-}
-
-/** Threads that WebAssembly may use here: more than one only where memory may be shared (cross-origin isolation). */
-export function threadsHere(): number {
-  return globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, MOST_THREADS) : 1;
 }
 
 /** The runtime of that backend, nothing opened yet. */

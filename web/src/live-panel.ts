@@ -7,11 +7,11 @@ import { radios, settingsOf, slider } from "./form";
 import { filmName } from "./marks";
 import type { Mode } from "./motion";
 import { readPhoto } from "./photo";
-import type { Puppeteer } from "./puppeteer";
 import type { Samples } from "./samples";
 import { Screen } from "./screen";
 import type { About } from "./stage";
 import { tell } from "./trouble";
+import type { Troupe } from "./troupe";
 import { liveSpeed, words } from "./words";
 
 export class LivePanel {
@@ -24,16 +24,16 @@ export class LivePanel {
   private stopRecording?: () => Promise<Blob>;
 
   constructor(
-    private puppeteer: Puppeteer,
+    private troupe: Troupe,
     samples: Samples,
   ) {
     this.photo = new Field(by("live-photo"), () => void (this.on && this.choose()));
     this.photo.take(samples.photos.slice(0, 1));
     by("camera-on").addEventListener("click", () => void (this.on ? this.stop() : this.go()));
-    by("rest").addEventListener("click", () => void puppeteer.rest());
+    by("rest").addEventListener("click", () => void troupe.rest());
     by("record").addEventListener("click", () => void this.record());
     this.form.addEventListener("submit", (event) => event.preventDefault());
-    this.form.addEventListener("change", () => void (this.on && puppeteer.adjust(settingsOf(this.form))));
+    this.form.addEventListener("change", () => void (this.on && troupe.adjust(settingsOf(this.form))));
   }
 
   /** The model is there. */
@@ -61,7 +61,7 @@ export class LivePanel {
       const tell = (rate: number | undefined, seconds: number): void => {
         this.speed.textContent = liveSpeed(rate, seconds);
       };
-      await this.camera.run(this.puppeteer, this.screen, settingsOf(this.form), tell);
+      await this.camera.run(this.troupe, this.screen, settingsOf(this.form), tell);
     } catch (error) {
       this.stop();
       this.speed.textContent = tell(error);
@@ -69,7 +69,7 @@ export class LivePanel {
   }
 
   private async choose(): Promise<void> {
-    await this.puppeteer.source(await readPhoto(this.photo.files[0]), "auto");
+    await this.troupe.source(await readPhoto(this.photo.files[0]), "auto");
   }
 
   private show(on: boolean): void {

@@ -4,11 +4,11 @@ import { by, fillIn } from "./dom";
 import type { Backend } from "./graphs";
 import { LivePanel } from "./live-panel";
 import { places } from "./places";
-import { Puppeteer } from "./puppeteer";
 import { fetchSamples } from "./samples";
 import { takeShelter } from "./shelter";
 import { connectTabs } from "./tabs";
 import { tell } from "./trouble";
+import { Troupe } from "./troupe";
 import { engineNote, loading, words } from "./words";
 
 /** `?backend=wasm` or `?backend=webgpu`, for whoever wants to compare. */
@@ -22,9 +22,9 @@ async function open(): Promise<void> {
   line.textContent = `${words.LOADING} …`;
   try {
     await takeShelter();
-    const puppeteer = new Puppeteer(new Worker(new URL("./worker.ts", import.meta.url), { type: "module" }));
+    const troupe = new Troupe(() => new Worker(new URL("./worker.ts", import.meta.url), { type: "module" }));
     const samples = await fetchSamples();
-    const [animate, live] = [new AnimatePanel(puppeteer, samples), new LivePanel(puppeteer, samples)];
+    const [animate, live] = [new AnimatePanel(troupe, samples), new LivePanel(troupe, samples)];
     connectTabs(document.querySelector("[role=tablist]")!, (panel) => {
       if (panel !== "live") live.stop();
       if (panel !== "animate") animate.stop();
@@ -33,7 +33,7 @@ async function open(): Promise<void> {
       line.textContent = loading(done, total);
       bar.value = done / total;
     };
-    const about = await puppeteer.open(places(), progress, preferred());
+    const about = await troupe.open(places(), progress, preferred());
     animate.ready(about);
     live.ready(about);
     by("engine").textContent = engineNote(about.backend, about.threads);

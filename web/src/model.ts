@@ -5,7 +5,7 @@ import { Engine, type Models } from "./engine";
 import { VisitorError } from "./errors";
 import { openNetworks, type NetworkName, type Networks } from "./layers/networks";
 import { places } from "./motion";
-import { hasGpu, loadRuntime, threadsHere, type Backend, type Runtime, type RuntimeFiles } from "./graphs";
+import { hasGpu, loadRuntime, type Backend, type Runtime, type RuntimeFiles } from "./graphs";
 
 /** Where everything is; the page's build knows. */
 export interface Places {
@@ -21,28 +21,46 @@ export interface Opened {
   runtime: Runtime;
 }
 
-/** Fetch and open the model. `prefer`: a backend to try in any case. Throws a `VisitorError`. */
-export async function openModel(places: Places, progress: Progress, prefer?: Backend): Promise<Opened> {
-  const bundle = await readDescription(places.model);
+/** All that is fetched of a model, which can be handed from the page to its workers. */
+export interface Fetched {
+  /** What its graphs are to be run with. */
+  backend: Backend;
+  /** Its `bundle.json`. */
+  description: string;
+  models: Models & Record<NetworkName, Uint8Array>;
+  /** The runtime's own. */
+  wasm: Uint8Array<ArrayBuffer>;
+}
+
+/** Fetch the model. `prefer`: a backend to try in any case. Throws a `VisitorError`. */
+export async function fetchModel(places: Places, progress: Progress, prefer?: Backend): Promise<Fetched> {
+  const description = await readDescription(places.model);
+  const bundle = await readBundle(description);
   const backend = prefer ?? ((await hasGpu()) ? "webgpu" : "wasm");
   const graphs = Object.entries(bundle.graphs).map(([name, graph]) => [
     name,
     { url: places.model + graph.file, bytes: graph.bytes, sha256: graph.sha256 },
   ]);
-  const { mjs, wasm: binary } = places.runtime[backend];
-  const wanted = { ...Object.fromEntries(graphs), ...places.networks, binary };
-  const fetched = await download<GraphName | NetworkName | "binary">(wanted, progress);
-  const { binary: wasm, ...models } = fetched;
-  return (
-    (backend === "webgpu" && (await onGpu(bundle, models, { mjs, wasm }))) ||
-    (await onCpu(bundle, models, backend === "wasm" ? { mjs, wasm } : await files(places, "wasm")))
-  );
+  const wanted = { ...Object.fromEntries(graphs), ...places.networks, binary: places.runtime[backend].wasm };
+  const { binary: wasm, ...models } = await download<GraphName | NetworkName | "binary">(wanted, progress);
+  return { backend, description, models, wasm };
 }
 
-async function readDescription(folder: string): Promise<Bundle> {
+/** Open what was fetched; on WebAssembly where WebGPU does not work. `threads`: for WebAssembly. */
+export async function openModel(places: Places, fetched: Fetched, threads: number): Promise<Opened> {
+  const { backend, models, wasm } = fetched;
+  const bundle = await readBundle(fetched.description);
+  const own: RuntimeFiles = { mjs: places.runtime[backend].mjs, wasm };
+  const opened = backend === "webgpu" && (await onGpu(bundle, models, own, threads));
+  if (opened) return opened;
+  const runtime = await loadRuntime("wasm", threads, backend === "wasm" ? own : await files(places, "wasm"));
+  return open(runtime, bundle, models);
+}
+
+async function readDescription(folder: string): Promise<string> {
   const response = await fetch(`${folder}bundle.json`).catch(() => undefined);
   if (!response?.ok) throw new VisitorError("The model could not be fetched; check the connection and reload the page.");
-  return readBundle(await response.text());
+  return response.text();
 }
 
 async function files(places: Places, backend: Backend): Promise<RuntimeFiles> {
@@ -50,12 +68,10 @@ async function files(places: Places, backend: Backend): Promise<RuntimeFiles> {
   return { mjs, wasm: (await download({ wasm })).wasm };
 }
 
-type Fetched = Models & Record<NetworkName, Uint8Array>;
-
 /** Nothing where that does not work: drivers fail in ways that only trying shows. */
-async function onGpu(bundle: Bundle, models: Fetched, files: RuntimeFiles): Promise<Opened | undefined> {
+async function onGpu(bundle: Bundle, models: Fetched["models"], files: RuntimeFiles, threads: number): Promise<Opened | undefined> {
   try {
-    const runtime = await loadRuntime("webgpu", threadsHere(), files);
+    const runtime = await loadRuntime("webgpu", threads, files);
     const opened = await open(runtime, bundle, models);
     if (await givesSense(opened.engine)) return opened;
     await opened.engine.close();
@@ -66,12 +82,7 @@ async function onGpu(bundle: Bundle, models: Fetched, files: RuntimeFiles): Prom
   return undefined;
 }
 
-async function onCpu(bundle: Bundle, models: Fetched, files: RuntimeFiles): Promise<Opened> {
-  const runtime = await loadRuntime("wasm", threadsHere(), files);
-  return open(runtime, bundle, models);
-}
-
-async function open(runtime: Runtime, bundle: Bundle, models: Fetched): Promise<Opened> {
+async function open(runtime: Runtime, bundle: Bundle, models: Fetched["models"]): Promise<Opened> {
   const networks = await openNetworks(runtime, models);
   return { engine: await Engine.open(runtime, bundle, models, networks), networks, runtime };
 }

@@ -3,8 +3,8 @@ import type { Settings } from "./animator";
 import type { Driving, Shot } from "./driving";
 import { openFilm } from "./film";
 import type { Crop, Framed } from "./framing";
-import type { Puppeteer } from "./puppeteer";
 import type { Screen } from "./screen";
+import type { Troupe } from "./troupe";
 
 export interface Performed {
   film: Blob;
@@ -23,21 +23,21 @@ export interface Wishes {
   signal: AbortSignal;
 }
 
-/** The photo that the puppeteer holds, moved by `driving`. Throws what the signal says when it is stopped. */
+/** The photo that the troupe holds, moved by `driving`. Throws what the signal says when it is stopped. */
 export async function perform(
-  puppeteer: Puppeteer,
+  troupe: Troupe,
   driving: Driving,
   screen: Screen,
   { settings, crop, progress, signal }: Wishes,
 ): Promise<Performed> {
   const begun = performance.now();
-  const framed = await puppeteer.begin(await driving.samples(), crop, settings, driving.rate);
+  const framed = await troupe.begin(await driving.samples(), crop, settings, driving.rate);
   const film = await openFilm(screen.canvas, driving);
   let [frames, seconds] = [0, 0];
   try {
-    for await (const { image, at, lasts } of ahead(driving.shots())) {
+    for await (const { pixels, at, lasts } of shown(troupe, driving.shots())) {
       signal.throwIfAborted();
-      screen.show(await puppeteer.frame(image));
+      screen.show(pixels);
       await film.add(at, lasts);
       frames += 1;
       seconds = at + lasts;
@@ -48,6 +48,27 @@ export async function perform(
     throw error;
   }
   return { film: await film.finish(), frames, seconds, took: (performance.now() - begun) / 1000, framed };
+}
+
+interface Shown {
+  pixels: Uint8ClampedArray<ArrayBuffer>;
+  at: number;
+  lasts: number;
+}
+
+/** What the troupe makes of the shots, in their order; each of it has one frame in work, and another one waits. */
+async function* shown(troupe: Troupe, shots: AsyncIterable<Shot>): AsyncGenerator<Shown> {
+  const waiting: Promise<Shown>[] = [];
+  const begin = ({ image, at, lasts }: Shot): void => {
+    const one = troupe.frame(image).then((pixels) => ({ pixels, at, lasts }));
+    one.catch(() => {}); // heard when it is its turn, if anybody still listens then
+    waiting.push(one);
+  };
+  for await (const shot of ahead(shots)) {
+    begin(shot);
+    if (waiting.length > troupe.size) yield await waiting.shift()!;
+  }
+  while (waiting.length) yield await waiting.shift()!;
 }
 
 /** The same shots, the next one being decoded while one is in work. */

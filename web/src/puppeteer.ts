@@ -1,10 +1,9 @@
-/** The page's side of the worker: calls that answer when the worker has. */
+/** The page's side of one worker: calls that answer when the worker has. */
 import type { Settings } from "./animator";
-import type { Progress } from "./download";
 import { VisitorError } from "./errors";
 import type { Crop, Framed } from "./framing";
-import type { Backend } from "./graphs";
-import type { Places } from "./model";
+import type { Fetched, Places } from "./model";
+import type { Motion } from "./motion";
 import type { Answer, Order, Said } from "./orders";
 import type { About } from "./stage";
 
@@ -16,24 +15,23 @@ interface Waiting {
 export class Puppeteer {
   private waiting = new Map<number, Waiting>();
   private count = 0;
-  private progress: Progress = () => {};
 
   constructor(private worker: Worker) {
     worker.onmessage = ({ data }: MessageEvent<Said>) => this.hear(data);
     worker.onerror = () => this.abandon();
   }
 
-  open(places: Places, progress: Progress, prefer?: Backend): Promise<About> {
-    this.progress = progress;
-    return this.ask({ kind: "open", places, prefer }) as Promise<About>;
+  open(places: Places, fetched: Fetched, threads: number): Promise<About> {
+    return this.ask({ kind: "open", places, fetched, threads }) as Promise<About>;
   }
 
+  /** Choose what to move. Pictures here and below stay the caller's. */
   source(image: ImageBitmap, crop: Crop): Promise<Framed> {
-    return this.ask({ kind: "source", image, crop }, [image]) as Promise<Framed>;
+    return this.ask({ kind: "source", image, crop }) as Promise<Framed>;
   }
 
   begin(samples: ImageBitmap[], crop: Crop, settings: Settings, rate: number): Promise<Framed> {
-    return this.ask({ kind: "begin", samples, crop, settings, rate }, samples) as Promise<Framed>;
+    return this.ask({ kind: "begin", samples, crop, settings, rate }) as Promise<Framed>;
   }
 
   async adjust(settings: Settings): Promise<void> {
@@ -44,9 +42,24 @@ export class Puppeteer {
     await this.ask({ kind: "rest" });
   }
 
-  /** RGBA bytes of the photo in the pose of `image`, which is handed over. */
-  frame(image: ImageBitmap): Promise<Uint8ClampedArray<ArrayBuffer>> {
-    return this.ask({ kind: "frame", image }, [image]) as Promise<Uint8ClampedArray<ArrayBuffer>>;
+  /** The motion of the driving frame `image`, which is handed over; whatever came before. */
+  see(image: ImageBitmap): Promise<Motion> {
+    return this.ask({ kind: "see", image }, [image]) as Promise<Motion>;
+  }
+
+  /** The next frame of the stream has that motion, and somebody else shows it. */
+  async follow(motion: Motion): Promise<void> {
+    await this.ask({ kind: "follow", motion });
+  }
+
+  /** RGBA bytes of the photo at the next frame of the stream, which has that motion. */
+  show(motion: Motion): Promise<Uint8ClampedArray<ArrayBuffer>> {
+    return this.ask({ kind: "show", motion }) as Promise<Uint8ClampedArray<ArrayBuffer>>;
+  }
+
+  /** Nothing is asked of the worker any more. */
+  close(): void {
+    this.worker.terminate();
   }
 
   private ask(order: Order, handed: Transferable[] = []): Promise<Answer> {
@@ -58,7 +71,6 @@ export class Puppeteer {
   }
 
   private hear(said: Said): void {
-    if (said.kind === "progress") return this.progress(said.done, said.total);
     const waiting = this.waiting.get(said.id)!;
     this.waiting.delete(said.id);
     if (said.kind === "done") return waiting.resolve(said.answer);

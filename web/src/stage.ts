@@ -1,11 +1,10 @@
 /** What the worker does for the page, as one object: everything heavy behind a handful of calls. */
 import { Animator, type Settings } from "./animator";
-import type { Progress } from "./download";
 import { cutTo, Framer, type Crop, type Framed } from "./framing";
-import { openModel, type Opened, type Places } from "./model";
+import { openModel, type Fetched, type Opened, type Places } from "./model";
 import type { Backend } from "./graphs";
 import { Canvas } from "./layers/canvas";
-import { places, type Mode } from "./motion";
+import { places, type Mode, type Motion } from "./motion";
 import type { Picture } from "./picture";
 import { resize, type Box } from "./resample";
 
@@ -36,8 +35,9 @@ export class Stage {
     this.animator = new Animator(opened.engine);
   }
 
-  static async open(where: Places, progress: Progress, prefer?: Backend): Promise<Stage> {
-    return new Stage(await openModel(where, progress, prefer));
+  /** `threads`: for WebAssembly. */
+  static async open(where: Places, fetched: Fetched, threads: number): Promise<Stage> {
+    return new Stage(await openModel(where, fetched, threads));
   }
 
   get about(): About {
@@ -71,10 +71,20 @@ export class Stage {
     this.animator.rest();
   }
 
-  /** The photo in the pose of the next driving frame: RGB bytes (R, R, 3). */
-  async frame(picture: Picture): Promise<Uint8Array> {
+  /** The motion of a driving frame, whatever came before. */
+  see(picture: Picture): Promise<Motion> {
+    return this.animator.see(cutTo(picture, this.framed, this.opened.engine.resolution));
+  }
+
+  /** The next frame of the stream has that motion, and is shown elsewhere. */
+  follow(seen: Motion): void {
+    this.animator.follow(seen);
+  }
+
+  /** The photo in the pose of the next frame of the stream, which has that motion: RGB bytes (R, R, 3). */
+  async show(seen: Motion): Promise<Uint8Array> {
     const { resolution } = this.opened.engine;
-    const result = await this.animator.frame(cutTo(picture, this.framed, resolution));
+    const result = await this.animator.show(this.animator.follow(seen));
     if (!this.shown) return result;
     const square: Picture = { data: result, width: resolution, height: resolution, stride: 3 };
     return resize(square, [resolution, resolution], { box: this.shown }).data as Uint8Array;

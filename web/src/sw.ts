@@ -11,7 +11,7 @@ const WALLS = {
   "Cross-Origin-Resource-Policy": "same-origin",
   // The page's own policy does not bind its workers, which see the photo too.
   "Content-Security-Policy":
-    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; " +
+    "default-src 'none'; font-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; worker-src 'self' blob:; " +
     "connect-src 'self' blob:; img-src 'self' blob: data:; media-src 'self' blob:",
 };
 

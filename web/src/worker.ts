@@ -11,8 +11,7 @@ let last: Promise<unknown> = Promise.resolve();
 
 async function carryOut(order: Order): Promise<Answer> {
   if (order.kind === "open") {
-    const report = (done: number, total: number): void => say({ kind: "progress", done, total });
-    stage = await Stage.open(order.places, report, order.prefer);
+    stage = await Stage.open(order.places, order.fetched, order.threads);
     return stage.about;
   }
   if (!stage) throw new Error("the model is not open");
@@ -25,8 +24,12 @@ async function carryOut(order: Order): Promise<Answer> {
       return stage.adjust(order.settings);
     case "rest":
       return stage.rest();
-    case "frame":
-      return toRgba(await stage.frame(readPixels(order.image)));
+    case "see":
+      return stage.see(readPixels(order.image));
+    case "follow":
+      return stage.follow(order.motion);
+    case "show":
+      return toRgba(await stage.show(order.motion));
   }
 }
 

@@ -59,7 +59,7 @@ export class Person {
     const { size } = this;
     return Float32Array.from(
       { length: size * size },
-      (_, k) => 1 - smooth(this.depth([k % size, Math.floor(k / size)]) / NAPE),
+      (_, k) => 1 - smooth(this.depth(...this.own.at([k % size, Math.floor(k / size)])) / NAPE),
     );
   }
 
@@ -68,59 +68,85 @@ export class Person {
    * of these; `flow` (f, f, 2): the same as the model says.
    */
   move(head: Pairs, neck: Pairs, flow: ArrayLike<number>): { head: Float64Array; trunk: Float64Array } {
-    const { cells } = this;
-    const [skull, body] = [Affine.fit(...head, STIFF), trunk(neck)];
-    const base = cells.map((cell) => minus(skull.at(cell), cell));
-    const more = this.more(base, flow);
-    const found = { head: new Float64Array(2 * cells.length), trunk: new Float64Array(2 * cells.length) };
-    cells.forEach((cell, k) => {
-      const front = plus(base[k], more[k]);
-      const way = minus(minus(body.at(cell), cell), front);
-      found.head.set(front, 2 * k);
-      found.trunk.set(plus(front, times(this.behind(plus(cell, front), way), way)), 2 * k);
-    });
-    return found;
+    // Numbers one by one here and below, not points: this is done for every cell of every frame.
+    const front = this.steps(Affine.fit(...head, STIFF));
+    this.addFace(front, flow);
+    const behind = this.steps(trunk(neck));
+    const { cells, own } = this;
+    const [a, b, c, d] = own.linear;
+    for (let k = 0, at = 0; k < cells.length; k++, at += 2) {
+      const [x, y] = [front[at], front[at + 1]];
+      const [right, down] = [behind[at] - x, behind[at + 1] - y];
+      const [placeX, placeY] = [cells[k][0] + x, cells[k][1] + y];
+      // In the head's own frame, where a step along the way is a step, too.
+      const weight = this.behind(
+        a * placeX + b * placeY + own.offset[0],
+        c * placeX + d * placeY + own.offset[1],
+        a * right + b * down,
+        c * right + d * down,
+      );
+      behind[at] = x + weight * right;
+      behind[at + 1] = y + weight * down;
+    }
+    return { head: front, trunk: behind };
   }
 
-  /** How much a cell behind the head moves as the trunk does, which is a `way` from what is `above`. */
-  private behind(above: Point, way: Point): number {
+  /** (f, f, 2): how far `map` moves every cell. */
+  private steps({ linear: [a, b, c, d], offset: [e, f] }: Affine): Float64Array {
+    const { cells } = this;
+    const result = new Float64Array(2 * cells.length);
+    for (let k = 0; k < cells.length; k++) {
+      const [x, y] = cells[k];
+      result[2 * k] = a * x + b * y + e - x;
+      result[2 * k + 1] = c * x + d * y + f - y;
+    }
+    return result;
+  }
+
+  /** How much a cell behind the head, at (x, y) of the head's own frame, moves as the trunk does, which is a step away. */
+  private behind(x: number, y: number, right: number, down: number): number {
     // Behind a head that sinks, the trunk stays whole; ...
-    const least = smooth(this.depth(plus(above, way)));
+    const least = smooth(this.depth(x + right, y + down));
     // ... where it rises, what a cell shows must itself belong as much to the trunk as it is moved with it.
     let weight = least;
     for (let round = 0; round < ROUNDS; round++) {
-      weight = 0.5 * (weight + smooth(this.depth(plus(above, times(weight, way)))));
+      weight = 0.5 * (weight + smooth(this.depth(x + weight * right, y + weight * down)));
     }
     return Math.max(weight, least);
   }
 
-  /** What the face's own `flow` adds to `base`; beyond the face it runs out. */
-  private more(base: readonly Point[], flow: ArrayLike<number>): Point[] {
+  /** Add to the `steps` (f, f, 2) of the head what the face's own `flow` has more; beyond the face it runs out. */
+  private addFace(steps: Float64Array, flow: ArrayLike<number>): void {
     const { cells, side } = this;
-    const weighted = [0, 1, 2].map(() => new Float64Array(cells.length));
-    base.forEach((step, k) => {
-      const weight = this.weight(plus(cells[k], step));
-      weighted[0][k] = weight * (flow[2 * k] - step[0]);
-      weighted[1][k] = weight * (flow[2 * k + 1] - step[1]);
-      weighted[2][k] = weight;
-    });
-    const [x, y, total] = weighted.map((plane) => {
+    const [x, y, total] = [0, 1, 2].map(() => new Float64Array(cells.length));
+    for (let k = 0, at = 0; k < cells.length; k++, at += 2) {
+      const weight = this.weight(cells[k][0] + steps[at], cells[k][1] + steps[at + 1]);
+      x[k] = weight * (flow[at] - steps[at]);
+      y[k] = weight * (flow[at + 1] - steps[at + 1]);
+      total[k] = weight;
+    }
+    const spread = [x, y, total].map((plane) => {
       const [near, far] = this.blurs.map((blur) => blurred(blur, plane, side));
-      return near.map((value, k) => value + LITTLE * far[k]);
+      for (let k = 0; k < near.length; k++) near[k] += LITTLE * far[k];
+      return near;
     });
-    return base.map((_, k) => [x[k] / (total[k] + 0.01), y[k] / (total[k] + 0.01)]);
+    for (let k = 0, at = 0; k < cells.length; k++, at += 2) {
+      const whole = spread[2][k] + 0.01;
+      steps[at] += spread[0][k] / whole;
+      steps[at + 1] += spread[1][k] / whole;
+    }
   }
 
-  /** Of a place in the source: up to 0 where the head is, from 1 on where the shoulders are. */
-  private depth(place: Point): number {
-    const [x, y] = this.own.at(place);
+  /** Of the place (x, y) of the head's own frame: up to 0 where the head is, from 1 on where the shoulders are. */
+  private depth(x: number, y: number): number {
     const { line } = this;
     return (y - interpolate(x, line.x, line.start)) / interpolate(x, line.x, line.length);
   }
 
-  private weight(place: Point): number {
-    const [x, y] = place.map((value) => clamp(roundHalfEven(value), 0, this.size - 1));
-    return this.face[y * this.size + x];
+  /** How much the place (x, y) of the canvas belongs to the face. */
+  private weight(x: number, y: number): number {
+    const last = this.size - 1;
+    return this.face[clamp(roundHalfEven(y), 0, last) * this.size + clamp(roundHalfEven(x), 0, last)];
   }
 }
 
@@ -140,10 +166,16 @@ function blurred(blur: Float32Array, plane: Float64Array, side: number): Float64
 /** `matrix` times `plane` transposed: done twice, it is a blur along both axes. */
 function onceAndTurned(matrix: Float32Array, plane: Float64Array, side: number): Float64Array {
   const result = new Float64Array(side * side);
-  for (let row = 0; row < side; row++) {
-    for (let column = 0; column < side; column++) {
+  for (let column = 0; column < side; column++) {
+    const start = column * side;
+    // Where there is no face there is nothing to carry: most of a picture.
+    let [first, end] = [0, side];
+    while (first < end && plane[start + first] === 0) first++;
+    while (end > first && plane[start + end - 1] === 0) end--;
+    if (first === end) continue;
+    for (let row = 0; row < side; row++) {
       let sum = 0;
-      for (let k = 0; k < side; k++) sum += matrix[row * side + k] * plane[column * side + k];
+      for (let k = first; k < end; k++) sum += matrix[row * side + k] * plane[start + k];
       result[row * side + column] = sum;
     }
   }

@@ -66,14 +66,21 @@ export class Patch {
     }
   }
 
-  /** `picture` at the place (x, y) of the frame, linearly, into `to` from `at` on; its border is repeated. */
+  /**
+   * `picture` at the place (x, y) of the frame, linearly, into `to` from `at` on; its border is repeated. Called for every
+   * pixel of every frame: without so much as a pair of numbers made on the way.
+   */
   look(picture: Float32Array, x: number, y: number, to: Float32Array | Float64Array, at: number): void {
-    const [[a, b, c, d], [e, f], { size }] = [this.frame.linear, this.frame.offset, this];
-    const column = clamp(a * x + b * y + e, 0, size - 1.001);
-    const row = clamp(c * x + d * y + f, 0, size - 1.001);
-    const [left, top] = [Math.floor(column), Math.floor(row)];
-    const [across, down] = [column - left, row - top];
-    const [one, line] = [(top * size + left) * CHANNELS, size * CHANNELS];
+    const { size } = this;
+    const { linear, offset } = this.frame;
+    const column = clamp(linear[0] * x + linear[1] * y + offset[0], 0, size - 1.001);
+    const row = clamp(linear[2] * x + linear[3] * y + offset[1], 0, size - 1.001);
+    const left = Math.floor(column);
+    const top = Math.floor(row);
+    const across = column - left;
+    const down = row - top;
+    const one = (top * size + left) * CHANNELS;
+    const line = size * CHANNELS;
     for (let channel = 0; channel < CHANNELS; channel++) {
       const from = one + channel;
       const upper = picture[from] + across * (picture[from + CHANNELS] - picture[from]);
