@@ -162,6 +162,8 @@ class CommonOptions:
     def __post_init__(self) -> None:
         for name, (hint, option) in described(type(self)).items():
             value = plain(getattr(self, name))
+            if isinstance(value, str) and option.read is not None and str in get_args(hint):
+                value = option.read(value)  # whose type admits text: the same as on the command line
             object.__setattr__(self, name, value)
             if option.check is not None and not (value is None and _is_optional(hint)):
                 option.check(value)

@@ -35,13 +35,13 @@ def full(kind: bytes, *parts: bytes, version: int = 0, flags: int = 0) -> bytes:
     return box(kind, struct.pack(">I", version << 24 | flags), *parts)
 
 
-def still(picture: Bytes) -> tuple[bytes, bytes]:
-    """Box "hvcC" and sample of `picture`."""
+def still(picture: Bytes, colours: str = "yuv444p") -> tuple[bytes, bytes]:
+    """Box "hvcC" and sample of `picture`, stored as `colours` says."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "still.mp4")
-        colours = "scale=out_color_matrix=bt709:out_range=pc,format=yuv444p"
-        options = ["-vf", colours, "-c:v", "libx265", "-crf", "4", "-x265-params", "log-level=error:info=0"]
-        clips.encode(path, [picture], options=[*options, "-pix_fmt", "yuv444p", "-color_range", "pc"])
+        scale = f"scale=out_color_matrix=bt709:out_range=pc,format={colours}"
+        options = ["-vf", scale, "-c:v", "libx265", "-crf", "4", "-x265-params", "log-level=error:info=0"]
+        clips.encode(path, [picture], options=[*options, "-pix_fmt", colours, "-color_range", "pc"])
         data = path.read_bytes()
     at = data.index(b"hvcC") - 4
     length = struct.unpack(">I", data[at : at + 4])[0]
@@ -60,12 +60,18 @@ def alpha(values: Bytes) -> Item:
     return Item(np.repeat(values[..., None], 3, axis=2), [full(b"auxC", _ALPHA)], b"auxl")
 
 
-def save(path: Path, picture: Bytes, properties: Sequence[bytes] = (), others: Sequence[Item] = ()) -> Path:
+def save(
+    path: Path,
+    picture: Bytes,
+    properties: Sequence[bytes] = (),
+    others: Sequence[Item] = (),
+    colours: str = "yuv444p",
+) -> Path:
     """Write `picture` as the main one of the file `path`, with that of its properties, and the `others`, which come
     first in the file.
     """
     items = [*others, Item(picture, properties)]
-    main, coded = len(items), [still(item.picture) for item in items]
+    main, coded = len(items), [still(item.picture, colours) for item in items]
     known: list[bytes] = []
     associated = b""
     for number, (item, (header, _)) in enumerate(zip(items, coded, strict=True), 1):

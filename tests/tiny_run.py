@@ -41,10 +41,6 @@ EXPORTED_TPSMM = {
     "background": False,
     "disentangle": False,
 }
-"""For tests of the export command."""
-
-STORED_TPSMM = EXPORTED_TPSMM | {"block_expansion": 8, "max_features": 16}
-"""With weights large enough to be worth storing in 16 bits."""
 
 TINY_FIRST_ORDER = {
     "resolution": 64,

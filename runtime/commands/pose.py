@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-from checkpoints.errors import OutputError
+from checkpoints.errors import InputError, OutputError
 from runtime.animate import Request
 from runtime.animator import Animator
 from runtime.commands.declaring import declare
@@ -19,6 +20,7 @@ from runtime.media.given import spooled
 from runtime.media.names import MOST_BYTES, shortened
 from runtime.media.still import STILLS, check_still, write_still
 from runtime.result.label import Label
+from runtime.sources.given import is_video
 
 HELP = "set the pose of a face in a picture by hand"
 
@@ -70,7 +72,13 @@ def run(args: argparse.Namespace) -> int:
         if output.exists() and Path(str(source)).exists() and output.samefile(str(source)):
             raise OutputError(f"{output} is the input itself; give another name.")
         animator = Animator(args.model, device=args.device, **{name: getattr(args, name) for name in _OPTIONS})
-        animator.set_source(source)
+        try:
+            animator.set_source(source)
+        except InputError as error:
+            if not isinstance(source, str | os.PathLike) or not is_video(Path(source)):
+                raise
+            moved = 'move all of it with "bunraku animate VIDEO DRIVING --pose NAME=N,..."'
+            raise InputError(f"{given} is a video; give one picture of it, or {moved}.") from error
     picture = animator.pose(**pose)
     write_still(output, Label(animator.size)(picture) if args.label else picture)
     print(output)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from types import MappingProxyType
 
@@ -39,3 +40,12 @@ def template_file(driving: str | os.PathLike[str], folder: str | os.PathLike[str
     name = os.fspath(driving)
     there = name in _TEMPLATES and not os.path.lexists(os.path.join(folder, name))
     return FOLDER / f"{name}.motion" if there else None
+
+
+def near_template(driving: Path) -> str | None:
+    """The template that may have been meant by the file `driving`, which is not there: the one whose name is most like
+    that of the file; None where none is, or the file is there.
+    """
+    if driving.suffix or os.path.lexists(driving):
+        return None
+    return next(iter(get_close_matches(driving.name.lower(), _TEMPLATES, 1)), None)

@@ -25,6 +25,7 @@ _NEEDED = {"source", "driving"}
 _SEPARATORS = (",", ";", "\t")
 """What spreadsheets put between columns: where numbers have a comma, semicolons."""
 _COMMA = re.compile(r"-?\d+,\d+")
+_WHOLE = re.compile(r"(-?\d+)[.,]0+")
 _MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 """How text files of two bytes a letter begin, which some spreadsheets write; all others are UTF-8."""
 
@@ -155,7 +156,7 @@ def _job(path: Path, number: int, row: Mapping[str, str], taken: Taken, suffix: 
         raise InputError(f"{path}, line {number}: {output} is the output of another line, too; give another name.")
     if PurePath(output).is_absolute() or ".." in PurePath(output).parts:
         raise InputError(f"{path}, line {number}: {output} is outside of the output folder; give a name in it.")
-    options = {name: _number(name, text) for name, text in row.items() if name not in _COLUMNS and text}
+    options = {name: _written(name, text) for name, text in row.items() if name not in _COLUMNS and text}
     try:
         Options(**{name: read_word(Options, name, word) for name, word in options.items()})
     except OptionError as error:
@@ -163,10 +164,21 @@ def _job(path: Path, number: int, row: Mapping[str, str], taken: Taken, suffix: 
     return Job(source, driving, output, options=options, line=number)
 
 
-def _number(name: str, text: str) -> str:
-    """A number as spreadsheets of many countries write it, with a comma."""
-    is_float = plain_type(described(Options)[name][0]) is float
-    return text.replace(",", ".") if is_float and _COMMA.fullmatch(text) else text
+def _written(name: str, text: str) -> str:
+    """A number or truth value as spreadsheets of many countries write it: 0,5 for 0.5, 128,0 for 128, WAHR for yes."""
+    option = described(Options)[name]
+    kind = plain_type(option[0])
+    if kind is bool:
+        return _TRUTHS.get(text.casefold(), text)
+    if kind is int and option[1].read is None and (whole := _WHOLE.fullmatch(text)):
+        return whole[1]
+    return text.replace(",", ".") if kind is float and _COMMA.fullmatch(text) else text
+
+
+_TRUTHS = dict.fromkeys(("wahr", "vrai", "verdadero", "verdadeiro", "vero", "waar", "prawda", "sant", "sand"), "yes")
+_TRUTHS |= dict.fromkeys(("falsch", "faux", "falso", "onwaar", "fałsz", "falskt", "falsk"), "no")
+"""What spreadsheets in German, French, Spanish, Portuguese, Italian, Dutch, Polish, Swedish and Danish make of TRUE and
+FALSE."""
 
 
 def made_of(source: str, driving: str, taken: Taken, suffix: str) -> str:

@@ -29,11 +29,14 @@ class Description:
     has: dict[int, list[int]] = field(default_factory=dict)
     """Numbers of the properties that a picture has."""
 
+    def all_of(self, item: int | None) -> list[tuple[bytes, bytes]]:
+        """Kind and body of the properties that the picture `item` has, in the order in which they are applied."""
+        numbers = self.has.get(item, []) if item is not None else []
+        return [self.properties[number - 1] for number in numbers if 0 < number <= len(self.properties)]
+
     def of(self, item: int | None, kind: bytes) -> list[bytes]:
         """Bodies of the properties of that kind that the picture `item` has."""
-        numbers = self.has.get(item, []) if item is not None else []
-        found = [self.properties[number - 1] for number in numbers if 0 < number <= len(self.properties)]
-        return [body for name, body in found if name == kind]
+        return [body for name, body in self.all_of(item) if name == kind]
 
     @property
     def alpha(self) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import cached_property
@@ -193,10 +194,14 @@ def own_rate(stream: Stream, guess: Fraction) -> Fraction:
     steps = sorted(after - before for before, after in pairwise(stream.times))
     if not steps:
         return guess if _FEWEST <= guess <= _MOST else Fraction(25)
+    base = stream.base
+    if _come_in_pairs(stream.times, base):
+        base /= 2  # each from a frame to the one after the next
+        steps = sorted(after - before for before, after in zip(stream.times, stream.times[2:], strict=False))
     quick, usual = steps[len(steps) // 10], steps[len(steps) // 2]
     pivot = usual if quick * 5 > usual * 4 else quick
     alike = [step for step in steps if abs(step - pivot) * 4 <= pivot]
-    rate = len(alike) / (sum(alike) * stream.base)
+    rate = len(alike) / (sum(alike) * base)
     if guess * 5 <= rate * 6 and rate * 5 <= guess * 6:
         return guess
     for known in _RATES:
@@ -205,6 +210,16 @@ def own_rate(stream: Stream, guess: Fraction) -> Fraction:
     return rate.limit_denominator(1001)
 
 
+def _come_in_pairs(times: Sequence[int], base: Fraction) -> bool:
+    """Whether frames that are handed over two at once, a moment apart, make a rate seem higher than any camera's: steps
+    too short for one of `_QUICKEST` frames a second are many, and each stands between two long ones.
+    """
+    short = [(after - before) * base * _QUICKEST < 1 for before, after in pairwise(times)]
+    return 2 < len(short) < 3 * sum(short) and not any(map(all, pairwise(short)))
+
+
+_QUICKEST = 300
+"""Frames a second of the quickest video that is not slow motion of a laboratory."""
 _FEWEST, _MOST = 1, 1000
 """Frames a second that a single frame may be said to have."""
 _RATES = (*map(Fraction, (10, 12, 15, 20, 24, 25, 30, 48, 50, 60)), Fraction(30000, 1001))

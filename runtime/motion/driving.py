@@ -18,7 +18,7 @@ from PIL import Image
 from checkpoints.errors import InputError, OptionError
 from checkpoints.parameters import TAKES
 from runtime.control.pose import is_track, resampled
-from runtime.control.templates import template_file
+from runtime.control.templates import near_template, template_file
 from runtime.framing.cutter import Cutter
 from runtime.framing.framer import Framer
 from runtime.framing.search import search_faces
@@ -88,6 +88,8 @@ def open_clip(
         path = Path(driving)
         if not os.fspath(driving):
             raise InputError("The name of what drives is empty; give a video file.")
+        if meant := near_template(path):
+            raise InputError(f'{path} does not exist; did you mean the template "{meant}"?')
         if is_motion(path):
             return _open_motion(path, rate, limits, start, end)
         video = _open_video(path, limits)

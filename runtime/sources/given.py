@@ -55,6 +55,14 @@ def open_source(path: Path, limits: Limits, rate: Fraction | None = None) -> Cli
     return clip if is_meant or (clip.total or 0) > 1 else None
 
 
+def is_video(path: Path) -> bool:
+    """Whether the file `path` is a video that can be read."""
+    try:
+        return open_clip(path).video is not None
+    except InputError:
+        return False
+
+
 def read_source(
     clip: Clip, rate: Fraction, filling: str = "white", start: int = 0
 ) -> Iterator[tuple[Image.Image, bool]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from checkpoints.contract import FROM_REFERENCE
-from checkpoints.errors import InputError, OptionError
+from checkpoints.errors import BunrakuWarning, InputError, OptionError
 from runtime.animator import Animator, Prepared
 from runtime.control.pose import is_track
 from runtime.engine import Engine
@@ -63,12 +64,17 @@ class Staging:
         return max(known) if len(known) == len(counts) else None
 
     def sound(self, wanted: str) -> VideoInfo | None:
-        """What has the sound that is `wanted` (see `Sound`); None for silence."""
-        if wanted == "auto":
-            wanted = "source" if self.ends_with_source else "driving"
-        if wanted == "source":
-            return None if self.footage is None else self.footage.clip.video
-        return self.drivers[0].clip.video if wanted == "driving" else None
+        """What has the sound that is `wanted` (see `Sound`); None for silence. Warns where one is asked for by name and
+        there is none.
+        """
+        whose = ("source" if self.ends_with_source else "driving") if wanted == "auto" else wanted
+        found = self.drivers[0].clip.video if whose == "driving" else None
+        if whose == "source" and self.footage is not None:
+            found = self.footage.clip.video
+        if wanted in ("source", "driving") and (found is None or found.audio is None):
+            said = f"The {wanted} has no sound: the result will be silent; ask for none, or leave the option sound out."
+            warnings.warn(said, BunrakuWarning, stacklevel=3)
+        return found
 
     def prepared(self) -> Iterator[tuple[list[Prepared], tuple[bool, ...]]]:
         """Of every frame of the video that is moved, everybody in it, ready to be moved, and whether they are there."""

@@ -3,7 +3,7 @@
 import argparse
 
 import pytest
-from tiny_run import EXPORTED_TPSMM, toml
+from tiny_run import TINY_FIRST_ORDER, toml
 
 from benchmarks import search
 from training.config import load_config
@@ -30,11 +30,10 @@ def test_candidates_change_their_own_network_alone(network, candidate):
 def test_wider_candidates_cost_more(tmp_path, monkeypatch):
     config = tmp_path / "tiny.toml"
     stage = {"name": "all", "steps": 1, "batch": 1, "losses": {"pixel": 1.0}}
-    model = {key: list(value) if isinstance(value, tuple) else value for key, value in EXPORTED_TPSMM.items()}
     run = {
-        "family": "tpsmm",
+        "family": "fomm",
         "name": "tiny",
-        "model": model,
+        "model": TINY_FIRST_ORDER,
         "data": {"kind": "shards", "path": "shards"},
         "stages": [stage],
     }

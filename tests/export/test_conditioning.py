@@ -7,7 +7,7 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
-from test_families import CASES, SIZE, model
+from small_models import CASES, SIZE, model, side
 from torch import nn
 
 from checkpoints.card import model_card
@@ -20,7 +20,7 @@ from export.parts import TorchParts, torch_pictures
 
 @pytest.mark.parametrize("case", CASES)
 def test_every_family_computes_in_float64(case, pictures) -> None:
-    frames = np.stack(pictures(SIZE, 2))
+    frames = np.stack(pictures(side(case), 2))
     expected = torch_pictures(model(case), frames[:1], frames[1:])
     with in_float64(model(case)) as exact:
         found = TorchParts(exact).run("motion", {"frame": frames[1:]})

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
-from tiny_run import STORED_TPSMM
+from small_models import SIZE
+from small_models import checkpoint as stored
 
 from checkpoints.bundle import Bundle
 from checkpoints.card import model_card
@@ -27,9 +27,7 @@ pytestmark = pytest.mark.usefixtures("traced_once")
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory) -> Path:
     path = tmp_path_factory.mktemp("checkpoint") / "model.safetensors"
-    torch.manual_seed(5)
-    save_model(path, build("tpsmm", STORED_TPSMM).eval(), {"licence": "Apache-2.0", "steps": 7, "data": "drawn"})
-    return path
+    return stored("mraa", path, licence="Apache-2.0", steps=7, data="drawn")
 
 
 @pytest.fixture
@@ -81,7 +79,7 @@ def test_checkpoint_to_bundle(checkpoint, faces, tmp_path, capsys) -> None:
     folder = tmp_path / "small-model"
     assert run(checkpoint, "-o", folder, "--frames", *faces) == 0
     bundle = Bundle.load(folder)
-    assert (bundle.name, bundle.family, bundle.resolution, bundle.points) == ("small-model", "tpsmm", 64, 10)
+    assert (bundle.name, bundle.family, bundle.resolution, bundle.points) == ("small-model", "mraa", SIZE, 4)
     assert bundle.licence == "Apache-2.0"
     assert bundle.training["steps"] == 7
     assert bundle.parity["max_abs_difference"] <= 1

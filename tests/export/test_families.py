@@ -4,119 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 import onnx
 import pytest
 import torch
+from small_models import CASES, FIRST_ORDER, SIZE, model, side
 from traced import session
 
 from checkpoints.contract import SWITCHES, is_per_frame
 from export.parity import measure
 from export.parts import graph_pictures, torch_pictures
 from export.wrappers import example, to_float
-from training.config import load_config
-from training.models.base import MotionModel
 from training.models.registry import FAMILIES, build
-
-SIZE = 128
-
-
-def toml_model(name: str) -> dict[str, Any]:
-    """The settings of the model in one of our configurations."""
-    return dict(load_config(name).model)
-
-
-TPSMM = {
-    "resolution": SIZE,
-    "detector_width": 4,
-    "dense_block_expansion": 4,
-    "dense_max_features": 16,
-    "dense_num_blocks": 2,
-    "motion_size": 32,
-    "block_expansion": 8,
-    "max_features": 16,
-    "background_width": 4,
-    "disentangle_widths": (16, 16, 16),
-}
-FIRST_ORDER = {
-    "resolution": SIZE,
-    "num_points": 4,
-    "detector_size": 32,
-    "detector_block_expansion": 4,
-    "detector_max_features": 16,
-    "detector_num_blocks": 2,
-    "motion_size": 32,
-    "dense_block_expansion": 4,
-    "dense_max_features": 16,
-    "dense_num_blocks": 2,
-    "block_expansion": 8,
-    "max_features": 16,
-    "num_bottleneck_blocks": 1,
-    "disentangle": True,
-    "disentangle_widths": (16, 16, 16),
-}
-CASES: dict[str, tuple[str, dict[str, Any]]] = {
-    "tpsmm": ("tpsmm", TPSMM),
-    "tpsmm-light": (
-        "tpsmm",
-        TPSMM
-        | {
-            "norm": "batch",
-            "tps_residual": True,
-            "background": False,
-            "detector_size": 64,
-            "detector_pool": 2,
-            "glances": (1, 0),
-            "glance_size": 16,
-            "glance_width": 4,
-            "least_squeeze": 0.15,
-            "occlusion_widths": (8,),
-            "res_blocks": (1, 1, 0),
-            "inpainting_blocks": "inverted",
-            "dense_blocks": "separable",
-            "mask_kernel": 3,
-            "occlusion_kernel": 3,
-        },
-    ),
-    "fomm": ("fomm", FIRST_ORDER),
-    "mraa": ("mraa", FIRST_ORDER),
-    "dam": ("dam", FIRST_ORDER),
-    "face-vid2vid": ("face-vid2vid", toml_model("face-vid2vid-toy") | {"resolution": SIZE, "num_points": 4}),
-    "liveportrait": ("liveportrait", toml_model("liveportrait-toy") | {"resolution": SIZE, "num_points": 4}),
-    "dime": (
-        "dime",
-        FIRST_ORDER
-        | {
-            "disentangle": False,
-            "self_flow_block_expansion": 4,
-            "self_flow_max_features": 8,
-            "self_flow_num_blocks": 2,
-            "confidence_kernel": 3,
-        },
-    ),
-}
-
-
-@cache
-def model(case: str) -> MotionModel:
-    """Random weights that move things: points spread out, norm statistics not trivial."""
-    family, config = CASES[case]
-    torch.manual_seed(1)
-    built = build(family, config)
-    for name, value in built.named_buffers():
-        if name.endswith("running_mean"):
-            value.normal_(0, 0.1)
-        elif name.endswith("running_var"):
-            value.uniform_(0.5, 1.5)
-    return built.eval()
 
 
 @pytest.fixture(scope="session")
 def graphs(traced) -> Callable[[str], dict[str, onnx.ModelProto]]:
     """Of a case, rewritten as by default."""
-    return cache(lambda case: traced.of(model(case), SIZE))
+    return cache(lambda case: traced.of(model(case), side(case)))
 
 
 def inputs(proto: onnx.ModelProto) -> dict[str, list[int | str]]:
@@ -133,7 +39,7 @@ def test_every_family_is_tested() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_contract(case: str, graphs) -> None:
     found = graphs(case)
-    has = example(model(case), SIZE)
+    has = example(model(case), side(case))
     assert list(inputs(found["source"])) == ["image"]
     outputs = [value.name for value in found["source"].graph.output]
     wanted = inputs(found["render"])
@@ -151,7 +57,7 @@ def test_contract(case: str, graphs) -> None:
         assert wanted[f"source_{name}"] == [views, *has.source[name].shape[1:]]
     for name in model(case).switches:
         assert wanted[name] == [*(["batch"] if is_per_frame(name) else []), len(SWITCHES[name])]
-    assert inputs(found["source"])["image"] == [views, SIZE, SIZE, 3]
+    assert inputs(found["source"])["image"] == [views, side(case), side(case), 3]
     assert [value.name for value in found["render"].graph.output] == list(model(case).outputs)
     assert ("disentangle" in found) == model(case).has_disentangle
 
@@ -159,7 +65,7 @@ def test_contract(case: str, graphs) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_parity_in_every_mode(case: str, graphs, pictures) -> None:
     data = {name: proto.SerializeToString() for name, proto in graphs(case).items()}
-    parity = measure(model(case), data, pictures(SIZE, 6))
+    parity = measure(model(case), data, pictures(side(case), 6))
     assert parity.frames == 5
     assert len(parity.views) == (1 if model(case).views == "one" else 3)
     assert parity.max_abs_difference <= 1
@@ -189,7 +95,7 @@ def test_what_render_is_told_counts_the_same_in_graphs(graphs, pictures) -> None
 @pytest.mark.parametrize("case", ["tpsmm-light", "mraa", "dam", "dime"])
 @torch.no_grad()
 def test_what_drawings_need_is_what_the_model_has(case: str, graphs, pictures) -> None:
-    built, frames = model(case), np.stack(pictures(SIZE, 3))
+    built, frames = model(case), np.stack(pictures(side(case), 3))
     data = {name: proto.SerializeToString() for name, proto in graphs(case).items()}
     masks = graph_pictures(built, data, frames[:1], frames[1:], "masks")["absolute"]
     image, driving = (to_float(torch.from_numpy(part)) for part in (frames[:1], frames[1:]))

@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
-from tiny_run import TINY_DIME
+from small_models import SIZE, model
 
 from checkpoints.bundle import Bundle
 from export.convert import Options, convert
 from runtime import animate
 from runtime.engine import Engine
-from training.models.registry import build
-
-SIZE = 64
-TINY = TINY_DIME | {"refine": "rk4", "refine_steps": 1}
 
 
 @pytest.fixture(scope="module")
-def bundle(pictures, tmp_path_factory) -> Bundle:
-    torch.manual_seed(11)
-    model = build("dime", TINY)
-    # Away from their zeros, where refinement and self-flow would do nothing that could be wrong.
-    torch.nn.init.normal_(model.refinement.velocity.last.weight, std=0.1)
-    torch.nn.init.normal_(model.self_flow.flow.weight, std=0.1)
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            module.momentum = None  # exact statistics after one batch
-    frames = torch.from_numpy(np.stack(pictures(SIZE, 6))).permute(0, 3, 1, 2).float() / 255
-    with torch.no_grad():
-        model.train()(frames, frames.flip(0))
+def bundle(pictures, traced, tmp_path_factory) -> Bundle:
     folder = tmp_path_factory.mktemp("dime") / "tiny"
-    return convert(model.eval(), folder, pictures(SIZE, 4), name="tiny-dime", options=Options(resolution=SIZE))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("export.convert.build_graphs", traced)
+        return convert(model("dime"), folder, pictures(SIZE, 4), name="tiny", options=Options(resolution=SIZE))
 
 
 @pytest.mark.slow

@@ -308,14 +308,11 @@ expected picture up to 0.13) ...
 """
 WIDE = (1e-4, 5e-4, 2.0)
 """... and those of the other families."""
-OWN_LANE = ("dam", "fomm", "mraa")
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "family",
-    [pytest.param(name, marks=pytest.mark.published if name in OWN_LANE else ()) for name in sorted(PUBLISHED)],
-)
+@pytest.mark.published
+@pytest.mark.parametrize("family", sorted(PUBLISHED))
 def test_import_export_engine_give_the_published_pictures(family, tmp_path) -> None:
     manifest, arrays = shared(family)
     weights = state(family, manifest, tuple(manifest["components"]))

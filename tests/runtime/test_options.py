@@ -50,7 +50,7 @@ WRONG = {
     "fit": ("squash", None),
     "crop": ("nowhere", (1, 2, 3), None),
     "driving_crop": ("nowhere", 5),
-    "face": (0, True, 1.0, "1", "some", [], [1, 1], (0, 1), [None]),
+    "face": (0, True, 1.0, "0", "some", "1,1", [], [1, 1], (0, 1), [None]),
     "driving_face": (0, True, 1.0, "1"),
     "paste_back": ("no", 0, None),
     "size": (15, 17, 4096, True, 64.0, "64"),

@@ -10,9 +10,10 @@ from tiny_run import TINY_FIRST_ORDER, TINY_MODEL
 
 from checkpoints.errors import OptionError
 from training.config import Stage, load_config
-from training.losses import equivariance, pixels, truth
-from training.losses.backbones import Backbone, _vgg19_stages, efficientnet_lite0, vgg19
+from training.losses import backbones, equivariance, pixels, truth
+from training.losses.backbones import VGG19_LAYOUT, Backbone, _vgg19_stages, efficientnet_lite0, vgg19
 from training.losses.perceptual import PerceptualPyramid
+from training.models.liveportrait.config import VolumeConfig
 from training.models.parts.random_warp import RandomWarp
 from training.models.parts.sampling import coordinate_grid
 from training.models.registry import build
@@ -27,6 +28,17 @@ WIDEST = {
     "disentangle_widths": (16, 16, 16),
 }
 """Channels that are enough for one step."""
+
+SMALLEST_VOLUME = {
+    "resolution": 64,
+    "volume_blocks": 1,
+    "motion_depths": (1, 1, 1, 1),
+    "motion_widths": (8, 8, 16, 16),
+    **dict.fromkeys(("appearance_width", "volume_channels", "volume_depth", "dense_width", "generator_hidden"), 8),
+    **dict.fromkeys(("dense_max", "warped_width", "generator_width"), 32),
+    **dict.fromkeys(("dense_blocks", "generator_blocks", "canonical_blocks"), 1),
+}
+"""The same for families whose features lie in space: a convolution there costs a hundred of those in the plane."""
 
 READY = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
 
@@ -330,9 +342,11 @@ def test_spline_dropout_follows_the_published_schedule():
 
 
 @cache
-def fresh_vgg19() -> Backbone:
-    """The real VGG-19 comes from the Hub; its architecture with fresh weights is enough for one step."""
-    return Backbone(_vgg19_stages())
+def thin_vgg19() -> Backbone:
+    """The real VGG-19 comes from the Hub; one with an eighth of its channels and fresh weights is enough for a step."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backbones, "VGG19_LAYOUT", [each if each == "M" else int(each) // 8 for each in VGG19_LAYOUT])
+        return Backbone(_vgg19_stages())
 
 
 @pytest.mark.parametrize("path", READY, ids=lambda path: path.stem)
@@ -340,14 +354,18 @@ def test_every_ready_configuration_takes_a_step(path):
     config = load_config(path.stem)
     with torch.device("meta"):  # the published widths must make a model; computing with them would take minutes
         whole = build(config.family, config.model).config
-    narrow = {name: min(getattr(whole, name), width) for name, width in WIDEST.items() if hasattr(whole, name)}
+    in_space = isinstance(whole, VolumeConfig)
+    widest = WIDEST | SMALLEST_VOLUME if in_space else WIDEST
+    narrow = {name: min(getattr(whole, name), width) for name, width in widest.items() if hasattr(whole, name)}
     model = build(config.family, {**config.model, **narrow})
-    objective = Objective(model, fresh_vgg19 if config.perceptual == "vgg19" else efficientnet_lite0)
+    objective = Objective(model, thin_vgg19 if config.perceptual == "vgg19" else efficientnet_lite0)
     if any(ADVERSARIAL & set(stage.losses) for stage in config.stages):
         objective.add_discriminator(config.discriminator)
     for stage in config.stages:
         sizes = [getattr(model.config, name, 0) for name in ("motion_size", "detector_size")]  # what both can reduce
-        size = (max(sizes) if getattr(model.config, "detector_pool", 1) == 1 else 0) or stage.size
+        if in_space:
+            sizes = [model.output_resolution(model.config.resolution)]
+        size = max(sizes) or stage.size
         objective.start_stage(replace(stage, background_from=min(stage.background_from, 0)), None)
         model.train()
         losses = objective(batch(size), Schedule(20, 0))

@@ -7,18 +7,15 @@ from pathlib import Path
 
 import onnx
 import pytest
-import torch
 from onnx import helper
 from PIL import Image, ImageDraw
-from tiny_run import TINY_FIRST_ORDER
+from small_models import checkpoint
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError, OptionError
 from export.commands import export as command
 from export.convert import Options
 from export.targets import TARGETS, check_graphs
-from training.checkpoint import save_model
-from training.models.registry import build
 
 pytestmark = pytest.mark.usefixtures("traced_once")
 
@@ -27,15 +24,17 @@ pytestmark = pytest.mark.usefixtures("traced_once")
 def arguments(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """A tiny checkpoint, of the family that is traced fastest, and pictures to compare on, for the command."""
     folder = tmp_path_factory.mktemp("checkpoint")
-    torch.manual_seed(5)
-    save_model(folder / "model.safetensors", build("fomm", TINY_FIRST_ORDER).eval(), {"licence": "Apache-2.0"})
     pictures = []
     for index in range(3):
         picture = Image.new("RGB", (64, 64), (40, 90, 160))
         ImageDraw.Draw(picture).ellipse((12 + 4 * index, 10, 44 + 4 * index, 52), fill=(220, 180, 150))
         pictures.append(folder / f"{index}.png")
         picture.save(pictures[-1])
-    return [str(folder / "model.safetensors"), "--frames", *map(str, pictures)]
+    return [
+        str(checkpoint("fomm", folder / "model.safetensors", licence="Apache-2.0")),
+        "--frames",
+        *map(str, pictures),
+    ]
 
 
 def run(*given: object) -> int:
@@ -63,11 +62,21 @@ def test_rewrites_that_do_not_pay_there_are_left_out() -> None:
     ]
 
 
-def test_what_the_user_says_comes_before_what_the_target_prefers(arguments: list[str], tmp_path: Path) -> None:
-    run(*arguments, "--target", "web", "--weights", "fp32", "--opset", "18", "-o", tmp_path / "web")
-    bundle = Bundle.load(tmp_path / "web")
-    assert onnx.load(bundle.path("render")).opset_import[0].version == 18
-    assert {graph.weights for graph in bundle.graphs.values()} == {"fp32"}
+def test_what_the_user_says_comes_before_what_the_target_prefers(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What becomes of these options is tested with graphs that are traced faster (test_graphs.py, test_half.py)."""
+    asked: list[Options] = []
+
+    def convert(*_: object, options: Options, **__: object) -> None:
+        asked.append(options)
+        raise ModelError("asked")
+
+    monkeypatch.setattr("export.convert.convert", convert)
+    for said in ([], ["--weights", "fp32", "--opset", "18"]):
+        with pytest.raises(ModelError, match="asked"):
+            run(*arguments, "--target", "web", *said, "-o", tmp_path / "web")
+    assert [(each.target, each.opset, each.weights) for each in asked] == [("web", 19, "int16"), ("web", 18, "fp32")]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ import toy_bundle
 from clips import moving
 from PIL import Image
 from skimage.data import astronaut
+from small_models import SIZE, model
+from small_models import checkpoint as stored
 from tiny_run import TINY_MODEL, moving_square
 
 from checkpoints.bundle import Bundle, write_bundle
@@ -23,7 +25,7 @@ from checkpoints.errors import BunrakuError, InputError, OptionError
 from export.card_metrics import read_metrics
 from export.convert import Options, convert
 from runtime.framing.faces import find_faces
-from training.checkpoint import load_model, save_model
+from training.checkpoint import save_model
 from training.commands import evaluate
 from training.evaluation.cases import ANIMATION, RECONSTRUCTION, ClipData, Drawn, open_data
 from training.evaluation.measure import Reference, Rulers, Tracks
@@ -160,20 +162,20 @@ def test_a_bundle_moves_and_keeps_the_size(clips, bundle):
 
 
 @pytest.fixture(scope="module")
-def exported(checkpoint, traced, tmp_path_factory):
-    """The checkpoint as a bundle; its pictures for parity are noise."""
-    model, _ = load_model(checkpoint)
+def exported(traced, tmp_path_factory):
+    """A small model as a bundle; its pictures for parity are noise."""
     frames = list(np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), np.uint8))
     folder = tmp_path_factory.mktemp("exported") / "model"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("export.convert.build_graphs", traced)
-        convert(model, folder, frames, name="tiny", options=Options(resolution=64, weights="fp32"))
+        convert(model("fomm"), folder, frames, name="small", options=Options(resolution=SIZE, weights="fp32"))
     return folder
 
 
 @pytest.mark.slow
-def test_a_checkpoint_and_its_bundle_give_the_same_numbers(checkpoint, exported):
-    data = open_data("synth:test:2", 64, 4)
+def test_a_checkpoint_and_its_bundle_give_the_same_numbers(exported, tmp_path):
+    checkpoint = stored("fomm", tmp_path / "model.safetensors")
+    data = open_data("synth:test:2", SIZE, 4)
     movers = [TorchMover(checkpoint, batch=3), BundleMover(str(exported), layers="off")]
     chosen = Plan(movers, data, Rulers(Corner()))
     store = Store(None)
