@@ -18,10 +18,10 @@ import numpy as np
 from PIL import Image
 
 from checkpoints.bundle import Bundle
-from checkpoints.contract import FROM_REFERENCE, NEEDS
+from checkpoints.contract import FROM_REFERENCE
 from checkpoints.errors import InputError, ModelError, OptionError
-from checkpoints.parameters import EYES, LIPS, TAKES
-from runtime.control.control import Control, Moved, seen_faces
+from checkpoints.parameters import TAKES
+from runtime.control.control import Control, Moved, lips_of, looked_at, seen_faces
 from runtime.control.declared import DeclaredControl
 from runtime.control.hand import check_controls, check_wishes
 from runtime.control.parts import Strengths, chosen
@@ -44,7 +44,7 @@ from runtime.motion.smoothing import OneEuro
 from runtime.motion.takes import Takes, as_array, at_rest, by_take
 from runtime.options import Option, StreamOptions, made_with
 from runtime.result.finish import Finish, Piece, Rendered, warn_without_flow
-from runtime.values import Bytes, Floats
+from runtime.values import Bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -375,7 +375,7 @@ class Animator:
         driven = drive(self.mode, source, motion, motion[:1] if reference is None else reference)
         counted = self.mode in FROM_REFERENCE
         if alike is not None and not counted:  # points have the strength already; lids and gaze have it not
-            strengths = Strengths(eyes=alike, gaze=alike, mouth=1.0 if self._lips(motion) is None else alike)
+            strengths = Strengths(eyes=alike, gaze=alike, mouth=1.0 if lips_of(motion, self.mode) is None else alike)
         faces, control = self._faces(motion, driven, reference, strengths), self._control
         if alike is None:
             driven = driven if control is None else control.weigh(driven, strengths)
@@ -392,15 +392,6 @@ class Animator:
     ) -> list[Expression | None]:
         """What the face does in every frame: since the `reference` where the mode has one, else since the source."""
         layers = None if self._finish is None else self._finish.layers
-        rest, counted = self.source.motion[:1], self.mode in FROM_REFERENCE
-        if layers is not None and layers.eyes is not None and layers.lips is not None:
-            seen = {EYES: layers.eyes, LIPS: layers.lips}
-            rest = rest.with_arrays({name: array[None].astype(np.float32) for name, array in seen.items()})
-        frames = (driving, driven, self._lips(driving))
-        return seen_faces(self.engine.names, rest, frames, reference, strengths, counted)
-
-    def _lips(self, driving: Motion) -> Floats | None:
-        """(T, 7, 2): those of the driver; None where they are not to be followed: in the shape of another face than the
-        driver's own only a model's points are known.
-        """
-        return None if self.mode in NEEDS else driving.lips
+        looks = (None, None) if layers is None else (layers.eyes, layers.lips)
+        source = looked_at(self.source.motion[:1], *looks)
+        return seen_faces(self.engine.names, source, (driving, driven), reference, strengths, self.mode)

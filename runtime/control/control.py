@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from checkpoints.parameters import EYES
+from checkpoints.contract import FROM_REFERENCE, NEEDS
+from checkpoints.parameters import EYES, LIPS
 from runtime.control.head import Head, expressions
 from runtime.control.neutral import relaxed
 from runtime.control.parts import Strengths
@@ -77,21 +78,34 @@ class Control:
         return driven, list(self._on_rest(expressions(values)))
 
 
+def looked_at(source: Motion, eyes: Array | None, lips: Array | None) -> Motion:
+    """The `source` (one frame) with what its eyes (2, 3) and its lips (7, 2) do, as far as somebody looked."""
+    seen = {name: array for name, array in ((EYES, eyes), (LIPS, lips)) if array is not None}
+    return source.with_arrays({name: array[None].astype(np.float32) for name, array in seen.items()})
+
+
+def lips_of(driving: Motion, mode: str) -> Floats | None:
+    """(T, 7, 2): those of the driver; None where they are not to be followed: in the shape of another face than the
+    driver's own only a model's points are known.
+    """
+    return None if mode in NEEDS else driving.lips
+
+
 def seen_faces(
     names: Mapping[str, int],
     rest: Motion,
-    frames: tuple[Motion, Motion, Floats | None],
+    frames: tuple[Motion, Motion],
     reference: Motion | None,
     strengths: Strengths,
-    counted: bool,
+    mode: str,
 ) -> list[Expression | None]:
-    """What the face does in each of `frames`, the driver's motion, what it was made into, and the lips (T, 7, 2) to
-    follow, if any: since the `reference` (one frame) where the mode is `counted` from one, else since the source at
-    `rest` (one frame). None where nobody looked what eyes do.
+    """What the face does in each of `frames`, the driver's motion and what it was made into: since the `reference` (one
+    frame) where the `mode` counts from one, else since the source at `rest` (one frame). None where nobody looked.
     """
-    driving, driven, lips = frames
+    driving, driven = frames
     if driving.eyes is None or rest.eyes is None or not names:
         return [None] * len(driving)
+    counted, lips = mode in FROM_REFERENCE, lips_of(driving, mode)
     if counted and reference is not None and reference.eyes is not None:
         rest, driven = reference, driving
     (first,) = seen(names, rest.places, rest.arrays[EYES], None if lips is None else rest.lips)
