@@ -5,10 +5,9 @@ import pytest
 
 from runtime.control.parts import Strengths
 from runtime.layers import lips
-from runtime.layers.anatomy import named, see_lips
+from runtime.layers.anatomy import named
 from runtime.layers.expression import SIDES, Seen, expression
-from runtime.layers.frames import TEMPLATE, Affine, head_frame
-from runtime.motion.modes import Motion
+from runtime.layers.frames import TEMPLATE, head_frame
 
 EYES = np.array([[0.3, 0.0, 0.0], [0.3, 0.0, 0.0]])
 POINTS = {name: np.array(place, float) for name, place in TEMPLATE.items()}
