@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
 
@@ -133,7 +132,8 @@ class Expression:
 EVERYTHING = Strengths()
 
 
-class Seen(NamedTuple):
+@dataclass(frozen=True)
+class Seen:
     """A face at one moment."""
 
     points: Named

@@ -101,9 +101,9 @@ def shut(lips: Array, by: float) -> Array:
     """`lips` (7, 2) that are apart by so much less, so that those given are `opened` by so much: the lower one rises,
     and takes the chin along. Lips that were far apart become thicker, too, as the inner edge has the longer way.
     """
-    left = max(_widened(_gap(lips)) - by, 0.0)
+    left = _widened(_gap(lips)) * max(1 - by / max(apart(lips), 1e-9), 0.0)
     inner = max(by / (_OUTER + _INNER), _gap(lips) - max(left / _WIDER, left - _AT_MOST))
-    outer, shut = (by - _INNER * inner) / _OUTER, np.array(lips)
+    outer, shut = max(by - _INNER * inner, 0.0) / _OUTER, np.array(lips)
     shut[LOWER, 1] -= inner
     shut[RIM_LOWER, 1] -= outer
     shut[TIP, 1] -= JAW * outer

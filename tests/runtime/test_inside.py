@@ -62,7 +62,7 @@ def test_every_kind_of_place_is_shifted_and_nothing_else():
     parameters = {
         "corners": Parameter("point", (9, 3)),
         "maps": Parameter("linear", (9, 3, 3)),
-        "lips": Parameter("contour", (2, 7, 2)),
+        "outline": Parameter("contour", (2, 7, 2)),
         "style": Parameter("code", (4,)),
     }
     arrays = {name: random.uniform(-0.3, 0.3, (2, *what.shape)).astype(np.float32) for name, what in parameters.items()}
@@ -73,7 +73,7 @@ def test_every_kind_of_place_is_shifted_and_nothing_else():
     by = kept.arrays["corners"] - driven.arrays["corners"]
     assert (by[..., 0] < -1).all()
     np.testing.assert_array_equal(by[..., 1:], 0)
-    moved = kept.arrays["lips"][..., 0] - driven.arrays["lips"][..., 0]
+    moved = kept.arrays["outline"][..., 0] - driven.arrays["outline"][..., 0]
     np.testing.assert_allclose(moved, np.broadcast_to(by[:, :1, 0, None], moved.shape), atol=1e-6)
     for name in ("maps", "style"):
         np.testing.assert_array_equal(kept.arrays[name], driven.arrays[name])

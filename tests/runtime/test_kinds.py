@@ -24,7 +24,7 @@ PARAMETERS = {
     "corners": Parameter("point", (5, 3)),
     "maps": Parameter("linear", (5, 3, 3)),
     "spreads": Parameter("covariance", (5, 2, 2)),
-    "lips": Parameter("contour", (2, 7, 2)),
+    "outline": Parameter("contour", (2, 7, 2)),
     "smile": Parameter("coefficient", (3,), ("left", "right", "open"), ((0.0, 1.0), (0.0, 1.0), (-2.0, 2.0))),
     "style": Parameter("code", (2, 4)),
     "turn": Parameter("rotation", (2, 3, 3)),
@@ -72,7 +72,7 @@ def angles(rotations: np.ndarray) -> np.ndarray:
 
 
 def test_whatever_may_be_declared_is_known_here():
-    assert set(DECLARED) | {"eye", "take", "opening", "told"} == set(KINDS)
+    assert set(DECLARED) | {"eye", "lip", "take", "opening", "told"} == set(KINDS)
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.3])
@@ -90,7 +90,7 @@ def test_each_kind_moves_by_its_own_formula():
     moved = relative(source, driving, first, strength=s, adapt_scale=False).arrays
     given = [{name: array.astype(np.float64) for name, array in m.arrays.items()} for m in (source, driving, first)]
     here, there, then = given
-    for name in ("corners", "lips", "smile", "style", "look"):
+    for name in ("corners", "outline", "smile", "style", "look"):
         np.testing.assert_allclose(moved[name], here[name] + s * (there[name] - then[name]), atol=1e-6)
     turned = np.eye(3) + s * (there["maps"] @ np.linalg.inv(then["maps"]) - np.eye(3))
     np.testing.assert_allclose(moved["maps"], turned @ here["maps"], atol=1e-5)
@@ -101,7 +101,7 @@ def test_each_kind_moves_by_its_own_formula():
     np.testing.assert_allclose(part @ way, way @ part, atol=1e-5)  # about the same axis
     assert moved["spreads"] is driving.arrays["spreads"]
     towards = absolute(source, driving, strength=s).arrays
-    for name in ("corners", "maps", "lips", "smile", "style"):
+    for name in ("corners", "maps", "outline", "smile", "style"):
         np.testing.assert_allclose(towards[name], here[name] + s * (there[name] - here[name]), atol=1e-6)
     assert towards["spreads"] is driving.arrays["spreads"]
     assert (towards["size"] == here["size"].astype(np.float32)).all()
@@ -121,8 +121,8 @@ def test_lengths_are_adapted_to_the_size_in_the_picture_and_other_kinds_have_non
     ratio = (with_scale["corners"] - source.arrays["corners"]) / (without["corners"] - source.arrays["corners"])
     assert np.ptp(ratio) < 1e-3
     assert abs(ratio.mean() - 1) > 0.05
-    change = without["lips"] - source.arrays["lips"]
-    np.testing.assert_allclose(with_scale["lips"], source.arrays["lips"] + ratio.mean() * change, atol=1e-5)
+    change = without["outline"] - source.arrays["outline"]
+    np.testing.assert_allclose(with_scale["outline"], source.arrays["outline"] + ratio.mean() * change, atol=1e-5)
     for name in ("maps", "smile", "style", "turn", "size", "look"):
         np.testing.assert_array_equal(with_scale[name], without[name])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from runtime.control.parts import Strengths
-from runtime.layers.expression import SIDES, Expression, expression, on_mouth
+from runtime.layers.expression import SIDES, Expression, Seen, expression, on_mouth
 from runtime.layers.frames import TEMPLATE, Affine
 
 EYES = np.array([[0.3, 0.0, 0.0], [0.3, 0.0, 0.0]])
@@ -28,17 +28,18 @@ def eyes(share=1.0, gaze=(0.0, 0.0)):
 
 
 def test_a_face_at_rest_is_at_rest():
-    assert expression((face(), EYES), (face(), EYES)).at_rest
+    assert expression(Seen(face(), EYES), Seen(face(), EYES)).at_rest
 
 
 def test_without_strength_every_face_is_at_rest():
-    assert expression((face(0.3, 0.2, -0.1), eyes(0.1, (0.1, 0))), (face(), EYES), Strengths.of(strength=0.0)).at_rest
+    moved = Seen(face(0.3, 0.2, -0.1), eyes(0.1, (0.1, 0)))
+    assert expression(moved, Seen(face(), EYES), Strengths.of(strength=0.0)).at_rest
 
 
 def test_a_moved_turned_and_grown_head_does_the_same():
     turned = Affine(31 * np.array([[0.9, -0.4], [0.4, 0.9]]), np.array([10.0, 20.0]))
     for pose in (None, turned):
-        found = expression((face(0.3, 0.2, -0.1, pose), EYES), (face(), EYES))
+        found = expression(Seen(face(0.3, 0.2, -0.1, pose), EYES), Seen(face(), EYES))
         assert found.lower_lip == pytest.approx(0.45, abs=1e-6)  # lips part farther than their points
         assert found.chin == pytest.approx(0.2, abs=1e-6)
         np.testing.assert_allclose(found.brows, -0.1, atol=1e-6)
@@ -48,7 +49,7 @@ def test_a_moved_turned_and_grown_head_does_the_same():
 def test_lids_close_in_proportion_to_what_they_are_at_rest():
     wide = np.array([[0.5, 0, 0], [0.5, 0, 0]])
     for rest in (EYES, wide):
-        shares = [expression((face(), rest * [share, 1, 1]), (face(), rest)).lids[0] for share in (1, 0.6, 0.2)]
+        shares = [expression(Seen(face(), rest * [share, 1, 1]), Seen(face(), rest)).lids[0] for share in (1, 0.6, 0.2)]
         assert shares[0] == 1
         assert 0.15 < shares[1] < 0.6
         assert shares[2] == 0
@@ -56,36 +57,36 @@ def test_lids_close_in_proportion_to_what_they_are_at_rest():
 
 def test_gaze_and_lids_follow_strength_and_no_face_does_more_than_faces_can():
     aside = eyes(3.0) + np.array([[0, 0.1, 0], [0, -0.1, 0]])
-    found = expression((face(2.0), aside), (face(), EYES), Strengths.of(strength=0.5))
+    found = expression(Seen(face(2.0), aside), Seen(face(), EYES), Strengths.of(strength=0.5))
     np.testing.assert_allclose(found.gaze[:, 0], [0.08, -0.08])
     assert found.lids.max() <= 1.15
     assert found.lower_lip <= 0.75
 
 
 def test_who_begins_in_the_middle_of_a_blink_is_not_asleep():
-    found = expression((face(), EYES), (face(), eyes(0.1)))
+    found = expression(Seen(face(), EYES), Seen(face(), eyes(0.1)))
     assert found.lids.max() <= 1.15
 
 
-def seen(left, right):
+def looks(left, right):
     """Lids of a face whose eyes, each a pair of opening and gaze towards the inner corner, were 0.3 open."""
     now = np.array([[left[0], left[1], 0.0], [right[0], right[1], 0.0]])
-    return expression((face(), now), (face(), EYES))
+    return expression(Seen(face(), now), Seen(face(), EYES))
 
 
 def test_lids_close_together_but_for_a_wink():
-    blink = seen((0.12, 0.0), (0.17, 0.0)).lids
+    blink = looks((0.12, 0.0), (0.17, 0.0)).lids
     assert blink[0] == blink[1] < 0.2
-    wink = seen((0.3, 0.0), (0.05, 0.0)).lids
+    wink = looks((0.3, 0.0), (0.05, 0.0)).lids
     assert wink[0] > 0.95
     assert wink[1] < 0.05
 
 
 def test_eyes_turn_together_and_a_shut_eye_looks_nowhere():
-    aside = seen((0.3, 0.10), (0.3, -0.06)).gaze
+    aside = looks((0.3, 0.10), (0.3, -0.06)).gaze
     assert aside[0, 0] == pytest.approx(0.128, abs=0.01)
     assert aside[1, 0] == pytest.approx(-0.128, abs=0.01)
-    assert not seen((0.05, 0.1), (0.06, 0.1)).gaze.any()
+    assert not looks((0.05, 0.1), (0.06, 0.1)).gaze.any()
 
 
 def mouth(opens, parted=0.0):
@@ -114,9 +115,10 @@ def test_no_mouth_opens_beyond_its_chin():
 
 
 def test_a_smile_shuts_when_the_driver_shuts_what_it_had_open():
-    driven = mouth(-0.05, parted=0.05)
-    assert on_mouth(driven, *SMILE).lower_lip <= -0.14
-    assert on_mouth(driven, *CLOSED).lower_lip == pytest.approx(-0.05)
+    for parted in (0.07, 0.14, 0.2):
+        shuts = mouth(-parted, parted=parted)
+        assert on_mouth(shuts, *SMILE).lower_lip == pytest.approx(-SMILE[0])
+        assert -parted <= on_mouth(shuts, *CLOSED).lower_lip < 0  # what is shut already is pressed together
 
 
 def test_a_mouth_counted_from_itself_gives_up_no_smile():
@@ -126,7 +128,7 @@ def test_a_mouth_counted_from_itself_gives_up_no_smile():
 
 
 def test_each_part_has_a_strength_of_its_own():
-    now, rest = (face(0.3, 0.2, -0.1), eyes(0.1, (0.1, 0))), (face(), EYES)
+    now, rest = Seen(face(0.3, 0.2, -0.1), eyes(0.1, (0.1, 0))), Seen(face(), EYES)
     whole = expression(now, rest)
     for part in ("mouth", "eyes", "brows", "gaze"):
         alone = expression(now, rest, Strengths.of(part))

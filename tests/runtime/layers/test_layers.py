@@ -13,8 +13,11 @@ from runtime import animate
 from runtime.animator import Animator
 from runtime.engine import Engine
 from runtime.framing.window import Window
+from runtime.layers import lips
+from runtime.layers.anatomy import named
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import MODEL
+from runtime.layers.expression import SIDES
 from runtime.motion.file import MotionFile, load_motion, save_motion
 from runtime.motion.modes import Motion
 
@@ -40,10 +43,33 @@ def test_without_strength_the_source_comes_back_to_the_byte(engine, sample, fram
         assert (animator.frame(frame) == animator.still).all()
 
 
-def test_the_first_frame_of_the_relative_mode_is_the_source(engine, sample, frames):
-    animator = Animator(engine)
+def test_the_first_frame_of_the_relative_mode_is_the_source_where_the_drivers_lips_are_shut(animator, engine, frames):
+    animator.reset()
+    motion = engine.detect(frames[:1], expression=True)
+    mouth = motion.lips[0].astype(np.float64)
+    shut = lips.shut(mouth, lips.apart(mouth))[None].astype(np.float32)
+    assert (animator.poses(motion.with_arrays({"lips": shut}))[0] == animator.still).all()
+    animator.reset()
+    assert (animator.poses(motion)[0] != animator.still).any()  # this driver's are apart
+
+
+@pytest.mark.parametrize("mode", ["relative", "absolute"])
+def test_lips_of_the_driver_open_the_sources(engine, sample, frames, mode):
+    """The lips alone differ: something changes about the mouth, and nothing about the eyes."""
+    animator = Animator(engine, mode=mode)
     animator.set_source(sample)
-    assert (animator.frames(frames[:1])[0] == animator.still).all()
+    motion = engine.detect(frames[:1], expression=True)
+    shut = lips.shut(motion.lips[0].astype(np.float64), lips.apart(motion.lips[0]))
+    parted = shut + np.array([0, 0.2]) * np.isin(np.arange(7), [lips.LOWER, lips.RIM_LOWER, lips.TIP])[:, None]
+    motions = [motion.with_arrays({"lips": each[None].astype(np.float32)}) for each in (shut, parted)]
+    driven = motion if mode == "absolute" else animator.source.motion
+    first, second = (animator.poses(each)[0].astype(int) for each in motions)
+    changed = np.nonzero(np.abs(first - second).max(-1) > 20)
+    face = named(driven.places[0], engine.names)
+    corners = [(face[f"mouth.corner_{side}"] + 1) / 2 * engine.resolution for side in SIDES]
+    assert len(changed[0]) > 100
+    assert changed[0].min() > max((face[f"eye_{side}.lower_lid"][1] + 1) / 2 * engine.resolution for side in SIDES)
+    assert abs(changed[1].mean() - np.mean(corners, 0)[0]) < 15
 
 
 def test_the_backdrop_stays_where_it_is(animator, layers, frames):
@@ -156,11 +182,14 @@ def test_a_choice_that_is_none_is_refused():
         Animator(layers="some")
 
 
-def test_what_eyes_do_is_kept_in_motion_files(engine, frames, tmp_path):
+def test_what_eyes_and_lips_do_is_kept_in_motion_files(engine, frames, tmp_path):
     motion = engine.detect(frames, expression=True)
     assert motion.eyes.shape == (len(frames), 2, 3)
+    assert motion.lips.shape == (len(frames), 7, 2)
     save_motion(tmp_path / "a.motion", MotionFile.of(motion, 25, engine.bundle))
-    assert (load_motion(tmp_path / "a.motion").motion.eyes == motion.eyes).all()
+    kept = load_motion(tmp_path / "a.motion").motion
+    assert (kept.eyes == motion.eyes).all()
+    assert (kept.lips == motion.lips).all()
 
 
 def test_motion_without_eyes_moves_all_but_these(engine, sample, frames, tmp_path):
@@ -169,6 +198,21 @@ def test_motion_without_eyes_moves_all_but_these(engine, sample, frames, tmp_pat
     moved = animate(sample, tmp_path / "a.motion", model=engine, progress=False)
     assert len(moved.frames) == len(frames)
     assert np.abs(moved.frames[1].astype(int) - moved.frames[0]).mean() > 1
+
+
+def test_motion_of_before_lips_were_looked_at_follows_the_points(engine, sample, frames, tmp_path):
+    motion = engine.detect(frames, expression=True)
+    old = Motion(motion.points, eyes=motion.eyes)
+    save_motion(tmp_path / "old.motion", MotionFile.of(old, 25, engine.bundle))
+    assert load_motion(tmp_path / "old.motion").motion.lips is None
+    moved = animate(sample, tmp_path / "old.motion", model=engine, progress=False).frames
+    animator = Animator(engine)
+    animator.set_source(sample)
+    assert (moved == animator.poses(old)).all()
+    animator.reset()
+    looked = np.abs(animator.poses(motion).astype(int) - moved).max(-1) > 20
+    assert looked.any()
+    assert looked.mean() < 0.05  # the mouth alone
 
 
 def test_the_canvas_holds_the_square_as_it_is_and_the_picture_around_it(sample):

@@ -68,9 +68,9 @@ export function opened(now: Places, rest: Places): number {
 
 /** `lips` that are apart by so much less: the lower one rises, and takes the chin along. */
 export function shut(lips: Places, by: number): Float64Array {
-  const left = Math.max(widened(gapOf(lips)) - by, 0);
+  const left = widened(gapOf(lips)) * Math.max(1 - by / Math.max(apart(lips), 1e-9), 0);
   const inner = Math.max(by / (OUTER + INNER), gapOf(lips) - Math.max(left / WIDER, left - AT_MOST));
-  const outer = (by - INNER * inner) / OUTER;
+  const outer = Math.max(by - INNER * inner, 0) / OUTER;
   const result = Float64Array.from(lips);
   result[2 * LOWER + 1] -= inner;
   result[2 * RIM_LOWER + 1] -= outer;
