@@ -277,6 +277,21 @@ def test_one_picture_that_drives_gives_its_expression(engine, toy, seen):
         animate(spot(32, 32), [spot(40, 20)], model=str(toy), **WHOLE)
 
 
+def test_lids_of_a_source_that_moves_rest_as_in_its_first_frame(engine, seen, tmp_path, monkeypatch):
+    shown = []
+    told_of = Openings.told
+    monkeypatch.setattr(Openings, "told", lambda self, *given: shown.append(told_of(self, *given)) or shown[-1])
+    for number, brightness in enumerate((250, 200, 150)):  # what is seen of each is told apart by it
+        seen[brightness] = (0.1, 0.3 - 0.1 * number, 0.3 - 0.1 * number)
+        Image.fromarray(np.minimum(spot(32, 32), brightness).astype(np.uint8)).save(tmp_path / f"{number}.png")
+    frames = [spot(30, 30)] * 3
+    found = animate(tmp_path, frames, model=engine, neutral=True, **WHOLE)
+    assert len(found) == 3
+    told = np.concatenate([each["eye_opening"] for each in shown])
+    np.testing.assert_allclose(told[:, 0], [0.3, 0.2, 0.1], atol=1e-6)  # each frame's own
+    np.testing.assert_allclose(told[:, 2:], [[0.3, 0], [0.3, 1], [0.3, 1]], atol=1e-6)
+
+
 def test_motion_files_keep_what_is_seen(engine, seen, tmp_path):
     frames = [spot(28 + 3 * t, 30, side=12) for t in range(3)]
     extract_motion(frames, tmp_path / "a.motion", model=engine, driving_crop="off", progress=False)
