@@ -15,16 +15,20 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 
-from benchmarks.measure import sample_frames
-from benchmarks.subjects import ROOT, Subject
-from checkpoints.bundle import describe_graph, write_bundle
+from benchmarks.subjects import ROOT, Subject, load_traced
+from checkpoints.bundle import Bundle, describe_graph, write_bundle
 from checkpoints.contract import FRAMEWISE
-from export.parity import Spread
+from export.convert import Options, finish
+from export.rewrites.catalogue import rewrite
 from export.weights import fp16, int16
 
-FORMATS: dict[str, Callable[[onnx.ModelProto], onnx.ModelProto] | None] = {
+Change = Callable[[onnx.ModelProto], onnx.ModelProto]
+
+FORMATS: dict[str, Change | None] = {
     "fp32": None,
     "int16": int16.halve,
     "fp16": fp16.lower,
@@ -51,41 +55,65 @@ class Cost:
     """Resident memory once they are open, in 1e6 bytes."""
     peak_mb: float
     """Largest resident memory of all that."""
-    change: float
-    """Largest difference of a picture from that in single precision, in 1/255 before rounding to bytes."""
+    largest_change: float
+    """Of a byte of the pictures, from those in single precision, in 1/255."""
+    mean_change: float
 
 
 def format_costs(subject: Subject) -> list[Cost]:
     """A row for each of `FORMATS`; the bundle's own graphs must be in single precision."""
     exact = {name: onnx.load_from_string(subject.bundle.read(name)) for name in subject.bundle.graphs}
-    spread = Spread(subject.model, exact, sample_frames(subject.bundle.resolution, 2))
-    return [_cost(subject, name, exact, spread) for name in FORMATS]
+    rows: list[Cost] = []
+    first: NDArray[np.int16] | None = None
+    for name, change_of in FORMATS.items():
+        with tempfile.TemporaryDirectory() as folder:
+            graphs = _half_ready(subject) if name == "fp16" else exact
+            megabytes = _store(subject.bundle, name, graphs, change_of, Path(folder) / "bundle")
+            found, pictures = _run(Path(folder))
+        first = pictures if first is None else first
+        apart = np.abs(pictures - first)
+        gflops = sum(subject.bundle.graphs[graph].gflops or 0.0 for graph in FRAMEWISE)
+        rows.append(Cost(name, megabytes, gflops, **found, largest_change=float(apart.max()), mean_change=apart.mean()))
+    return rows
 
 
-def _cost(subject: Subject, name: str, exact: dict[str, onnx.ModelProto], spread: Spread) -> Cost:
-    change_of = FORMATS[name]
-    protos = exact if change_of is None else {graph: change_of(proto) for graph, proto in exact.items()}
-    data = {graph: proto.SerializeToString() for graph, proto in protos.items()}
-    with tempfile.TemporaryDirectory() as folder:
-        graphs = {
-            graph: replace(
-                describe_graph(known.file, data[graph], inputs=known.inputs, outputs=known.outputs),
-                precision="fp16" if name == "fp16" else "fp32",
-                weights=name,
-                gflops=known.gflops,
-            )
-            for graph, known in subject.bundle.graphs.items()
-        }
-        write_bundle(Path(folder) / "bundle", replace(subject.bundle, graphs=graphs), data)
-        found = _run(Path(folder) / "bundle")
-    gflops = sum(graph.gflops or 0.0 for key, graph in subject.bundle.graphs.items() if key in FRAMEWISE)
-    megabytes = sum(map(len, data.values())) / 1e6
-    return Cost(name, megabytes, gflops, change=0.0 if change_of is None else spread(protos), **found)
+def _half_ready(subject: Subject) -> dict[str, onnx.ModelProto]:
+    """The graphs with the rewrites that go with half precision."""
+    found = {}
+    for name in subject.bundle.graphs:
+        graph = load_traced(subject.traced, name)
+        rewrite(graph, Options(precision="fp16").rewrites())
+        found[name] = finish(name, graph)
+    return found
 
 
-def _run(bundle: Path) -> dict[str, float]:
+def _store(
+    bundle: Bundle, name: str, exact: dict[str, onnx.ModelProto], change_of: Change | None, folder: Path
+) -> float:
+    """Write the graphs in the format `name`; returns their 1e6 bytes."""
+    data = {
+        graph: (proto if change_of is None else change_of(proto)).SerializeToString() for graph, proto in exact.items()
+    }
+    graphs = {
+        graph: describe_graph(
+            known.file,
+            data[graph],
+            inputs=known.inputs,
+            outputs=known.outputs,
+            precision="fp16" if name == "fp16" else "fp32",
+            gflops=known.gflops,
+            weights=name,
+        )
+        for graph, known in bundle.graphs.items()
+    }
+    write_bundle(folder, replace(bundle, graphs=graphs), data)
+    return sum(map(len, data.values())) / 1e6
+
+
+def _run(folder: Path) -> tuple[dict[str, float], NDArray[np.int16]]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "BUNRAKU_KEEP_GRAPHS": "0"}
-    command = [sys.executable, "-m", "benchmarks.formats_child", str(bundle)]
+    pictures = folder / "pictures.npy"
+    command = [sys.executable, "-m", "benchmarks.formats_child", str(folder / "bundle"), str(pictures)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, env=environment, check=True)
     found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return found, np.load(pictures).astype(np.int16)

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import imageio_ffmpeg
@@ -22,10 +21,7 @@ from benchmarks.subjects import ROOT, Subject, picture
 from checkpoints.contract import FRAMEWISE, REQUIRED_GRAPHS, SWITCHES, is_feature, is_per_frame, of
 from checkpoints.errors import first_line
 from runtime.animator import Animator
-from runtime.commands.animate import SAMPLE
 from runtime.engine import Engine
-from runtime.media.picture import read_square
-from runtime.media.video import probe, read_frames
 
 
 @dataclass(frozen=True)
@@ -94,13 +90,6 @@ def compiled_pass(subject: Subject, threads: int, budget: float) -> Timing | Non
             print(f"  torch.compile fails: {first_line(error)}", file=sys.stderr)
             return None
         return repeat(lambda: compiled(source, driving), budget)
-
-
-def sample_frames(size: int, count: int) -> list[np.ndarray]:
-    """The bundled picture and frames of the bundled clip half a second apart, `count` in all: uint8 (size, size, 3)."""
-    image, video = SAMPLE
-    clip = read_frames(probe(video), size)
-    return [read_square(image, size), *islice(clip, 12, None, 12)][:count]
 
 
 def plain_call(subject: Subject, threads: int) -> Callable[[], object]:

@@ -43,7 +43,7 @@ class Options:
     resolution: int = 256
     """Height and width in pixels; a multiple of 32."""
     precision: str = "fp32"
-    """What the graphs compute in, one of `PRECISIONS`."""
+    """What the graphs compute in, one of `PRECISIONS`; in `fp16` the rewrites in `fp16.UNFIT` are left out."""
     weights: str = "auto"
     """What weights are stored in: `int16`, `fp32`, or `auto`, which is `int16` in every graph where that changes no
     picture by 1/255.
@@ -69,7 +69,8 @@ class Options:
             raise OptionError(f"Opset {self.opset} does not run on the target {self.target}; choose {allowed}.")
         if self.resolution < 64 or self.resolution % 32:
             raise OptionError(f"Resolution {self.resolution} does not work; choose a multiple of 32 from 64 on.")
-        return select(self.grid_sample, (*self.without, *target.without))
+        unfit = fp16.UNFIT if self.precision == "fp16" else ()
+        return select(self.grid_sample, {*self.without, *target.without, *unfit})
 
 
 def finish(name: str, graph: ir.Model) -> onnx.ModelProto:

@@ -29,7 +29,7 @@ SOURCES = ("export", "training/models", "checkpoints")
 """What shapes a graph, beside the model's own module."""
 LIBRARIES = ("torch", "onnx", "onnxscript", "onnx_ir", "numpy")
 
-AFTERWARDS = ("weights", "precision")
+AFTERWARDS = ("weights",)
 """Options that graphs are stored by once they are built."""
 
 Graphs = dict[str, onnx.ModelProto]

@@ -13,7 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from checkpoints.contract import FRAME, IMAGE, is_feature
-from export.weights.int16 import EXACT, LEAST_SIZE
+from export.weights.int16 import EXACT
 
 _OF_POINTS = 3
 """Axes of what holds points: batch, points, coordinates."""
@@ -41,6 +41,11 @@ IN_HALF = (
     "Transpose",
 )
 """Operators that compute in float16; sampling, resizing, norms over pictures, exponentials and rounding do not."""
+
+UNFIT = ("winograd",)
+"""Rewrites that graphs of half precision go without: Winograd's transforms make more of a rounding error. Of
+LivePortrait in its published size, pictures were 3.8/255 off at most with them and 1.8 without (`render`; 3.8 with
+`source` in half precision, too), and a graphics card's own library filters so where it pays."""
 
 LIMIT = 2.0
 """Change of a picture, in 1/255 before rounding to bytes, from which a graph stays in float32."""
@@ -111,10 +116,6 @@ class _Lowering:
                 self.nodes.append(helper.make_node("Cast", [name], [version], to=TensorProto.FLOAT16))
         return version
 
-    def store(self, name: str) -> None:
-        """Keep the weight `name` in float16, and cast it before whoever reads it in float32."""
-        self.nodes.append(helper.make_node("Cast", [self.half(name)], [name], to=TensorProto.FLOAT))
-
     def add(self, node: onnx.NodeProto, wanted: set[str]) -> None:
         """`node` in float16, and in float32 those of its results that are `wanted` so."""
         inputs = [self.half(name) for name in node.input]
@@ -129,26 +130,6 @@ class _Lowering:
                 self.nodes.append(helper.make_node("Cast", [f"{name}.half"], [name], to=TensorProto.FLOAT))
 
 
-def _taps(graph: onnx.GraphProto) -> list[onnx.TensorProto]:
-    """Weights that are only multiplied with other constants: kernels of which Winograd's filters are made in float32,
-    when the graph is opened.
-    """
-    constants = {tensor.name for tensor in graph.initializer}
-    elsewhere = {
-        name
-        for node in graph.node
-        for name in node.input
-        if node.op_type != "MatMul" or not constants.issuperset(node.input)
-    }
-    return [
-        tensor
-        for tensor in graph.initializer
-        if tensor.data_type == TensorProto.FLOAT
-        and tensor.name not in elsewhere
-        and int(np.prod(tensor.dims)) >= LEAST_SIZE
-    ]
-
-
 def lower(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of `model` that computes in float16 what `IN_HALF` names, but for coordinates and constants."""
     copy = onnx.ModelProto()
@@ -161,8 +142,6 @@ def lower(model: onnx.ModelProto) -> onnx.ModelProto:
         for place, node in enumerate(graph.node)
         if node.op_type in IN_HALF and place not in kept and floats.issuperset(node.output)
     }
-    for tensor in _taps(graph):
-        lowering.store(tensor.name)
     wanted = {value.name for value in graph.output}
     wanted.update(name for place, node in enumerate(graph.node) if place not in halves for name in node.input)
     for place, node in enumerate(graph.node):
@@ -174,7 +153,7 @@ def lower(model: onnx.ModelProto) -> onnx.ModelProto:
     del graph.node[:]
     graph.node.extend(nodes)
     del graph.value_info[:]
-    read = {name for node in graph.node for name in node.input} - {name for node in graph.node for name in node.output}
+    read = {name for node in graph.node for name in node.input}
     initializers = [tensor for tensor in graph.initializer if tensor.name in read]
     del graph.initializer[:]
     graph.initializer.extend(initializers)

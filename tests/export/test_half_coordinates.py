@@ -18,7 +18,7 @@ from checkpoints.contract import feature
 from export.convert import Options
 from export.graphs import trace
 from export.parity import Spread
-from export.rewrites import grid_gather, simplify, winograd
+from export.rewrites import grid_gather, simplify
 from export.weights.fp16 import lower
 from export.weights.int16 import halve
 from export.wrappers import example
@@ -84,20 +84,10 @@ def test_points_in_space_are_computed_in_single_precision(grid_sample: str, trac
     assert not halves & known
 
 
-def test_kernels_of_winograd_s_filters_are_stored_in_half_precision() -> None:
-    """Their filters are made of them in single precision, once, and then rounded."""
-    torch.manual_seed(0)
-    x = torch.randn(2, 96, 32, 32)
-    graph = trace(nn.Conv2d(96, 96, 3, padding=1).eval(), {"image": x}, ["out"], {"image": "batch"})
-    simplify.apply(graph)
-    assert winograd.apply(graph) == 1
-    proto = ir.to_proto(graph)
-    lowered = lower(proto)
-    assert lowered.ByteSize() < 0.6 * proto.ByteSize()
-    large = [tensor for tensor in lowered.graph.initializer if np.prod(tensor.dims) > 5000]
-    assert [tensor.data_type for tensor in large] == [onnx.TensorProto.FLOAT16]
-    wanted, found = (sampled(each, {"image": x.numpy()}) for each in (proto, lowered))
-    assert 0 < np.abs(found - wanted).max() < 0.01 * np.abs(wanted).max()
+def test_half_precision_goes_without_winograd_s_transforms() -> None:
+    names = {step.name for step in Options().rewrites()}
+    assert names - {step.name for step in Options(precision="fp16").rewrites()} == {"winograd"}
+    assert "norm" not in {step.name for step in Options(precision="fp16", without=("norm",)).rewrites()}
 
 
 @pytest.mark.parametrize(("store", "most"), [(lower, 0.5), (halve, 0.05)])
