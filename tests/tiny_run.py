@@ -1,7 +1,9 @@
 """A tiny model, a tiny run, and clips of a bright square that moves over a gradient."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -123,3 +125,19 @@ def toml(values: dict) -> str:
         return json.dumps(value)
 
     return "\n".join(f"{key} = {write(value)}" for key, value in values.items())
+
+
+def thin_vgg19() -> Any:
+    """A perceptual network with fresh weights and five maps as VGG-19 has, a convolution for each and an eighth of its
+    channels: the real one comes from the Hub, and is tested by itself (test_objective.py).
+    """
+    from torch import nn
+
+    from training.losses.backbones import Backbone
+
+    widths = (3, 8, 16, 32, 64, 64)
+    stages: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        pool = [nn.MaxPool2d(2)] if stages else []
+        stages.append(nn.Sequential(*pool, nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()))
+    return Backbone(stages)

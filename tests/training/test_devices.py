@@ -1,23 +1,62 @@
-"""Every stage of every ready configuration on devices that are not there: a GPU must not be where it fails first."""
+"""Every kind of stage that ready configurations have, on devices that are not there: a GPU must not be where it fails
+first.
+"""
 
 import sys
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from no_device import Fetched, fake_cuda, mixed_precision
+from tiny_run import thin_vgg19
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 
-from training.config import RunConfig, load_config
+from training.config import RunConfig, Stage, load_config
 from training.losses.adversarial import PatchDiscriminator
-from training.losses.backbones import Backbone, _vgg19_stages
 from training.losses.perceptual import PerceptualPyramid
 from training.models.registry import build
 from training.objectives import ADVERSARIAL, Objective, Schedule
 
-READY = sorted(path.stem for path in (Path(__file__).parents[2] / "training" / "configs").glob("*.toml"))
+CONFIGS = sorted((Path(__file__).parents[2] / "training" / "configs").glob("*.toml"), key=lambda path: path.stem)
 HALVES = (torch.bfloat16, torch.float16)
+
+
+def loaded(name: str) -> RunConfig:
+    return load_config(name, ["data.path=somewhere"])
+
+
+def kind(config: RunConfig, stage: Stage) -> str:
+    """What of a stage and its model has a say in types and devices: which losses, networks and switches there are, not
+    how large, wide or heavy something is.
+    """
+    switches = {name: value for name, value in config.model.items() if isinstance(value, bool | str) or not value}
+    losses = sorted(name for name, weight in stage.losses.items() if weight)
+    used = {name: getattr(stage, name) not in (None, False, 1, ()) for name in USED}
+    return repr((config.family, config.data.views, sorted(switches.items()), losses, stage.train, used))
+
+
+USED = (
+    *("coarse", "eval_mode", "focus", "joint_detection", "spline_dropout", "teacher"),
+    *("true_background", "true_flow", "true_motion"),
+)
+"""Of a stage, whatever else the objective reads."""
+
+
+def distinct() -> dict[str, list[str]]:
+    """Names of the stages of each configuration that are of no kind that an earlier one has."""
+    seen, found = set(), {}
+    for path in CONFIGS:
+        config = loaded(path.stem)
+        new = {kind(config, stage): stage.name for stage in config.stages}
+        if chosen := [name for what, name in new.items() if what not in seen]:
+            found[path.stem] = chosen
+        seen |= set(new)
+    return found
+
+
+READY = distinct()
 
 
 def batch(size: int, device: str, config: RunConfig) -> dict[str, torch.Tensor]:
@@ -46,16 +85,18 @@ def objective(config: RunConfig, device: str) -> Objective:
     """On `device`, its perceptual network with fresh weights."""
     with torch.device(device):
         model = build(config.family, config.model)
-        backbone = Backbone(_vgg19_stages())
+        backbone = thin_vgg19()
         result = Objective(model, lambda: backbone)
         if any(ADVERSARIAL & set(stage.losses) for stage in config.stages):
             result.add_discriminator(config.discriminator)
     return result
 
 
-def stages(config: RunConfig, of: Objective):
-    """Each stage of a run, begun, with the components that it trains."""
+def stages(config: RunConfig, of: Objective, chosen: Collection[str] = ()):
+    """Each stage of a run, or the `chosen` ones, begun, with the components that it trains."""
     for stage in config.stages:
+        if chosen and stage.name not in chosen:
+            continue
         for name, component in of.model.named_children():
             component.requires_grad_(not stage.train or name in stage.train)
             component.train(not stage.train or name in stage.train)
@@ -70,10 +111,6 @@ def in_place(monkeypatch):
         monkeypatch.setattr(module, "to", lambda self, device: self)
 
 
-def loaded(name: str) -> RunConfig:
-    return load_config(name, ["data.path=somewhere"])
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="fake CUDA tensors are made here by a trick of Linux builds")
 @pytest.mark.parametrize("name", READY)
 def test_every_stage_under_cudas_mixed_precision(name):
@@ -81,7 +118,7 @@ def test_every_stage_under_cudas_mixed_precision(name):
     config = loaded(name)
     with fake_cuda():
         trained = objective(config, "cuda:0")
-        for stage in stages(config, trained):
+        for stage in stages(config, trained, READY[name]):
             for dtype in HALVES if name.endswith("-lite") else HALVES[:1]:
                 with mixed_precision("cuda", dtype), Fetched() as fetched:
                     losses = trained(batch(stage.size, "cuda:0", config), Schedule(20, 0))
@@ -95,7 +132,7 @@ def test_every_stage_on_the_meta_device(name):
     """Forward and backward without a value, in float32: nothing in them depends on what a tensor holds."""
     config = loaded(name)
     trained = objective(config, "meta")
-    for stage in stages(config, trained):
+    for stage in stages(config, trained, READY[name]):
         losses = trained(batch(stage.size, "meta", config), Schedule(20, 0))
         torch.stack(list(losses.values())).sum().backward()
         assert any(each.grad is not None for each in trained.model.parameters()), stage.name

@@ -1,17 +1,16 @@
 """Losses with known answers, and one step of every ready configuration."""
 
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
-from tiny_run import TINY_FIRST_ORDER, TINY_MODEL
+from tiny_run import TINY_FIRST_ORDER, TINY_MODEL, thin_vgg19
 
 from checkpoints.errors import OptionError
 from training.config import Stage, load_config
-from training.losses import backbones, equivariance, pixels, truth
-from training.losses.backbones import VGG19_LAYOUT, Backbone, _vgg19_stages, efficientnet_lite0, vgg19
+from training.losses import equivariance, pixels, truth
+from training.losses.backbones import _vgg19_stages, efficientnet_lite0, vgg19
 from training.losses.perceptual import PerceptualPyramid
 from training.models.liveportrait.config import VolumeConfig
 from training.models.parts.random_warp import RandomWarp
@@ -339,14 +338,6 @@ def test_spline_dropout_follows_the_published_schedule():
     objective.start_stage(Stage(name="s", epochs=100, losses={"pixel": 1.0}, spline_dropout=(0.1, 0.3)), None)
     found = [objective.spline_dropout(Schedule(e, 0)) for e in (0, 0.9, 1, 5, 6.7, 7, 10, 34.9, 35)]
     assert found == pytest.approx([0.1, 0.1, 0.13, 0.25, 0.28, 0.3, 0.3, 0.3, 0])
-
-
-@cache
-def thin_vgg19() -> Backbone:
-    """The real VGG-19 comes from the Hub; one with an eighth of its channels and fresh weights is enough for a step."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backbones, "VGG19_LAYOUT", [each if each == "M" else int(each) // 8 for each in VGG19_LAYOUT])
-        return Backbone(_vgg19_stages())
 
 
 @pytest.mark.parametrize("path", READY, ids=lambda path: path.stem)

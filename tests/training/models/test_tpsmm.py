@@ -47,6 +47,7 @@ def golden():
     }  # fmt: skip
 
 
+@pytest.mark.published
 def test_keypoints_and_background(golden):
     arrays = golden["arrays"]
     assert difference(golden["source"].points[0], arrays["source_kp"])[0] < 1e-4
@@ -55,6 +56,7 @@ def test_keypoints_and_background(golden):
     assert difference(golden["background"], arrays["bg_theta"])[0] < 1e-4
 
 
+@pytest.mark.published
 @pytest.mark.parametrize("mode", ["standard", "relative", "avd"])
 def test_spline_parameters(golden, mode):
     arrays = golden["arrays"]
@@ -70,6 +72,7 @@ def rendered(arrays, mode):
     return {name: arrays[name][FRAMES[mode]] for name in names}
 
 
+@pytest.mark.published
 @pytest.mark.parametrize("mode", MODES)
 def test_flow_occlusion_and_prediction(golden, mode):
     arrays, result = rendered(golden["arrays"], mode), golden["results"][mode]
@@ -81,6 +84,7 @@ def test_flow_occlusion_and_prediction(golden, mode):
     assert mean < 1e-4
 
 
+@pytest.mark.published
 @pytest.mark.parametrize("mode", MODES)
 def test_full_arrays(golden, mode):
     _, full = shared("tpsmm")
@@ -98,6 +102,7 @@ def test_full_arrays(golden, mode):
         assert difference(result.masks[1], full["standard_f1_mask"])[0] < 1e-3
 
 
+@pytest.mark.published
 def test_random_warp_is_the_published_one(golden):
     arrays = golden["arrays"]
     warp = RandomWarp(torch.from_numpy(arrays["rand_theta"]), torch.from_numpy(arrays["rand_control_params"])[0])
