@@ -85,6 +85,8 @@ def test_another_familys_motion_is_refused_and_another_models_is_told(engine, tm
         ({}, {"points": (0, 4, 2)}),
         ({}, {"jacobians": (3, 4, 2, 2)}),
         ({}, {"points": (3, 4, 2), "jacobians": (2, 4, 2, 2)}),
+        ({}, {"points": (3, 4, 2), "lips": (3, 5, 2)}),
+        ({}, {"points": (3, 4, 2), "lips": (2, 7, 2)}),
     ],
 )
 def test_damaged_files_are_refused(tmp_path, about, arrays):

@@ -57,6 +57,17 @@ def test_takes_stay_whole_numbers():
     assert set(np.unique(found.takes)) == {1, 2}
 
 
+def test_lips_do_not_leap_either():
+    """Whose head stands still, and who begins to speak: what ends as it began is a loop, all else is none."""
+    said = np.stack([0.3 * TIME**2 / TIME[-1] ** 2] * 14, -1).reshape(100, 7, 2)
+    talking = moving(np.zeros(100), lips=said)
+    assert np.abs(talking.lips[0] - talking.lips[-1]).max() > 0.2
+    found = seamless(talking, 25)
+    steps = np.abs(np.diff(found.lips[:, 0, 0]))
+    assert abs(found.lips[0, 0, 0] - found.lips[-1, 0, 0]) <= 1.5 * steps.max()
+    assert np.ptp(found.lips) > 0.1
+
+
 @pytest.mark.parametrize("frames", [1, 2, 3, 5])
 def test_short_clips_loop(frames):
     found = seamless(moving(TIME[:frames]), 25)

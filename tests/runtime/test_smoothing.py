@@ -33,15 +33,18 @@ def one_euro(vectors: np.ndarray, cutoff: float, rate: float) -> np.ndarray:
     return np.stack(result)
 
 
-def test_points_jacobians_and_eyes_are_filtered_as_in_the_paper_each_by_a_speed_of_its_own():
+def test_points_jacobians_eyes_and_lips_are_filtered_as_in_the_paper_each_by_a_speed_of_its_own():
     random = np.random.default_rng(3)
-    points, jacobians, eyes = (
-        random.normal(0, 0.2, (15, 2, *shape)).astype(np.float32) for shape in ((2,), (2, 2), (3,))
+    points, jacobians, eyes, lips = (
+        random.normal(0, 0.2, (15, *shape)).astype(np.float32) for shape in ((2, 2), (2, 2, 2), (2, 3), (7, 2))
     )
     for smoothing, rate in ((0.5, 25.0), (1.0, 60.0)):
-        smoothed = OneEuro(smoothing, rate)(Motion(points, jacobians, None, eyes))
-        for given, found in ((points, smoothed.points), (jacobians, smoothed.jacobians), (eyes, smoothed.eyes)):
-            for each in range(2):
+        motion = Motion(points, jacobians, None, eyes, lips)
+        smoothed = OneEuro(smoothing, rate)(motion)
+        assert smoothed.arrays.keys() == motion.arrays.keys()
+        for name, given in motion.arrays.items():
+            found = smoothed.arrays[name]
+            for each in range(given.shape[1]):
                 vectors = given[:, each].reshape(15, -1).astype(np.float64)
                 expected = one_euro(vectors, 0.5 / smoothing, rate).reshape(given[:, each].shape)
                 np.testing.assert_allclose(found[:, each], expected, atol=1e-6)

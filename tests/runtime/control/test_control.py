@@ -13,6 +13,7 @@ from runtime.animate import Request
 from runtime.cli import main
 from runtime.control.pose import as_motion, as_row
 from runtime.engine import Engine
+from runtime.layers import lips
 from runtime.media.provenance import STATEMENT
 from runtime.sources.playing import looked_through
 
@@ -60,13 +61,13 @@ def places(animator, motion, **options):
 
 def test_parts_move_by_themselves(animator, motion):
     names = animator.engine.names
-    lips, nose = [names["mouth.upper_lip"], names["mouth.lower_lip"]], names["nose.bridge"]
+    both, nose = [names["mouth.upper_lip"], names["mouth.lower_lip"]], names["nose.bridge"]
     whole, faces = places(animator, motion)
     head, still_faces = places(animator, motion, parts="head")
     mouth, speaking = places(animator, motion, parts="mouth")
     np.testing.assert_array_equal(head[:, nose], whole[:, nose])
     np.testing.assert_array_equal(mouth[:, nose], 0)
-    assert np.abs(mouth[:, lips]).max() > 0.005
+    assert np.abs(mouth[:, both]).max() > 0.005
     assert all(face.at_rest for face in still_faces)
     for spoke, face in zip(speaking, faces, strict=True):
         assert (spoke.lower_lip, spoke.chin) == (face.lower_lip, face.chin)
@@ -82,6 +83,28 @@ def test_strengths_of_parts_and_of_all_agree(animator, motion):
     one, _ = places(animator, motion, strength={"head": 0.0})
     other, _ = places(animator, motion, parts=("mouth", "eyes", "brows", "gaze"))
     np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5, 1.5])
+def test_a_mouth_in_the_absolute_mode_has_the_strength_once(animator, motion, strength):
+    names = ("head", "mouth", "eyes", "brows", "gaze")
+    _, once = places(animator, motion, mode="absolute", strength=strength)
+    _, parts = places(animator, motion, mode="absolute", strength=dict.fromkeys(names, strength))
+    _, whole = places(animator, motion, mode="absolute")
+    for face, same, full in zip(once, parts, whole, strict=True):
+        assert face.chin == pytest.approx(same.chin) == pytest.approx(min(strength * full.chin, 0.75))
+        np.testing.assert_allclose(face.corners, strength * full.corners, atol=1e-9)
+        assert strength or face.at_rest
+
+
+def test_the_disentangled_mode_follows_the_points_of_the_sources_own_shape(animator, motion):
+    found, same = (
+        places(animator, each, mode="disentangled")[1]
+        for each in (motion, motion.with_arrays({"lips": motion.lips + np.float32(0.2)}))
+    )
+    for face, other in zip(found, same, strict=True):
+        assert (face.upper_lip, face.lower_lip, face.chin) == (other.upper_lip, other.lower_lip, other.chin)
+        assert face.thickness.tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("mode", ["absolute", "disentangled"])
@@ -103,8 +126,9 @@ def test_a_pose_by_hand(animator):
 
 
 def test_a_pose_moves_what_it_names(animator):
-    """By the engine's own eyes: of the picture in a pose, what the model and the networks of eyes find."""
-    posed = np.stack([animator.pose(**pose) for pose in ({}, {"eyes": -1}, {"yaw": 15}, {"mouth": 0.8})])
+    """By the engine's own eyes: of the picture in a pose, what the model and the networks of eyes and lips find."""
+    poses = ({}, {"eyes": -1}, {"yaw": 15}, {"mouth": 0.8}, {"smile": 1})
+    posed = np.stack([animator.pose(**pose) for pose in poses])
     seen = animator.engine.detect(posed, expression=True)
     names = animator.engine.names
     assert (seen.eyes[1, :, 0] < 0.7 * seen.eyes[0, :, 0]).all()
@@ -112,6 +136,12 @@ def test_a_pose_moves_what_it_names(animator):
     assert nose[2] > nose[0] + 0.03
     gap = seen.places[:, names["mouth.lower_lip"], 1] - seen.places[:, names["mouth.upper_lip"], 1]
     assert gap[3] > gap[0] + 0.05
+    apart = [lips.apart(mouth) for mouth in seen.lips]
+    assert apart[3] > apart[0] + 0.1
+    assert lips.opened(seen.lips[3], seen.lips[0]) > 0.1
+    width = seen.lips[:, lips.LEFT, 0] - seen.lips[:, lips.RIGHT, 0]
+    assert width[4] > width[0] + 0.01
+    assert seen.lips[3, lips.TIP, 1] > seen.lips[0, lips.TIP, 1] + 0.03
 
 
 def test_a_pose_needs_a_source_and_right_words(animator, engine):

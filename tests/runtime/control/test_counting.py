@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from runtime.control.reference import References
+from runtime.layers import lips
 from runtime.layers.anatomy import named
 from runtime.layers.frames import head_frame
 from runtime.motion.modes import Motion
@@ -107,3 +108,37 @@ def test_modes_without_a_reference_have_none(names, driver):
     ((part, reference),) = References(names, "absolute")(1, driver([0.3, 0.12]), 0.0)
     assert reference is None
     assert len(part) == 2
+
+
+def looked(motion, *gaps):
+    """`motion` of somebody whose lips are seen that far apart."""
+    y = np.array([[0.86, 0.86, 0.86, 0.86 + gap, 0.8, 0.93 + gap, 1.2 + gap] for gap in gaps])
+    x = np.array([0.25, -0.25, 0, 0, 0, 0, 0])
+    return motion.with_arrays({"lips": np.stack(np.broadcast_arrays(x, y), -1).astype(np.float32)})
+
+
+def test_of_lips_that_are_seen_each_frame_tells_whether_they_are_shut(names, driver):
+    open_, shut = driver([0.2, 0.2]), driver([SHUT, SHUT])
+    ((_, first),) = References(names, "relative")(1, looked(open_, 0.2, 0.0), 0.0)
+    assert lips.apart(first.lips[0]) == pytest.approx(0, abs=1e-6)
+    assert gaps(names, first) < gaps(names, open_[:1])
+    ((part, second),) = References(names, "relative")(1, looked(shut, 0.0, 0.2), 0.0)
+    assert len(part) == 2
+    np.testing.assert_array_equal(second.lips, looked(shut, 0.0, 0.2).lips[:1])
+    np.testing.assert_array_equal(second.places, shut.places[:1])
+
+
+def test_seen_lips_stay_as_far_apart_as_the_pictures(names, driver):
+    motion = looked(driver([0.3]), 0.2)
+    whole = lips.apart(motion.lips[0])
+    ((_, reference),) = References(names, "relative")(1, motion, 0.2)
+    assert lips.opened(motion.lips[0], reference.lips[0]) == pytest.approx(whole - 0.2, abs=1e-5)
+    ((_, wide),) = References(names, "relative")(1, motion, 0.5)
+    np.testing.assert_array_equal(wide.lips, motion.lips)
+
+
+def test_motion_without_lips_counts_by_points_whatever_its_reference_has(names, driver):
+    motion = driver([0.3, 0.12])
+    references = References(names, "relative")
+    references.reset(looked(driver([0.3]), 0.2))
+    assert counted_gaps(names, references, motion)[0] == pytest.approx(0.17, abs=2e-3)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from runtime.control.neutral import NeutralFace, relaxed
+from runtime.layers import lips
 from runtime.layers.anatomy import named
 from runtime.layers.frames import head_frame
 from runtime.motion.modes import Motion
@@ -53,6 +54,24 @@ def test_of_a_stream_what_has_come_tells(names, talker):
     for at in range(1, len(talker)):
         face.learn(talker[at : at + 1])
     assert face.at_rest(talker[:1]).eyes[0, 0, 0] == pytest.approx(0.3, abs=0.02)
+
+
+def test_seen_lips_rest_together(names, talker):
+    gaps = np.array([0.3, 0.2, 0.0, 0.1, 0.005, 0.0, 0.2, 0.0, 0.1, 0.0])
+    seen = np.zeros((len(gaps), 7, 2), np.float32)
+    seen[:, :2, 0], seen[:, lips.RIM_UPPER, 1] = (0.25, -0.25), -0.06
+    for place, thick in ((lips.LOWER, 0.0), (lips.RIM_LOWER, 0.07), (lips.TIP, 0.35)):
+        seen[:, place, 1] = gaps + thick
+    shut = seen[2]
+    face = NeutralFace(names)
+    face.learn(talker.with_arrays({"lips": seen}), whole=True)
+    rest = face.at_rest(talker[:1].with_arrays({"lips": seen[:1]}))
+    np.testing.assert_allclose(rest.lips[0], shut, atol=0.01)
+    assert face.at_rest(talker[:1]).lips is None  # nobody looked
+    begun = NeutralFace(names)
+    begun.learn(talker[:1].with_arrays({"lips": seen[:1]}))
+    first = begun.at_rest(talker[:1].with_arrays({"lips": seen[:1]}))
+    assert lips.apart(first.lips[0]) == pytest.approx(0, abs=1e-6)
 
 
 def test_what_was_learned_whole_is_not_learned_again(names, talker):

@@ -5,7 +5,7 @@ import pytest
 
 from checkpoints.contract import MODES
 from runtime.animator import Animator
-from runtime.layers.anatomy import see_eyes, see_subject
+from runtime.layers.anatomy import see_eyes, see_lips, see_subject
 from runtime.layers.canvas import Canvas
 
 POINTS = {
@@ -17,6 +17,7 @@ POINTS = {
     "no numbers": lambda points: np.full_like(points, np.nan),
 }
 EYES = {"shut": 0.0, "large": 3e38, "negative": -3e38}
+LIPS = {"no place": 0.0, "lips far away": 3e38, "lips far off": -3e38, "nowhere": np.nan}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def animated(engine, sample):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("strength", [0.0, 1.0, 100.0])
-@pytest.mark.parametrize("what", [*POINTS, *EYES])
+@pytest.mark.parametrize("what", [*POINTS, *EYES, *LIPS])
 def test_any_motion_is_played(animated, motion, mode, strength, what):
     if mode not in animated:
         pytest.skip(f"the model has no mode {mode}")
@@ -45,6 +46,8 @@ def test_any_motion_is_played(animated, motion, mode, strength, what):
     if what in POINTS:
         odd = POINTS[what](motion.points).astype(np.float32)
         odd = motion.with_arrays({"points": np.concatenate([motion.points[:1], odd[1:]])})
+    elif what in LIPS:
+        odd = motion.with_arrays({"lips": np.full_like(motion.lips, LIPS[what])})
     else:
         odd = motion.with_arrays({"eyes": np.full_like(motion.eyes, EYES[what])})
     animator.reset()
@@ -56,7 +59,8 @@ def test_any_motion_is_played(animated, motion, mode, strength, what):
 @pytest.mark.parametrize("what", POINTS)
 def test_points_that_are_no_face_are_none(engine, frames, motion, what):
     odd = POINTS[what](motion.points).astype(np.float32)
-    assert np.isfinite(see_eyes(frames[:2], engine.names, odd)).all()
+    for see in (see_eyes, see_lips):
+        assert np.isfinite(see(frames[:2], engine.names, odd)).all()
     canvas = Canvas.around(frames[0], None, None)
     subject = see_subject(canvas, engine.names, odd[0], engine.resolution)
     if what in ("at one place", "no numbers", "the farthest"):
