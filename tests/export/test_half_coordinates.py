@@ -21,7 +21,6 @@ from export.parity import Spread
 from export.rewrites import grid_gather, simplify
 from export.weights.fp16 import lower
 from export.weights.int16 import halve
-from export.wrappers import example
 
 
 class Shifted(nn.Module):
@@ -58,18 +57,27 @@ def test_places_between_voxels_are_told_apart(gather: bool) -> None:
     assert 0 < apart < 6e-4  # half a step of what is looked up, at 1/2
 
 
+@pytest.fixture(scope="module", params=["native", "gather"])
+def protos(request, traced) -> dict[str, onnx.ModelProto]:
+    """Of a model that moves volumes; volumes are sampled by the operator, or by gathers."""
+    built = model("liveportrait")
+    found = traced.of(built, SIZE)
+    if request.param == "gather":
+        graph = ir.from_proto(found["render"])
+        assert grid_gather.apply(graph) == 1
+        found["render"] = ir.to_proto(graph)
+    return found
+
+
 def computed_in_half(lowered: onnx.ModelProto) -> set[str]:
     """Names of the values that nodes other than casts compute in half precision."""
     nodes = [node for node in lowered.graph.node if node.op_type != "Cast"]
     return {name.removesuffix(".half") for node in nodes for name in node.output if name.endswith(".half")}
 
 
-@pytest.mark.parametrize("grid_sample", ["native", "gather"])
-def test_points_in_space_are_computed_in_single_precision(grid_sample: str, traced) -> None:
+def test_points_in_space_are_computed_in_single_precision(protos) -> None:
     """Canonical points are a feature of the source, but no map."""
-    built = model("liveportrait")
-    options = Options(resolution=SIZE, grid_sample=grid_sample)
-    render = traced(built, example(built, SIZE), options)["render"]
+    render = protos["render"]
     volumes = {feature(0), feature(2)}
     known = {tensor.name for tensor in render.graph.initializer}
     known |= {value.name for value in render.graph.input} - volumes
@@ -91,9 +99,6 @@ def test_half_precision_goes_without_winograd_s_transforms() -> None:
 
 
 @pytest.mark.parametrize(("store", "most"), [(lower, 0.5), (halve, 0.05)])
-@pytest.mark.parametrize("grid_sample", ["native", "gather"])
-def test_pictures_of_moved_volumes_stay_as_they_are_in_16_bits(store, most, grid_sample, traced, pictures) -> None:
-    built = model("liveportrait")
-    protos = traced(built, example(built, SIZE), Options(resolution=SIZE, grid_sample=grid_sample))
-    spread = Spread(built, protos, pictures(SIZE, 2))
+def test_pictures_of_moved_volumes_stay_as_they_are_in_16_bits(store, most, protos, pictures) -> None:
+    spread = Spread(model("liveportrait"), protos, pictures(SIZE, 2))
     assert 0 < spread({name: store(proto) for name, proto in protos.items()}) < most
