@@ -34,8 +34,10 @@ from runtime.graphs.cores import available_cores
 
 PHOTOS = sorted((ROOT / "demo" / "assets" / "photos").glob("*.jpg"))
 CLIP = SAMPLE[1]
-PEOPLE, SIZES, SECONDS = (1, 2, 3), (256, 512, 1024), (1, 2, 4)
-"""What grows: faces of one picture, all of them moved; pixels along a side of the result; seconds of the clip."""
+PEOPLE, SIZES, SECONDS = (1, 2, 3), (256, 512, 1024), (0.4, 1, 2)
+"""What grows: faces of one picture, all of them moved; pixels along a side of the result; seconds of the clip, which is
+one second long for the others."""
+_SHORT = ("--end", 1)
 HOURLY = 1000
 """Clips an hour that are reckoned for."""
 
@@ -91,8 +93,8 @@ def growth(folder: Path) -> dict[str, list[tuple[float, float]]]:
     for count in PEOPLE:
         everybody = folder / f"{count}.png"
         group(PHOTOS[:count]).save(everybody)
-        people.append((float(count), run("animate", everybody, CLIP, "-o", output, "--face", "all").cpu))
-    sizes = [(side**2 / 1e6, run("animate", photo, CLIP, "-o", output, "--size", side).cpu) for side in SIZES]
+        people.append((float(count), run("animate", everybody, CLIP, "-o", output, "--face", "all", *_SHORT).cpu))
+    sizes = [(side**2 / 1e6, run("animate", photo, CLIP, "-o", output, "--size", side, *_SHORT).cpu) for side in SIZES]
     lengths = [(25.0 * end, run("animate", photo, CLIP, "-o", output, "--end", end).cpu) for end in SECONDS]
     return {"people": people, "megapixels of the result": sizes, "frames": lengths}
 
