@@ -69,7 +69,12 @@ async function files(places: Places, backend: Backend): Promise<RuntimeFiles> {
 }
 
 /** Nothing where that does not work: drivers fail in ways that only trying shows. */
-async function onGpu(bundle: Bundle, models: Fetched["models"], files: RuntimeFiles, threads: number): Promise<Opened | undefined> {
+async function onGpu(
+  bundle: Bundle,
+  models: Fetched["models"],
+  files: RuntimeFiles,
+  threads: number,
+): Promise<Opened | undefined> {
   try {
     const runtime = await loadRuntime("webgpu", threads, files);
     const opened = await open(runtime, bundle, models);
