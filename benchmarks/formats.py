@@ -71,10 +71,14 @@ def format_costs(subject: Subject) -> list[Cost]:
             megabytes = _store(subject.bundle, name, graphs, change_of, Path(folder) / "bundle")
             found, pictures = _run(Path(folder))
         first = pictures if first is None else first
-        apart = np.abs(pictures - first)
         gflops = sum(subject.bundle.graphs[graph].gflops or 0.0 for graph in FRAMEWISE)
-        rows.append(Cost(name, megabytes, gflops, **found, largest_change=float(apart.max()), mean_change=apart.mean()))
+        rows.append(Cost(name, megabytes, gflops, **found, **_change(pictures - first)))
     return rows
+
+
+def _change(difference: NDArray[np.int16]) -> dict[str, float]:
+    apart = np.abs(difference)
+    return {"largest_change": float(apart.max()), "mean_change": float(apart.mean())}
 
 
 def _half_ready(subject: Subject) -> dict[str, onnx.ModelProto]:
