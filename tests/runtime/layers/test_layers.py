@@ -35,9 +35,16 @@ def test_results_smaller_than_the_models_pictures_are_made_small_last(engine, sa
     assert (animator.frames(frames[:2])[1] == np.asarray(wanted)).all()
 
 
-@pytest.mark.parametrize("options", [{}, {"size": 512}, {"paste_back": True}, {"mode": "absolute"}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({}, {"size": 512}, {"paste_back": True}, {"mode": "absolute"}),
+        {"strength": {"mouth": 0.0}, "parts": "mouth"},
+        {"strength": {"mouth": 0.0}, "parts": "mouth", "mode": "absolute"},
+    ],
+)
 def test_without_strength_the_source_comes_back_to_the_byte(engine, sample, frames, options):
-    animator = Animator(engine, strength=0.0, driving_crop="off", **options)
+    animator = Animator(engine, **{"strength": 0.0, "driving_crop": "off"} | options)
     animator.set_source(sample)
     for frame in frames[:2]:
         assert (animator.frame(frame) == animator.still).all()
