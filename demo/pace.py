@@ -11,14 +11,13 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import onnxruntime as ort
 
 from checkpoints.bundle import Bundle
 from checkpoints.card import speed
 from runtime import Engine
 from runtime.graphs.cores import available_cores
 from runtime.graphs.gpu import user_cache
-from runtime.graphs.kept import SWITCH, processor
+from runtime.graphs.kept import RUNTIME, SWITCH, processor
 
 FINEST = 512
 """Side in pixels from which on results are the finest there are."""
@@ -105,7 +104,7 @@ def _key(bundle: Bundle, device: str) -> str:
     """A model's graphs, on this machine."""
     named = hashlib.sha256()
     graphs = sorted(graph.sha256 for graph in bundle.graphs.values())
-    for word in (*graphs, device, ort.__version__, processor(), str(available_cores())):
+    for word in (*graphs, device, RUNTIME, processor(), str(available_cores())):
         named.update(f"\0{word}".encode())
     return named.hexdigest()
 

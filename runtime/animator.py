@@ -360,7 +360,8 @@ class Animator:
         if take != self._take:
             self._smooth.reset()
             self._take = take
-        opening = None if self._finish is None or self._finish.layers is None else self._finish.layers.opening
+        layers = None if self._finish is None else self._finish.layers
+        opening = None if layers is None else layers.opening if motion.lips is None else layers.parted
         return [self._counted(*part) for part in self._references(take, self._smooth(motion), opening)]
 
     def _counted(self, motion: Motion, reference: Motion | None) -> Moved:

@@ -13,9 +13,12 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 def not_own(*packages: str) -> str | None:
     """What to tell a person where one of the `packages` that are, or would be, imported by that name is not the one
-    that lies beside this one; None where all are, or are not found at all, which their import says.
+    that lies beside this one; None where all are, or where there is none beside this one or none found at all, which
+    their import says.
     """
     for name in packages:
+        if not os.path.isdir(os.path.join(_ROOT, name)):
+            continue
         found = _place(name)
         if found is not None and os.path.realpath(found) != os.path.realpath(os.path.join(_ROOT, name)):
             return f'{found} hides the part of Bunraku that is called "{name}"; rename it, or move it elsewhere.'

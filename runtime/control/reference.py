@@ -13,7 +13,7 @@ from runtime.control.neutral import LOWER, TOGETHER, UPPER, WITH_JAW, NeutralFac
 from runtime.control.pose import is_track
 from runtime.layers import lips
 from runtime.layers.anatomy import named
-from runtime.layers.expression import PARTED, shown
+from runtime.layers.expression import PARTED
 from runtime.layers.frames import Array, head_frame
 from runtime.layers.shutters import smooth
 from runtime.motion.modes import Motion
@@ -52,7 +52,8 @@ class References:
 
     def __call__(self, take: int, motion: Motion, opening: float | None) -> Counted:
         """What the next frames, all of one `take`, count from. `opening`: how far the mouth of the source is open, in
-        the head's own frame, where the engine opens and shuts it; None where only the model does.
+        the head's own frame, by what tells it of the driver's, where the engine opens and shuts it; None where only the
+        model does.
         """
         if self._mode not in contract.FROM_REFERENCE:
             return [(motion, self._chosen)]
@@ -97,7 +98,7 @@ class _Lips:
     def shut(self, opening: float) -> Motion:
         """The reference with its lips apart by no more than `opening`."""
         seen = np.asarray(self._reference.lips)[0].astype(np.float64)
-        by = lips.apart(seen) - shown(opening)
+        by = lips.apart(seen) - max(opening, 0.0)
         if by <= 0:
             return self._reference
         return self.closed(by / PARTED).with_arrays({LIPS: lips.shut(seen, by)[None].astype(np.float32)})

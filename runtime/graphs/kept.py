@@ -30,6 +30,8 @@ ALL = 300_000_000
 _SUFFIX = ".graph"
 _HASH = hashlib.sha256().digest_size
 
+RUNTIME: str = ort.__version__
+
 Open = Callable[[bytes], ort.InferenceSession]
 
 
@@ -81,7 +83,7 @@ def _optimised(
 def _place(model: bytes, level: str) -> Path:
     """Where this graph is kept for this machine."""
     named = hashlib.sha256(model)
-    for word in (ort.__version__, level, platform.system(), platform.machine(), processor()):
+    for word in (RUNTIME, level, platform.system(), platform.machine(), processor()):
         named.update(f"\0{word}".encode())
     return user_cache() / "graphs" / f"{named.hexdigest()}{_SUFFIX}"
 

@@ -22,6 +22,7 @@ from runtime.layers.border import complete
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import Expression
 from runtime.layers.frames import Array, Pixels, bounded
+from runtime.layers.lips import apart
 from runtime.layers.matte import matte
 from runtime.layers.neighbours import Neighbours
 from runtime.layers.person import Person
@@ -140,6 +141,11 @@ class Layers:
     def lips(self) -> Array | None:
         """(7, 2): what its lips do, as `Motion.lips`; likewise."""
         return self._subject.lips
+
+    @property
+    def parted(self) -> float | None:
+        """How far its lips are apart, by what tells it of a driver's."""
+        return None if self.lips is None else apart(self.lips)
 
     @property
     def opening(self) -> float | None:

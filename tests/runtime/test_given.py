@@ -176,7 +176,7 @@ def test_numbers_of_numpy_are_numbers(engine, files):
         ({"limits": {"pixels": 5}}, "limits is {'pixels': 5}; it must be runtime.Limits"),
         ({"loop": True}, "loop is True"),
         ({"loop": np.True_}, "loop is True"),
-        ({"face": "1"}, "face is '1'; it must be a whole number"),
+        ({"face": "first"}, 'face is "first"; it must be a whole number'),
         ({"reference": 1.5}, "reference"),
         ({"output": 5}, "output is 5; it must be the name of a file"),
         ({"output": b"a.mp4"}, "output is b'a.mp4'"),

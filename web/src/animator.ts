@@ -117,7 +117,7 @@ export class Animator {
   private referenceOf(driving: Motion): Motion {
     if (!isFromReference(this.settings.mode)) return this.first ?? driving;
     this.first ??= driving;
-    const opening = this.layers?.opening;
+    const opening = driving.arrays[LIPS] ? this.layers?.parted : this.layers?.opening;
     if (opening === undefined) return this.first;
     this.lips ??= new Lips(this.engine.bundle.names, this.first);
     return this.lips.next(driving, opening);

@@ -11,6 +11,7 @@ import { complete } from "./border";
 import type { Canvas } from "./canvas";
 import type { Expression } from "./expression";
 import type { Point } from "./frames";
+import { apart } from "./lips";
 import { matte } from "./matte";
 import type { Networks } from "./networks";
 import { Person } from "./person";
@@ -93,6 +94,11 @@ export class Layers {
   /** (7, 2): what its lips do, as a motion's `lips`; likewise. */
   get lips(): Float64Array | undefined {
     return this.subject.lips;
+  }
+
+  /** How far its lips are apart, by what tells it of a driver's. */
+  get parted(): number | undefined {
+    return this.lips && apart(this.lips);
   }
 
   /** How far the mouth of the source is open, in the head's own frame; where something opens and shuts. */

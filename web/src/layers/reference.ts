@@ -2,7 +2,6 @@
 import { LIPS, places, withArrays, withPlaces, type Motion } from "../motion";
 import { smooth } from "../numbers";
 import constants from "../shared/layers.json";
-import { shown } from "./expression";
 import { headFrame } from "./frames";
 import { apart, JAW, shut } from "./lips";
 import { named, pointsOf, type Names } from "./points";
@@ -34,7 +33,7 @@ export class Lips {
   /** The reference with its lips apart by no more than `opening`. */
   private shut(opening: number): Motion {
     const lips = this.reference.arrays[LIPS];
-    const by = apart(lips) - shown(opening);
+    const by = apart(lips) - Math.max(opening, 0);
     if (by <= 0) return this.reference;
     return withArrays(this.closed(by / PARTED), { [LIPS]: Float32Array.from(shut(lips, by)) });
   }
