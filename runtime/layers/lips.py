@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from runtime.layers.frames import Affine, Array, head_frame
-from runtime.layers.mesh import CHIN, find_mesh, lines_of
+from runtime.layers.mesh import CHIN, NOSE, find_mesh, lines_of
 from runtime.values import Bytes
 
 LEFT, RIGHT, UPPER, LOWER, RIM_UPPER, RIM_LOWER, TIP = range(7)
@@ -17,6 +17,10 @@ _MIDDLE = slice(4, 7)
 """Of the eleven places of a line of the mesh."""
 _ASTRAY = 0.3
 """Farthest that a corner of the mesh's mouth is from the model's."""
+_NODS, _USUAL = 0.5, 0.53
+"""How much of what the nose's base, as the mesh finds it, is below its usual place lips and chin do not count: a head
+nods, or one point of the model makes the frame longer.
+"""
 _TOGETHER = 0.15
 """Between a model's points of lips that are shut."""
 _SHUT = (0.008, 0.022)
@@ -48,7 +52,8 @@ def see_mouth(picture: Bytes, face: Mapping[str, Array], around: Array) -> Array
 def _of(mesh: Array) -> Array:
     upper, lower, rim_upper, rim_lower = lines_of(mesh)
     lines = [line[_MIDDLE].mean(0) for line in (upper, lower, rim_upper, rim_lower)]
-    return np.array([rim_upper[-1], rim_upper[0], *lines, mesh[CHIN]])
+    nod = np.array([0, _NODS * (mesh[NOSE, 1] - _USUAL)])
+    return np.array([rim_upper[-1], rim_upper[0], *lines, mesh[CHIN]]) - nod
 
 
 def _plain(face: Mapping[str, Array], own: Affine) -> Array:

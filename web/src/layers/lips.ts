@@ -3,11 +3,11 @@ import type { Picture } from "../picture";
 import { clamp, smooth } from "../numbers";
 import constants from "../shared/layers.json";
 import { distance, headFrame, mean, plus, type Affine, type Named, type Point } from "./frames";
-import { CHIN, findMesh, linesOf, type Mesh, type MeshNetwork } from "./mesh";
+import { CHIN, NOSE, findMesh, linesOf, type Mesh, type MeshNetwork } from "./mesh";
 
 /** Corners of the mouth (of the person), middles of the lips' inner edges and of their outer ones, tip of the chin. */
 export const { LEFT, RIGHT, UPPER, LOWER, RIM_UPPER, RIM_LOWER, TIP, JAW } = constants.lips;
-const { MIDDLE, ASTRAY, TOGETHER, SHUT, WIDER, AT_MOST, OUTER, INNER } = constants.lips;
+const { MIDDLE, ASTRAY, NODS, USUAL, TOGETHER, SHUT, WIDER, AT_MOST, OUTER, INNER } = constants.lips;
 
 /** (7, 2), row by row: see `LEFT` and the others. */
 export type Places = ArrayLike<number>;
@@ -32,12 +32,14 @@ export async function seeMouth(
   return flat(astray < ASTRAY ? seen : known);
 }
 
-/** The seven places of a mesh. */
+/** The seven places of a mesh in the head's own frame. */
 export function ofMesh(mesh: Mesh): Point[] {
   const lines = linesOf(mesh);
   const [, , rim] = lines;
   const [innerUpper, innerLower, outerUpper, outerLower] = lines.map((line) => mean(line.slice(MIDDLE[0], MIDDLE[1])));
-  return [rim[rim.length - 1], rim[0], innerUpper, innerLower, outerUpper, outerLower, mesh[CHIN]];
+  const nod: Point = [0, NODS * (USUAL - mesh[NOSE][1])];
+  const places = [rim[rim.length - 1], rim[0], innerUpper, innerLower, outerUpper, outerLower, mesh[CHIN]];
+  return places.map((place) => plus(place, nod));
 }
 
 /** By a model's five points: those of the lips lie on them, half of what shut ones are apart above and below. */

@@ -4,9 +4,9 @@ import constants from "../shared/layers.json";
 import { Affine, distance, minus, plus, times, type Point } from "./frames";
 import { pointsOf } from "./points";
 
-const { MARGIN, MIN_SCORE, APART, RIGHT_EYE, LEFT_EYE, NOSE } = constants.mesh;
+const { MARGIN, MIN_SCORE, APART, RIGHT_EYE, LEFT_EYE } = constants.mesh;
 const { INNER_UPPER, INNER_LOWER, OUTER_UPPER, OUTER_LOWER } = constants.mesh;
-export const { SIDE, CHIN } = constants.mesh;
+export const { SIDE, CHIN, NOSE } = constants.mesh;
 
 /** The network: from RGB bytes (SIDE, SIDE, 3) to points (468, 2) in parts of the side, and whether it is a face. */
 export type MeshNetwork = (view: Uint8Array) => Promise<{ points: Float32Array; score: number }>;
