@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +18,8 @@ _BELOW = 0.55
 """Over which length the chin's motion ends below it."""
 _ROUND = 0.65
 """How an opening mouth is shaped: exponent of a parabola between its corners; their line bends as a parabola."""
+_RAISED = 0.6
+"""Part of the way to the nose's base that a corner of a mouth comes near to, as it rises, and never reaches."""
 DARK = 0.2
 """Light of the depth of a mouth, as a part of the lips'."""
 _HIDDEN = 0.045
@@ -105,13 +108,15 @@ class MouthShutter:
         """
         moved_left, moved_right = np.clip(face.corners, -0.2, 0.2)
         (right, _), (left, _), middle = self._right, self._left, self._middle
-        ends = (middle - _REACH, middle + _REACH)
-        after = (ends[0], right + moved_right[0], left + moved_left[0], ends[1])
-        knots = [(np.float32(a), np.float32(b)) for a, b in zip(after, (ends[0], right, left, ends[1]), strict=True)]
+        ends = ((moved_right, self._right), (moved_left, self._left))
+        down_right, down_left = (_held(moved[1], _RAISED * float(end[1] - self._nose)) for moved, end in ends)
+        low, high = middle - _REACH, middle + _REACH
+        after = (low, right + moved_right[0], left + moved_left[0], high)
+        knots = [(np.float32(a), np.float32(b)) for a, b in zip(after, (low, right, left, high), strict=True)]
         x = stretch(self.patch.x, knots)
         u = np.clip((x - right) / max(left - right, 1e-3), 0, 1).astype(np.float32)
         beside = smooth(1 - np.maximum(right - x, x - left) / (_REACH - (left - right) / 2))
-        return x, u, ((moved_right[1] * (1 - u) + moved_left[1] * u) * beside).astype(np.float32)
+        return x, u, ((down_right * (1 - u) + down_left * u) * beside).astype(np.float32)
 
     def _rows(
         self,
@@ -140,6 +145,12 @@ class MouthShutter:
         )  # where the hole covers skin by halves, the skin goes on for that half pixel
         upside = patch.y < (edge_up + edge_low) / 2
         return np.where(upside, np.minimum(above, upper + half), np.maximum(below, lower - half))
+
+
+def _held(moved: float, room: float) -> float:
+    """How far down what has `room` above it moves: what rises farther than by half of that comes near to all of it."""
+    half = max(room / 2, 1e-3)
+    return -half + half * math.expm1((moved + half) / half) if moved < -half else moved
 
 
 class _Paint:

@@ -277,7 +277,7 @@ def shutter_vectors() -> dict[str, Any]:
             -0.04,
             lower,
             0.8 * lower,
-            np.array([[0.05, 0.02], [-0.03, -0.04]]),
+            np.array([[0.05, 0.02], [-0.03, -0.14]]),
             np.ones(2),
             np.zeros(2),
             np.zeros((2, 2)),

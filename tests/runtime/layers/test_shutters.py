@@ -196,6 +196,19 @@ def test_corners_carry_the_mouths_width(mouth, mouth_face):
     assert width(whole(mouth_face, mouth, mouth(mouth_face, wide))) > width(mouth_face) + 6
 
 
+def test_corners_rise_as_far_as_there_is_room_below_the_nose(mouth):
+    """Seen by how far up the columns of the corners are looked up; the nose's base is 0.2 above them."""
+
+    def risen(by):
+        _, u, down = mouth._columns(expression(corners=np.array([[0.0, -by], [0.0, -by]])))
+        return -float(down[(u > 0) & (u < 1)].min())
+
+    assert [risen(by) for by in (0.02, 0.05)] == pytest.approx([0.02, 0.05], abs=1e-3)
+    farther = [risen(by) for by in (0.05, 0.08, 0.11, 0.15, 0.2)]
+    assert (np.diff(farther) > 0).all()
+    assert 0.1 < farther[-1] < 0.12
+
+
 def test_grey_pictures_stay_grey(mouth_face):
     grey = mouth_face.copy()
     grey[..., :3] = grey[..., :3].mean(-1, keepdims=True)

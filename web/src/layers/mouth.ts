@@ -6,7 +6,7 @@ import { plus, times, type Affine, type Point } from "./frames";
 import { CHANNELS, Line, Patch, stretch, type Texture } from "./shutters";
 import { Teeth, type MouthNetwork } from "./teeth";
 
-const { REACH, BELOW, ROUND, DARK, HIDDEN, RISE, FLESH, EDGE } = constants.mouth;
+const { REACH, BELOW, ROUND, RAISED, DARK, HIDDEN, RISE, FLESH, EDGE } = constants.mouth;
 
 /** Edges of lips in the head's own frame, from the corner on the person's right to the other one. */
 export interface Lips {
@@ -128,6 +128,8 @@ export class MouthShutter {
   private columns(face: Expression): Column[] {
     const [left, right] = face.corners.map((corner) => corner.map((value) => clamp(value, -0.2, 0.2)));
     const [first, last] = [this.right[0], this.left[0]];
+    const downRight = held(right[1], RAISED * (this.right[1] - this.nose));
+    const downLeft = held(left[1], RAISED * (this.left[1] - this.nose));
     const ends = [this.middle - REACH, this.middle + REACH];
     const after = [ends[0], first + right[0], last + left[0], ends[1]];
     const before = [ends[0], first, last, ends[1]];
@@ -135,7 +137,7 @@ export class MouthShutter {
       const x = interpolate(place, after, before);
       const u = clamp((x - first) / Math.max(last - first, 1e-3), 0, 1);
       const beside = smooth(1 - Math.max(first - x, x - last) / (REACH - (last - first) / 2));
-      const line = (right[1] * (1 - u) + left[1] * u) * beside;
+      const line = (downRight * (1 - u) + downLeft * u) * beside;
       const arch = 4 * u * (1 - u);
       const upper = this.lines.innerUpper.height(x);
       const lower = Math.max(upper, this.lines.innerLower.height(x));
@@ -164,6 +166,12 @@ export class MouthShutter {
     const bottom = Math.min(edgeLow + (rim - lower) * thickLow, chin + jaw - 1e-3);
     return Math.max(stretch(y, edgeLow, lower, bottom, rim, chin + jaw, chin), lower - half);
   }
+}
+
+/** How far down what has `room` above it moves: what rises farther than by half of that comes near to all of it. */
+function held(moved: number, room: number): number {
+  const half = Math.max(room / 2, 1e-3);
+  return moved < -half ? -half + half * Math.expm1((moved + half) / half) : moved;
 }
 
 /** What is seen between parted lips: the source's own teeth, else painted ones, before the dark; a tongue below. */
