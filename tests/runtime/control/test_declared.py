@@ -126,6 +126,9 @@ def test_what_cannot_be_told_or_seen_is_said(engine, toy, seen):
     with pytest.raises(InputError, match="No face is seen"):
         sitting(engine).pose(mouth=0.5)
     sitting(engine).pose(yaw=10, smile=0, mouth=0)
+    with pytest.raises(InputError, match="of a template with parts=head"):
+        animate(spot(32, 32), "nod", model=engine, fps=5, **WHOLE)
+    animate(spot(32, 32), "nod", model=engine, fps=5, parts="head", **WHOLE)
     for options, said in {
         "stitching": (0, "stitching is 0, but the model"),
         "retargeting": ("eyes", "retargeting is eyes, but the model"),
