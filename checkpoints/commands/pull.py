@@ -31,8 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--progress", action=argparse.BooleanOptionalAction, default=True, help="show bars (on)")
     weights = "which of a repository's published weights (LivePortrait's: human, animals) (default: human)"
     parser.add_argument("--config", choices=tuple(PUBLISHED), metavar="NAME", help=weights)
-    output = "folder of the model made of published weights (default: one of the model's name here)"
-    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help=output)
+    output = (
+        "folder of the model made of published weights, or a checkpoint for `bunraku export` (.safetensors) (default: "
+        "a folder of the model's name here)"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER|FILE", help=output)
 
 
 def run(args: argparse.Namespace) -> int:

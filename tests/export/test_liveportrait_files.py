@@ -201,6 +201,9 @@ def test_pulled_from_the_hub_at_one_commit(model, files, tmp_path, monkeypatch, 
             assert main(["pull", f"tester/weights@{commit}", "--no-progress", *options]) == 0
         assert main(["pull", "tester/weights", "--no-progress"]) == 0
         assert "landmark.onnx" not in hub.downloads()
+        checkpoint = tmp_path / "weights.safetensors"
+        assert main(["pull", "tester/weights", "--no-progress", "-o", str(checkpoint)]) == 0
+        assert load_model(checkpoint)[1]["training"]["imported"]["origin"] == f"tester/weights@{commit}"
         hub.add("tester/none", tmp_path / "other" / "liveportrait")
         assert main(["pull", "tester/none"]) == 2
         pets = tmp_path / "other" / "liveportrait_animals"
