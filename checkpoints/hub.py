@@ -176,7 +176,10 @@ def _snapshot(name: HubName, *, force: bool) -> tuple[Path, list[str]]:
     options: dict[str, Any] = {"force_download": force}
     folder = Path(snapshot_download(name.repository, revision=name.revision, allow_patterns=[DESCRIPTION], **options))
     if not (folder / DESCRIPTION).is_file():
-        raise NoBundleError(f'The repository "{name}" holds no {DESCRIPTION}, so it is not a model for this program.')
+        raise NoBundleError(
+            f'The repository "{name}" holds no {DESCRIPTION}, so it is not a model for this program; where it holds '
+            f"published weights of LivePortrait, `bunraku pull {name}` makes one of them."
+        )
     files = [graph.file for graph in read_description(folder).graphs.values()]
     snapshot_download(name.repository, revision=folder.name, allow_patterns=files, **options)
     return folder, [DESCRIPTION, *files]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from fnmatch import fnmatch
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +15,14 @@ if TYPE_CHECKING:
 HELP = "fetch a model from the Hub into the cache and verify it; published weights become a model here"
 
 PUBLISHED = {
-    "human": ("liveportrait/base_models/*.pth", "liveportrait/retargeting_models/*.pth"),
-    "animals": ("liveportrait_animals/base_models_v1.1/*.pth", "liveportrait/retargeting_models/*.pth"),
+    "human": ("liveportrait/base_models/*.pth",),
+    "animals": ("liveportrait_animals/base_models_v1.1/*.pth", "liveportrait_animals/base_models/*.pth"),
 }
-"""Files of published weights (`bunraku import`) in a repository that has no model of ours."""
+"""Files of published weights (`bunraku import`) in a repository that has no model of ours, the preferred ones first,
+which old commits lack.
+"""
+SHARED = "liveportrait/retargeting_models/*.pth"
+"""Files that go with any of them."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,8 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--progress", action=argparse.BooleanOptionalAction, default=True, help="show bars (on)")
     weights = "which of a repository's published weights (LivePortrait's: human, animals) (default: human)"
     parser.add_argument("--config", choices=tuple(PUBLISHED), metavar="NAME", help=weights)
-    output = "folder of the model made of published weights (default: one of the model's name here)"
-    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help=output)
+    output = (
+        "folder of the model made of published weights, or a checkpoint for `bunraku export` (.safetensors) (default: "
+        "a folder of the model's name here)"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER|FILE", help=output)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -44,23 +52,31 @@ def run(args: argparse.Namespace) -> int:
         disable_progress_bars()
     try:
         folder = fetch(name).folder
-    except NoBundleError as error:
-        return _imported(name, args, error)
+    except NoBundleError:
+        return _imported(name, args)
     if args.config or args.output:
         raise OptionError(f'"{name}" is a model already; --config and --output go with published weights.')
     print(folder)
     return 0
 
 
-def _imported(name: HubName, args: argparse.Namespace, error: Exception) -> int:
-    """Fetch published weights, all of one commit, and make a model of them. Raises `error` where there are none."""
+def _imported(name: HubName, args: argparse.Namespace) -> int:
+    """Fetch published weights, all of one commit, and make a model of them. Raises `ModelError` where none are."""
+    from checkpoints.description import DESCRIPTION
     from checkpoints.errors import ModelError
     from checkpoints.hub import fetch_matching
     from checkpoints.installation import installing
 
-    folder, files = fetch_matching(name, PUBLISHED[args.config or "human"])
-    if not files:
-        raise error
+    wanted = PUBLISHED[args.config or "human"]
+    for pattern in wanted:
+        folder, files = fetch_matching(name, (pattern, SHARED))
+        if any(fnmatch(file, pattern) for file in files):
+            break
+    else:
+        raise ModelError(
+            f'The repository "{name}" holds no {DESCRIPTION}, and no published weights that are known: '
+            f"{' or '.join(wanted)}."
+        )
     try:  # by its name, since what runs models needs nothing of what makes them
         (found,) = entry_points(group="bunraku.commands", name="import")
         command = found.load()
@@ -70,5 +86,5 @@ def _imported(name: HubName, args: argparse.Namespace, error: Exception) -> int:
     print(f"fetched: {len(files)} files of {name.repository} at commit {folder.name}", file=sys.stderr)
     parser = argparse.ArgumentParser()
     command.add_arguments(parser)
-    wanted = [str(folder), "--config", args.config or "human", "--origin", f"{name.repository}@{folder.name}"]
-    return int(command.run(parser.parse_args([*wanted, *(["-o", str(args.output)] if args.output else [])])))
+    line = [str(folder), "--config", args.config or "human", "--origin", f"{name.repository}@{folder.name}"]
+    return int(command.run(parser.parse_args([*line, *(["-o", str(args.output)] if args.output else [])])))

@@ -60,6 +60,7 @@ def _content(path: Path) -> Mapping[Any, Any]:
         raise ModelError(f"{path}: no such file; give the .pth.tar of published weights.")
     if path.suffix.lower() in _OTHERS:
         raise ModelError(f"{path} {_OTHERS[path.suffix.lower()]}")
+    _check_start(path)
     _check_sizes(path)
     try:
         with warnings.catch_warnings():
@@ -109,6 +110,21 @@ def _one_state(state: Mapping[str, Tensor]) -> str:
         f"one state dict ({first}, ...) where networks by name were expected; save it as published files are: "
         'torch.save({"generator": ..., "kp_detector": ...}, "model.pth.tar"), each network\'s tensors under its name.'
     )
+
+
+_STARTS = {
+    b"version https://git-lfs": "a pointer of Git LFS to the file; run `git lfs pull` where you cloned the repository",
+    b"<": "a web page; open the address that it was fetched from, and download the file from there",
+}
+"""What is there in place of a file that was not fetched, by its first bytes."""
+
+
+def _check_start(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(64).lstrip()
+    for mark, what in _STARTS.items():
+        if start.startswith(mark):
+            raise ModelError(f"{path} is {what}.")
 
 
 def _check_sizes(path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os.path
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,15 +70,18 @@ class Files:
 
 def find_files(given: Sequence[Path], subject: str | None = None) -> Files:
     """The files of the model that `given` means: themselves, or a folder: the repository's, that of people or animals
-    in it, or the one that holds the networks. Where a folder has both, `subject` chooses ("human" without it).
+    in it, or the one that holds the networks. Where a folder has both, `subject` chooses ("human" without it). Several
+    folders stand for the files in them.
 
     Raises `ModelError` naming the file that is missing, `OptionError` for another subject.
     """
     if subject not in (None, *BASES):
         raise OptionError(f'--config is "{subject}"; of LivePortrait there are {", ".join(BASES)}.')
     if len(given) > 1 or not given[0].is_dir():
-        told = "animals" if any("animals" in part for path in given for part in path.parts) else "human"
-        return Files(tuple(given), subject or told)
+        parts = [part for path in given for part in Path(os.path.abspath(path)).parts[-3:]]
+        told = "animals" if any("animals" in part for part in parts) else "human"
+        held = [sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path] for path in given]
+        return Files(tuple(path for paths in held for path in paths), subject or told)
     folder = given[0]
     found = [(kind, base) for kind in BASES if (base := _base(folder, kind)) is not None]
     for kind, base in found:
@@ -103,8 +107,9 @@ def _base(folder: Path, subject: str) -> Path | None:
 
 def _stitching(base: Path) -> Path:
     """The file that stitches, beside the folder `base`, in that of people, or in it."""
-    shared = base.absolute().parent.parent / BASES["human"][0] / STITCHING
-    beside = (base.parent / STITCHING, shared, base / Path(STITCHING).name)
+    parent = Path(os.path.abspath(base)).parent  # of "." as well
+    shared = parent.parent / BASES["human"][0] / STITCHING
+    beside = (parent / STITCHING, shared, base / Path(STITCHING).name)
     return _there(next((path for path in beside if path.exists()), beside[0]))
 
 
@@ -148,11 +153,14 @@ def assemble(files: Files, resolution: int | None = None) -> Assembled:
         raise ModelError(f"{_named(files.paths)} lack {', '.join(dict.fromkeys(wanted))}; give all files of the model.")
     settings = observed(state) | ({} if resolution is None else {"resolution": resolution})
     with torch.device("meta"):  # a file that does not fit may ask for any size
-        fitted(build("liveportrait", settings).state_dict(), state, files.paths[0].parent)
+        fitted(build("liveportrait", settings).state_dict(), state, files.paths[0].parent, _ADVICE)
     model = build("liveportrait", settings)
     with torch.no_grad():
-        model.load_state_dict(fitted(model.state_dict(), state, files.paths[0].parent))
+        model.load_state_dict(fitted(model.state_dict(), state, files.paths[0].parent, _ADVICE))
     return Assembled(model.eval(), tuple(left_out), {path.name: _hashed(path) for path in files.paths})
+
+
+_ADVICE = "Fetch all files again, from one place."
 
 
 def _networks(path: Path) -> tuple[dict[str, dict[str, Tensor]], list[str]]:

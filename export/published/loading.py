@@ -86,10 +86,13 @@ def bottlenecks(state: Mapping[str, Tensor]) -> dict[str, Any]:
     return found
 
 
-def fitted(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+def fitted(
+    expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path, advice: str = "Try another --config."
+) -> dict[str, Tensor]:
     """`found` in the types of `expected`, with counters and fixed kernels that old files lack.
 
-    Raises `ModelError` listing what is missing, too much, of another shape, or has values that no weight has.
+    Raises `ModelError` listing what is missing, too much, of another shape, or has values that no weight has, with an
+    `advice`.
     """
     optional = {name for name in expected if name.endswith((".num_batches_tracked", "down.weight"))}
     wrong: dict[str, list[str]] = {}
@@ -108,7 +111,7 @@ def fitted(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Pa
     }
     if any(problems.values()):
         listed = "; ".join(f"{len(names)} {kind}: {_some(names)}" for kind, names in problems.items() if names)
-        raise ModelError(f"{path} does not fit this family and configuration: {listed}. Try another --config.")
+        raise ModelError(f"{path} does not fit this family and configuration: {listed}. {advice}")
     return {name: found.get(name, value).to(value.dtype) for name, value in expected.items()}
 
 

@@ -58,7 +58,8 @@ class DeclaredControl:
         if values[:, [_MOUTH, _EYES]].any() and not self._openings.seen:
             raise InputError(
                 "No face is seen in the square that is moved, so that nobody knows how far its mouth and eyes are "
-                "open; leave mouth and eyes of the pose out, or choose another square with crop=x,y,w,h."
+                "open; leave mouth and eyes of the pose out (of a template with parts=head), or choose another square "
+                "with crop=x,y,w,h."
             )
         told = self._openings.told(values[:, _MOUTH].astype(np.float64), values[:, _EYES].astype(np.float64), since)
         turns = _turns(values[:, _TURN])

@@ -22,9 +22,6 @@ _MOST = 1e6
 _FAR = 0.45
 """Part of its way that a control moves where a motion is about it: brows that go along in a blink are not."""
 
-_FAR = 0.45
-"""Part of its way that a control moves where a motion is about it: brows that go along in a blink are not."""
-
 MOST_TURN = 45.0
 """Degrees. What a model shows well ends at about 30."""
 

@@ -131,8 +131,8 @@ class Openings:
         (T,), and beside follow a driver as `since` says.
         """
         found: dict[str, Floats] = {}
-        if self._parts and since is not None and since.driving is None:
-            self._first._say_unknown()
+        if self._parts and since is not None:
+            self._first._say_in_vain(since.driving is not None)
         driving = None if since is None or since.driving is None else self._first._held(since.driving)
         since = None if since is None or driving is None else replace(since, driving=driving)
         for name, part, columns, by_hand in (
@@ -168,15 +168,15 @@ class Openings:
         own = float(self._first.own[EYES].mean(dtype=np.float64))
         return own if own >= _ASLEEP or own == UNSEEN else _USUAL
 
-    def _say_unknown(self) -> None:
-        if not self._said:
-            self._said = True
-            warnings.warn(
-                "The recorded motion does not say how far lips and lids are apart, so that retargeting changes "
-                "nothing; extract it again.",
-                BunrakuWarning,
-                stacklevel=2,
-            )
+    def _say_in_vain(self, known: bool) -> None:
+        """Warn once of a stream that is retargeted in vain; `known`: whether somebody looked at the driver."""
+        if self._said or (known and self.seen):
+            return
+        self._said = True
+        told = "The recorded motion does not say how far lips and lids are apart, so that {}; extract it again."
+        if known:
+            told = "No face is seen in the square that is moved, so that {}; choose another square with crop=x,y,w,h."
+        warnings.warn(told.format("retargeting changes nothing"), BunrakuWarning, stacklevel=2)
 
     def _held(self, driving: Floats) -> Floats:
         """`driving`, in which whoever is not seen for a while does what they did."""

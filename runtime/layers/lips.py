@@ -23,7 +23,7 @@ nods, or one point of the model makes the frame longer.
 """
 _TOGETHER = 0.15
 """Between a model's points of lips that are shut."""
-_SHUT = (0.008, 0.022)
+_SHUT = (0.013, 0.026)
 """Between the inner edges of shut lips, as the mesh finds them, and of lips that surely are not."""
 _WIDER, _AT_MOST = 2.0, 0.07
 """How many times as far apart as found parted lips are, and by how much at most."""

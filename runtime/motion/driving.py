@@ -119,6 +119,7 @@ def _open_motion(path: Path, rate: Fraction | None, limits: Limits, start: float
     check_file(path)
     limits.check_bytes(path)
     recorded = load_motion(path)
+    recorded = replace(recorded, whole=recorded.motion)
     if is_track(recorded.motion) and rate is not None and rate != recorded.rate:
         moved = resampled(recorded.motion, float(recorded.rate), float(rate))
         recorded = replace(recorded, motion=moved, rate=rate)

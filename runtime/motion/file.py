@@ -64,6 +64,8 @@ class MotionFile:
     graph: str
     """SHA-256 of the graph that found the motion, in hexadecimal."""
     path: Path | None = None
+    whole: Motion | None = None
+    """All that the file holds, where `motion` is a part of it, or is it at another rate."""
 
     @classmethod
     def of(cls, motion: Motion, rate: Fraction, bundle: Bundle) -> MotionFile:
@@ -100,7 +102,8 @@ class MotionFile:
             )
 
     def _check_track(self, bundle: Bundle, name: str) -> None:
-        asked, known = shown(self.motion), controls_of(bundle)
+        # What a motion is about does not depend on where it is cut.
+        asked, known = shown(self.motion if self.whole is None else self.whole), controls_of(bundle)
         lacking = [control for control in asked if control not in known]
         if not known:
             raise ModelError(f'The points of the model "{bundle.name}" have no names; no pose moves them.')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import pickle
@@ -18,6 +19,7 @@ from test_published_weights import run
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import ModelError, OptionError
+from checkpoints.registry import load_model as load_bundle
 from export.commands import import_weights as command
 from export.published.components import assemble, find_files
 from runtime.cli import main
@@ -28,6 +30,16 @@ from training.models.registry import build
 
 BASE = "liveportrait/base_models"
 SIZE = 64
+NORMED = "G_middle_0.conv_0.weight"
+
+
+def _without_dwconv(state: dict[str, torch.Tensor]) -> None:
+    for name in [name for name in state if name.endswith("dwconv.weight")]:
+        del state[name]
+
+
+def _scalar_down(state: dict[str, torch.Tensor]) -> None:
+    state |= {name: torch.tensor(1.0) for name in state if "down_blocks" in name and name.endswith("conv.weight")}
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +127,12 @@ def test_what_is_missing_double_or_another_is_named(files, tmp_path) -> None:
     refused(r"warping_module.third.conv.weight \(3, 3\) instead of")
     torch.save({"a": torch.ones(3)}, warping)
     refused(r"warping_module\.pth holds no network")
+    for instead, words in (
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:12\n", "warping_module.pth is a pointer of Git LFS"),
+        (b"\n<!DOCTYPE html><html>", "warping_module.pth is a web page"),
+    ):
+        warping.write_bytes(instead)
+        refused(words)
     warping.write_bytes(pickle.dumps(Path("x")))
     refused("warping_module.pth.*(could run code|damaged)")
     torch.save(content, warping)
@@ -123,6 +141,49 @@ def test_what_is_missing_double_or_another_is_named(files, tmp_path) -> None:
     refused("holds no published weights", tmp_path)
     with pytest.raises(ModelError, match="LivePortrait's warping_module alone"):
         run(command, warping)
+
+
+@pytest.mark.parametrize(
+    ("network", "change", "words"),
+    [
+        ("spade_generator", lambda state: state.pop(NORMED + "_u"), "unexpected.*conv_0.weight_orig"),
+        ("spade_generator", lambda state: state.update({NORMED + "_v": torch.ones(3)}), "unexpected.*conv_0.weight_v"),
+        ("spade_generator", lambda state: state.update({NORMED: torch.ones(3)}), "unexpected.*conv_0.weight_orig"),
+        ("motion_extractor", _without_dwconv, "missing: motion_extractor.detector.stages.0.0.dwconv.weight"),
+        ("warping_module", _scalar_down, r"down_blocks.0.conv.weight \(\) instead of"),
+    ],
+)
+def test_networks_that_lack_what_tells_their_settings_are_refused(files, network, change, words) -> None:
+    path = files / BASE / f"{network}.pth"
+    state = torch.load(path)
+    change(state)
+    torch.save(state, path)
+    with pytest.raises(ModelError, match=f"{words}.*Fetch all files again"):
+        assemble(find_files([files]), SIZE)
+
+
+def test_stages_are_in_their_own_order_whatever_the_file_s(model, files) -> None:
+    path = files / BASE / "motion_extractor.pth"
+    torch.save(dict(reversed(torch.load(path).items())), path)
+    assert assemble(find_files([files]), SIZE).model.config == dataclasses.replace(model.config, resolution=SIZE)
+
+
+def test_what_is_animals_is_told_from_where_files_are(model, tmp_path, monkeypatch) -> None:
+    pets = tmp_path / "my animals" / "pets"
+    liveportrait_files(model.state_dict(), pets, "animals")
+    folder = pets / "liveportrait_animals" / "base_models_v1.1"
+    stitching = Path("../../liveportrait/retargeting_models")
+    monkeypatch.chdir(folder)
+    for given in ([Path()], [Path(), stitching], [*sorted(Path().glob("*.pth")), *stitching.glob("*.pth")]):
+        found = find_files(given)
+        assert found.subject == "animals"
+        assert len(found.paths) == 5
+        assert all(path.is_file() for path in found.paths)
+    folder.parent.rename(pets / "weights")  # people's, in a folder of another name
+    monkeypatch.chdir(pets / "weights" / "base_models_v1.1")
+    found = find_files([*Path().glob("*.pth"), stitching])
+    assert found.subject == "human"
+    assert len(found.paths) == 5
 
 
 def test_pulled_from_the_hub_at_one_commit(model, files, tmp_path, monkeypatch, capsys) -> None:
@@ -140,12 +201,24 @@ def test_pulled_from_the_hub_at_one_commit(model, files, tmp_path, monkeypatch, 
             assert main(["pull", f"tester/weights@{commit}", "--no-progress", *options]) == 0
         assert main(["pull", "tester/weights", "--no-progress"]) == 0
         assert "landmark.onnx" not in hub.downloads()
+        checkpoint = tmp_path / "weights.safetensors"
+        assert main(["pull", "tester/weights", "--no-progress", "-o", str(checkpoint)]) == 0
+        assert load_model(checkpoint)[1]["training"]["imported"]["origin"] == f"tester/weights@{commit}"
         hub.add("tester/none", tmp_path / "other" / "liveportrait")
         assert main(["pull", "tester/none"]) == 2
+        pets = tmp_path / "other" / "liveportrait_animals"
+        (pets / "base_models_v1.1").rename(pets / "base_models")
+        hub.add("tester/old", tmp_path / "other")
+        old = ["pull", "tester/old", "--no-progress", "-o", str(tmp_path / "old")]
+        assert main(old) == 2
+        assert main([*old, "--config", "animals"]) == 0
+        with pytest.raises(ModelError, match="`bunraku pull tester/old` makes one of them"):
+            load_bundle("tester/old")
     said = capsys.readouterr()
-    assert "holds no bundle.json" in said.err
+    assert "holds no bundle.json, and no published weights that are known: liveportrait/base_models/*.pth." in said.err
     assert said.out.splitlines()[0].endswith("--model ./liveportrait")
-    assert list(made) == [Path("liveportrait"), tmp_path / "pets"]
+    assert list(made) == [Path("liveportrait"), tmp_path / "pets", tmp_path / "old"]
+    assert made.pop(tmp_path / "old")["framing"]["subject"] == "front"
     for training in made.values():
         assert training["imported"]["origin"] == f"tester/weights@{commit}"
         held = training["imported"]["files"]["spade_generator.pth"]["sha256"]

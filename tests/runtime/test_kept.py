@@ -71,7 +71,7 @@ def test_what_was_damaged_is_made_anew(folder, levels, damage):
 
 def test_another_version_or_processor_has_a_graph_of_its_own(folder, monkeypatch):
     look()
-    monkeypatch.setattr(kept.ort, "__version__", "0")
+    monkeypatch.setattr(kept, "RUNTIME", "0")
     look()
     monkeypatch.setattr(kept, "processor", lambda: "another")
     look()

@@ -38,6 +38,7 @@ def fake_cuda() -> Iterator[FakeTensorMode]:
 @contextmanager
 def mixed_precision(kind: str, dtype: torch.dtype) -> Iterator[None]:
     """`torch.autocast(kind, dtype)`, which would refuse CUDA where there is none."""
+    before = torch.get_autocast_dtype(kind)
     torch.set_autocast_enabled(kind, True)
     torch.set_autocast_dtype(kind, dtype)
     torch.autocast_increment_nesting()
@@ -47,6 +48,7 @@ def mixed_precision(kind: str, dtype: torch.dtype) -> Iterator[None]:
         torch.autocast_decrement_nesting()
         torch.clear_autocast_cache()
         torch.set_autocast_enabled(kind, False)
+        torch.set_autocast_dtype(kind, before)
 
 
 class Fetched(TorchDispatchMode):

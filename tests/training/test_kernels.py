@@ -273,3 +273,21 @@ def test_they_can_be_left_out(monkeypatch):
 def test_small_numbers_stay_what_they_are():
     """Some ways to compile a library have all of the process flush them to zero."""
     assert torch.tensor(1e-40) / 2 > 0
+
+
+def test_a_layer_may_be_computed_by_torch_and_by_kernels_before_the_way_back():
+    """Torch keeps running statistics for its way back: what kernels do to them must not count as a change of those."""
+    norm = nn.BatchNorm2d(8)
+    rows, last = torch.randn(2, 8, 4, 4, requires_grad=True), drawn(2, 8, 4, 4)
+    assert not rows.is_contiguous(memory_format=torch.channels_last)
+    (rectified(norm, rows).sum() + rectified(norm, last).sum() + rectified(norm.eval(), last).sum()).backward()
+    assert norm.weight.grad is not None
+
+
+def test_mixed_precision_of_another_type_is_left_to_torch():
+    maps = drawn(2, 8, 4, 4)
+    assert build.usable(maps)
+    before = torch.get_autocast_dtype("cpu")
+    with torch.autocast("cpu", torch.float16):
+        assert not build.usable(maps)
+    assert torch.get_autocast_dtype("cpu") == before

@@ -46,8 +46,12 @@ def load_kernels() -> bool:
 
 
 def usable(*tensors: Tensor | None) -> bool:
-    """Whether the kernels are there and take these tensors: on the CPU, of one type, with values of their own."""
+    """Whether the kernels are there and take these tensors, on the CPU, of one type, with values of their own, and what
+    mixed precision makes of them.
+    """
     if not _opened or _opened[0] is None or torch.compiler.is_exporting() or torch.compiler.is_compiling():
+        return False
+    if torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") not in _NAMES:
         return False
     given = [each for each in tensors if each is not None]
     kind = given[0].dtype

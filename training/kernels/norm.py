@@ -44,7 +44,7 @@ def _fused(norm: nn.BatchNorm2d, x: Tensor, skip: Tensor | None) -> Tensor:
     assert norm.running_var is not None
     assert norm.num_batches_tracked is not None
     if not norm.training:
-        mean, variance = norm.running_mean, norm.running_var
+        mean, variance = norm.running_mean.clone(), norm.running_var  # what the way back needs stays as it is
     else:
         mean, variance = torch.empty_like(norm.running_mean), torch.empty_like(norm.running_var)
     y: Tensor = _Rectified.apply(x, skip, norm.weight, norm.bias, mean, variance, norm.eps, norm.training)
@@ -53,8 +53,9 @@ def _fused(norm: nn.BatchNorm2d, x: Tensor, skip: Tensor | None) -> Tensor:
             norm.num_batches_tracked.add_(1)
             count = x.numel() / x.shape[1]
             share = 1 / float(norm.num_batches_tracked) if norm.momentum is None else norm.momentum
-            norm.running_mean.lerp_(mean, share)
-            norm.running_var.mul_(1 - share).add_(variance, alpha=share * count / (count - 1))
+            # As torch's own kernel, which keeps them for its way back but reads others there: without telling autograd.
+            norm.running_mean.data.lerp_(mean, share)
+            norm.running_var.data.mul_(1 - share).add_(variance, alpha=share * count / (count - 1))
     return y
 
 

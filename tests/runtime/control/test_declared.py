@@ -126,6 +126,9 @@ def test_what_cannot_be_told_or_seen_is_said(engine, toy, seen):
     with pytest.raises(InputError, match="No face is seen"):
         sitting(engine).pose(mouth=0.5)
     sitting(engine).pose(yaw=10, smile=0, mouth=0)
+    with pytest.raises(InputError, match="of a template with parts=head"):
+        animate(spot(32, 32), "nod", model=engine, fps=5, **WHOLE)
+    animate(spot(32, 32), "nod", model=engine, fps=5, parts="head", **WHOLE)
     for options, said in {
         "stitching": (0, "stitching is 0, but the model"),
         "retargeting": ("eyes", "retargeting is eyes, but the model"),
@@ -181,6 +184,11 @@ def test_who_is_not_seen_for_a_while_does_what_they_did(engine, seen):
     with pytest.warns(BunrakuWarning, match="does not say how far lips and lids are apart.*extract it again"):
         lips, _ = told(animator, driving(engine))
     np.testing.assert_allclose(lips, [[0.3, 0]] * 3, atol=1e-6)
+    seen[int(spot(32, 32).max())] = nobody
+    animator = sitting(engine, retargeting="all")
+    with pytest.warns(BunrakuWarning, match="No face is seen in the square that is moved, so that retargeting") as said:
+        list(animator._posed(1, motion))
+    assert len(said) == 1
 
 
 def test_from_neutral_to_neutral(engine, seen):
@@ -237,7 +245,10 @@ def test_templates_play_what_a_model_has_and_say_what_is_left_out(engine, seen):
     with pytest.warns(BunrakuWarning, match='"look" also moves brows, gaze_x, gaze_y, for'):
         animate(spot(32, 32), "look", model=engine, **WHOLE)
     with pytest.raises(ModelError, match='"wink" moves smile, wink, for which'):
-        animate(spot(32, 32), "wink", model=engine, **WHOLE)
+        animate(spot(32, 32), "wink", model=engine, end=0.1, **WHOLE)
+    for part in ({"fps": 3}, {"start": 5}):  # in which there is no blink
+        with pytest.warns(BunrakuWarning, match='"talk" also moves pucker, for'):
+            animate(spot(32, 32), "talk", model=engine, **part, **WHOLE)
     smile = MotionFile(as_motion(np.concatenate([as_row({}), as_row({"smile": 1})])), 25, "pose", "pose", "")
     with pytest.raises(ModelError, match="moves smile, for which"):
         smile.check(engine.bundle)

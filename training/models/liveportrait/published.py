@@ -41,8 +41,8 @@ def observed(state: Mapping[str, Tensor]) -> dict[str, Any]:
         found["num_points"] //= 3
     if "dense_width" in found:
         found["dense_width"] //= 2
-    downs = [state[name].shape[0] for name in state if name.startswith(_DOWN) and name.endswith(".conv.weight")]
-    found["dense_max"] = max(downs, default=1)
+    downs = [state[name].shape[:1] for name in state if name.startswith(_DOWN) and name.endswith(".conv.weight")]
+    found["dense_max"] = max((length for (length,) in filter(None, downs)), default=1)
     return found | _extractor(state)
 
 
@@ -73,30 +73,37 @@ def _extractor(state: Mapping[str, Tensor]) -> dict[str, Any]:
     depths: dict[str, int] = {}
     widths: dict[str, int] = {}
     for name, value in state.items():
-        if name.startswith(f"{_EXTRACTOR}stages.") and name.endswith(".dwconv.weight"):
+        if name.startswith(f"{_EXTRACTOR}stages.") and name.endswith(".dwconv.weight") and value.ndim:
             stage = name.removeprefix(f"{_EXTRACTOR}stages.").partition(".")[0]
             depths[stage] = depths.get(stage, 0) + 1
             widths[stage] = value.shape[0]
-    return {"motion_depths": tuple(depths.values()), "motion_widths": tuple(widths.values())}
+    if not depths:
+        return {}
+    stages = sorted(depths)
+    return {
+        "motion_depths": tuple(depths[stage] for stage in stages),
+        "motion_widths": tuple(widths[stage] for stage in stages),
+    }
 
 
 def folded(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """`state` with plain weights in place of those that spectral normalisation divides: W / (u . (W v)), as stored.
 
     The published generator keeps `weight_orig`, `weight_u` and `weight_v` of 18 convolutions; what divides them in
-    evaluation is not recomputed.
+    evaluation is not recomputed. Where u or v lacks or is of another length, or the plain
+    weight is there, too, all stays as it is, and fits no model.
     """
-    result = {}
+    result = dict(state)
     for name, value in state.items():
-        if name.endswith((".weight_u", ".weight_v")):
+        stem = name.removesuffix("_orig")
+        u, v = state.get(f"{stem}_u"), state.get(f"{stem}_v")
+        if not name.endswith(".weight_orig") or u is None or v is None or value.ndim < 2 or stem in state:
             continue
-        if name.endswith(".weight_orig"):
-            stem = name.removesuffix("_orig")
-            u, v = state[f"{stem}_u"].double(), state[f"{stem}_v"].double()
-            norm = u @ (value.double().flatten(1) @ v)
-            result[stem] = (value.double() / norm).to(value.dtype)
-        else:
-            result[name] = value
+        matrix = value.double().flatten(1)
+        if (*u.shape, *v.shape) == tuple(matrix.shape):
+            result[stem] = (value.double() / (u.double() @ (matrix @ v.double()))).to(value.dtype)
+            for part in (name, f"{stem}_u", f"{stem}_v"):
+                del result[part]
     return result
 
 
