@@ -8,6 +8,7 @@ import numpy as np
 
 from runtime.layers.frames import Affine, Array, head_frame
 from runtime.layers.mesh import CHIN, NOSE, find_mesh, lines_of
+from runtime.layers.shutters import smooth
 from runtime.values import Bytes
 
 LEFT, RIGHT, UPPER, LOWER, RIM_UPPER, RIM_LOWER, TIP = range(7)
@@ -98,8 +99,7 @@ def _widened(gap: float) -> float:
 def _parted(gap: float) -> float:
     """From 0, inner edges that touch, to 1, ones that surely do not."""
     low, high = _SHUT
-    way = min(max((gap - low) / (high - low), 0.0), 1.0)
-    return way * way * (3 - 2 * way)
+    return float(smooth((gap - low) / (high - low)))
 
 
 def shut(lips: Array, by: float) -> Array:
