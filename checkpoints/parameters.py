@@ -53,13 +53,16 @@ EYES = "eyes"
 LIPS = "lips"
 """What the lips and the chin do: likewise (`runtime.layers.lips`)."""
 
+HEAD = "head"
+"""Where the face mesh sees points of the head: likewise (`runtime.layers.mended`)."""
+
 TAKES = "takes"
 """Which take a frame is of, from 1 on: in each of them the motion is counted anew; 0 where nobody is seen yet."""
 
 OPENINGS = "openings"
 """How far lips and lids are apart, of whatever model (`runtime.layers.openings`)."""
 
-_RESERVED = frozenset({EYES, LIPS, TAKES, OPENINGS, FRAME, IMAGE, *STRUCTURE, *SWITCHES})
+_RESERVED = frozenset({EYES, LIPS, HEAD, TAKES, OPENINGS, FRAME, IMAGE, *STRUCTURE, *SWITCHES})
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 MOST = 100_000
 """Most numbers along any side of a parameter, and most points of a model."""

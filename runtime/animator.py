@@ -34,6 +34,7 @@ from runtime.framing.cutter import Cutter
 from runtime.framing.framer import Seat
 from runtime.graphs.sessions import Device, check_device
 from runtime.layers.expression import Expression
+from runtime.layers.mended import mended
 from runtime.layers.neighbours import Neighbours
 from runtime.media.background import Background
 from runtime.media.picture import Picture, read_cut_out, source_views, square
@@ -168,6 +169,7 @@ class Animator:
             for image, seat in zip(images, seats, strict=True)
         ]
         source, small = self.engine.encode(np.stack(squares)), squares[0]
+        looked = self.engine.looked(source, np.stack(squares)) if self._layers else source
         window, out = seats[0].window, self.engine.side_out
         if out != size:
             squares[0] = square(images[0], out, fit) if window is None else window.cut(images[0], out)
@@ -179,7 +181,7 @@ class Animator:
             size=self._asked_size if self.paste_back else self._size,
             paste_back=self.paste_back,
             lend=self.engine.detail if self._lends else None,
-            layer=partial(self.engine.layers, source) if self._layers else None,
+            layer=partial(self.engine.layers, looked) if self._layers else None,
             inside=self.framer.crop in ("auto", "points"),
             background=self._background if replaces else None,
             limits=self._limits,
@@ -189,7 +191,7 @@ class Animator:
         )
         if replaces and strict and finish.layers is None:
             raise self._nobody()
-        return Prepared(source, finish, small)
+        return Prepared(source if finish.layers is None else looked, finish, small)
 
     def use(self, prepared: Prepared) -> None:
         """From now on this is moved; the stream goes on."""
@@ -254,7 +256,7 @@ class Animator:
         """Start a new stream. `reference` (one frame) is the pose that modes like the relative one count from;
         by default that of the next frame that shows a face well, and anew after a cut.
         """
-        self._references.reset(reference)
+        self._references.reset(None if reference is None else self._exact(reference))
         if self._openings is not None:
             self._openings.forget()
         self._take = 0
@@ -266,7 +268,7 @@ class Animator:
         """See all frames of a stream before the first one is made: with `neutral`, they tell what its driver's face is
         at rest. Without this it is estimated by what has come so far.
         """
-        self._references.learn(driving)
+        self._references.learn(self._exact(driving))
 
     def pose(self, **controls: float) -> Bytes:
         """The source in a pose set by hand: uint8 (height, width, 3) in RGB, of the `size`.
@@ -335,7 +337,11 @@ class Animator:
 
     def _driven(self, motion: Motion) -> Driven:
         """What the model makes of the next frames, the motion that it was rendered by, and what the faces do."""
-        return self._made([each for take, part in by_take(motion) for each in self._posed(take, part)])
+        return self._made([each for take, part in by_take(self._exact(motion)) for each in self._posed(take, part)])
+
+    def _exact(self, motion: Motion) -> Motion:
+        """`motion`, its points as exact as those of a source that is moved in layers."""
+        return mended(motion, self.engine.names) if self.layered else motion
 
     def _made(self, parts: Sequence[Moved]) -> Driven:
         driven = Motion.concatenate([part for part, _ in parts])

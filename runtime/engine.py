@@ -29,17 +29,18 @@ from checkpoints.contract import (
     of,
 )
 from checkpoints.errors import OptionError
-from checkpoints.parameters import EYES, LIPS, OPENINGS
+from checkpoints.parameters import OPENINGS
 from checkpoints.registry import load_model
 from runtime.control.declared import says_parts
 from runtime.control.hand import OPENS, controls_of, has_names, switches_of
 from runtime.framing.framer import Framer, Framing, Subject
 from runtime.graphs.cores import available_cores
 from runtime.graphs.sessions import Device, Graph, open_aside
-from runtime.layers.anatomy import see_eyes, see_lips, see_subject
+from runtime.layers.anatomy import see_faces, see_heads, see_subject
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Behind, Layers, Rest, open_layers
 from runtime.layers.matte import find_person
+from runtime.layers.mended import mended
 from runtime.layers.neighbours import Neighbours
 from runtime.layers.openings import see_openings
 from runtime.motion.modes import Motion, check_mode
@@ -187,18 +188,26 @@ class Engine:
         return Source(self._motion(found), features)
 
     def detect(self, frames: Bytes, *, expression: bool = False) -> Motion:
-        """The motion of `frames`, uint8 (B, R, R, 3); with `expression` also what lids, irises and lips do, where the
-        points have names, and how far lips and lids are apart, where the model can be told to open them.
+        """The motion of `frames`, uint8 (B, R, R, 3); with `expression` also what lids, irises and lips do and where
+        the face mesh sees the head, where the points have names, and how far lips and lids are apart, where the model can be told to open them.
         """
         graph = self._graphs[MOTION]
         motion = self._motion(graph({FRAME: frames}, list(self.bundle.motion)))
         seen: dict[str, Floats] = {}
         if expression and self.names:
-            seen[EYES] = see_eyes(frames, self.names, motion.places)
-            seen[LIPS] = see_lips(frames, self.names, motion.places)
+            seen |= see_faces(frames, self.names, motion.places)
         if expression and self.opens:
             seen[OPENINGS] = see_openings(frames)
         return motion.with_arrays(seen) if seen else motion
+
+    def looked(self, source: Source, pictures: Bytes) -> Source:
+        """The `source`, of which `pictures` uint8 (V, R, R, 3) are the views, with points made more exact by what the
+        face mesh sees, as those of drivers are that are moved in layers.
+        """
+        if not self.names:
+            return source
+        seen = see_heads(pictures, self.names, source.motion.places)
+        return Source(mended(source.motion.with_arrays(seen), self.names), source.features)
 
     def structure(self, frames: Bytes) -> Structure:
         """The same with what binds the points of `frames`, where the bundle gives it."""

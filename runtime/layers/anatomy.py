@@ -12,17 +12,20 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from runtime.framing.faces import Face, find_faces
+from checkpoints.parameters import EYES, HEAD, LIPS
 from runtime.layers import lips
 from runtime.layers.canvas import Canvas
+from runtime.layers.exact import through
 from runtime.layers.expression import SIDES, Expression, Seen
 from runtime.layers.eyes import Eye, find_eyes
 from runtime.layers.frames import Affine, Array, Pixels, bounded, head_frame
 from runtime.layers.matte import box_blur
-from runtime.layers.mesh import find_lips
+from runtime.layers.mended import as_array, averaged, see_head
+from runtime.layers.mesh import Look, lips_of, look_at
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import Anatomy
 from runtime.layers.shutters import EyeShutter, Place, joined, smooth
-from runtime.values import Bytes
+from runtime.values import Bytes, Floats
 
 Pairs = tuple[Array, Array]
 """Points (K, 2) in the result and in the source."""
@@ -32,6 +35,10 @@ _FACE = ("mouth", "eye_left", "eye_right", "nose", "cheek_left", "cheek_right", 
 _STIFF = ("nose.", "forehead.", "skull.")
 _STIFF_TOO = (".inner", ".outer", ".below_eye", ".bone", ".side", ".beside_nose")
 """Points that expressions move little."""
+_HELD = ("eye_", "nose.", "cheek_", "jaw.", "forehead.")
+"""Points, but for lids, through which a face's flow is led: mouths and lids open and shut by themselves."""
+_REACH = 0.12
+"""How far about each of them, of the distance of the eyes' outer corners."""
 NEEDED = frozenset(
     [f"eye_{side}.{name}" for side in SIDES for name in ("inner", "outer", "upper_lid", "lower_lid", "brow")]
     + [f"mouth.{name}" for name in ("corner_left", "corner_right", "upper_lip", "lower_lip", "chin")]
@@ -62,6 +69,10 @@ class Subject(Protocol):
         """Of the head and of the neck. `driven` (K, 2): the model's points in the result; `moved` (f, f, 2): how much
         further the model looks from its `cells` (f, f, 2); all in pixels of the canvas.
         """
+        ...
+
+    def exact(self, driven: Array, cells: Array, moved: Array) -> Array:
+        """`moved`, as exact as the points that are known to lie on the face make it; arguments as of `pairs`."""
         ...
 
     def shutters(self, picture: Pixels) -> Shutters:
@@ -106,6 +117,7 @@ class NamedFace:
         self._named = face
         self._stiff = [i for name, i in names.items() if name.startswith(_STIFF) or name.endswith(_STIFF_TOO)]
         self._neck = [i for name, i in names.items() if name.startswith("neck.")]
+        self._held = [i for name, i in names.items() if name.startswith(_HELD) and not name.endswith("_lid")]
         self._on_face = _on_face(names)
         frame = head_frame(face, rigid=True)
         own = frame.inverse()
@@ -116,7 +128,8 @@ class NamedFace:
         self.middle: Array = face["nose.bridge"]
         (self.eyes,) = _eyes([canvas], [face])
         self.expression: Array | None = np.array([[eye.opening, *eye.gaze] for eye in self.eyes])
-        self.lips: Array | None = lips.see_mouth(canvas, face, points[self._on_face])
+        self._look = _look(canvas, face, points[self._on_face])
+        self.lips: Array | None = lips.see_mouth(face, self._look)
         hull = box_blur(_hull(points[self._on_face], len(canvas)), round(0.1 * self._unit))
         self.face: Pixels = hull * (1 - self._parts())
 
@@ -136,6 +149,12 @@ class NamedFace:
         """See `Subject`."""
         return (driven[self._stiff], self._points[self._stiff]), (driven[self._neck], self._points[self._neck])
 
+    def exact(self, driven: Array, cells: Array, moved: Array) -> Array:
+        """See `Subject`."""
+        step = float(cells[0, 1, 0] - cells[0, 0, 0])
+        at = (driven[self._held] - cells[0, 0]) / step
+        return through(moved, at, self._points[self._held] - driven[self._held], max(_REACH * self._unit / step, 1.0))
+
     def shutters(self, picture: Pixels) -> Shutters:
         """See `Subject`."""
         face, frame = self._named, self.anatomy.frame
@@ -147,8 +166,7 @@ class NamedFace:
 
     def _mouth(self, frame: Affine, picture: Pixels) -> MouthShutter:
         own, face = frame.inverse(), self._named
-        ends = np.array([face["eye_right.outer"], face["eye_left.outer"]])
-        found = find_lips(self._canvas, ends, self._points[self._on_face])
+        found = None if self._look is None else lips_of(self._look.points)
         corners = [own(face[f"mouth.corner_{side}"]) for side in ("right", "left")]
         if found is not None:
             lips = Lips(*(own(line) for line in found.lips))
@@ -190,6 +208,10 @@ class SeenFace:
         first, second = ((cells[part], places[part]) if part.sum() > 5 else still for part in (head, neck))
         return first, second
 
+    def exact(self, driven: Array, cells: Array, moved: Array) -> Array:
+        """See `Subject`."""
+        return moved
+
     def shutters(self, picture: Pixels) -> Shutters:
         """See `Subject`."""
         return Shutters([], None)
@@ -223,20 +245,37 @@ def _has_extent(face: Mapping[str, Array]) -> bool:
     return bool(min(*eyes, np.sqrt(np.linalg.det(head_frame(face, rigid=True).linear))) > 1)
 
 
-def see_eyes(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the eyes do in `frames`, uint8 (B, R, R, 3), whose points (B, K, 2) have `names`: (B, 2, 3), as
-    `Motion.eyes`.
+def see_faces(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32]) -> dict[str, Floats]:
+    """What the networks that look at faces see in `frames`, uint8 (B, R, R, 3), whose points (B, K, 2) have `names`:
+    the head (B, 40, 3), eyes (B, 2, 3) and lips (B, 7, 2), as motions have them.
     """
-    faces = [named(each, names) for each in _pixels(frames, points)]
-    return np.array([[[eye.opening, *eye.gaze] for eye in eyes] for eyes in _eyes(frames, faces)], np.float32)
+    seen = _looked_at(frames, names, points)
+    heads = [see_head(*each) for each in seen]
+    faces = [averaged(face, head) for (face, _), head in zip(seen, heads, strict=True)]
+    eyes = [[[eye.opening, *eye.gaze] for eye in pair] for pair in _eyes(frames, faces)]
+    mouths = [lips.see_mouth(face, look) for face, (_, look) in zip(faces, seen, strict=True)]
+    return {HEAD: as_array(heads, frames.shape[1]), EYES: np.array(eyes, np.float32), LIPS: lips.stack(mouths)}
 
 
-def see_lips(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """What the lips do, likewise: (B, 7, 2), as `Motion.lips`."""
+def see_heads(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32]) -> dict[str, Floats]:
+    """The first of them alone."""
+    heads = [see_head(*each) for each in _looked_at(frames, names, points)]
+    return {HEAD: as_array(heads, frames.shape[1])}
+
+
+def _looked_at(
+    frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32]
+) -> list[tuple[dict[str, Array], Look | None]]:
+    """The named points in each frame, in its pixels, and what the mesh sees there."""
     places, on_face = bounded(_pixels(frames, points)), _on_face(names)
-    return lips.stack(
-        [lips.see_mouth(frame, named(each, names), each[on_face]) for frame, each in zip(frames, places, strict=True)]
-    )
+    faces = [named(each, names) for each in places]
+    looks = [_look(frame, face, each[on_face]) for frame, face, each in zip(frames, faces, places, strict=True)]
+    return list(zip(faces, looks, strict=True))
+
+
+def _look(picture: Bytes, face: Mapping[str, Array], around: Array) -> Look | None:
+    """What the mesh sees of the `face`; `around` (K, 2): its points on the face, in pixels."""
+    return look_at(picture, np.array([face["eye_right.outer"], face["eye_left.outer"]]), around)
 
 
 def _pixels(frames: Bytes, points: NDArray[np.float32]) -> Array:

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from runtime.layers.frames import Affine, Array, head_frame
-from runtime.layers.mesh import CHIN, NOSE, find_mesh, lines_of
+from runtime.layers.mesh import CHIN, NOSE, Look, lines_of
 from runtime.layers.shutters import smooth
-from runtime.values import Bytes
 
 LEFT, RIGHT, UPPER, LOWER, RIM_UPPER, RIM_LOWER, TIP = range(7)
 """Corners of the mouth (of the person), middles of the lips' inner edges and of their outer ones, tip of the chin."""
@@ -34,17 +33,15 @@ JAW = 0.7
 """Of the way of a lower lip: the chin's."""
 
 
-def see_mouth(picture: Bytes, face: Mapping[str, Array], around: Array) -> Array:
-    """(7, 2): see `LEFT` and the others. `face`: named points of a model in `picture`, uint8 (H, W, 3), `around` (K, 2)
-    those on the face, in pixels. By the model's points alone where the mesh sees no face, or another mouth.
+def see_mouth(face: Mapping[str, Array], look: Look | None) -> Array:
+    """(7, 2): see `LEFT` and the others. `face`: named points, in the pixels in which the mesh's `look` has its own. By
+    these points alone where it sees no face, or another mouth.
     """
     own = head_frame(face).inverse()
-    ends = np.array([face["eye_right.outer"], face["eye_left.outer"]])
-    mesh = find_mesh(picture, ends, around, looks=1)
     known = _plain(face, own)
-    if mesh is None:
+    if look is None:
         return known
-    seen = _of(own(mesh))
+    seen = _of(own(look.points))
     seen[TIP] = (seen[TIP] + known[TIP]) / 2  # two looks are calmer than one
     astray = float(np.hypot(*(seen[[LEFT, RIGHT]] - known[[LEFT, RIGHT]]).T).max())
     return seen if astray < _ASTRAY else known

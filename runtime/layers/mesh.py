@@ -18,6 +18,7 @@ SIDE = 192
 """Pixels along a side of what the network looks at."""
 _MARGIN = 1.5
 """Side of that as a multiple of the face's longer side."""
+_LOOKS = 2
 MIN_SCORE = 0.5
 """Least probability of a face."""
 _APART = 1.4
@@ -52,30 +53,50 @@ class Found:
         return float(np.hypot(*(lower[middle] - upper[middle]))) / width
 
 
+@dataclass(frozen=True)
+class Look:
+    """What the network sees of a face; points (x, y) in pixels of the picture."""
+
+    points: Array
+    """(468, 2): its landmarks, in its order."""
+    head: Array
+    """(40, 2): where these tell the points of `runtime.layers.mended.SHARES` to be."""
+    score: float
+    """The probability that it is a face."""
+
+
 @cache
 def _network() -> Graph:
     return open_graph(MODEL, "face mesh")
 
 
-def find_mesh(picture: Bytes, eyes: Array, points: Array, looks: int = 2) -> Array | None:
-    """The 468 landmarks (468, 2) of a face in `picture`, uint8 (H, W, 3), in the network's order; None where it sees no
-    face. `eyes` (2, 2): outer corners of the right and the left eye; `points` (K, 2): about where the face is; all
-    places (x, y) in pixels. `looks`: the first at what is known, each other one at what the last one found.
+def look_at(picture: Bytes, eyes: Array, points: Array) -> Look | None:
+    """The face in `picture`, uint8 (H, W, 3); None where the network sees none. `eyes` (2, 2): outer corners of the
+    right and the left eye; `points` (K, 2): about where the face is; all places (x, y) in pixels. It looks twice: at
+    what is known, and at what it found there.
     """
     image = Image.fromarray(picture)
-    mesh = points
+    mesh, look = points, None
     box = np.stack([points.min(0), points.max(0)])
-    for _ in range(looks):
+    for _ in range(_LOOKS):
         across = (eyes[1] - eyes[0]) / max(float(np.hypot(*(eyes[1] - eyes[0]))), 1e-6)
         scale = _MARGIN * float((box[1] - box[0]).max()) / SIDE
         linear = scale * np.array([[across[0], -across[1]], [across[1], across[0]]])
         view = Affine(linear, box.mean(0) - linear @ np.full(2, SIDE / 2))
         found = _network()({"frame": view.cut(image, SIDE)[None]})
-        if found["scores"][0] < MIN_SCORE:
+        score = float(found["scores"][0])
+        if score < MIN_SCORE:
             return None
-        mesh = view(found["points"][0].astype(np.float64) * SIDE)
+        mesh, head = (view(found[name][0].astype(np.float64) * SIDE) for name in ("points", "head"))
+        look = Look(mesh, head, score)
         eyes, box = mesh[[_RIGHT_EYE, _LEFT_EYE]], np.stack([mesh.min(0), mesh.max(0)])
-    return mesh
+    return look
+
+
+def find_mesh(picture: Bytes, eyes: Array, points: Array) -> Array | None:
+    """The landmarks (468, 2) that `look_at` finds."""
+    look = look_at(picture, eyes, points)
+    return None if look is None else look.points
 
 
 def lines_of(mesh: Array) -> list[Array]:
@@ -83,12 +104,6 @@ def lines_of(mesh: Array) -> list[Array]:
     the person's right to the left.
     """
     return [mesh[list(line)] for line in (_INNER_UPPER, _INNER_LOWER, _OUTER_UPPER, _OUTER_LOWER)]
-
-
-def find_lips(picture: Bytes, eyes: Array, points: Array) -> Found | None:
-    """The lips of a face in `picture`; arguments as of `find_mesh`. None where the network sees no face."""
-    mesh = find_mesh(picture, eyes, points)
-    return None if mesh is None else lips_of(mesh)
 
 
 def lips_of(mesh: Array) -> Found:

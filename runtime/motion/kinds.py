@@ -1,7 +1,7 @@
 """What is done to the parameters of a motion, kind by kind: all the arithmetic of the driving modes and of smoothing.
 
-The kinds are those of `checkpoints.parameters`, and more for what no model finds: "eye", "lip", "opening" and "take",
-what the engine itself sees of a driver's eyes and lips, and when one is seen at all; "told", what `render` is told
+The kinds are those of `checkpoints.parameters`, and more for what no model finds: "eye", "lip", "head", "opening" and
+"take", what the engine itself sees of a driver's face, and when one is seen at all; "told", what `render` is told
 beside motions. Whatever is to work for a family of models with other parameters asks here, and never for an array by
 its name.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.contract import EYE_OPENING, LIP_OPENING, PARAMETERS
-from checkpoints.parameters import EYES, LIPS, OPENINGS, TAKES, Parameter
+from checkpoints.parameters import EYES, HEAD, LIPS, OPENINGS, TAKES, Parameter
 from runtime.values import Floats
 
 _LEAST = 1e-6
@@ -239,13 +239,14 @@ KINDS: Mapping[str, Kind] = {
     "code": Code(),
     "eye": Seen(),
     "lip": Seen(),
+    "head": Kind(),
     "opening": Kind(),
     "take": Kind(),
     "told": Kind(),
 }
 """Of every name what is done."""
 
-USUAL: Mapping[str, str] = {**PARAMETERS, EYES: "eye", LIPS: "lip", TAKES: "take"}
+USUAL: Mapping[str, str] = {**PARAMETERS, EYES: "eye", LIPS: "lip", HEAD: "head", TAKES: "take"}
 """Kinds of the parameters that have a name of their own in `runtime.motion.modes.Motion`."""
 
 BESIDE: Mapping[str, str] = {OPENINGS: "opening", LIP_OPENING: "told", EYE_OPENING: "told"}
