@@ -58,7 +58,9 @@ export class Animator {
     const source = await this.engine.encode(square);
     if (this.chosen) this.engine.forget(this.chosen);
     this.chosen = source;
-    this.layers = canvas && (await this.engine.layers(source, canvas));
+    const looked = canvas ? await this.engine.looked(source, square) : source;
+    this.layers = canvas && (await this.engine.layers(looked, canvas));
+    if (this.layers) this.chosen = looked; // without layers nobody looks at drivers either
     this.rest();
   }
 
@@ -97,10 +99,12 @@ export class Animator {
    */
   follow(seen: Motion): Step {
     const { eyes, lips } = this.layers ?? {};
-    // It was seen before there was a photo whose eyes move.
-    const whole = eyes && lips && !seen.arrays[EYES] ? withLooks(seen, eyes, lips) : seen;
+    const otherwise = Boolean(eyes) !== Boolean(seen.arrays[EYES]); // it was seen for the photo before this one
+    const whole = otherwise && eyes && lips ? withLooks(seen, eyes, lips) : seen;
     const driving = this.smooth.step(whole);
-    return { driving, reference: this.referenceOf(driving) };
+    const step = { driving, reference: this.referenceOf(driving) };
+    if (otherwise) this.rest(); // nothing is to count from points that were found another way
+    return step;
   }
 
   /** The photo at that step of a stream: RGB bytes (R, R, 3). */

@@ -1,12 +1,14 @@
 /** An opened model: bytes in, bytes out, one picture at a time. */
 import { GRAPHS, type Bundle, type GraphName } from "./bundle";
 import { Graph, type Runtime, type Tensors } from "./graphs";
-import { seeEyes, seeLips, seeSubject } from "./layers/anatomy";
+import { seeFace, seeHeadIn, seeSubject } from "./layers/anatomy";
 import type { Canvas } from "./layers/canvas";
 import { Layers, type Rendered } from "./layers/compose";
 import { findPerson } from "./layers/matte";
+import { mended } from "./layers/mended";
 import type { Networks } from "./layers/networks";
 import { places, withArrays, withLooks, type Motion } from "./motion";
+import type { Picture } from "./picture";
 
 /** A photo, encoded once: everything that `render` needs of it. */
 export interface Source {
@@ -68,12 +70,25 @@ export class Engine {
     return withArrays(driving, this.motionOf(found).arrays);
   }
 
-  /** `motion` with what the eyes and the lips do in `frame`, of which it is. Only where there are layers. */
+  /**
+   * `motion` with what the eyes and the lips do in `frame`, of which it is, and points made more exact by what the face mesh
+   * sees there. Only where there are layers.
+   */
   async withLooks(frame: Uint8Array, motion: Motion): Promise<Motion> {
-    const picture = { width: this.resolution, height: this.resolution, stride: 3, data: frame } as const;
-    const { eye, mesh } = this.networks!;
-    const [{ names }, points] = [this.bundle, places(motion)];
-    return withLooks(motion, await seeEyes(picture, names, points, eye), await seeLips(picture, names, points, mesh));
+    const { names } = this.bundle;
+    const { head, eyes, lips } = await seeFace(this.pictureOf(frame), names, places(motion), this.networks!);
+    return withLooks(mended(motion, names, head), eyes, lips);
+  }
+
+  /**
+   * The `source`, which shows `picture`, RGB bytes (R, R, 3), with points made more exact by what the face mesh sees, as
+   * those of drivers are that are moved in layers.
+   */
+  async looked(source: Source, picture: Uint8Array): Promise<Source> {
+    const { names } = this.bundle;
+    if (!this.networks || !Object.keys(names).length) return source;
+    const head = await seeHeadIn(this.pictureOf(picture), names, places(source.motion), this.networks.mesh);
+    return { ...source, motion: mended(source.motion, names, head) };
   }
 
   /** The source in the pose of `driving`: RGB bytes (R, R, 3). */
@@ -122,6 +137,10 @@ export class Engine {
     const names = Object.keys(this.bundle.motion).filter((name) => found[name]);
     const arrays = Object.fromEntries(names.map((name) => [name, found[name].data as Float32Array]));
     return { arrays, parameters: this.bundle.motion };
+  }
+
+  private pictureOf(data: Uint8Array): Picture {
+    return { width: this.resolution, height: this.resolution, stride: 3, data };
   }
 
   private get shape(): number[] {

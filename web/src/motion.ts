@@ -64,10 +64,17 @@ export function places({ arrays, parameters }: Motion): Float32Array {
   return flat.length === 1 ? flat[0] : Float32Array.from(flat.flatMap((values) => Array.from(values)));
 }
 
-/** `motion`, whose only points lie in the plane, with these in `points` (K, 2). */
+/** `motion` with its points at `points` (K, 2), in the order of `places`. */
 export function withPlaces(motion: Motion, points: Float32Array): Motion {
-  const [name] = Object.keys(motion.arrays).filter((one) => motion.parameters[one].kind === "point");
-  return withArrays(motion, { [name]: points });
+  const { arrays, parameters } = motion;
+  let from = 0;
+  const moved = Object.keys(arrays)
+    .filter((name) => parameters[name].kind === "point")
+    .map((name) => {
+      const space = parameters[name].shape[1];
+      return [name, arrays[name].map((value, at) => (at % space < 2 ? points[from++] : value))];
+    });
+  return withArrays(motion, Object.fromEntries(moved));
 }
 
 function seen(points: Float32Array, space: number): Float32Array {

@@ -47,14 +47,14 @@ describe("what stands in front", () => {
     expect(found && [found.left, found.top, found.side].map((edge) => edge.toFixed(4))).toEqual(
       head?.map((edge) => edge.toFixed(4)),
     );
-    const mesh = async () => ({ points: new Float32Array(), score: 0 });
+    const mesh = async () => ({ points: new Float32Array(), head: new Float32Array(), score: 0 });
     const framed = await new Framer(USUAL, blind, undefined, { person: async () => person, mesh }).source(black(size[0], size[1]));
     expect(framed).toEqual(square ? { window: windowFrom(square), lost: "front" } : { lost: "middle" });
   });
   it("is none where the detector was right", async () => {
     const picture = black(400, 300);
     picture.data.fill(255);
-    const helpers = { person: async () => new Float32Array(256 * 256), mesh: async () => ({ points: new Float32Array(468 * 2), score: 0 }) };
+    const helpers = { person: async () => new Float32Array(256 * 256), mesh: async () => ({ points: new Float32Array(), head: new Float32Array(), score: 0 }) };
     const sure: Detector = async (views, count) => {
       const found = await bright(views, count);
       return { ...found, scores: found.scores.map((score) => score + 0.05) };

@@ -1,8 +1,17 @@
 /** The vectors that web/tools/share.py writes, as the modules take them. */
+import { expect } from "vitest";
 import type { Face } from "../src/faces";
 import type { Parameters } from "../src/kinds";
 import type { Motion } from "../src/motion";
 import { black, type Picture } from "../src/picture";
+
+/** Whether numbers are those that are expected; colours are 0 ... 255, all else about 1. */
+export function near(found: ArrayLike<number>, expected: ArrayLike<number>, tolerance = 1e-4): void {
+  expect(found.length).toBe(expected.length);
+  let worst = 0;
+  for (let k = 0; k < expected.length; k++) worst = Math.max(worst, Math.abs(found[k] - expected[k]));
+  expect(worst).toBeLessThanOrEqual(tolerance);
+}
 
 export function motionFrom(arrays: Record<string, number[] | undefined>, parameters: object): Motion {
   const entries = Object.entries(arrays).map(([name, values]) => [name, Float32Array.from(values!)]);

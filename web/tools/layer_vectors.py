@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from checkpoints.parameters import HEAD
 from runtime.control.neutral import LOWER, UPPER
 from runtime.control.parts import Strengths
 from runtime.control.reference import References
@@ -17,9 +18,12 @@ from runtime.layers.anatomy import NEEDED, SeenFace, _hull, _plain_eye
 from runtime.layers.backdrop import backdrop
 from runtime.layers.border import complete
 from runtime.layers.canvas import Canvas
+from runtime.layers.exact import through
 from runtime.layers.expression import Expression, Named, Seen, expression
 from runtime.layers.frames import TEMPLATE, Affine, Array, Pixels, head_frame
 from runtime.layers.matte import SIDE, _connected, box_blur, matte, resized
+from runtime.layers.mended import SHARES, as_array, averaged, mended, see_head
+from runtime.layers.mesh import Look
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import Anatomy, Person
 from runtime.layers.shutters import EyeShutter
@@ -161,6 +165,38 @@ def look_vectors() -> dict[str, Any]:
     points = {name: _numbers(at) for name, at in face.items()}
     alone = lips._plain(face, head_frame(face).inverse())
     return {"face": points, "plain": _numbers(alone), "mesh": _pairs(mesh), "of": _numbers(lips._of(mesh))}
+
+
+def head_vectors() -> dict[str, Any]:
+    """Where the mesh sees heads, and how sure that is; points averaged with it, of faces and of motions."""
+    random, cases = _random(72), []
+    names = {name: at for at, name in enumerate({**_FACE, **SHARES})}
+    for score, astray in ((None, 0.0), (0.6, 0.02), (0.95, 0.16), (0.95, 0.02), (1.0, 0.5)):
+        places = random.uniform(8, 32, (len(names), 2))
+        places[[names["eye_left.outer"], names["eye_right.outer"]]] = (26, 14), (14, 15)
+        face = {name: places[at] for name, at in names.items()}
+        told = np.array([face[name] for name in SHARES]) + random.normal(0, 12 * astray, (len(SHARES), 2))
+        head = see_head(face, None if score is None else Look(np.zeros((468, 2)), told, score))
+        array = as_array([head], _SIDE)
+        points = (places / (_SIDE - 1) * 2 - 1).astype(np.float32)[None]
+        moved = mended(Motion(points).with_arrays({HEAD: array}), names)
+        case = {"places": _pairs(places), "score": score, "told": _pairs(told), "head": _numbers(head)}
+        averages = np.array(list(averaged(face, head).values()))
+        cases.append(case | {"averaged": _numbers(averages), "mended": _numbers(moved.places)})
+    return {"size": _SIDE, "names": names, "cases": cases}
+
+
+def exact_vectors() -> list[dict[str, Any]]:
+    """Flows led through points: in the middle, far apart, on cells, beyond the border."""
+    random, cases = _random(73), []
+    for count, reach, low, high in ((1, 1.0, 3.0, 5.0), (6, 1.3, 0.0, 8.0), (12, 2.5, -2.0, 11.0)):
+        flow, at = random.normal(0, 1, (9, 9, 2)), random.uniform(low, high, (count, 2))
+        at[0] = np.round(at[0])
+        wanted = random.normal(0, 2, (count, 2))
+        found = through(flow, at, wanted, reach)
+        case = {"flow": _numbers(flow), "at": _pairs(at), "wanted": _pairs(wanted), "reach": reach}
+        cases.append(case | {"through": _numbers(found)})
+    return cases
 
 
 def looked_reference_vectors() -> list[dict[str, Any]]:
@@ -350,6 +386,8 @@ def layer_vectors() -> dict[str, Any]:
         "expressions": expression_vectors(),
         "lips": lip_vectors(),
         "looks": look_vectors(),
+        "heads": head_vectors(),
+        "exact": exact_vectors(),
         "references": reference_vectors(),
         "lookedReferences": looked_reference_vectors(),
         "person": person_vectors(),

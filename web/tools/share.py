@@ -25,11 +25,13 @@ from runtime.layers import (
     backdrop,
     border,
     compose,
+    exact,
     expression,
     eyes,
     frames,
     lips,
     matte,
+    mended,
     mesh,
     mouth,
     person,
@@ -100,8 +102,8 @@ def shared_colours() -> str:
 
 
 _LAYERS = (
-    *(frames, expression, reference, eyes, lips, mesh, matte, backdrop, border, person, shutters, teeth, mouth),
-    *(anatomy, compose),
+    *(frames, expression, reference, eyes, lips, mesh, mended, matte, backdrop, border, person, shutters, teeth),
+    *(mouth, exact, anatomy, compose),
 )
 
 

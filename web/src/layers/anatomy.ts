@@ -11,16 +11,18 @@ import type { Canvas } from "./canvas";
 import { atRest, type Expression } from "./expression";
 import { Eye, findEyes, type Corners, type EyeNetwork } from "./eyes";
 import { Affine, distance, headFrame, mean, minus, plus, times, type Named, type Point } from "./frames";
+import { through } from "./exact";
 import { hullOf } from "./hull";
 import { seeMouth } from "./lips";
-import { findLips, type MeshNetwork } from "./mesh";
+import { asArray, averaged, seeHead } from "./mended";
+import { lipsOf, lookAt, type Look, type MeshNetwork } from "./mesh";
 import { lipsBetween, MouthShutter } from "./mouth";
 import type { Anatomy, Pairs } from "./person";
 import { named, pixelsOf, type Names } from "./points";
 import { CHANNELS, EyeShutter, type Place, type Texture } from "./shutters";
 import type { MouthNetwork } from "./teeth";
 
-const { FACE, STIFF, STIFF_TOO, NEEDED, COLLAR, SIDES, USUAL_SHOULDERS, EYES, MOUTH } = constants.anatomy;
+const { FACE, STIFF, STIFF_TOO, HELD, REACH, NEEDED, COLLAR, SIDES, USUAL_SHOULDERS, EYES, MOUTH } = constants.anatomy;
 
 /** What looks at faces. */
 export interface Lookers {
@@ -58,6 +60,8 @@ export interface Subject {
    * looks from its `cells`; all in pixels of the canvas.
    */
   pairs(driven: readonly Point[], cells: readonly Point[], moved: ArrayLike<number>): [head: Pairs, neck: Pairs];
+  /** `moved`, as exact as the points that are known to lie on the face make it; arguments as of `pairs`. */
+  exact(driven: readonly Point[], cells: readonly Point[], moved: Float64Array): Float64Array;
   /** What changes the expression in `picture`. */
   shutters(picture: Texture, look: Lookers): Promise<Shutters>;
 }
@@ -115,9 +119,11 @@ export class NamedFace implements Subject {
   readonly anatomy: Anatomy;
   readonly middle: Point;
   readonly expression: Float64Array;
+  readonly lips: Float64Array;
   readonly face: Float32Array;
   private stiff: number[];
   private neck: number[];
+  private held: number[];
   private onFace: number[];
   private unit: number;
 
@@ -127,7 +133,7 @@ export class NamedFace implements Subject {
     private points: Point[],
     private named: Named,
     private eyes: Eye[],
-    readonly lips: Float64Array,
+    private seen: Look | undefined,
   ) {
     const numbers = (fits: (name: string) => boolean): number[] =>
       Object.keys(names)
@@ -137,6 +143,7 @@ export class NamedFace implements Subject {
       (name) => STIFF.some((start) => name.startsWith(start)) || STIFF_TOO.some((end) => name.endsWith(end)),
     );
     this.neck = numbers((name) => name.startsWith("neck."));
+    this.held = numbers((name) => HELD.some((start) => name.startsWith(start)) && !name.endsWith("_lid"));
     this.onFace = onFaceOf(names);
     const frame = headFrame(named, true);
     const own = frame.inverse();
@@ -145,6 +152,7 @@ export class NamedFace implements Subject {
     this.anatomy = { frame, chin: own.at(named["mouth.chin"])[1], shoulders };
     this.middle = named["nose.bridge"];
     this.expression = Float64Array.from(eyes.flatMap((eye) => eye.does));
+    this.lips = seeMouth(named, seen);
     const size = canvas.width;
     const hull = hullOf(
       this.onFace.map((k) => points[k]),
@@ -165,8 +173,8 @@ export class NamedFace implements Subject {
     const places = canvas.places(points, resolution);
     const face = named(places, names);
     const eyes = await eyesOf(canvas.picture, face, look.eye);
-    const lips = await lipsOf(canvas.picture, names, places, look.mesh);
-    return new NamedFace(canvas.picture, names, places, face, eyes, lips);
+    const seen = await lookOf(canvas.picture, names, places, look.mesh);
+    return new NamedFace(canvas.picture, names, places, face, eyes, seen);
   }
 
   /** (c, c): where mouth and eyes are, which the model's flow would stretch. */
@@ -198,31 +206,37 @@ export class NamedFace implements Subject {
     return [head, neck];
   }
 
+  exact(driven: readonly Point[], cells: readonly Point[], moved: Float64Array): Float64Array {
+    const step = cells[1][0] - cells[0][0];
+    const at = this.held.map((k) => times(1 / step, minus(driven[k], cells[0])));
+    const wanted = this.held.map((k) => minus(this.points[k], driven[k]));
+    return through(moved, at, wanted, Math.max((REACH * this.unit) / step, 1));
+  }
+
   async shutters(picture: Texture, look: Lookers): Promise<Shutters> {
     const eyes = SIDES.map((side, index): [EyeShutter, number] => {
       const eye = this.eyes[index];
       return [new EyeShutter(eye, this.named[`eye_${side}.brow`], picture), eye.width / this.unit];
     });
-    return new Shutters(eyes, await this.mouth(picture, look));
+    return new Shutters(eyes, await this.mouth(picture, look.mouth));
   }
 
-  private async mouth(picture: Texture, look: Lookers): Promise<MouthShutter> {
+  private async mouth(picture: Texture, painter: MouthNetwork): Promise<MouthShutter> {
     const { frame, chin } = this.anatomy;
     const [own, face] = [frame.inverse(), this.named];
-    const points = this.onFace.map((k) => this.points[k]);
-    const found = await findLips(this.canvas, [face["eye_right.outer"], face["eye_left.outer"]], points, look.mesh);
+    const found = this.seen && lipsOf(this.seen.points);
     const [right, left] = ["right", "left"].map((side) => own.at(face[`mouth.corner_${side}`]));
     if (found) {
       const [innerUpper, innerLower, outerUpper, outerLower] = found.lips.map((line) => line.map((at) => own.at(at)));
       const away = [distance(innerUpper[0], right), distance(innerUpper[innerUpper.length - 1], left)];
       if (Math.max(...away) < 0.3) {
         const lips = { innerUpper, innerLower, outerUpper, outerLower };
-        return MouthShutter.of(frame, lips, own.at(found.nose)[1], own.at(found.chin)[1], picture, look.mouth);
+        return MouthShutter.of(frame, lips, own.at(found.nose)[1], own.at(found.chin)[1], picture, painter);
       }
     }
     const [upper, lower] = ["upper_lip", "lower_lip"].map((name) => own.at(face[`mouth.${name}`]));
     const lips = lipsBetween(right, left, upper, lower);
-    return MouthShutter.of(frame, lips, own.at(face["nose.base"])[1], chin, picture, look.mouth);
+    return MouthShutter.of(frame, lips, own.at(face["nose.base"])[1], chin, picture, painter);
   }
 }
 
@@ -266,6 +280,10 @@ export class SeenFace implements Subject {
     ];
   }
 
+  exact(_: unknown, __: unknown, moved: Float64Array): Float64Array {
+    return moved;
+  }
+
   async shutters(): Promise<Shutters> {
     return new Shutters([]);
   }
@@ -287,31 +305,46 @@ export async function seeSubject(
   return face && new SeenFace(face, canvas.size);
 }
 
-/** What the eyes do in the square picture `frame`, where a model's `points` (K, 2) have `names`: (2, 3). */
-export async function seeEyes(
+/** What the networks that look at faces see in a frame. */
+export interface SeenLooks {
+  /** (40, 3), its places in [-1, 1]: see `seeHead`. */
+  head: Float32Array;
+  /** (2, 3), as a motion's `eyes`. */
+  eyes: number[];
+  /** (7, 2), as a motion's `lips`. */
+  lips: Float64Array;
+}
+
+/** What they see in the square picture `frame`, where a model's `points` (K, 2) in [-1, 1] have `names`. */
+export async function seeFace(
   frame: Picture,
   names: Names,
   points: ArrayLike<number>,
-  look: EyeNetwork,
-): Promise<Float32Array> {
-  const face = named(pixelsOf(points, frame.width), names);
-  return Float32Array.from((await eyesOf(frame, face, look)).flatMap((eye) => eye.does));
+  look: Lookers,
+): Promise<SeenLooks> {
+  const places = pixelsOf(points, frame.width);
+  const seen = await lookOf(frame, names, places, look.mesh);
+  const head = seeHead(named(places, names), seen);
+  const face = averaged(named(places, names), head);
+  const eyes = (await eyesOf(frame, face, look.eye)).flatMap((eye) => eye.does);
+  return { head: asArray(head, frame.width), eyes, lips: seeMouth(face, seen) };
 }
 
-/** What the lips do, likewise: (7, 2). */
-export function seeLips(
+/** The first of them alone. */
+export async function seeHeadIn(
   frame: Picture,
   names: Names,
   points: ArrayLike<number>,
   look: MeshNetwork,
-): Promise<Float64Array> {
-  return lipsOf(frame, names, pixelsOf(points, frame.width), look);
+): Promise<Float32Array> {
+  const places = pixelsOf(points, frame.width);
+  return asArray(seeHead(named(places, names), await lookOf(frame, names, places, look)), frame.width);
 }
 
-/** (7, 2): what lips do in `picture`, whose `points` are in pixels. */
-function lipsOf(picture: Picture, names: Names, points: readonly Point[], look: MeshNetwork): Promise<Float64Array> {
-  const around = onFaceOf(names).map((k) => points[k]);
-  return seeMouth(picture, named(points, names), around, look);
+/** What the mesh sees of the face in `picture`, whose `points` are in pixels. */
+function lookOf(picture: Picture, names: Names, points: readonly Point[], look: MeshNetwork): Promise<Look | undefined> {
+  const ends = ["eye_right.outer", "eye_left.outer"].map((name) => points[names[name]]);
+  return lookAt(picture, ends, onFaceOf(names).map((k) => points[k]), look);
 }
 
 /** Numbers of the points that lie on the face itself. */

@@ -114,8 +114,10 @@ export class Layers {
     const { canvas, resolution, networks } = this;
     const { size, side } = canvas;
     const scale = ((resolution - 1) / 2) * (side / resolution);
-    const moved = Float64Array.from(flow, (value, k) => (value - this.rest.flow[k]) * scale);
-    const { head, trunk } = this.person.move(...this.subject.pairs(canvas.places(points, resolution), this.cells, moved), moved);
+    const way = Float64Array.from(flow, (value, k) => (value - this.rest.flow[k]) * scale);
+    const driven = canvas.places(points, resolution);
+    const moved = this.subject.exact(driven, this.cells, way);
+    const { head, trunk } = this.person.move(...this.subject.pairs(driven, this.cells, moved), moved);
     for (const { place, data } of this.shutters.covers(this.own, face)) this.cover(place, data);
     const cells = Math.sqrt(this.cells.length);
     const graph = networks.layers;

@@ -1,9 +1,8 @@
 /** What lips and chin do in a frame, seven places in the head's own frame, by the face mesh: runtime/layers/lips.py. */
-import type { Picture } from "../picture";
 import { clamp, smooth } from "../numbers";
 import constants from "../shared/layers.json";
 import { distance, headFrame, mean, plus, type Affine, type Named, type Point } from "./frames";
-import { CHIN, NOSE, findMesh, linesOf, type Mesh, type MeshNetwork } from "./mesh";
+import { CHIN, NOSE, linesOf, type Look, type Mesh } from "./mesh";
 
 /** Corners of the mouth (of the person), middles of the lips' inner edges and of their outer ones, tip of the chin. */
 export const { LEFT, RIGHT, UPPER, LOWER, RIM_UPPER, RIM_LOWER, TIP, JAW } = constants.lips;
@@ -13,20 +12,14 @@ const { MIDDLE, ASTRAY, NODS, USUAL, TOGETHER, SHUT, WIDER, AT_MOST, OUTER, INNE
 export type Places = ArrayLike<number>;
 
 /**
- * What the lips of a face do in `picture`. `face`: named points of a model, `around`: those on the face, both in its pixels.
- * By these alone where the mesh sees no face, or another mouth.
+ * What the lips of a face do. `face`: named points, in the pixels in which the mesh's `look` has its own. By these points
+ * alone where it sees no face, or another mouth.
  */
-export async function seeMouth(
-  picture: Picture,
-  face: Named,
-  around: readonly Point[],
-  look: MeshNetwork,
-): Promise<Float64Array> {
+export function seeMouth(face: Named, look?: Look): Float64Array {
   const own = headFrame(face).inverse();
   const known = plain(face, own);
-  const mesh = await findMesh(picture, [face["eye_right.outer"], face["eye_left.outer"]], around, look, 1);
-  if (!mesh) return flat(known);
-  const seen = ofMesh(mesh.map((point) => own.at(point)));
+  if (!look) return flat(known);
+  const seen = ofMesh(look.points.map((point) => own.at(point)));
   seen[TIP] = mean([seen[TIP], known[TIP]]); // two looks are calmer than one
   const astray = Math.max(...[LEFT, RIGHT].map((end) => distance(seen[end], known[end])));
   return flat(astray < ASTRAY ? seen : known);

@@ -4,15 +4,31 @@ import constants from "../shared/layers.json";
 import { Affine, distance, minus, plus, times, type Point } from "./frames";
 import { pointsOf } from "./points";
 
-const { MARGIN, MIN_SCORE, APART, RIGHT_EYE, LEFT_EYE } = constants.mesh;
+const { MARGIN, LOOKS, APART, RIGHT_EYE, LEFT_EYE } = constants.mesh;
 const { INNER_UPPER, INNER_LOWER, OUTER_UPPER, OUTER_LOWER } = constants.mesh;
-export const { SIDE, CHIN, NOSE } = constants.mesh;
+export const { SIDE, MIN_SCORE, CHIN, NOSE } = constants.mesh;
 
-/** The network: from RGB bytes (SIDE, SIDE, 3) to points (468, 2) in parts of the side, and whether it is a face. */
-export type MeshNetwork = (view: Uint8Array) => Promise<{ points: Float32Array; score: number }>;
+/** What the network gives: points (468, 2) and points of a model's head (40, 2) in parts of the side, and whether it is a face. */
+export interface MeshOutputs {
+  points: Float32Array;
+  head: Float32Array;
+  score: number;
+}
+
+/** The network, of RGB bytes (SIDE, SIDE, 3). */
+export type MeshNetwork = (view: Uint8Array) => Promise<MeshOutputs>;
 
 /** Its 468 landmarks, in the network's order. */
 export type Mesh = readonly Point[];
+
+/** What the network sees of a face; points in pixels of the picture. */
+export interface Look {
+  points: Mesh;
+  /** Where these tell the points of `SHARES` (mended.ts) to be, in their order. */
+  head: readonly Point[];
+  /** The probability that it is a face. */
+  score: number;
+}
 
 /** Lips in a picture, and what is above and below them; points in its pixels. */
 export interface FoundLips {
@@ -24,18 +40,8 @@ export interface FoundLips {
   chin: Point;
 }
 
-/**
- * The lips of a face in `picture`; nothing where the network sees no face. `eyes`: outer corners of the right and the left
- * eye; `points`: about where the face is; both in pixels.
- */
-export async function findLips(
-  picture: Picture,
-  eyes: readonly Point[],
-  points: readonly Point[],
-  look: MeshNetwork,
-): Promise<FoundLips | undefined> {
-  const mesh = await findMesh(picture, eyes, points, look);
-  if (!mesh) return undefined;
+/** The lips among the landmarks of a `mesh`. */
+export function lipsOf(mesh: Mesh): FoundLips {
   const [innerUpper, innerLower, outerUpper, outerLower] = linesOf(mesh);
   const wider = innerUpper.map((upper, k) => times((APART - 1) / 2, minus(innerLower[k], upper)));
   const [up, low] = [innerUpper.map((at, k) => minus(at, wider[k])), innerLower.map((at, k) => plus(at, wider[k]))];
@@ -48,26 +54,31 @@ export function linesOf(mesh: Mesh): Point[][] {
 }
 
 /**
- * The landmarks of a face in `picture`; arguments as of `findLips`. Nothing where the network sees no face. `looks`: the
- * first at what is known, each other one at what the last one found.
+ * The face in `picture`; nothing where the network sees none. `eyes`: outer corners of the right and the left eye; `points`:
+ * about where the face is; both in pixels. It looks twice: at what is known, and at what it found there.
  */
-export async function findMesh(
+export async function lookAt(
   picture: Picture,
   eyes: readonly Point[],
   points: readonly Point[],
-  look: MeshNetwork,
-  looks = 2,
-): Promise<Mesh | undefined> {
-  let mesh: Mesh = points;
-  let ends = eyes;
-  for (let round = 0; round < looks; round++) {
-    const view = viewOf(ends, mesh);
-    const found = await look(view.cut(picture, SIDE));
+  network: MeshNetwork,
+): Promise<Look | undefined> {
+  let look: Look | undefined;
+  for (let round = 0; round < LOOKS; round++) {
+    const view: Affine = look ? viewOf([RIGHT_EYE, LEFT_EYE].map((k) => look!.points[k]), look.points) : viewOf(eyes, points);
+    const found = await network(view.cut(picture, SIDE));
     if (found.score < MIN_SCORE) return undefined;
-    mesh = pointsOf(found.points).map((point) => view.at(times(SIDE, point)));
-    ends = [mesh[RIGHT_EYE], mesh[LEFT_EYE]];
+    const [mesh, head] = [found.points, found.head].map((values) =>
+      pointsOf(values).map((point) => view.at(times(SIDE, point))),
+    );
+    look = { points: mesh, head, score: found.score };
   }
-  return mesh;
+  return look;
+}
+
+/** The landmarks that `lookAt` finds. */
+export async function findMesh(...given: Parameters<typeof lookAt>): Promise<Mesh | undefined> {
+  return (await lookAt(...given))?.points;
 }
 
 /** From the network's square to the picture: the points in its middle, the eyes level. */

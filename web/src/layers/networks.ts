@@ -31,8 +31,9 @@ export async function openNetworks(runtime: Runtime, files: Record<NetworkName, 
       return { contour: contour.data as Float32Array, iris: iris.data as Float32Array };
     },
     mesh: async (view) => {
-      const { points, scores } = await mesh.run({ frame: mesh.bytes(view, [1, MESH_SIDE, MESH_SIDE, 3]) });
-      return { points: points.data as Float32Array, score: (scores.data as Float32Array)[0] };
+      const { points, head, scores } = await mesh.run({ frame: mesh.bytes(view, [1, MESH_SIDE, MESH_SIDE, 3]) });
+      const [seen, told] = [points, head].map(({ data }) => data as Float32Array);
+      return { points: seen, head: told, score: (scores.data as Float32Array)[0] };
     },
     mouth: async (seen, own) => {
       const found = await mouth.run({
