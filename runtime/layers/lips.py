@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from runtime.layers.frames import Affine, Array, head_frame
-from runtime.layers.mesh import CHIN, NOSE, Look, lines_of
+from runtime.layers.mesh import CHIN, Look, lines_of
 from runtime.layers.shutters import smooth
 
 LEFT, RIGHT, UPPER, LOWER, RIM_UPPER, RIM_LOWER, TIP = range(7)
@@ -17,10 +17,6 @@ _MIDDLE = slice(4, 7)
 """Of the eleven places of a line of the mesh."""
 _ASTRAY = 0.3
 """Farthest that a corner of the mesh's mouth is from the model's."""
-_NODS, _USUAL = 0.5, 0.53
-"""How much of what the nose's base, as the mesh finds it, is below its usual place lips and chin do not count: a head
-nods, or one point of the model makes the frame longer.
-"""
 _TOGETHER = 0.15
 """Between a model's points of lips that are shut."""
 _SHUT = (0.013, 0.026)
@@ -41,7 +37,7 @@ def see_mouth(face: Mapping[str, Array], look: Look | None) -> Array:
     known = _plain(face, own)
     if look is None:
         return known
-    seen = _of(own(look.points))
+    seen = _of(own(look.near))
     seen[TIP] = (seen[TIP] + known[TIP]) / 2  # two looks are calmer than one
     astray = float(np.hypot(*(seen[[LEFT, RIGHT]] - known[[LEFT, RIGHT]]).T).max())
     return seen if astray < _ASTRAY else known
@@ -50,8 +46,7 @@ def see_mouth(face: Mapping[str, Array], look: Look | None) -> Array:
 def _of(mesh: Array) -> Array:
     upper, lower, rim_upper, rim_lower = lines_of(mesh)
     lines = [line[_MIDDLE].mean(0) for line in (upper, lower, rim_upper, rim_lower)]
-    nod = np.array([0, _NODS * (mesh[NOSE, 1] - _USUAL)])
-    return np.array([rim_upper[-1], rim_upper[0], *lines, mesh[CHIN]]) - nod
+    return np.array([rim_upper[-1], rim_upper[0], *lines, mesh[CHIN]])
 
 
 def _plain(face: Mapping[str, Array], own: Affine) -> Array:
