@@ -5,6 +5,7 @@ import type { Layers } from "./layers/compose";
 import { keptInside } from "./inside";
 import { expression, type Expression, type Face } from "./layers/expression";
 import { named, pointsOf } from "./layers/points";
+import { mended } from "./layers/mended";
 import { Lips } from "./layers/reference";
 import { absolute, EYES, isFromReference, isReshaped, LIPS, places, relative, withLooks, type Mode, type Motion } from "./motion";
 import { OneEuro } from "./smoothing";
@@ -99,11 +100,11 @@ export class Animator {
    */
   follow(seen: Motion): Step {
     const { eyes, lips } = this.layers ?? {};
-    const otherwise = Boolean(eyes) !== Boolean(seen.arrays[EYES]); // it was seen for the photo before this one
-    const whole = otherwise && eyes && lips ? withLooks(seen, eyes, lips) : seen;
+    const unseen = eyes && lips && !seen.arrays[EYES]; // it is from before there was a photo whose eyes move
+    const whole = unseen ? withLooks(seen, eyes, lips) : eyes ? mended(seen, this.engine.bundle.names) : seen;
     const driving = this.smooth.step(whole);
     const step = { driving, reference: this.referenceOf(driving) };
-    if (otherwise) this.rest(); // nothing is to count from points that were found another way
+    if (unseen) this.rest(); // exact points do not count from others
     return step;
   }
 

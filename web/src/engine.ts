@@ -7,7 +7,7 @@ import { Layers, type Rendered } from "./layers/compose";
 import { findPerson } from "./layers/matte";
 import { mended } from "./layers/mended";
 import type { Networks } from "./layers/networks";
-import { places, withArrays, withLooks, type Motion } from "./motion";
+import { HEAD, places, withArrays, withSeen, type Motion } from "./motion";
 import type { Picture } from "./picture";
 
 /** A photo, encoded once: everything that `render` needs of it. */
@@ -71,13 +71,11 @@ export class Engine {
   }
 
   /**
-   * `motion` with what the eyes and the lips do in `frame`, of which it is, and points made more exact by what the face mesh
-   * sees there. Only where there are layers.
+   * `motion` with what the eyes and the lips do in `frame`, of which it is, and where the face mesh sees the head there. Only
+   * where there are layers.
    */
   async withLooks(frame: Uint8Array, motion: Motion): Promise<Motion> {
-    const { names } = this.bundle;
-    const { head, eyes, lips } = await seeFace(this.pictureOf(frame), names, places(motion), this.networks!);
-    return withLooks(mended(motion, names, head), eyes, lips);
+    return withSeen(motion, await seeFace(this.pictureOf(frame), this.bundle.names, places(motion), this.networks!));
   }
 
   /**
@@ -88,7 +86,7 @@ export class Engine {
     const { names } = this.bundle;
     if (!this.networks || !Object.keys(names).length) return source;
     const head = await seeHeadIn(this.pictureOf(picture), names, places(source.motion), this.networks.mesh);
-    return { ...source, motion: mended(source.motion, names, head) };
+    return { ...source, motion: mended(withSeen(source.motion, { [HEAD]: head }), names) };
   }
 
   /** The source in the pose of `driving`: RGB bytes (R, R, 3). */

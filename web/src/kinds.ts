@@ -112,10 +112,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
   code: CODE,
   eye: OWN,
   lip: OWN,
+  head: OWN,
   take: OWN,
 };
 /** What no model finds, but the engine itself. */
-const LOOKED = ["eye", "lip", "take"];
+const LOOKED = ["eye", "lip", "head", "take"];
 
 /** What is done to parameters of that kind. */
 export function kindOf({ kind }: Parameter): Kind {

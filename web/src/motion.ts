@@ -23,9 +23,12 @@ export const EYES = "eyes";
  * lower lip's inner edges and of their outer edges, the tip of the chin; likewise.
  */
 export const LIPS = "lips";
+/** `head` is (40, 3): where the face mesh sees the points of `SHARES` (layers/mended.ts), and how sure that is; likewise. */
+export const HEAD = "head";
 const LOOKED: Parameters = {
   [EYES]: { kind: USUAL_KINDS[EYES], shape: [2, 3] },
   [LIPS]: { kind: USUAL_KINDS[LIPS], shape: [7, 2] },
+  [HEAD]: { kind: USUAL_KINDS[HEAD], shape: [40, 3] },
 };
 
 /** The driving modes that this page does (animator.ts); those of a bundle that are not among them are not offered. */
@@ -53,8 +56,12 @@ export function withArrays(motion: Motion, arrays: Record<string, Float32Array>)
 
 /** `motion` with what the eyes and the lips do. */
 export function withLooks(motion: Motion, eyes: ArrayLike<number>, lips: ArrayLike<number>): Motion {
-  const arrays = { ...motion.arrays, [EYES]: Float32Array.from(eyes), [LIPS]: Float32Array.from(lips) };
-  return { arrays, parameters: { ...motion.parameters, ...LOOKED } };
+  return withSeen(motion, { [EYES]: Float32Array.from(eyes), [LIPS]: Float32Array.from(lips) });
+}
+
+/** `motion` with what the networks that look at faces see: any of `EYES`, `LIPS` and `HEAD`. */
+export function withSeen(motion: Motion, seen: Record<string, Float32Array>): Motion {
+  return { arrays: { ...motion.arrays, ...seen }, parameters: { ...motion.parameters, ...LOOKED } };
 }
 
 /** (K, 2), row by row: where its points are seen in the picture, over every parameter of the kind in order. */

@@ -8,7 +8,7 @@ import { through } from "../src/layers/exact";
 import { Affine, headFrame, type Named, type Point } from "../src/layers/frames";
 import { asArray, averaged, mended, seeHead, SHARES } from "../src/layers/mended";
 import { lookAt, type MeshOutputs } from "../src/layers/mesh";
-import { EYES, places, withLooks, type Motion } from "../src/motion";
+import { EYES, HEAD, places, withLooks, withSeen, type Motion } from "../src/motion";
 import constants from "../src/shared/layers.json";
 import vectors from "./vectors/layers.json";
 import { drawn, near } from "./vectors";
@@ -28,12 +28,13 @@ const faceOf = (points: number[][]): Named => Object.fromEntries(Object.entries(
 
 describe("heads", () => {
   it.each(heads.cases)("are averaged with the mesh as in the engine, score $score", ({ places: own, score, told, ...given }) => {
-    const look = score === null ? undefined : { points: [], head: told as never as Point[], score };
+    const look = score === null ? undefined : { points: [], near: [], head: told as never as Point[], score };
     const head = seeHead(faceOf(own), look);
     near(head, given.head, 1e-9);
     near(Object.values(averaged(faceOf(own), head)).flat(), given.averaged, 1e-9);
     for (const width of [2, 3]) {
-      const moved = mended(motionOf(own, width), names, asArray(head, size));
+      const moved = mended(withSeen(motionOf(own, width), { [HEAD]: asArray(head, size) }), names);
+      expect(Object.keys(moved.arrays)).toEqual(["points"]);
       near(places(moved), given.mended, 1e-6);
       expect(moved.arrays.points.filter((_, at) => at % width === 2).every((depth) => depth === 5)).toBe(true);
     }
@@ -48,13 +49,14 @@ describe("heads", () => {
     const { places: own, told } = heads.cases[3];
     const face = Object.fromEntries(Object.entries(faceOf(own)).filter(([name]) => !/^(jaw|cheek|forehead)/.test(name)));
     const kept = Object.keys(face);
-    const head = seeHead(face, { points: [], head: told as never as Point[], score: 0.95 });
+    const head = seeHead(face, { points: [], near: [], head: told as never as Point[], score: 0.95 });
     expect(head[2]).toBeGreaterThan(0.5);
     const exactly = averaged(face, head);
     const [index, share] = [...SHARES.entries()].find(([, [name]]) => name === "nose.tip")!;
     const way = share[1] * head[2] * (told[index][0] - face["nose.tip"][0]);
     expect(exactly["nose.tip"][0]).toBeCloseTo(face["nose.tip"][0] + way, 9);
-    const moved = mended(motionOf(Object.values(face)), Object.fromEntries(kept.map((name, at) => [name, at])), asArray(head, size));
+    const seen = withSeen(motionOf(Object.values(face)), { [HEAD]: asArray(head, size) });
+    const moved = mended(seen, Object.fromEntries(kept.map((name, at) => [name, at])));
     near(places(moved), motionOf(kept.map((name) => exactly[name])).arrays.points, 1e-6);
     expect(seeHead(face).length).toBe(3 * SHARES.length);
   });
@@ -96,6 +98,8 @@ describe("the face mesh", () => {
     const first = new Affine([30 / 192, 0, 0, 30 / 192], [1, 3]);
     expect(views.map((view) => Buffer.from(view).equals(first.cut(drawn(40, 40), 192)))).toEqual([true, false]);
     const mesh = Array.from({ length: 468 }, (_, k) => first.at([192 * landmarks[2 * k], 192 * landmarks[2 * k + 1]]));
+    near(look!.near.flat(), mesh.flat(), 1e-9);
+    expect(look!.points[7]).not.toEqual(mesh[7]);
     const { centre, side } = boxOf(mesh);
     near(look!.head[0], centre, 1e-4);
     const { RIGHT_EYE, LEFT_EYE } = constants.mesh;
@@ -149,7 +153,7 @@ describe("a face with names", () => {
     near(found.head, asArray(SHARES.flatMap(([name]) => [all[name][0] + 0.8, all[name][1] - 0.4, 1]), size), 1e-4);
     expect(await seeHeadIn(picture, numbers, places(motion), look.mesh)).toEqual(found.head);
     const plain = await seeFace(picture, numbers, places(motion), lookers(0, [0, 0]));
-    near(places(mended(motion, numbers, plain.head)), places(motion), 0);
+    near(places(mended(withSeen(motion, plain), numbers)), places(motion), 0);
     expect([found.eyes.length, found.lips.length]).toEqual([6, 14]);
     expect(found.lips).not.toEqual(plain.lips);
   });
@@ -180,12 +184,15 @@ describe("a face with names", () => {
 
 describe("an animator", () => {
   const seen = (x: number): Motion => motionOf([[x, 1]]);
-  const looked = (x: number): Motion => withLooks(seen(x), new Float64Array(6), new Float64Array(14));
+  const looked = (x: number): Motion => {
+    const head = new Float32Array(3 * SHARES.length).fill(1);
+    return withSeen(withLooks(seen(x), new Float64Array(6), new Float64Array(14)), { [HEAD]: head });
+  };
   const moving = { eyes: new Float64Array(6), lips: new Float64Array(14) };
   /** An engine that moves people in `layers`, and tells what it renders. */
   const engineWith = (layers: object | undefined, told: Motion[] = []): Engine =>
     ({
-      bundle: { names: {} },
+      bundle: { names: { "nose.tip": 0 } },
       encode: async () => ({ motion: seen(1), features: {} }),
       looked: async () => ({ motion: seen(2), features: {} }),
       layers: async () => layers,
@@ -197,14 +204,16 @@ describe("an animator", () => {
   it.each([
     ["before there was a photo", moving, seen(3), looked(4), looked(5)],
     ["for a photo of a person", undefined, looked(3), seen(4), seen(5)],
-  ])("does not count from what was seen %s", async (_, layers, earlier, next, last) => {
+  ])("does not count exact points from others, seen %s", async (_, layers, earlier, next, last) => {
     const animator = new Animator(engineWith(layers));
     animator.begin(DEFAULTS, 25);
     await animator.setSource(new Uint8Array(), {} as never);
     const steps = [earlier, next, last].map((motion) => animator.follow(motion));
     expect(steps[0].reference).toBe(steps[0].driving);
     expect(Boolean(steps[0].driving.arrays[EYES])).toBe(true);
-    expect(steps.slice(1).map(({ reference }) => reference)).toEqual([next, next]);
+    const expected = layers ? mended(next, { "nose.tip": 0 }) : earlier;
+    expect(steps.slice(1).map(({ reference }) => reference)).toEqual([expected, expected]);
+    expect(places(steps[2].driving)).toEqual(places(layers ? mended(last, { "nose.tip": 0 }) : last));
   });
   it("moves the points that were looked at only in layers", async () => {
     const layers = { compose: async () => {} };

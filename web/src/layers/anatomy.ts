@@ -305,29 +305,22 @@ export async function seeSubject(
   return face && new SeenFace(face, canvas.size);
 }
 
-/** What the networks that look at faces see in a frame. */
-export interface SeenLooks {
-  /** (40, 3), its places in [-1, 1]: see `seeHead`. */
-  head: Float32Array;
-  /** (2, 3), as a motion's `eyes`. */
-  eyes: number[];
-  /** (7, 2), as a motion's `lips`. */
-  lips: Float64Array;
-}
-
-/** What they see in the square picture `frame`, where a model's `points` (K, 2) in [-1, 1] have `names`. */
+/**
+ * What the networks that look at faces see in the square picture `frame`, where a model's `points` (K, 2) in [-1, 1] have
+ * `names`: the head (40, 3), eyes (2, 3) and lips (7, 2), as motions have them.
+ */
 export async function seeFace(
   frame: Picture,
   names: Names,
   points: ArrayLike<number>,
   look: Lookers,
-): Promise<SeenLooks> {
+): Promise<Record<"head" | "eyes" | "lips", Float32Array>> {
   const places = pixelsOf(points, frame.width);
   const seen = await lookOf(frame, names, places, look.mesh);
   const head = seeHead(named(places, names), seen);
   const face = averaged(named(places, names), head);
-  const eyes = (await eyesOf(frame, face, look.eye)).flatMap((eye) => eye.does);
-  return { head: asArray(head, frame.width), eyes, lips: seeMouth(face, seen) };
+  const eyes = Float32Array.from((await eyesOf(frame, face, look.eye)).flatMap((eye) => eye.does));
+  return { head: asArray(head, frame.width), eyes, lips: Float32Array.from(seeMouth(face, seen)) };
 }
 
 /** The first of them alone. */

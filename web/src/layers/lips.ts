@@ -2,11 +2,11 @@
 import { clamp, smooth } from "../numbers";
 import constants from "../shared/layers.json";
 import { distance, headFrame, mean, plus, type Affine, type Named, type Point } from "./frames";
-import { CHIN, NOSE, linesOf, type Look, type Mesh } from "./mesh";
+import { CHIN, linesOf, type Look, type Mesh } from "./mesh";
 
 /** Corners of the mouth (of the person), middles of the lips' inner edges and of their outer ones, tip of the chin. */
 export const { LEFT, RIGHT, UPPER, LOWER, RIM_UPPER, RIM_LOWER, TIP, JAW } = constants.lips;
-const { MIDDLE, ASTRAY, NODS, USUAL, TOGETHER, SHUT, WIDER, AT_MOST, OUTER, INNER } = constants.lips;
+const { MIDDLE, ASTRAY, TOGETHER, SHUT, WIDER, AT_MOST, OUTER, INNER } = constants.lips;
 
 /** (7, 2), row by row: see `LEFT` and the others. */
 export type Places = ArrayLike<number>;
@@ -19,7 +19,7 @@ export function seeMouth(face: Named, look?: Look): Float64Array {
   const own = headFrame(face).inverse();
   const known = plain(face, own);
   if (!look) return flat(known);
-  const seen = ofMesh(look.points.map((point) => own.at(point)));
+  const seen = ofMesh(look.near.map((point) => own.at(point)));
   seen[TIP] = mean([seen[TIP], known[TIP]]); // two looks are calmer than one
   const astray = Math.max(...[LEFT, RIGHT].map((end) => distance(seen[end], known[end])));
   return flat(astray < ASTRAY ? seen : known);
@@ -30,9 +30,7 @@ export function ofMesh(mesh: Mesh): Point[] {
   const lines = linesOf(mesh);
   const [, , rim] = lines;
   const [innerUpper, innerLower, outerUpper, outerLower] = lines.map((line) => mean(line.slice(MIDDLE[0], MIDDLE[1])));
-  const nod: Point = [0, NODS * (USUAL - mesh[NOSE][1])];
-  const places = [rim[rim.length - 1], rim[0], innerUpper, innerLower, outerUpper, outerLower, mesh[CHIN]];
-  return places.map((place) => plus(place, nod));
+  return [rim[rim.length - 1], rim[0], innerUpper, innerLower, outerUpper, outerLower, mesh[CHIN]];
 }
 
 /** By a model's five points: those of the lips lie on them, half of what shut ones are apart above and below. */

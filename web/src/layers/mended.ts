@@ -1,5 +1,5 @@
 /** A model's points, made more exact by what the face mesh sees: runtime/layers/mended.py says why. */
-import { places, withPlaces, type Motion } from "../motion";
+import { HEAD, places, withPlaces, type Motion } from "../motion";
 import { smooth } from "../numbers";
 import constants from "../shared/layers.json";
 import { distance, minus, plus, times, type Named, type Point } from "./frames";
@@ -47,8 +47,13 @@ export function averaged(face: Named, head: Head): Named {
   return found;
 }
 
-/** `motion`, whose points have `names`, with its points averaged with a `head` in [-1, 1], as `averaged` does. */
-export function mended(motion: Motion, names: Names, head: Head): Motion {
+/**
+ * `motion`, whose points have `names`, with its points averaged with what it holds of the head, as `averaged` does; as it is
+ * where it holds nothing of it.
+ */
+export function mended(motion: Motion, names: Names): Motion {
+  const { [HEAD]: head, ...rest } = motion.arrays;
+  if (!head) return motion;
   const points = Float32Array.from(places(motion));
   SHARES.forEach(([name, share], k) => {
     if (!(name in names)) return;
@@ -57,7 +62,7 @@ export function mended(motion: Motion, names: Names, head: Head): Motion {
       points[at] += share * head[3 * k + 2] * (head[3 * k + axis] - points[at]);
     }
   });
-  return withPlaces(motion, points);
+  return withPlaces({ ...motion, arrays: rest }, points);
 }
 
 /** The `head` in pixels of a square of that `size`, its places in [-1, 1]. */
