@@ -4,6 +4,8 @@ import constants from "../shared/layers.json";
 import { minus, type Point } from "./frames";
 
 const { ROUNDS, FAINT } = constants.exact;
+/** Below this nothing of a Gaussian is left that counts. */
+const NOTHING = 1e-10;
 
 /**
  * `flow` (f, f, 2), changed so that it is `wanted` at the places `at`, in cells (x, y) from its first one. What is added runs
@@ -17,26 +19,38 @@ export function through(
 ): Float64Array {
   const side = Math.sqrt(flow.length / 2);
   const bell = (place: number): Float64Array =>
-    Float64Array.from({ length: side }, (_, cell) => Math.exp(-((cell - place) ** 2) / (2 * reach ** 2)));
+    Float64Array.from({ length: side }, (_, cell) => {
+      const value = Math.exp(-((cell - place) ** 2) / (2 * reach ** 2));
+      return value > NOTHING ? value : 0;
+    });
   const bells = at.map(([x, y]) => [bell(x), bell(y)] as const);
-  const weights = new Float64Array(side * side).fill(FAINT);
-  for (const [across, down] of bells) {
-    for (let k = 0; k < weights.length; k++) weights[k] += down[Math.floor(k / side)] * across[k % side];
-  }
+  const weight = spread(side, bells, at.map(() => 1)).map((value) => value + FAINT);
   const result = Float64Array.from(flow);
   for (let round = 0; round < ROUNDS; round++) {
     const missing = at.map((place, n) => minus(wanted[n], between(result, side, place)));
-    for (let row = 0, k = 0; row < side; row++) {
-      const rows = missing.map(([x, y], n) => [x * bells[n][1][row], y * bells[n][1][row]]);
-      for (let column = 0; column < side; column++, k++) {
-        for (const axis of [0, 1]) {
-          const added = rows.reduce((sum, part, n) => sum + part[axis] * bells[n][0][column], 0);
-          result[2 * k + axis] += added / weights[k];
-        }
-      }
+    for (const axis of [0, 1]) {
+      const added = spread(side, bells, missing.map((way) => way[axis]));
+      for (let k = 0; k < added.length; k++) result[2 * k + axis] += added[k] / weight[k];
     }
   }
   return result;
+}
+
+/** Along the columns and along the rows. */
+type Bells = readonly [across: Float64Array, down: Float64Array];
+
+/** (side, side): the sum of `amounts`, each times its `bells`. Plain loops: the time goes here. */
+function spread(side: number, bells: readonly Bells[], amounts: readonly number[]): Float64Array {
+  const sum = new Float64Array(side * side);
+  for (let n = 0; n < bells.length; n++) {
+    const [across, down] = bells[n];
+    for (let row = 0; row < side; row++) {
+      const amount = amounts[n] * down[row];
+      if (!amount) continue;
+      for (let column = 0, k = row * side; column < side; column++, k++) sum[k] += amount * across[column];
+    }
+  }
+  return sum;
 }
 
 /** What `flow` (side, side, 2) is at a place between its cells. */
