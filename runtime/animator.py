@@ -144,7 +144,8 @@ class Animator:
 
     def read(self, picture: Picture) -> tuple[Image.Image, bool]:
         """A picture to be moved, in RGB, and whether parts of it are transparent. Raises `InputError`."""
-        size = None if self._needs_all_pixels else max(self._size, self.engine.side_out)
+        whole = self.paste_back or self.framer.crop != "off"
+        size = None if whole else max(self._size, self.engine.side_out)
         return read_cut_out(picture, size, self._limits, self._background.filling)
 
     def prepare(
@@ -228,10 +229,6 @@ class Animator:
     def watches(self) -> bool:
         """Whether what a driver's eyes and lips do is of use."""
         return self.layered or (self.engine.opens and (self.neutral or bool(self.retargeting)))
-
-    @property
-    def _needs_all_pixels(self) -> bool:
-        return self.paste_back or self.framer.crop != "off"
 
     @property
     def size(self) -> tuple[int, int]:

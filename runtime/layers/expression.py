@@ -41,6 +41,8 @@ are so by less: see `_ROOM`.
 """
 _CHIN = 1.05
 """Of what is found of the chin's way."""
+_WIDENED = (1.15, 1.0)
+"""What is found of the corners' ways sideways, and up and down: the mesh makes little of smiles."""
 _THICKNESS = (0.65, 1.4)
 """How thin and how thick lips become, of what they are at rest, ..."""
 _THIN = 0.03
@@ -180,7 +182,7 @@ def _mouth_by_lips(now: Array, rest: Array, strength: float, counted: bool) -> E
         upper_lip=seam - opens / 2,
         lower_lip=seam + opens / 2,
         chin=min(_CHIN * float(moved[lips.TIP, 1]), _WIDE_MOUTH),
-        corners=moved[[lips.LEFT, lips.RIGHT]],
+        corners=np.array(_WIDENED) * moved[[lips.LEFT, lips.RIGHT]],
         lids=np.ones(2),
         brows=np.zeros(2),
         gaze=np.zeros((2, 2)),

@@ -37,7 +37,7 @@ def see_mouth(face: Mapping[str, Array], look: Look | None) -> Array:
     known = _plain(face, own)
     if look is None:
         return known
-    seen = _of(own(look.near))
+    seen = _of(own(look.points))
     seen[TIP] = (seen[TIP] + known[TIP]) / 2  # two looks are calmer than one
     astray = float(np.hypot(*(seen[[LEFT, RIGHT]] - known[[LEFT, RIGHT]]).T).max())
     return seen if astray < _ASTRAY else known

@@ -59,8 +59,6 @@ class Look:
 
     points: Array
     """(468, 2): its landmarks, in its order."""
-    near: Array
-    """(468, 2): the same by the first look, at a smaller view: farther off, but lips less like those of most faces."""
     head: Array
     """(40, 2): where these tell the points of `runtime.layers.mended.SHARES` to be."""
     score: float
@@ -78,7 +76,7 @@ def look_at(picture: Bytes, eyes: Array, points: Array) -> Look | None:
     what is known, and at what it found there.
     """
     image = Image.fromarray(picture)
-    mesh, near, look = points, None, None
+    mesh, look = points, None
     box = np.stack([points.min(0), points.max(0)])
     for _ in range(_LOOKS):
         across = (eyes[1] - eyes[0]) / max(float(np.hypot(*(eyes[1] - eyes[0]))), 1e-6)
@@ -90,8 +88,7 @@ def look_at(picture: Bytes, eyes: Array, points: Array) -> Look | None:
         if score < MIN_SCORE:
             return None
         mesh, head = (view(found[name][0].astype(np.float64) * SIDE) for name in ("points", "head"))
-        near = mesh if near is None else near
-        look = Look(mesh, near, head, score)
+        look = Look(mesh, head, score)
         eyes, box = mesh[[_RIGHT_EYE, _LEFT_EYE]], np.stack([mesh.min(0), mesh.max(0)])
     return look
 
