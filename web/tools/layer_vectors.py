@@ -176,7 +176,7 @@ def head_vectors() -> dict[str, Any]:
         places[[names["eye_left.outer"], names["eye_right.outer"]]] = (26, 14), (14, 15)
         face = {name: places[at] for name, at in names.items()}
         told = np.array([face[name] for name in SHARES]) + random.normal(0, 12 * astray, (len(SHARES), 2))
-        head = see_head(face, None if score is None else _look(told, score))
+        head = see_head(face, None if score is None else Look(np.zeros((468, 2)), told, score))
         array = as_array([head], _SIDE)
         points = (places / (_SIDE - 1) * 2 - 1).astype(np.float32)[None]
         moved = mended(Motion(points).with_arrays({HEAD: array}), names)
@@ -184,10 +184,6 @@ def head_vectors() -> dict[str, Any]:
         averages = np.array(list(averaged(face, head).values()))
         cases.append(case | {"averaged": _numbers(averages), "mended": _numbers(moved.places)})
     return {"size": _SIDE, "names": names, "cases": cases}
-
-
-def _look(told: Array, score: float) -> Look:
-    return Look(np.zeros((468, 2)), np.zeros((468, 2)), told, score)
 
 
 def exact_vectors() -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ import { headFrame, minus, times, type Affine, type Named, type Point } from "./
 import * as mouth from "./lips";
 
 const { SIDES, SHUT, SURELY, POSSIBLY, WIDEST, LEAST_OPEN, NARROWER, WINK, VERGENCE } = constants.expression;
-const { SEEN, SIDEWAYS, THICKNESS, THIN, MOST } = constants.expression;
+const { SEEN, SIDEWAYS, WIDENED, THICKNESS, THIN, MOST } = constants.expression;
 const { PARTED, CLOSED, SHOWN, SLOWLY, NARROW, GIVEN_UP, OPENED, LEAST_PARTED, CLOSING, ROOM } = constants.expression;
 const { CALM, WIDE_MOUTH } = constants.expression;
 
@@ -97,7 +97,7 @@ function mouthByLips(now: mouth.Places, rest: mouth.Places, strength: number, co
     upperLip: seam - opens / 2,
     lowerLip: seam + opens / 2,
     chin: Math.min(constants.expression.CHIN * moved(TIP)[1], WIDE_MOUTH),
-    corners: [moved(LEFT), moved(RIGHT)],
+    corners: [LEFT, RIGHT].map((end): Point => [WIDENED[0] * moved(end)[0], WIDENED[1] * moved(end)[1]]),
     parted: counted ? mouth.apart(rest) : null,
     thickness,
   };

@@ -19,7 +19,7 @@ export function seeMouth(face: Named, look?: Look): Float64Array {
   const own = headFrame(face).inverse();
   const known = plain(face, own);
   if (!look) return flat(known);
-  const seen = ofMesh(look.near.map((point) => own.at(point)));
+  const seen = ofMesh(look.points.map((point) => own.at(point)));
   seen[TIP] = mean([seen[TIP], known[TIP]]); // two looks are calmer than one
   const astray = Math.max(...[LEFT, RIGHT].map((end) => distance(seen[end], known[end])));
   return flat(astray < ASTRAY ? seen : known);

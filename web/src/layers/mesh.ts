@@ -24,8 +24,6 @@ export type Mesh = readonly Point[];
 /** What the network sees of a face; points in pixels of the picture. */
 export interface Look {
   points: Mesh;
-  /** The same by the first look, at a smaller view: farther off, but lips less like those of most faces. */
-  near: Mesh;
   /** Where these tell the points of `SHARES` (mended.ts) to be, in their order. */
   head: readonly Point[];
   /** The probability that it is a face. */
@@ -73,7 +71,7 @@ export async function lookAt(
     const [mesh, head] = [found.points, found.head].map((values) =>
       pointsOf(values).map((point) => view.at(times(SIDE, point))),
     );
-    look = { points: mesh, near: look?.near ?? mesh, head, score: found.score };
+    look = { points: mesh, head, score: found.score };
   }
   return look;
 }
