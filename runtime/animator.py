@@ -144,8 +144,7 @@ class Animator:
 
     def read(self, picture: Picture) -> tuple[Image.Image, bool]:
         """A picture to be moved, in RGB, and whether parts of it are transparent. Raises `InputError`."""
-        whole = self.paste_back or self.framer.crop != "off"
-        size = None if whole else max(self._size, self.engine.side_out)
+        size = None if self.paste_back or self.framer.crop != "off" else max(self._size, self.engine.side_out)
         return read_cut_out(picture, size, self._limits, self._background.filling)
 
     def prepare(

@@ -189,7 +189,8 @@ class Engine:
 
     def detect(self, frames: Bytes, *, expression: bool = False) -> Motion:
         """The motion of `frames`, uint8 (B, R, R, 3); with `expression` also what lids, irises and lips do and where
-        the face mesh sees the head, where the points have names, and how far lips and lids are apart, where the model can be told to open them.
+        the face mesh sees the head, where the points have names, and how far lips and lids are apart, where the model
+        can be told to open them.
         """
         graph = self._graphs[MOTION]
         motion = self._motion(graph({FRAME: frames}, list(self.bundle.motion)))

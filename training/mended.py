@@ -3,10 +3,10 @@
     python -m training.mended FOLDER... -o points.safetensors
     python -m export.assets.face_mesh_points runtime/assets/face_mesh.onnx points.safetensors
 
-`FOLDER`: shards of people in motion (`bunraku synth --kind photo` and `--kind head`); the first folder counts in full, each
-other one as `--others` says. A point is the landmarks' mean and a weighted sum of what they are away from it, so that
-the weights hold in any place, size and turn of a face: ridge regression, its targets the truth as far as it moves, about where
-the model itself sees the points of this person, so that nothing jumps where the mesh is not to be had.
+`FOLDER`: shards of people in motion (`bunraku synth --kind photo` and `--kind head`); the first folder counts in full,
+each other one as `--others` says. A point is the landmarks' mean and a weighted sum of what they are away from it, so
+that the weights hold in any place, size and turn of a face: ridge regression, its targets the truth as far as it moves,
+about where the model itself sees the points of this person, so that nothing jumps where the mesh is not to be had.
 """
 
 from __future__ import annotations
@@ -57,13 +57,14 @@ def look_at_shards(folder: Path, engine: Engine, clips: int) -> tuple[np.ndarray
 
 def fit(sets: list[tuple[np.ndarray, np.ndarray, float]], ridge: float) -> np.ndarray:
     """(40, 468): the weights, of landmarks, wanted points and what these count."""
-    left, right, total = 0.0, 0.0, 0.0
+    count = sets[0][0].shape[1]
+    left, right, total = np.zeros((count, count)), np.zeros((count, len(SHARES))), 0.0
     for meshes, wanted, share in sets:
         middle = meshes.mean(1, keepdims=True)
         unit = np.hypot(*(meshes[:, 33] - meshes[:, 263]).T)[:, None, None]
         a, b = (((each - middle) / unit).transpose(0, 2, 1).reshape(2 * len(each), -1) for each in (meshes, wanted))
         left, right, total = left + share * (a.T @ a) / len(a), right + share * (a.T @ b) / len(a), total + share
-    return np.linalg.solve(left + ridge * total * np.eye(len(left)), right).T
+    return np.linalg.solve(left + ridge * total * np.eye(count), right).T
 
 
 def main() -> None:

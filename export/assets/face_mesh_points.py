@@ -35,7 +35,7 @@ def with_points(model: onnx.ModelProto, weights: np.ndarray) -> onnx.ModelProto:
     whole = exact + (1 - exact.sum(1, keepdims=True)) / exact.shape[1]
     graph.initializer.append(numpy_helper.from_array(whole.astype(np.float32), "head_weights"))
     graph.node.append(helper.make_node("MatMul", ["head_weights", "points"], [OUTPUT], name="head_points"))
-    shape = ["batch", len(weights), 2]
+    shape: list[str | int] = ["batch", len(weights), 2]
     graph.output.extend([*outputs, helper.make_tensor_value_info(OUTPUT, TensorProto.FLOAT, shape)])
     onnx.checker.check_model(found, full_check=True)
     return found

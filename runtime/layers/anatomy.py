@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from runtime.framing.faces import Face, find_faces
 from checkpoints.parameters import EYES, HEAD, LIPS
+from runtime.framing.faces import Face, find_faces
 from runtime.layers import lips
 from runtime.layers.canvas import Canvas
 from runtime.layers.exact import through

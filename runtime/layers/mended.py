@@ -80,12 +80,12 @@ def mended(motion: Motion, names: Mapping[str, int]) -> Motion:
     head = motion.arrays.get(HEAD)
     if head is None:
         return motion
-    places = np.array(motion.places)
-    at = [names[name] for name in SHARES]
-    weight = head[..., 2:] * np.array(list(SHARES.values()), np.float32)[:, None]
-    places[:, at] += weight * (head[..., :2] - places[:, at])
+    places, at = motion.places.astype(np.float64), [names[name] for name in SHARES]
+    known = bounded(head)  # a motion file may say anything
+    weight = np.clip(known[..., 2:], 0, 1) * np.array(list(SHARES.values()))[:, None]
+    places[:, at] += weight * (known[..., :2] - places[:, at])
     rest = {name: array for name, array in motion.arrays.items() if name != HEAD}
-    return Motion.of(rest, motion.parameters).with_places(places)
+    return Motion.of(rest, motion.parameters).with_places(places.astype(np.float32))
 
 
 def as_array(heads: Iterable[Array], size: int) -> Floats:

@@ -5,7 +5,7 @@ import pytest
 
 from checkpoints.contract import MODES
 from runtime.animator import Animator
-from runtime.layers.anatomy import see_eyes, see_lips, see_subject
+from runtime.layers.anatomy import see_faces, see_subject
 from runtime.layers.canvas import Canvas
 
 POINTS = {
@@ -18,6 +18,9 @@ POINTS = {
 }
 EYES = {"shut": 0.0, "large": 3e38, "negative": -3e38}
 LIPS = {"no place": 0.0, "lips far away": 3e38, "lips far off": -3e38, "nowhere": np.nan}
+
+
+HEADS = {"a head far away": 3e38, "a head surely not": -3e38, "a head nowhere": np.nan}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +39,7 @@ def animated(engine, sample):
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("strength", [0.0, 1.0, 100.0])
-@pytest.mark.parametrize("what", [*POINTS, *EYES, *LIPS])
+@pytest.mark.parametrize("what", [*POINTS, *EYES, *LIPS, *HEADS])
 def test_any_motion_is_played(animated, motion, mode, strength, what):
     if mode not in animated:
         pytest.skip(f"the model has no mode {mode}")
@@ -48,6 +51,8 @@ def test_any_motion_is_played(animated, motion, mode, strength, what):
         odd = motion.with_arrays({"points": np.concatenate([motion.points[:1], odd[1:]])})
     elif what in LIPS:
         odd = motion.with_arrays({"lips": np.full_like(motion.lips, LIPS[what])})
+    elif what in HEADS:
+        odd = motion.with_arrays({"head": np.full_like(motion.arrays["head"], HEADS[what])})
     else:
         odd = motion.with_arrays({"eyes": np.full_like(motion.eyes, EYES[what])})
     animator.reset()
@@ -59,8 +64,8 @@ def test_any_motion_is_played(animated, motion, mode, strength, what):
 @pytest.mark.parametrize("what", POINTS)
 def test_points_that_are_no_face_are_none(engine, frames, motion, what):
     odd = POINTS[what](motion.points).astype(np.float32)
-    for see in (see_eyes, see_lips):
-        assert np.isfinite(see(frames[:2], engine.names, odd)).all()
+    for seen in see_faces(frames[:2], engine.names, odd).values():
+        assert np.isfinite(seen).all()
     canvas = Canvas.around(frames[0], None, None)
     subject = see_subject(canvas, engine.names, odd[0], engine.resolution)
     if what in ("at one place", "no numbers", "the farthest"):
