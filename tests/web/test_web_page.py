@@ -141,6 +141,50 @@ def test_the_webcam_moves_the_photo_and_can_be_recorded(site, launch, files, tmp
     browser.close()
 
 
+_SLOW = """
+  requestAnimationFrame = (draw) => setTimeout(draw, 150);
+  window.sides = [];
+  const { prototype } = OffscreenCanvasRenderingContext2D;
+  const put = prototype.putImageData;
+  prototype.putImageData = function (picture, ...rest) {
+    window.sides.push(picture.width);
+    put.call(this, picture, ...rest);
+  };
+"""
+"""The screen shows six or seven frames a second; the sizes of pictures that are laid aside to be enlarged are kept."""
+
+
+def test_the_live_picture_becomes_smaller_where_the_machine_does_not_keep_up_and_can_be_held(
+    dist, two_sizes, browser, files
+) -> None:
+    context = browser.new_context(permissions=["camera"])
+    context.add_init_script(_SLOW)
+    with serving(dist, two_sizes) as site:
+        page = opened(context, site.url)
+        page.get_by_role("tab", name="Live").click()
+        page.locator("#live-photo input").set_input_files(str(files / "photo.png"))
+        page.get_by_role("button", name="Use my webcam").click()
+        page.get_by_text("The picture has 32 × 32 pixels.").wait_for()
+        page.wait_for_function("() => window.sides.length >= 4")
+        page.locator("#live summary").click()
+        page.get_by_label("64 × 64").check()
+        page.get_by_text("The picture has 64 × 64 pixels.").wait_for()
+        page.get_by_label("32 × 32").check()
+        page.get_by_text("The picture has 32 × 32 pixels.").wait_for()
+        page.get_by_role("button", name="Switch the webcam off").click()
+        assert set(page.evaluate("() => window.sides")) == {32}
+        assert shown(page).shape[1:] == (64, 64, 3)  # enlarged, so that a recording goes on
+        page.get_by_role("tab", name="Animate").click()
+        page.evaluate("() => { window.kept = []; }")
+        put(page, files / "photo.png", frames_of(files))
+        go(page)
+        animator = Animator(two_sizes)
+        animator.set_source(files / "photo.png")
+        expected = np.stack([animator.frame(path) for path in frames_of(files)])
+        assert np.abs(shown(page).astype(int) - expected).max() <= 1  # films are as large as ever
+    context.close()
+
+
 def test_nothing_is_asked_for_once_the_page_is_ready(visit, files, site) -> None:
     page = visit(permissions=["camera"])
     asked: list[str] = []

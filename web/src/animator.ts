@@ -6,7 +6,7 @@ import { keptInside } from "./inside";
 import { expression, type Expression, type Face } from "./layers/expression";
 import { named, pointsOf } from "./layers/points";
 import { Lips } from "./layers/reference";
-import { absolute, EYES, isFromReference, isReshaped, LIPS, places, relative, withLooks, type Mode, type Motion } from "./motion";
+import { absolute, EYES, isFromReference, isReshaped, LIPS, places, relative, withLooks, type Look, type Mode, type Motion } from "./motion";
 import { OneEuro } from "./smoothing";
 
 export interface Settings {
@@ -43,12 +43,20 @@ const MOVES: Record<Mode, (given: Given) => Motion | Promise<Motion>> = {
     absolute(source, await disentangle(source, driving), settings.strength),
 };
 
+/** A photo, ready to be moved in one size. */
+export interface Scene {
+  engine: Engine;
+  source: Source;
+  layers?: Layers;
+}
+
 export class Animator {
   private settings: Settings = DEFAULTS;
   private smooth = new OneEuro(0, 25);
-  private chosen?: Source;
-  private layers?: Layers;
+  private scene?: Scene;
   private first?: Motion;
+  /** What the frame before held. */
+  private last?: Motion["arrays"];
   private lips?: Lips;
 
   constructor(readonly engine: Engine) {}
@@ -56,10 +64,13 @@ export class Animator {
   /** Choose what to move: RGB bytes (R, R, 3), and the `canvas` in whose middle they are where people move in layers. */
   async setSource(square: Uint8Array, canvas?: Canvas): Promise<void> {
     const source = await this.engine.encode(square);
-    if (this.chosen) this.engine.forget(this.chosen);
-    this.chosen = source;
-    this.layers = canvas && (await this.engine.layers(source, canvas));
+    this.take(await sceneOf(this.engine, source, canvas));
     this.rest();
+  }
+
+  /** Show that `scene` from now on; the stream goes on. */
+  take(scene: Scene): void {
+    this.scene = scene;
   }
 
   /** Start a new stream at `rate` frames a second. */
@@ -76,7 +87,7 @@ export class Animator {
 
   /** Count the motion from the next frame's pose on. */
   rest(): void {
-    this.first = this.lips = undefined;
+    this.first = this.lips = this.last = undefined;
     this.smooth.reset();
   }
 
@@ -86,9 +97,9 @@ export class Animator {
   }
 
   /** The motion of a driving frame, RGB bytes (R, R, 3), whatever came before. */
-  async see(square: Uint8Array): Promise<Motion> {
+  async see(square: Uint8Array, look: Look = "both"): Promise<Motion> {
     const found = await this.engine.detect(square);
-    return this.layers?.eyes ? this.engine.withLooks(square, found) : found;
+    return this.scene?.layers?.eyes ? this.engine.withLooks(square, found, look) : found;
   }
 
   /**
@@ -96,28 +107,31 @@ export class Animator {
    * follows the others, too, since what comes after them counts on them.
    */
   follow(seen: Motion): Step {
-    const { eyes, lips } = this.layers ?? {};
-    // It was seen before there was a photo whose eyes move.
-    const whole = eyes && lips && !seen.arrays[EYES] ? withLooks(seen, eyes, lips) : seen;
+    const { eyes, lips } = this.scene?.layers ?? {};
+    // What it was not looked at for is as it was last; or as the photo's, where it was seen before there was one.
+    const { [EYES]: seenEyes, [LIPS]: seenLips } = seen.arrays;
+    const whole =
+      eyes && lips ? withLooks(seen, seenEyes ?? this.last?.[EYES] ?? eyes, seenLips ?? this.last?.[LIPS] ?? lips) : seen;
+    this.last = whole.arrays;
     const driving = this.smooth.step(whole);
     return { driving, reference: this.referenceOf(driving) };
   }
 
   /** The photo at that step of a stream: RGB bytes (R, R, 3). */
   async show({ driving, reference }: Step): Promise<Uint8Array> {
-    const { chosen, layers, engine } = this;
-    if (!chosen) throw new Error("there is no photo yet");
-    const driven = await this.drive(chosen.motion, driving, reference);
-    if (!layers) return engine.render(chosen, driven);
+    if (!this.scene) throw new Error("there is no photo yet");
+    const { engine, source, layers } = this.scene;
+    const driven = await this.drive(source.motion, driving, reference);
+    if (!layers) return engine.render(source, driven);
     const face = this.face(layers, driving, driven, reference);
-    return layers.compose(await engine.renderDense(chosen, driven), places(driven), face);
+    return layers.compose(await engine.renderDense(source, driven), places(driven), face);
   }
 
   /** What the next frame counts from; itself where the mode counts from none. */
   private referenceOf(driving: Motion): Motion {
     if (!isFromReference(this.settings.mode)) return this.first ?? driving;
     this.first ??= driving;
-    const opening = driving.arrays[LIPS] ? this.layers?.parted : this.layers?.opening;
+    const opening = driving.arrays[LIPS] ? this.scene?.layers?.parted : this.scene?.layers?.opening;
     if (opening === undefined) return this.first;
     this.lips ??= new Lips(this.engine.bundle.names, this.first);
     return this.lips.next(driving, opening);
@@ -127,7 +141,7 @@ export class Animator {
   private face({ eyes, lips }: Layers, driving: Motion, driven: Motion, reference: Motion): Expression | undefined {
     if (!eyes || !lips) return undefined;
     const { mode, strength } = this.settings;
-    const rest = withLooks(this.chosen!.motion, eyes, lips);
+    const rest = withLooks(this.scene!.source.motion, eyes, lips);
     if (isFromReference(mode)) {
       return expression(this.faceOf(driving), this.faceOf(reference), { mouth: strength, eyes: strength, brows: strength });
     }
@@ -149,4 +163,9 @@ export class Animator {
     const driven = await MOVES[settings.mode]({ source, driving, reference, settings, disentangle });
     return isFromReference(settings.mode) ? keptInside(source, driven) : driven;
   }
+}
+
+/** `source` with what moves it in layers, where `canvas` shows a person. */
+export async function sceneOf(engine: Engine, source: Source, canvas?: Canvas): Promise<Scene> {
+  return { engine, source, layers: canvas && (await engine.layers(source, canvas)) };
 }

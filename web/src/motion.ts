@@ -51,9 +51,14 @@ export function withArrays(motion: Motion, arrays: Record<string, Float32Array>)
   return { ...motion, arrays: { ...motion.arrays, ...arrays } };
 }
 
-/** `motion` with what the eyes and the lips do. */
-export function withLooks(motion: Motion, eyes: ArrayLike<number>, lips: ArrayLike<number>): Motion {
-  const arrays = { ...motion.arrays, [EYES]: Float32Array.from(eyes), [LIPS]: Float32Array.from(lips) };
+/** What a frame is looked at for beside its motion. */
+export type Look = "both" | "eyes" | "lips";
+
+/** `motion` with what the eyes and the lips do, or with what is given of it. */
+export function withLooks(motion: Motion, eyes?: ArrayLike<number>, lips?: ArrayLike<number>): Motion {
+  const arrays = { ...motion.arrays };
+  if (eyes) arrays[EYES] = Float32Array.from(eyes);
+  if (lips) arrays[LIPS] = Float32Array.from(lips);
   return { arrays, parameters: { ...motion.parameters, ...LOOKED } };
 }
 
