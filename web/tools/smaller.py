@@ -106,6 +106,7 @@ def _features_alone(source: onnx.ModelProto) -> onnx.ModelProto:
 def main(arguments: list[str] | None = None) -> int:
     """Run; returns the exit status."""
     from export.convert import Options, build_graphs
+    from export.graphs import export_photo_graphs
     from export.targets import TARGETS
     from export.weights.int16 import halve
     from export.wrappers import example
@@ -119,7 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     side = args.side or Bundle.load(args.folder).resolution // 2
     model, _ = load_model(args.checkpoint)
     options = Options(resolution=side, target="web", opset=TARGETS["web"].opset)
-    graphs = build_graphs(model, example(model, side), options)
+    graphs = build_graphs(model, example(model, side), options, export_photo_graphs)
     bundle = add(args.folder, {name: halve(graphs[name]) for name in (SOURCE, RENDER)}, side)
     sizes = json.loads((args.folder / DESCRIPTION).read_text())["smaller"]["graphs"]
     print(f"{side} pixels: {sum(each['bytes'] for each in sizes.values()) / 1e6:.2f} MB more", file=sys.stderr)
