@@ -59,9 +59,7 @@ def field(name: str, bundle: Bundle, place: str = "option") -> Field:
         return gr.Textbox("", max_lines=1, **_said(name, place))
     if said.choices is not None:
         value = default if default is not None else next(iter(said.choices))
-        return gr.Radio(
-            words.choices(said.choices), value=value, visible=shown, **_said(name, place)
-        )
+        return gr.Radio(words.choices(said.choices), value=value, visible=shown, **_said(name, place))
     if said.most is not None:
         return gr.Slider(0, said.most, value=default, step=0.05, visible=shown, **_said(name, place))
     if not isinstance(default, bool):

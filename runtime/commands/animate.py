@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", metavar="FILE", help=where)
     add("--format", choices=FORMATS, help="what to write when there is no --output; png is a folder of frames")
     declare(parser, Request)
-    parser.set_defaults(paste_back=None)  # tells what is said from what is left out; see `run`
+    parser.set_defaults(paste_back=0)  # as good as False, and not the one that --no-paste-back says: see `run`
 
 
 def _stem(given: str | Path) -> str:
