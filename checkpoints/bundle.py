@@ -24,6 +24,7 @@ from checkpoints.errors import ModelError
 from checkpoints.graph_file import check_graph, read_graph
 from checkpoints.own_card import check_card, digest
 from checkpoints.parameters import Parameter, count_points, parse_parameters
+from checkpoints.paths import check_place
 from checkpoints.upgrade import upgraded
 
 PRECISIONS = ("fp32", "fp16")
@@ -180,8 +181,7 @@ def write_bundle(folder: str | os.PathLike[str], bundle: Bundle, models: Mapping
     invalid, does not fit the models, or `folder` holds something that is not a bundle or cannot be replaced.
     """
     folder = Path(folder)
-    if folder.exists() and not (folder / DESCRIPTION).is_file() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ModelError(f"{folder} exists and is not a bundle; choose another folder.")
+    check_place(folder)
     if set(models) != set(bundle.graphs):
         raise ModelError(
             f'The model "{bundle.name}" describes the graphs {sorted(bundle.graphs)}, not {sorted(models)}.'

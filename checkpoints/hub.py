@@ -7,6 +7,7 @@ those who name a Hub model need it.
 
 from __future__ import annotations
 
+import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -174,6 +175,9 @@ def _snapshot(name: HubName, *, force: bool) -> tuple[Path, list[str]]:
     from huggingface_hub import snapshot_download
 
     options: dict[str, Any] = {"force_download": force}
+    # That nothing fits the pattern is said below, in our words.
+    logger = logging.getLogger("huggingface_hub._snapshot_download")
+    logger.addFilter(_is_no_miss)
     folder = Path(snapshot_download(name.repository, revision=name.revision, allow_patterns=[DESCRIPTION], **options))
     if not (folder / DESCRIPTION).is_file():
         raise NoBundleError(
@@ -183,6 +187,10 @@ def _snapshot(name: HubName, *, force: bool) -> tuple[Path, list[str]]:
     files = [graph.file for graph in read_description(folder).graphs.values()]
     snapshot_download(name.repository, revision=folder.name, allow_patterns=files, **options)
     return folder, [DESCRIPTION, *files]
+
+
+def _is_no_miss(record: logging.LogRecord) -> bool:
+    return not record.getMessage().startswith("No files matched")
 
 
 def _forget(folder: Path, files: list[str]) -> None:

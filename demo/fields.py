@@ -11,9 +11,11 @@ from typing import Any, get_args
 import gradio as gr
 
 from checkpoints.bundle import Bundle
+from checkpoints.contract import STITCHING
 from checkpoints.errors import OptionError
 from demo import words
 from demo.control_panel import ControlPanel, parts_field
+from runtime.control.hand import OPENS, switches_of
 from runtime.media.background import Background
 from runtime.options import Options, defaults, described, docstrings, read_word
 
@@ -47,7 +49,7 @@ def lay_out(bundle: Bundle, also: Mapping[str, gr.components.Component]) -> dict
 
 def field(name: str, bundle: Bundle, place: str = "option") -> Field:
     """The field of one option; `place` begins its id in the page."""
-    said, default = words.OPTIONS[name], _DEFAULTS[name]
+    said, default, shown = words.OPTIONS[name], _DEFAULTS[name], _is_of_use(name, bundle)
     if name == "mode":
         modes = words.modes(bundle)
         return gr.Radio(modes, value=modes[0][1], **_said(name, place))
@@ -57,9 +59,9 @@ def field(name: str, bundle: Bundle, place: str = "option") -> Field:
         return gr.Textbox("", max_lines=1, **_said(name, place))
     if said.choices is not None:
         value = default if default is not None else next(iter(said.choices))
-        return gr.Radio(words.choices(said.choices), value=value, **_said(name, place))
+        return gr.Radio(words.choices(said.choices), value=value, visible=shown, **_said(name, place))
     if said.most is not None:
-        return gr.Slider(0, said.most, value=default, step=0.05, **_said(name, place))
+        return gr.Slider(0, said.most, value=default, step=0.05, visible=shown, **_said(name, place))
     if not isinstance(default, bool):
         return gr.Number(0, minimum=0, min_width=140, **_said(name, place))
     return gr.Checkbox(default, **_said(name, place))
@@ -68,6 +70,12 @@ def field(name: str, bundle: Bundle, place: str = "option") -> Field:
 def _said(name: str, place: str = "option") -> dict[str, Any]:
     said = words.OPTIONS[name]
     return {"label": said.label, "info": said.hint, "elem_id": f"{place}-{name}"}
+
+
+def _is_of_use(name: str, bundle: Bundle) -> bool:
+    """Whether the model has what the option is about, where not all have."""
+    wanted = {"stitching": {STITCHING}, "retargeting": {*OPENS}}.get(name)
+    return wanted is None or not wanted.isdisjoint(switches_of(bundle))
 
 
 def parameters() -> list[Parameter]:

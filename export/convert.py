@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,11 +89,13 @@ def finish(name: str, graph: ir.Model) -> onnx.ModelProto:
     return proto
 
 
-def build_graphs(model: MotionModel, given: Example, options: Options) -> dict[str, onnx.ModelProto]:
-    """Serialisable graphs of `model` by name, rewritten as `options` say. Raises `OptionError` for wrong
-    ones, `ModelError` for graphs that do not run on the target."""
+def build_graphs(
+    model: MotionModel, given: Example, options: Options, export: Callable[..., dict[str, ir.Model]] = export_graphs
+) -> dict[str, onnx.ModelProto]:
+    """Serialisable graphs of `model` by name, those that `export` writes, rewritten as `options` say. Raises
+    `OptionError` for wrong ones, `ModelError` for graphs that do not run on the target."""
     rewrites = options.rewrites()
-    graphs = export_graphs(model, given, options.opset)
+    graphs = export(model, given, options.opset)
     for graph in graphs.values():
         rewrite(graph, rewrites)
     finished = {name: finish(name, graph) for name, graph in graphs.items()}

@@ -126,19 +126,25 @@ def _disentangle(model: MotionModel, example: Example, opset: int) -> ir.Model:
     return trace(DisentangleGraph(model, names), inputs, outputs, dynamic, opset)
 
 
+def export_photo_graphs(model: MotionModel, example: Example, opset: int = DEFAULT_OPSET) -> dict[str, ir.Model]:
+    """The graphs `source` and `render` alone, as in `export_graphs`."""
+    render = export_render(model, example, opset)
+    return {SOURCE: _source(model, example, render, opset), RENDER: render}
+
+
 def export_graphs(model: MotionModel, example: Example, opset: int = DEFAULT_OPSET) -> dict[str, ir.Model]:
     """All graphs of `model` as the exporter writes them, not yet rewritten; `model` must be in eval mode.
 
     Keys: `source`, `motion`, `render`, and `disentangle` where the model has such a network.
     """
+    photo = export_photo_graphs(model, example, opset)
     size = example.resolution
     frames = torch.zeros(2, size, size, 3, dtype=torch.uint8)
-    render = export_render(model, example, opset)
     motions = [*example.driving, *example.structure]
     graphs = {
-        SOURCE: _source(model, example, render, opset),
+        SOURCE: photo[SOURCE],
         MOTION: trace(MotionGraph(model), {FRAME: frames}, motions, {FRAME: "batch"}, opset),
-        RENDER: render,
+        RENDER: photo[RENDER],
     }
     if model.has_disentangle:
         graphs[DISENTANGLE] = _disentangle(model, example, opset)

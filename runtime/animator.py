@@ -110,8 +110,8 @@ class Animator:
             warn_without_flow(self.engine.bundle.name)
         self.framer = self.engine.framer(options)
         # Layers move people by the model's points; one that has none in the picture opens mouths and eyes itself.
-        layered = gives_flow and bool(self.engine.bundle.points) and self.framer.framing.subject == "face"
-        self._layers = options.layers == "auto" and layered
+        self._layered = gives_flow and bool(self.engine.bundle.points) and self.framer.framing.subject == "face"
+        self._layers = options.layers == "auto" and self._layered
         self._cut = Cutter(self.framer, self.engine.resolution, options.fps, options.limits)
         self._takes = Takes(options.fps, watch=self.framer.framing.watches_faces)
         self._patience = Shot(wait=PATIENCE * options.fps)
@@ -212,9 +212,10 @@ class Animator:
 
     def _nobody(self) -> InputError:
         """Why there is nobody before whom the background could be another one."""
+        if not self._layered:
+            return self._background.refused_by(self.engine.bundle.name)
         why = "no person is seen in the picture" if self._layers else "the picture is not moved in layers"
-        also = "" if self._layers else ", and layers on, with a model of faces"
-        given = self._background.given
+        also, given = "" if self._layers else ", and layers on", self._background.given
         return InputError(f'background is "{given}", but {why}; leave it at keep, or choose a photo of a person{also}.')
 
     @property

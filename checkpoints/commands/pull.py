@@ -44,10 +44,13 @@ def run(args: argparse.Namespace) -> int:
 
     from checkpoints.errors import OptionError
     from checkpoints.hub import HubName, NoBundleError, fetch
+    from checkpoints.paths import check_output
 
     name = HubName.parse(args.model)
     if name is None:
         raise OptionError(f'"{args.model}" is not owner/name[@revision]; say which model of the Hub to fetch.')
+    if args.output is not None:
+        check_output(args.output)  # before anything is fetched
     if not args.progress:
         disable_progress_bars()
     try:

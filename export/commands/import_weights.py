@@ -65,10 +65,10 @@ class _Wanted:
 
 def run(args: argparse.Namespace) -> int:
     """Import; the last line on stdout is the checkpoint's path, or the command that animates with the bundle."""
-    from checkpoints.errors import OptionError
+    from checkpoints.paths import check_output
 
-    if args.output is not None and args.output.suffix not in ("", ".safetensors"):
-        raise OptionError(f"{args.output} must be a folder, or end in .safetensors, the only format of checkpoints.")
+    if args.output is not None:
+        check_output(args.output)
     limit = parity_limit(args)
     several = len(args.files) > 1 or args.files[0].is_dir() or args.family == "liveportrait"
     model, training = _assembled(args) if several else _single(args)

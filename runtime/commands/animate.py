@@ -10,6 +10,7 @@ from pathlib import Path
 from checkpoints.errors import OptionError
 from runtime.animate import Request, animate
 from runtime.commands.declaring import declare
+from runtime.framing.chosen import several_faces
 from runtime.graphs.memory import stay_small
 from runtime.media.given import spooled
 from runtime.media.names import joined
@@ -44,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("-o", "--output", metavar="FILE", help=where)
     add("--format", choices=FORMATS, help="what to write when there is no --output; png is a folder of frames")
     declare(parser, Request)
+    parser.set_defaults(paste_back=0)  # as good as False, and not the one that --no-paste-back says: see `run`
 
 
 def _stem(given: str | Path) -> str:
@@ -62,6 +64,10 @@ def run(args: argparse.Namespace) -> int:
     stay_small()
     options = {key: value for key, value in vars(args).items() if key != "command"}
     source, driving, output = (options.pop(key) for key in ("source", "driving", "output"))
+    together = several_faces(options["face"]) or len(options["drivings"] or ()) + (driving is not None) > 1
+    if options["paste_back"] is False and together:
+        raise OptionError("Several faces move in the whole picture, so that paste_back cannot be off; choose one face.")
+    options["paste_back"] = bool(options["paste_back"])
     if source is None:
         source, driving = SAMPLE
         output = output or (SAMPLE_OUTPUT if options["format"] is None else None)

@@ -8,7 +8,7 @@ from checkpoints.bundle import Bundle
 from checkpoints.contract import EYE_OPENING, LIP_OPENING, RENDER, STITCHING, SWITCHES
 from checkpoints.errors import OptionError
 from checkpoints.parameters import Parameter
-from runtime.control.parts import Strengths
+from runtime.control.parts import PARTS, Strengths
 from runtime.control.pose import CONTROLS, Pose
 from runtime.control.retargeting import retargeted
 from runtime.layers.anatomy import NEEDED
@@ -67,11 +67,22 @@ def check_wishes(bundle: Bundle, options: CommonOptions) -> None:
     parts = named or any(what.parts for what in bundle.motion.values())
     if not parts and Strengths.of(options.parts, options.strength).uniform is None:
         raise _nameless(bundle, "parts or strengths of them")
+    if parts and not named:
+        _check_gaze(bundle, Strengths.of(options.parts, options.strength))
     if options.neutral and not named and known.isdisjoint(OPENS):
         raise _nameless(bundle, "neutral")
     if options.pose:
         check_controls(bundle, options.pose)
     _check_told(bundle, known, retargeted(options.retargeting), float(options.stitching))
+
+
+def _check_gaze(bundle: Bundle, strengths: Strengths) -> None:
+    """Lids and irises are one where parameters tell the parts: the gaze by itself would move nothing."""
+    if strengths.gaze and not any(getattr(strengths, part) for part in PARTS if part != "gaze"):
+        raise OptionError(
+            f'Of the parts of a face the model "{bundle.name}" moves lids and irises together, as eyes; say '
+            "parts=eyes, or choose a model that moves the gaze by itself, such as faces-lite."
+        )
 
 
 def _nameless(bundle: Bundle, wish: str) -> OptionError:

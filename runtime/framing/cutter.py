@@ -36,6 +36,8 @@ class Cutter:
     def reset(self) -> None:
         """The next picture begins a new stream."""
         self._last: Face | None = None
+        self._before: Window | None = None  # around the last face that was seen
+        self._first = True  # nothing was framed yet
         self._seen: tuple[int, int] | None = None
         self.cut()
 
@@ -80,14 +82,21 @@ class Cutter:
         faces = self._framer.search(image)
         last = self._last
         (self._last,) = follow([faces], self._framer.driving_face, last)
-        self._window = self._framer.choose([faces], [image], last)
+        if self._last is None and self._before is not None:
+            self._window = self._before  # one picture that shows nobody says nothing of the others
+            return
+        what = f"{'the first' if self._first else 'a'} picture of {self._framer.video_name}"
+        self._first = False
+        self._window = self._framer.choose([faces], [image], last, what)
+        if self._last is not None:
+            self._before = self._window
 
     def _look_again(self, image: Image.Image) -> bool:
         """Whether a face has come where there was none."""
         faces = self._framer.search(image)
         (self._last,) = follow([faces], self._framer.driving_face)
         if self._last is not None:
-            self._window = self._framer.around_all([(image, self._last)])
+            self._window = self._before = self._framer.around_all([(image, self._last)])
         return self._last is not None
 
     def _followed(self, image: Image.Image) -> Window | None:

@@ -241,13 +241,19 @@ class Framer:
         return self.choose([self.search(image) for image in samples], samples, near)
 
     def choose(
-        self, found: Sequence[list[Face]], images: Sequence[Image.Image], near: Face | None = None
+        self,
+        found: Sequence[list[Face]],
+        images: Sequence[Image.Image],
+        near: Face | None = None,
+        what: str | None = None,
     ) -> Window | None:
-        """The same from the faces that were `found` in each of the `images`, all of one size."""
+        """The same from the faces that were `found` in each of the `images`, all of one size; `what` they are called
+        where they show none.
+        """
         followed = zip(images, follow(found, self.driving_face, near), strict=True)
         seen = [(image, face) for image, face in followed if face is not None]
         if not seen:
-            return self._without_face(images, self.video_name, "crop" if self.is_source else "driving_crop")
+            return self._without_face(images, what or self.video_name, "crop" if self.is_source else "driving_crop")
         return self.around_all(seen)
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from PIL import ImageColor
 
-from checkpoints.errors import OptionError
+from checkpoints.errors import InputError, OptionError
 from runtime.media.limits import DEFAULT_LIMITS, Limits
 from runtime.media.picture import read_square
 from runtime.values import Bytes
@@ -73,6 +73,13 @@ class Background:
         if self.file is not None:
             return read_square(self.file, side, limits=limits)
         return np.full((side, side, 3), self.colour or (0, 0, 0), np.uint8)
+
+    def refused_by(self, model: str) -> InputError:
+        """What is said of a `model` that does not tell people from what is behind them."""
+        return InputError(
+            f'background is "{self.given}", but the model "{model}" makes its pictures whole, what is behind the '
+            "person too; leave it at keep, or choose a model that moves people in layers, such as faces-lite."
+        )
 
 
 def check_background(background: str | os.PathLike[str]) -> None:

@@ -144,6 +144,9 @@ def _opened(asked: Request, views: list[Picture]) -> tuple[Clip | None, list[Pic
     for view in views if clip is None else ():
         if isinstance(view, str | os.PathLike):
             check_file(Path(view))  # before the model is opened, which takes its time
+    if clip is None and asked.timing == "driving":
+        said = "timing is driving, but the source is one picture, which has neither rate nor length; leave timing out."
+        warnings.warn(said, BunrakuWarning, stacklevel=2)
     if clip is None and asked.source_frame:
         raise OptionError(f"source_frame is {asked.source_frame}, but the source is one picture; leave it out.")
     return clip, views

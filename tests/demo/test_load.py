@@ -21,10 +21,10 @@ from served_page import free_port
 from runtime.media.video import probe, read_frames
 
 ROOT = Path(__file__).resolve().parents[2]
-CROWD = 20
-WAITING = 12
+CROWD = 10
+WAITING = 6
 GROWTH = 250
-"""Megabytes that the crowd may cost; each visitor of the twenty may not keep a model, or a video, of their own."""
+"""Megabytes that the crowd may cost; none of the visitors may keep a model, or a video, of their own."""
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def megabytes(process: int) -> float:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
-def test_twenty_at_once_get_their_own_or_are_told_to_wait(space, files, tmp_path):
+def test_many_at_once_get_their_own_or_are_told_to_wait(space, files, tmp_path):
     url, process = space
     places = [(18 + index, 46 - index) for index in range(CROWD)]
     for index, place in enumerate(places):

@@ -10,6 +10,7 @@ import clips
 import numpy as np
 import pytest
 import toy_bundle
+import toy_kinds
 from drawn_face import face_picture
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +19,7 @@ from PIL import Image
 from checkpoints.bundle import Bundle
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OptionError
 from checkpoints.own_card import seal_card
-from demo import notices, words
+from demo import fields, notices, words
 from demo.cards import card, summary
 from demo.compare import first_choice, ways
 from demo.crop import BY_HAND, Place, pointed, preview
@@ -51,6 +52,14 @@ def test_a_place_is_the_square_it_came_from(across, down, size, photo):
     assert abs(again.left - window.left) <= slack
     assert abs(again.top - window.top) <= slack
     assert abs(again.side - window.side) <= slack
+
+
+def test_fields_of_what_a_model_lacks_are_not_shown(toy, tmp_path):
+    head = toy_kinds.build(tmp_path / "head", "head")
+    for name in ("stitching", "retargeting"):
+        assert fields.field(name, head).visible is True
+        assert fields.field(name, Bundle.load(toy)).visible is False
+    assert all(fields.field(name, Bundle.load(toy)).visible for name in ("mode", "smoothing", "timing", "sound"))
 
 
 def test_a_square_by_hand_is_what_the_engine_is_told_and_what_is_bright(toy, tmp_path):

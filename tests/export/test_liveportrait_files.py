@@ -186,7 +186,7 @@ def test_what_is_animals_is_told_from_where_files_are(model, tmp_path, monkeypat
     assert len(found.paths) == 5
 
 
-def test_pulled_from_the_hub_at_one_commit(model, files, tmp_path, monkeypatch, capsys) -> None:
+def test_pulled_from_the_hub_at_one_commit(model, files, tmp_path, monkeypatch, capsys, caplog) -> None:
     liveportrait_files(model.state_dict(), tmp_path / "other", "animals")
     shutil.copytree(tmp_path / "other" / "liveportrait_animals", files / "liveportrait_animals")
     (files / "liveportrait" / "landmark.onnx").write_bytes(b"of no use here")
@@ -196,6 +196,13 @@ def test_pulled_from_the_hub_at_one_commit(model, files, tmp_path, monkeypatch, 
     with serving() as hub:
         point_at(monkeypatch, hub.url)
         commit = hub.add("tester/weights", files)
+        taken = tmp_path / "taken"
+        taken.mkdir()
+        (taken / "note.txt").touch()
+        for wrong, said in (("model.pth", "must be a folder, or end in"), (taken, "exists and is not a bundle")):
+            assert main(["pull", "tester/weights", "--no-progress", "-o", str(wrong)]) == 2
+            assert said in capsys.readouterr().err
+        assert hub.downloads() == []
         hub.add("tester/weights", tmp_path / "other", branch="later")
         for options in ([], ["--config", "animals", "-o", str(tmp_path / "pets")]):
             assert main(["pull", f"tester/weights@{commit}", "--no-progress", *options]) == 0
@@ -215,6 +222,7 @@ def test_pulled_from_the_hub_at_one_commit(model, files, tmp_path, monkeypatch, 
         with pytest.raises(ModelError, match="`bunraku pull tester/old` makes one of them"):
             load_bundle("tester/old")
     said = capsys.readouterr()
+    assert "No files matched" not in said.err + caplog.text
     assert "holds no bundle.json, and no published weights that are known: liveportrait/base_models/*.pth." in said.err
     assert said.out.splitlines()[0].endswith("--model ./liveportrait")
     assert list(made) == [Path("liveportrait"), tmp_path / "pets", tmp_path / "old"]

@@ -61,12 +61,17 @@ def faded(frames) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize(
-    ("before", "rests"),
-    [([BLACK] * 5, 5), ([title()] * 7, 7), (faded([head(150)] * 8), 4), ([BLACK] * 3 + [title()] * 60, 63)],
+    ("before", "rests", "rate"),
+    [
+        ([BLACK] * 5, 5, "10"),
+        ([title()] * 7, 7, "10"),
+        (faded([head(150)] * 8), 4, "10"),
+        ([BLACK] + [title()] * 12, 13, "2"),
+    ],
     ids=["black", "title", "fade", "after six seconds"],
 )
-def test_motion_counts_from_the_first_frame_that_shows_a_face(faces, tmp_path, before, rests):
-    path = video(tmp_path / "a.mp4", [*before, *walk(8)])
+def test_motion_counts_from_the_first_frame_that_shows_a_face(faces, tmp_path, before, rests, rate):
+    path = video(tmp_path / "a.mp4", [*before, *walk(8)], rate)
     with heard() as said:
         result = animate(PHOTO, path, model=faces, progress=False).frames
     assert len(result) == len(before) + 8
@@ -79,7 +84,7 @@ def test_motion_counts_from_the_first_frame_that_shows_a_face(faces, tmp_path, b
     assert len(told) == 1
     assert "--reference" in told[0]
     # What follows is what it would be without anything before it.
-    alone = animate(PHOTO, video(tmp_path / "b.mp4", walk(8)), model=faces, progress=False).frames
+    alone = animate(PHOTO, video(tmp_path / "b.mp4", walk(8), rate), model=faces, progress=False).frames
     assert np.abs(result[-1].astype(int) - alone[-1]).mean() < 3 or len(before) != rests  # in a fade it began before
     recorded = extract_motion(path, tmp_path / "a.motion", model=faces, progress=False)
     assert (recorded.motion.takes[: rests - 1] == 0).all()
@@ -101,11 +106,23 @@ def test_live_it_is_the_same(faces):
 
 def test_where_nobody_is_ever_seen_all_of_it_moves(faces, tmp_path):
     spots = [spot(100 + 4 * t, 120, size=320, height=240, side=60) for t in range(6)]
-    for driving in (video(tmp_path / "a.mp4", spots), spots):
+    for driving, what in ((video(tmp_path / "a.mp4", spots), ""), (spots, "the first picture of ")):
         with heard() as said:
             frames = animate(PHOTO, driving, model=faces, progress=False).frames
-        assert any("No face was found in the driving video" in each for each in said)
+        assert any(f"No face was found in {what}the driving video" in each for each in said)
         assert not np.array_equal(frames[0], frames[-1])
+
+
+def test_one_picture_that_shows_nobody_says_nothing_of_the_others(faces):
+    """Neither does it move the square: the next one that shows somebody is where it was."""
+    with heard() as said:
+        plain = animate(PHOTO, walk(8), model=faces, progress=False).frames
+        frames = animate(PHOTO, [*walk(8)[:4], title(), *walk(8)[4:]], model=faces, progress=False).frames
+    assert not [each for each in said if "No face" in each or "Nobody" in each]
+    np.testing.assert_array_equal(frames[:4], plain[:4])
+    with heard() as said:
+        animate(PHOTO, [title(), *walk(8)], model=faces, progress=False)
+    assert any("No face was found in the first picture of the driving video" in each for each in said)
 
 
 def two(left: float, right: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from clips import center, encode, lengths, spot
 from drawn_face import face_picture
 from PIL import Image
 
-from checkpoints.errors import InputError, OptionError
+from checkpoints.errors import BunrakuWarning, InputError, OptionError
 from runtime import Animator, Engine, animate
 from runtime.cli import main
 from runtime.media.probe import probe
@@ -61,6 +61,11 @@ def test_the_drivers_motion_is_laid_on_the_sources_own(engine, files):
 def test_pictures_that_move_are_moved_frame_by_frame(engine, files, name):
     result = animate(files / name, [spot(20, 30)], model=engine, progress=False)
     np.testing.assert_allclose(places(result), [(20, 20 + 2 * t) for t in range(8)], atol=0.6)
+
+
+def test_of_a_picture_there_is_no_rate_to_choose(engine, files):
+    with pytest.warns(BunrakuWarning, match="the source is one picture, which has neither rate nor length"):
+        animate(files / "frames" / "0.png", [spot(20, 30)], model=engine, timing="driving", progress=False)
 
 
 @pytest.mark.parametrize("name", ["sinking.mp4", "sinking.gif", "frames"])
@@ -248,9 +253,14 @@ def test_by_command(engine, faces, couple, files, in_tmp, capsys):
         encode(in_tmp / name, walking(step, 2))
     model = str(faces.bundle.folder)
     assert main(["animate", "couple.png", "--driving", "a.mp4", "--driving", "b.mp4", "--model", model]) == 0
+    assert capsys.readouterr().out.split() == ["couple-a.mp4"]
+    alone = ["animate", "couple.png", "a.mp4", "--model", model, "--no-paste-back"]
+    for several in (["--face", "all"], ["--driving", "b.mp4"]):
+        assert main([*alone, *several]) == 2
+        assert "so that --paste-back cannot be off; choose one face" in capsys.readouterr().err
     clip = ["animate", str(files / "sinking.mp4"), str(files / "short.mp4"), "--model", str(engine.bundle.folder)]
     assert main([*clip, "--timing", "driving", "--sound", "none", "-o", "clip.mp4"]) == 0
     assert main([*clip, "--source-frame", "3", "-o", "still.mp4"]) == 0
-    assert capsys.readouterr().out.split() == ["couple-a.mp4", "clip.mp4", "still.mp4"]
+    assert capsys.readouterr().out.split() == ["clip.mp4", "still.mp4"]
     assert probe(in_tmp / "couple-a.mp4").size == (640, 300)
     assert probe(in_tmp / "clip.mp4").audio is None

@@ -11,7 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import onnx
 import pytest
+import toy_bundle
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB = ROOT / "web"
@@ -62,3 +64,15 @@ def faces_lite(npm: None) -> Path:
         if _is_older(WEB / "public" / "model" / "bundle.json", [CHECKPOINT]):
             _npm("run", "model")
     return WEB / "public" / "model"
+
+
+@pytest.fixture(scope="session")
+def two_sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy bundle with a smaller size of half its side."""
+    from web.tools.smaller import add
+
+    folder = tmp_path_factory.mktemp("models") / "two-sizes"
+    toy_bundle.build(folder)
+    half = toy_bundle.build(folder.with_name("half"), size=toy_bundle.SIZE // 2)
+    add(folder, {name: onnx.load(half.path(name)) for name in half.graphs}, half.resolution)
+    return folder

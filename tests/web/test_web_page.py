@@ -45,6 +45,16 @@ def visit(site: Any, browser: Any) -> Iterator[Visit]:
 
 
 @pytest.fixture(scope="module")
+def page(site: Any, browser: Any) -> Iterator[Any]:
+    """The page of one visitor, ready, for all tests that need no new one: opening it is most of what they cost."""
+    context = browser.new_context()
+    page = opened(context, site.url)
+    page.locator("#animate summary").click()
+    yield page
+    context.close()
+
+
+@pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """photo.png, clip.mp4 of ten frames with sound, the same frames as pictures, and what is no picture."""
     folder = tmp_path_factory.mktemp("files")
@@ -61,12 +71,11 @@ def frames_of(folder: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("mode", ["relative", "absolute", "disentangled"])
-def test_pictures_move_as_the_engine_moves_them(visit, files, toy, mode) -> None:
-    page = visit()
+def test_pictures_move_as_the_engine_moves_them(page, files, toy, mode) -> None:
     put(page, files / "photo.png", frames_of(files))
-    page.locator("#animate summary").click()
     page.locator(f"#more input[value={mode}]").check()
     assert go(page).startswith("10 frames, 0.4 seconds of video")
+    page.locator("#more input[value=relative]").check()
     animator = Animator(toy, mode=mode)
     animator.set_source(files / "photo.png")
     expected = np.stack([animator.frame(path) for path in frames_of(files)])
@@ -76,21 +85,21 @@ def test_pictures_move_as_the_engine_moves_them(visit, files, toy, mode) -> None
 
 
 @pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
-def test_colour_profiles_are_applied_as_the_engine_applies_them(visit, files, toy, tmp_path, suffix) -> None:
+def test_colour_profiles_are_applied_as_the_engine_applies_them(page, toy, tmp_path, suffix) -> None:
     """Iphones' P3, and channels that lie otherwise than in sRGB; of photos and of driving pictures."""
-    for colours in (profiles.P3, profiles.SRGB[1:] + profiles.SRGB[:1]):
+    for number, colours in enumerate((profiles.P3, profiles.SRGB[1:] + profiles.SRGB[:1])):
+        path = tmp_path / f"photo{number}.{suffix}"  # browsers refuse a file that was written since it was chosen
         photo = clips.spot(26, 34, size=90)
         photo[:, :20], photo[:, 20:40] = (200, 60, 50), (60, 170, 80)
         options = {"png": {}, "jpg": {"quality": 98, "subsampling": 0}, "webp": {"lossless": True}}[suffix]
         icc = profiles.of_colours(colours)
-        Image.fromarray(photo).save(tmp_path / f"photo.{suffix}", icc_profile=icc, **options)
-        driving = tmp_path / f"frame0.{suffix}"
+        Image.fromarray(photo).save(path, icc_profile=icc, **options)
+        driving = tmp_path / f"frame{number}.{suffix}"
         Image.fromarray(clips.spot(20, 30)).save(driving, icc_profile=icc, **options)
-        page = visit()
-        put(page, tmp_path / f"photo.{suffix}", [driving])
+        put(page, path, [driving])
         assert go(page).startswith("1 frame")
         animator = Animator(toy)
-        animator.set_source(tmp_path / f"photo.{suffix}")
+        animator.set_source(path)
         expected = animator.frame(driving).astype(int)
         plain = Animator(toy)
         plain.set_source(photo)
@@ -98,8 +107,7 @@ def test_colour_profiles_are_applied_as_the_engine_applies_them(visit, files, to
         assert np.abs(shown(page)[0].astype(int) - expected).max() <= 3
 
 
-def test_a_video_becomes_a_film_with_sound_and_the_mark_of_what_is_made(visit, files, tmp_path) -> None:
-    page = visit()
+def test_a_video_becomes_a_film_with_sound_and_the_mark_of_what_is_made(page, files, tmp_path) -> None:
     put(page, files / "photo.png", [files / "clip.mp4"])
     assert re.fullmatch(r"10 frames, 0\.4 seconds of video, made in [\d.]+ seconds\.", go(page))
     with page.expect_download() as download:
@@ -141,6 +149,49 @@ def test_the_webcam_moves_the_photo_and_can_be_recorded(site, launch, files, tmp
     browser.close()
 
 
+_SLOW = """
+  requestAnimationFrame = (draw) => setTimeout(draw, 150);
+  window.sides = [];
+  const { prototype } = OffscreenCanvasRenderingContext2D;
+  const put = prototype.putImageData;
+  prototype.putImageData = function (picture, ...rest) {
+    window.sides.push(picture.width);
+    put.call(this, picture, ...rest);
+  };
+"""
+"""The screen shows six or seven frames a second; the sizes of pictures that are laid aside to be enlarged are kept."""
+
+
+def test_the_live_picture_becomes_smaller_where_the_machine_does_not_keep_up_and_can_be_held(
+    dist, two_sizes, browser, files
+) -> None:
+    context = browser.new_context(permissions=["camera"])
+    context.add_init_script(_SLOW)
+    with serving(dist, two_sizes) as site:
+        page = opened(context, site.url)
+        page.get_by_role("tab", name="Live").click()
+        page.locator("#live-photo input").set_input_files(str(files / "photo.png"))
+        page.get_by_role("button", name="Use my webcam").click()
+        page.get_by_text("The picture has 32 × 32 pixels.").wait_for()
+        page.wait_for_function("() => window.sides.length >= 4")
+        page.locator("#live summary").click()
+        page.get_by_label("64 × 64").check()
+        page.get_by_text("The picture has 64 × 64 pixels.").wait_for()
+        page.get_by_label("32 × 32").check()
+        page.get_by_text("The picture has 32 × 32 pixels.").wait_for()
+        page.get_by_role("button", name="Switch the webcam off").click()
+        assert set(page.evaluate("() => window.sides")) == {32}
+        assert shown(page).shape[1:] == (64, 64, 3)  # enlarged, so that a recording goes on
+        page.get_by_role("tab", name="Animate").click()
+        put(page, files / "photo.png", frames_of(files))
+        go(page)
+        animator = Animator(two_sizes)
+        animator.set_source(files / "photo.png")
+        expected = np.stack([animator.frame(path) for path in frames_of(files)])
+        assert np.abs(shown(page).astype(int) - expected).max() <= 1  # films are as large as ever
+    context.close()
+
+
 def test_nothing_is_asked_for_once_the_page_is_ready(visit, files, site) -> None:
     page = visit(permissions=["camera"])
     asked: list[str] = []
@@ -170,17 +221,16 @@ def test_after_the_first_visit_no_network_is_needed(dist, toy, browser, files) -
     context.close()
 
 
-def test_what_cannot_be_used_is_said_in_a_sentence(visit, files) -> None:
-    page = visit()
+def test_what_cannot_be_used_is_said_in_a_sentence(page, files) -> None:
     put(page, files / "text.png", frames_of(files))
     assert go(page) == "text.png is not a picture that can be read; use JPEG, PNG or WebP."
     put(page, files / "photo.png")  # and the page goes on
     assert go(page).startswith("10 frames")
 
 
-def test_work_can_be_stopped(visit, files) -> None:
-    page = visit()
+def test_work_can_be_stopped(page, files) -> None:
     put(page, files / "photo.png", frames_of(files) * 30)
+    page.evaluate("() => { window.kept = []; }")
     page.get_by_role("button", name="Make it move").click()
     page.wait_for_function("() => window.kept.length > 0")
     page.get_by_role("button", name="Stop", exact=True).click()

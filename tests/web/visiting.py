@@ -37,7 +37,8 @@ def put(page: Any, photo: Path | None = None, clip: list[Path] | None = None) ->
 
 
 def go(page: Any) -> str:
-    """Animate to the end; the sentence under the result."""
+    """Animate to the end; the sentence under the result. What was shown before is kept no longer."""
+    page.evaluate("() => { window.kept = []; }")
     page.get_by_role("button", name="Make it move").click()
     page.locator("#stop").wait_for(state="hidden")
     page.locator("#go").wait_for(state="visible")

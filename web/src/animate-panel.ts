@@ -68,6 +68,7 @@ export class AnimatePanel {
 
   private async make(signal: AbortSignal): Promise<[Performed, string[]]> {
     const data = new FormData(this.form);
+    await this.troupe.resize(this.screen.canvas.width); // the webcam's tab may have left another size
     const source = await this.troupe.source(await readPhoto(this.photo.files[0]), data.get("crop") as Crop);
     const driving = await openDriving(this.clip.files);
     const begun = performance.now();

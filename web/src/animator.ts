@@ -7,7 +7,7 @@ import { expression, type Expression, type Face } from "./layers/expression";
 import { named, pointsOf } from "./layers/points";
 import { mended } from "./layers/mended";
 import { Lips } from "./layers/reference";
-import { absolute, EYES, isFromReference, isReshaped, LIPS, places, relative, withLooks, type Mode, type Motion } from "./motion";
+import { absolute, EYES, HEAD, isFromReference, isReshaped, LIPS, places, relative, withLooks, withPlaces, type Look, type Mode, type Motion } from "./motion";
 import { OneEuro } from "./smoothing";
 
 export interface Settings {
@@ -44,12 +44,22 @@ const MOVES: Record<Mode, (given: Given) => Motion | Promise<Motion>> = {
     absolute(source, await disentangle(source, driving), settings.strength),
 };
 
+/** A photo, ready to be moved in one size. */
+export interface Scene {
+  engine: Engine;
+  source: Source;
+  layers?: Layers;
+}
+
 export class Animator {
   private settings: Settings = DEFAULTS;
   private smooth = new OneEuro(0, 25);
-  private chosen?: Source;
-  private layers?: Layers;
+  private scene?: Scene;
   private first?: Motion;
+  /** What the frame before held. */
+  private last?: Motion["arrays"];
+  /** How far its points were from where the face mesh made them more exact, (K, 2). */
+  private away?: Float32Array;
   private lips?: Lips;
 
   constructor(readonly engine: Engine) {}
@@ -57,12 +67,14 @@ export class Animator {
   /** Choose what to move: RGB bytes (R, R, 3), and the `canvas` in whose middle they are where people move in layers. */
   async setSource(square: Uint8Array, canvas?: Canvas): Promise<void> {
     const source = await this.engine.encode(square);
-    if (this.chosen) this.engine.forget(this.chosen);
-    this.chosen = source;
     const looked = canvas ? await this.engine.looked(source, square) : source;
-    this.layers = canvas && (await this.engine.layers(looked, canvas));
-    if (this.layers) this.chosen = looked; // without layers nobody looks at drivers either
+    this.take(await sceneOf(this.engine, source, canvas, looked));
     this.rest();
+  }
+
+  /** Show that `scene` from now on; the stream goes on. */
+  take(scene: Scene): void {
+    this.scene = scene;
   }
 
   /** Start a new stream at `rate` frames a second. */
@@ -79,7 +91,7 @@ export class Animator {
 
   /** Count the motion from the next frame's pose on. */
   rest(): void {
-    this.first = this.lips = undefined;
+    this.first = this.lips = this.last = this.away = undefined;
     this.smooth.reset();
   }
 
@@ -89,9 +101,9 @@ export class Animator {
   }
 
   /** The motion of a driving frame, RGB bytes (R, R, 3), whatever came before. */
-  async see(square: Uint8Array): Promise<Motion> {
+  async see(square: Uint8Array, look: Look = "both"): Promise<Motion> {
     const found = await this.engine.detect(square);
-    return this.layers?.eyes ? this.engine.withLooks(square, found) : found;
+    return this.scene?.layers?.eyes ? this.engine.withLooks(square, found, look) : found;
   }
 
   /**
@@ -99,30 +111,43 @@ export class Animator {
    * follows the others, too, since what comes after them counts on them.
    */
   follow(seen: Motion): Step {
-    const { eyes, lips } = this.layers ?? {};
-    const unseen = eyes && lips && !seen.arrays[EYES]; // it is from before there was a photo whose eyes move
-    const whole = unseen ? withLooks(seen, eyes, lips) : eyes ? mended(seen, this.engine.bundle.names) : seen;
+    const { eyes, lips } = this.scene?.layers ?? {};
+    const { [EYES]: seenEyes = this.last?.[EYES], [LIPS]: seenLips = this.last?.[LIPS], [HEAD]: head } = seen.arrays;
+    // It is from before there was this photo, and nothing is known of what it was not looked at for.
+    const unseen = eyes && lips && !(seenEyes && seenLips && (head || this.away));
+    // What a frame was not looked at for is as it was last.
+    const whole = eyes && lips ? withLooks(this.exact(seen), seenEyes ?? eyes, seenLips ?? lips) : seen;
+    this.last = whole.arrays;
     const driving = this.smooth.step(whole);
     const step = { driving, reference: this.referenceOf(driving) };
     if (unseen) this.rest(); // exact points do not count from others
     return step;
   }
 
+  /** `seen` with points made more exact by what it holds of the head; where it holds nothing, by as much as the last one. */
+  private exact(seen: Motion): Motion {
+    const own = places(seen);
+    if (!seen.arrays[HEAD]) return this.away ? withPlaces(seen, own.map((value, k) => value + this.away![k])) : seen;
+    const found = mended(seen, this.engine.bundle.names);
+    this.away = places(found).map((value, k) => value - own[k]);
+    return found;
+  }
+
   /** The photo at that step of a stream: RGB bytes (R, R, 3). */
   async show({ driving, reference }: Step): Promise<Uint8Array> {
-    const { chosen, layers, engine } = this;
-    if (!chosen) throw new Error("there is no photo yet");
-    const driven = await this.drive(chosen.motion, driving, reference);
-    if (!layers) return engine.render(chosen, driven);
+    if (!this.scene) throw new Error("there is no photo yet");
+    const { engine, source, layers } = this.scene;
+    const driven = await this.drive(source.motion, driving, reference);
+    if (!layers) return engine.render(source, driven);
     const face = this.face(layers, driving, driven, reference);
-    return layers.compose(await engine.renderDense(chosen, driven), places(driven), face);
+    return layers.compose(await engine.renderDense(source, driven), places(driven), face);
   }
 
   /** What the next frame counts from; itself where the mode counts from none. */
   private referenceOf(driving: Motion): Motion {
     if (!isFromReference(this.settings.mode)) return this.first ?? driving;
     this.first ??= driving;
-    const opening = driving.arrays[LIPS] ? this.layers?.parted : this.layers?.opening;
+    const opening = driving.arrays[LIPS] ? this.scene?.layers?.parted : this.scene?.layers?.opening;
     if (opening === undefined) return this.first;
     this.lips ??= new Lips(this.engine.bundle.names, this.first);
     return this.lips.next(driving, opening);
@@ -132,7 +157,7 @@ export class Animator {
   private face({ eyes, lips }: Layers, driving: Motion, driven: Motion, reference: Motion): Expression | undefined {
     if (!eyes || !lips) return undefined;
     const { mode, strength } = this.settings;
-    const rest = withLooks(this.chosen!.motion, eyes, lips);
+    const rest = withLooks(this.scene!.source.motion, eyes, lips);
     if (isFromReference(mode)) {
       return expression(this.faceOf(driving), this.faceOf(reference), { mouth: strength, eyes: strength, brows: strength });
     }
@@ -154,4 +179,10 @@ export class Animator {
     const driven = await MOVES[settings.mode]({ source, driving, reference, settings, disentangle });
     return isFromReference(settings.mode) ? keptInside(source, driven) : driven;
   }
+}
+
+/** `source` with what moves it in layers, where `canvas` shows a person; there its points are those of `looked`. */
+export async function sceneOf(engine: Engine, source: Source, canvas?: Canvas, looked = source): Promise<Scene> {
+  const layers = canvas && (await engine.layers(looked, canvas));
+  return { engine, source: layers ? looked : source, layers };
 }

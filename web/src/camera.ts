@@ -11,7 +11,8 @@ const RATE = 15;
 /** Frames over which the speed is measured. */
 const MEASURED = 20;
 
-export type Speed = (rate: number | undefined, seconds: number) => void;
+/** Told of every frame that is shown: frames a second lately, and what this one took in seconds. Waited for. */
+export type Speed = (rate: number | undefined, seconds: number) => void | Promise<void>;
 
 export class Camera {
   private stream?: MediaStream;
@@ -49,7 +50,7 @@ export class Camera {
         took = times.at(-1)! - first.begun;
         if (times.length > MEASURED) times.shift();
         const rate = times.length > 1 ? (1000 * (times.length - 1)) / (times.at(-1)! - times[0]) : undefined;
-        speed(rate, took / 1000);
+        await speed(rate, took / 1000);
       }
       // Frames that are in work together are taken, and so shown, at even distances.
       await pause(begun + took / troupe.size - performance.now());

@@ -1,14 +1,15 @@
 /** An opened model: bytes in, bytes out, one picture at a time. */
-import { GRAPHS, type Bundle, type GraphName } from "./bundle";
+import { GRAPHS, SMALLER, type Bundle, type GraphName } from "./bundle";
 import { Graph, type Runtime, type Tensors } from "./graphs";
-import { seeFace, seeHeadIn, seeSubject } from "./layers/anatomy";
+import { seeEyes, seeFace, seeHeadIn, seeSubject } from "./layers/anatomy";
 import type { Canvas } from "./layers/canvas";
 import { Layers, type Rendered } from "./layers/compose";
 import { findPerson } from "./layers/matte";
 import { mended } from "./layers/mended";
 import type { Networks } from "./layers/networks";
-import { HEAD, places, withArrays, withSeen, type Motion } from "./motion";
+import { EYES, HEAD, places, withArrays, withSeen, type Look, type Motion } from "./motion";
 import type { Picture } from "./picture";
+import { withWeights } from "./weights";
 
 /** A photo, encoded once: everything that `render` needs of it. */
 export interface Source {
@@ -20,13 +21,24 @@ export interface Source {
 /** Whether an output of `source` is a map of the encoded picture. */
 export const isFeature = (name: string) => name.startsWith("feature_");
 
-export type Models = Partial<Record<GraphName, Uint8Array>>;
+export type SmallerName = `smaller_${(typeof SMALLER)[number]}`;
+export const smallerName = (name: (typeof SMALLER)[number]): SmallerName => `smaller_${name}`;
+
+export type Models = Partial<Record<GraphName | SmallerName, Uint8Array>>;
+
+type Graphs = Record<"source" | "motion" | "render", Graph> & { disentangle?: Graph };
 
 export class Engine {
+  private opening?: Promise<Engine>;
+
   private constructor(
     readonly bundle: Bundle,
-    private graphs: Record<"source" | "motion" | "render", Graph> & { disentangle?: Graph },
+    /** Height and width of pictures of the photo, in pixels. */
+    readonly resolution: number,
+    private graphs: Graphs,
     private networks?: Networks,
+    /** Opens the one that moves photos in a smaller size. */
+    private open?: () => Promise<Engine>,
   ) {}
 
   /**
@@ -40,27 +52,43 @@ export class Engine {
       const model = models[name];
       if (model) graphs[name] = await Graph.open(runtime, model, name === "source" ? features : []);
     }
-    return new Engine(bundle, graphs as Engine["graphs"], networks);
+    const { smaller, resolution } = bundle;
+    const open = async (): Promise<Engine> => {
+      const own: Partial<Graphs> = {};
+      for (const name of SMALLER) {
+        const model = withWeights(models[smallerName(name)]!, models[name]!);
+        own[name] = await Graph.open(runtime, model, name === "source" ? features : []);
+      }
+      return new Engine(bundle, smaller!.resolution, { ...(graphs as Graphs), ...own }, networks);
+    };
+    return new Engine(bundle, resolution, graphs as Graphs, networks, smaller && open);
   }
 
-  /** Height and width of pictures in pixels. */
-  get resolution(): number {
-    return this.bundle.resolution;
+  /** The same model for photos of `side` pixels; motion it finds in the same frames as this one. Opened when first wanted. */
+  async sized(side: number): Promise<Engine> {
+    if (side === this.resolution) return this;
+    if (!this.open || side !== this.bundle.smaller?.resolution) throw new Error(`the model has no size of ${side} pixels`);
+    return (this.opening ??= this.open());
+  }
+
+  /** The features of a photo whose motion is known already; `picture` RGB bytes (R, R, 3). */
+  async features(picture: Uint8Array, motion: Motion): Promise<Source> {
+    const { source } = this.graphs;
+    return { motion, features: featuresIn(await source.run({ image: source.bytes(picture, square(this.resolution)) })) };
   }
 
   /** Everything about a photo; `picture` RGB bytes (R, R, 3). */
   async encode(picture: Uint8Array): Promise<Source> {
     const { source } = this.graphs;
-    const found = await source.run({ image: source.bytes(picture, this.shape) });
-    const features = Object.fromEntries(Object.entries(found).filter(([name]) => isFeature(name)));
-    return { motion: this.motionOf(found), features };
+    const found = await source.run({ image: source.bytes(picture, square(this.resolution)) });
+    return { motion: this.motionOf(found), features: featuresIn(found) };
   }
 
-  /** The motion of a driving frame, RGB bytes (R, R, 3). */
+  /** The motion of a driving frame, RGB bytes of the bundle's resolution. */
   async detect(frame: Uint8Array): Promise<Motion> {
     const { motion } = this.graphs;
     const outputs = Object.keys(this.bundle.motion);
-    return this.motionOf(await motion.run({ frame: motion.bytes(frame, this.shape) }, outputs));
+    return this.motionOf(await motion.run({ frame: motion.bytes(frame, square(this.bundle.resolution)) }, outputs));
   }
 
   /** `driving`'s pose in the shape of `source`. */
@@ -74,8 +102,11 @@ export class Engine {
    * `motion` with what the eyes and the lips do in `frame`, of which it is, and where the face mesh sees the head there. Only
    * where there are layers.
    */
-  async withLooks(frame: Uint8Array, motion: Motion): Promise<Motion> {
-    return withSeen(motion, await seeFace(this.pictureOf(frame), this.bundle.names, places(motion), this.networks!));
+  async withLooks(frame: Uint8Array, motion: Motion, look: Look = "both"): Promise<Motion> {
+    const [{ names }, { eye, mesh }] = [this.bundle, this.networks!];
+    const given = [this.pictureOf(frame), names, places(motion)] as const;
+    if (look === "eyes") return withSeen(motion, { [EYES]: await seeEyes(...given, eye) });
+    return withSeen(motion, await seeFace(...given, look === "lips" ? { mesh } : { mesh, eye }));
   }
 
   /**
@@ -138,12 +169,15 @@ export class Engine {
   }
 
   private pictureOf(data: Uint8Array): Picture {
-    return { width: this.resolution, height: this.resolution, stride: 3, data };
+    const side = this.bundle.resolution;
+    return { width: side, height: side, stride: 3, data };
   }
+}
 
-  private get shape(): number[] {
-    return [1, this.resolution, this.resolution, 3];
-  }
+const square = (side: number): number[] => [1, side, side, 3];
+
+function featuresIn(found: Tensors): Tensors {
+  return Object.fromEntries(Object.entries(found).filter(([name]) => isFeature(name)));
 }
 
 /** The arrays of `motion` under the names that graphs give to those of the source or driving frame. */

@@ -66,6 +66,11 @@ function small(text: string): HTMLElement {
   return hint;
 }
 
+/** The size in pixels that is held; none where that is left to the page, or there is but one. */
+export function heldSize(form: HTMLFormElement): number | undefined {
+  return parseInt(String(new FormData(form).get("size"))) || undefined;
+}
+
 /** The settings that the fields in `form` say; those that it does not have are the usual ones. */
 export function settingsOf(form: HTMLFormElement): Settings {
   const data = new FormData(form);

@@ -3,9 +3,10 @@ import { Camera } from "./camera";
 import { by, offer } from "./dom";
 import { Field } from "./field";
 import { record } from "./film";
-import { radios, settingsOf, slider } from "./form";
+import { heldSize, radios, settingsOf, slider } from "./form";
 import { filmName } from "./marks";
 import type { Mode } from "./motion";
+import { Pace } from "./pace";
 import { readPhoto } from "./photo";
 import type { Samples } from "./samples";
 import { Screen } from "./screen";
@@ -21,6 +22,8 @@ export class LivePanel {
   private form = by<HTMLFormElement>("live-wishes");
   private speed = by("speed");
   private on = false;
+  /** The size where it is left to the page. */
+  private pace = new Pace([0]);
   private stopRecording?: () => Promise<Blob>;
 
   constructor(
@@ -33,16 +36,18 @@ export class LivePanel {
     by("rest").addEventListener("click", () => void troupe.rest());
     by("record").addEventListener("click", () => void this.record());
     this.form.addEventListener("submit", (event) => event.preventDefault());
-    this.form.addEventListener("change", () => void (this.on && troupe.adjust(settingsOf(this.form))));
+    this.form.addEventListener("change", () => void (this.on && this.adjust()));
   }
 
   /** The model is there. */
-  ready({ resolution, modes }: About): void {
+  ready({ resolution, sizes, modes }: About): void {
     this.screen.resize(resolution);
+    this.pace = new Pace(sizes);
     const offered = Object.entries(words.MODES).filter(([mode]) => modes.includes(mode as Mode));
     by("live-more").append(
       radios({ name: "mode", title: words.MODE, hint: words.MODE_HINT, options: Object.fromEntries(offered) }),
       slider({ name: "strength", title: words.STRENGTH, hint: words.STRENGTH_HINT, most: 2, value: 1 }),
+      ...(sizes.length > 1 ? [sizeField(sizes)] : []),
     );
     by<HTMLButtonElement>("camera-on").disabled = false;
   }
@@ -58,8 +63,9 @@ export class LivePanel {
     try {
       await this.camera.open();
       await this.choose();
-      const tell = (rate: number | undefined, seconds: number): void => {
-        this.speed.textContent = liveSpeed(rate, seconds);
+      const tell = async (rate: number | undefined, seconds: number): Promise<void> => {
+        this.speed.textContent = liveSpeed(rate, seconds, this.side);
+        if (!heldSize(this.form) && this.pace.shown(performance.now())) await this.troupe.resize(this.side);
       };
       await this.camera.run(this.troupe, this.screen, settingsOf(this.form), tell);
     } catch (error) {
@@ -68,7 +74,19 @@ export class LivePanel {
     }
   }
 
+  /** The size of what comes next, in pixels along the side. */
+  private get side(): number {
+    return heldSize(this.form) ?? this.pace.side;
+  }
+
+  private async adjust(): Promise<void> {
+    this.pace.rest();
+    await Promise.all([this.troupe.adjust(settingsOf(this.form)), this.troupe.resize(this.side)]);
+  }
+
   private async choose(): Promise<void> {
+    this.pace.rest();
+    await this.troupe.resize(this.side);
     await this.troupe.source(await readPhoto(this.photo.files[0]), "auto");
   }
 
@@ -86,4 +104,10 @@ export class LivePanel {
     const film = await stop();
     offer(by("recorded"), film, filmName(this.photo.files[0].name, film));
   }
+}
+
+/** Left to the page, or one of the `sizes`. */
+function sizeField(sizes: number[]): HTMLElement {
+  const held = Object.fromEntries(sizes.map((side) => [`${side} px`, `${side} × ${side}`]));
+  return radios({ name: "size", title: words.SIZE, hint: words.SIZE_HINT, options: { auto: words.SIZE_AUTO, ...held } });
 }

@@ -1,7 +1,7 @@
 /** From the page's address to an opened model: description, graphs, runtime, and the check that it gives sense. */
-import { readBundle, type Bundle, type GraphName } from "./bundle";
+import { readBundle, SMALLER, type Bundle, type GraphEntry, type GraphName } from "./bundle";
 import { download, type Progress, type Wanted } from "./download";
-import { Engine, type Models } from "./engine";
+import { Engine, smallerName, type Models, type SmallerName } from "./engine";
 import { VisitorError } from "./errors";
 import { openNetworks, type NetworkName, type Networks } from "./layers/networks";
 import { places } from "./motion";
@@ -37,12 +37,12 @@ export async function fetchModel(places: Places, progress: Progress, prefer?: Ba
   const description = await readDescription(places.model);
   const bundle = await readBundle(description);
   const backend = prefer ?? ((await hasGpu()) ? "webgpu" : "wasm");
-  const graphs = Object.entries(bundle.graphs).map(([name, graph]) => [
-    name,
-    { url: places.model + graph.file, bytes: graph.bytes, sha256: graph.sha256 },
-  ]);
+  const file = ({ file, bytes, sha256 }: GraphEntry): Wanted => ({ url: places.model + file, bytes, sha256 });
+  const graphs = Object.entries(bundle.graphs).map(([name, graph]) => [name, file(graph)]);
+  const { smaller } = bundle;
+  if (smaller) graphs.push(...SMALLER.map((name) => [smallerName(name), file(smaller.graphs[name])]));
   const wanted = { ...Object.fromEntries(graphs), ...places.networks, binary: places.runtime[backend].wasm };
-  const { binary: wasm, ...models } = await download<GraphName | NetworkName | "binary">(wanted, progress);
+  const { binary: wasm, ...models } = await download<GraphName | SmallerName | NetworkName | "binary">(wanted, progress);
   return { backend, description, models, wasm };
 }
 

@@ -54,6 +54,9 @@ export function withArrays(motion: Motion, arrays: Record<string, Float32Array>)
   return { ...motion, arrays: { ...motion.arrays, ...arrays } };
 }
 
+/** What a frame is looked at for beside its motion; whoever looks at lips sees the head, too. */
+export type Look = "both" | "eyes" | "lips";
+
 /** `motion` with what the eyes and the lips do. */
 export function withLooks(motion: Motion, eyes: ArrayLike<number>, lips: ArrayLike<number>): Motion {
   return withSeen(motion, { [EYES]: Float32Array.from(eyes), [LIPS]: Float32Array.from(lips) });

@@ -2,7 +2,7 @@
 import type { Settings } from "./animator";
 import type { Crop, Framed } from "./framing";
 import type { Fetched, Places } from "./model";
-import type { Motion } from "./motion";
+import type { Look, Motion } from "./motion";
 import type { About } from "./stage";
 
 /** Frames and photos cross as bitmaps: handing one over copies nothing. */
@@ -12,7 +12,8 @@ export type Order =
   | { kind: "begin"; samples: ImageBitmap[]; crop: Crop; settings: Settings; rate: number }
   | { kind: "adjust"; settings: Settings }
   | { kind: "rest" }
-  | { kind: "see"; image: ImageBitmap }
+  | { kind: "resize"; side: number }
+  | { kind: "see"; image: ImageBitmap; look: Look }
   | { kind: "follow"; motion: Motion }
   | { kind: "show"; motion: Motion };
 

@@ -3,7 +3,7 @@ import type { Settings } from "./animator";
 import { VisitorError } from "./errors";
 import type { Crop, Framed } from "./framing";
 import type { Fetched, Places } from "./model";
-import type { Motion } from "./motion";
+import type { Look, Motion } from "./motion";
 import type { Answer, Order, Said } from "./orders";
 import type { About } from "./stage";
 
@@ -42,9 +42,14 @@ export class Puppeteer {
     await this.ask({ kind: "rest" });
   }
 
+  /** Pictures of `side` pixels from now on. */
+  async resize(side: number): Promise<void> {
+    await this.ask({ kind: "resize", side });
+  }
+
   /** The motion of the driving frame `image`, which is handed over; whatever came before. */
-  see(image: ImageBitmap): Promise<Motion> {
-    return this.ask({ kind: "see", image }, [image]) as Promise<Motion>;
+  see(image: ImageBitmap, look: Look): Promise<Motion> {
+    return this.ask({ kind: "see", image, look }, [image]) as Promise<Motion>;
   }
 
   /** The next frame of the stream has that motion, and somebody else shows it. */

@@ -7,6 +7,7 @@ const LEAST = 9;
 
 export class Screen {
   private context: CanvasRenderingContext2D;
+  private smaller?: OffscreenCanvas;
   /** Whether the label is written into the pictures. */
   label = false;
 
@@ -19,11 +20,21 @@ export class Screen {
     this.canvas.width = this.canvas.height = side;
   }
 
-  /** Show RGBA bytes of the canvas's size. Whoever listens hears `frame` then. */
+  /** Show RGBA bytes of a square, enlarged where the canvas is. Whoever listens hears `frame` then. */
   show(rgba: Uint8ClampedArray<ArrayBuffer>): void {
-    this.context.putImageData(new ImageData(rgba, this.canvas.width), 0, 0);
+    const picture = new ImageData(rgba, Math.sqrt(rgba.length / 4));
+    const { width } = this.canvas;
+    if (picture.width === width) this.context.putImageData(picture, 0, 0);
+    else this.context.drawImage(this.aside(picture), 0, 0, width, width);
     if (this.label) this.write(words.LABEL_TEXT);
     this.canvas.dispatchEvent(new Event("frame", { bubbles: true }));
+  }
+
+  private aside(picture: ImageData): OffscreenCanvas {
+    this.smaller ??= new OffscreenCanvas(picture.width, picture.height);
+    Object.assign(this.smaller, { width: picture.width, height: picture.height });
+    this.smaller.getContext("2d")!.putImageData(picture, 0, 0);
+    return this.smaller;
   }
 
   private write(text: string): void {

@@ -7,7 +7,7 @@ import type { Progress } from "./download";
 import type { Crop, Framed } from "./framing";
 import type { Backend } from "./graphs";
 import { fetchModel, type Places } from "./model";
-import type { Motion } from "./motion";
+import type { Look, Motion } from "./motion";
 import { Puppeteer } from "./puppeteer";
 import type { About } from "./stage";
 
@@ -27,6 +27,10 @@ export class Troupe {
   private last: Promise<unknown> = Promise.resolve();
   private turn = 0;
   private puppeteers: Puppeteer[] = [];
+  private side?: number;
+  private largest = 0;
+  /** Whether the next frame is one that others count from. */
+  private fresh = true;
 
   constructor(private create: () => Worker) {}
 
@@ -44,6 +48,7 @@ export class Troupe {
     this.puppeteers = all.filter((one, index) => opened[index].status === "fulfilled" || one.close());
     const abouts = opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     if (!abouts.length) throw (opened[0] as PromiseRejectedResult).reason;
+    this.largest = abouts[0].resolution;
     return { ...abouts[0], threads: threads * this.size };
   }
 
@@ -54,11 +59,13 @@ export class Troupe {
 
   /** Choose what to move; `image` is handed over. */
   source(image: ImageBitmap, crop: Crop): Promise<Framed> {
+    this.fresh = true;
     return this.tell((one) => one.source(image, crop)).finally(() => image.close());
   }
 
   /** Begin a stream whose first seconds show `samples`, which are handed over. */
   begin(samples: ImageBitmap[], crop: Crop, settings: Settings, rate: number): Promise<Framed> {
+    this.fresh = true;
     return this.tell((one) => one.begin(samples, crop, settings, rate)).finally(() => samples.forEach((image) => image.close()));
   }
 
@@ -67,18 +74,33 @@ export class Troupe {
   }
 
   async rest(): Promise<void> {
+    this.fresh = true;
     await this.tell((one) => one.rest());
+  }
+
+  /** Frames that come from now on are shown in pictures of `side` pixels, one of the model's sizes. */
+  async resize(side: number): Promise<void> {
+    if (side === this.side) return;
+    this.side = side;
+    await this.tell((one) => one.resize(side));
   }
 
   /** RGBA bytes of the photo in the pose of the next driving frame, `image`, which is handed over. Need not be waited for. */
   async frame(image: ImageBitmap): Promise<Uint8ClampedArray<ArrayBuffer>> {
     const one = this.puppeteers[this.turn++ % this.size];
-    const seen = one.see(image);
+    const seen = one.see(image, this.look());
     const shown = await this.inTurn(async () => {
       const motion = await seen;
       return { pixels: this.shownBy(one, motion) }; // in an object, so that nobody waits for them
     });
     return shown.pixels;
+  }
+
+  /** In a smaller size eyes and lips have turns; not in a frame that others count from. */
+  private look(): Look {
+    const turns = this.side !== undefined && this.side < this.largest && !this.fresh;
+    this.fresh = false;
+    return turns ? (this.turn % 2 ? "eyes" : "lips") : "both";
   }
 
   private shownBy(one: Puppeteer, motion: Motion): Promise<Uint8ClampedArray<ArrayBuffer>> {

@@ -25,6 +25,9 @@ export const words = {
     "Your webcam moves the photo, right away. Look straight ahead when you start; what it sees stays on this computer.",
   CAMERA_ON: "Use my webcam",
   CAMERA_OFF: "Switch the webcam off",
+  SIZE: "Size of the live picture",
+  SIZE_HINT: "In pixels along the side. The smaller one comes nearly twice as often.",
+  SIZE_AUTO: "As this machine keeps up",
   RECORD: "Record",
   RECORD_STOP: "Stop recording",
   FAULT: "Something went wrong; reload the page.",
@@ -47,13 +50,14 @@ export function working(frames: number, total: number, seconds: number): string 
   return `${words.WORKING}: ${frames} of ${total}, ${left} seconds to go`;
 }
 
-/** The sentence under a live picture that took `seconds`, with `rate` of them a second lately. */
-export function liveSpeed(rate: number | undefined, seconds: number): string {
+/** The sentences under a live picture of `side` pixels that took `seconds`, with `rate` of them a second lately. */
+export function liveSpeed(rate: number | undefined, seconds: number, side: number): string {
   if (rate === undefined) return words.LIVE_FIRST;
-  return words.LIVE_SPEED.replace("{rate:.1f}", rate.toFixed(1)).replace(
+  const speed = words.LIVE_SPEED.replace("{rate:.1f}", rate.toFixed(1)).replace(
     "{milliseconds:.0f}",
     (1000 * seconds).toFixed(0),
   );
+  return `${speed} The picture has ${side} × ${side} pixels.`;
 }
 
 /** What this machine runs the model with. */

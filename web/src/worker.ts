@@ -24,8 +24,10 @@ async function carryOut(order: Order): Promise<Answer> {
       return stage.adjust(order.settings);
     case "rest":
       return stage.rest();
+    case "resize":
+      return stage.resize(order.side);
     case "see":
-      return stage.see(readPixels(order.image));
+      return stage.see(readPixels(order.image), order.look);
     case "follow":
       return stage.follow(order.motion);
     case "show":

@@ -35,6 +35,16 @@ describe("the description of a model", () => {
     const newer = await resealed((values) => Object.assign(values, { modes }));
     expect((await readBundle(newer)).modes).toEqual(["relative", "absolute"]);
   });
+  it("may have a smaller size, of another resolution and with graphs of its own", async () => {
+    const { graphs } = JSON.parse(text);
+    const smaller = { resolution: 128, graphs: { source: { ...graphs.source, file: "source-128.onnx" }, render: graphs.render } };
+    expect((await readBundle(text)).smaller).toBeUndefined();
+    expect((await readBundle(await resealed((values) => Object.assign(values, { smaller })))).smaller).toEqual(smaller);
+    for (const wrong of [{ ...smaller, resolution: 256 }, { resolution: 128, graphs: { source: graphs.source } }, {}]) {
+      const changed = await resealed((values) => Object.assign(values, { smaller: wrong }));
+      await expect(readBundle(changed)).rejects.toThrow(/impossible smaller size/);
+    }
+  });
   it("is refused with any byte changed", async () => {
     for (const [from, to] of [
       ["faces-lite", "faces-life"],

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { Animator, DEFAULTS } from "../src/animator";
 import type { Engine } from "../src/engine";
-import { NamedFace, seeFace, seeHeadIn, type Lookers } from "../src/layers/anatomy";
+import { NamedFace, seeEyes, seeFace, seeHeadIn, type Lookers } from "../src/layers/anatomy";
 import { Canvas } from "../src/layers/canvas";
 import { through } from "../src/layers/exact";
 import { Affine, headFrame, type Named, type Point } from "../src/layers/frames";
@@ -153,7 +153,9 @@ describe("a face with names", () => {
     expect(await seeHeadIn(picture, numbers, places(motion), look.mesh)).toEqual(found.head);
     const plain = await seeFace(picture, numbers, places(motion), lookers(0, [0, 0]));
     near(places(mended(withSeen(motion, plain), numbers)), places(motion), 0);
-    expect([found.eyes.length, found.lips.length]).toEqual([6, 14]);
+    expect([found.eyes?.length, found.lips.length]).toEqual([6, 14]);
+    expect(await seeFace(picture, numbers, places(motion), { mesh: look.mesh })).toEqual({ head: found.head, lips: found.lips });
+    expect((await seeEyes(picture, numbers, places(motion), look.eye)).length).toBe(6);
     expect(found.lips).not.toEqual(plain.lips);
   });
   it("leads flows through its points, but for mouth and lids", async () => {
@@ -213,6 +215,22 @@ describe("an animator", () => {
     const expected = layers ? mended(next, { "nose.tip": 0 }) : earlier;
     expect(steps.slice(1).map(({ reference }) => reference)).toEqual([expected, expected]);
     expect(places(steps[2].driving)).toEqual(places(layers ? mended(last, { "nose.tip": 0 }) : last));
+  });
+  it("holds what the mesh added where it looked last, and forgets it at rest", async () => {
+    const animator = new Animator(engineWith(moving));
+    animator.begin(DEFAULTS, 25);
+    await animator.setSource(new Uint8Array(), {} as never);
+    const eyes = (x: number): Motion => withSeen(seen(x), { [EYES]: new Float32Array(6) });
+    const [first, second] = [looked(4), eyes(6)].map((motion) => animator.follow(motion));
+    const added = places(first.driving)[0] - places(seen(4))[0];
+    expect(Math.abs(added)).toBeGreaterThan(0.1);
+    expect(places(second.driving)[0]).toBeCloseTo(places(seen(6))[0] + added, 6);
+    expect(second.reference).toBe(first.driving);
+    animator.rest();
+    // One that nothing is known of is shown as it is, and counts for no other.
+    const [third, fourth, fifth] = [eyes(7), looked(8), looked(9)].map((motion) => animator.follow(motion));
+    expect(places(third.driving)).toEqual(places(seen(7)));
+    expect([fourth.reference, fifth.reference]).toEqual([fourth.driving, fourth.driving]);
   });
   it("moves the points that were looked at only in layers", async () => {
     const layers = { compose: async () => {} };

@@ -1,9 +1,9 @@
 /** The engine's own frames, from Node: tests/web/test_parity.py writes them into the folder that BUNRAKU_REFERENCE names. */
 import { readFileSync } from "node:fs";
 import { expect, it } from "vitest";
-import { Animator, DEFAULTS } from "../src/animator";
-import { readBundle } from "../src/bundle";
-import { Engine, type Models } from "../src/engine";
+import { Animator, DEFAULTS, sceneOf } from "../src/animator";
+import { readBundle, SMALLER } from "../src/bundle";
+import { Engine, smallerName, type Models } from "../src/engine";
 import { cutTo } from "../src/framing";
 import { loadRuntime } from "../src/graphs";
 import { Canvas } from "../src/layers/canvas";
@@ -11,6 +11,7 @@ import { NETWORKS, openNetworks } from "../src/layers/networks";
 import { givesSense } from "../src/model";
 import type { Mode } from "../src/motion";
 import type { Picture } from "../src/picture";
+import { resize } from "../src/resample";
 import { Window } from "../src/window";
 
 const folder = process.env.BUNRAKU_REFERENCE ?? "";
@@ -24,6 +25,8 @@ it.skipIf(!folder)("pictures are the engine's within 3/255", async () => {
   for (const [name, graph] of Object.entries(bundle.graphs)) {
     models[name as keyof Models] = new Uint8Array(readFileSync(`${model}/${graph.file}`));
   }
+  const { smaller } = bundle;
+  for (const name of SMALLER) models[smallerName(name)] = new Uint8Array(readFileSync(`${model}/${smaller!.graphs[name].file}`));
   const runtime = await loadRuntime("wasm", 1);
   const assets = new URL("../../runtime/assets/", import.meta.url);
   const files = NETWORKS.map((name) => [name, new Uint8Array(readFileSync(new URL(`${name}.onnx`, assets)))]);
@@ -58,6 +61,29 @@ it.skipIf(!folder)("pictures are the engine's within 3/255", async () => {
   for (const mode of modes) await compare(animator, mode, mode);
   await animator.setSource(source, canvas);
   for (const mode of modes) await compare(animator, mode, `${mode}-layers`);
+
+  // Half as large they are the same pictures, but for what is lost; with layers and without.
+  const half = smaller!.resolution;
+  const little = await engine.sized(half);
+  const cut = cutTo(picture, { window: part }, half);
+  for (const [name, around] of [["relative", undefined], ["relative-layers", Canvas.around(cut, half, picture, part)]] as const) {
+    await animator.setSource(source, around && canvas);
+    animator.begin(DEFAULTS, 25);
+    const encoded = await engine.encode(source);
+    const { motion } = around ? await engine.looked(encoded, source) : encoded;
+    animator.take(await sceneOf(little, await little.features(cut, motion), around));
+    const expected = bytes(name);
+    let sum = 0;
+    for (let index = 0; index < frames; index++) {
+      const found = await animator.frame(frame(index));
+      expect(found.length).toBe(half * half * 3);
+      const whole = { width: side, height: side, stride: 3, data: expected.subarray(4 * index * found.length) } as const;
+      const wanted = resize(whole, [half, half]).data;
+      sum += found.reduce((total, value, at) => total + Math.abs(value - wanted[at]), 0) / found.length;
+    }
+    console.log(`${name} at ${half} pixels: ${(sum / frames).toFixed(2)}/255 on average`);
+    expect.soft(sum / frames, name).toBeLessThan(4);
+  }
 
   const nobody = new Uint8Array(side * side * 3).fill(120);
   await animator.setSource(nobody, Canvas.around(nobody, side, picture));

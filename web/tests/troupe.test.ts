@@ -38,7 +38,7 @@ const written = (order: Order): string =>
   order.kind === "see" ? `see ${order.image}` : "motion" in order ? `${order.kind} ${order.motion}` : order.kind;
 
 function answer(order: Order): never {
-  if (order.kind === "open") return { name: "toy", backend: "wasm", threads: 1 } as never;
+  if (order.kind === "open") return { name: "toy", resolution: 64, backend: "wasm", threads: 1 } as never;
   if (order.kind === "see") return `motion of ${order.image}` as never;
   return (order.kind === "show" ? `picture of ${order.motion}` : {}) as never;
 }
@@ -88,6 +88,25 @@ describe("a troupe", () => {
     expect(photo.close).toHaveBeenCalledOnce();
     expect(sample.close).toHaveBeenCalledOnce();
     for (const { heard } of acting) expect(heard).toEqual(["open", "source", "begin"]);
+  });
+
+  it("looks at eyes and lips in turn in a smaller size, and at both where others count from it", async () => {
+    const troupe = new Troupe(created);
+    await troupe.open(places, () => {});
+    const looked: string[] = [];
+    turns = (order) => (order.kind === "see" && looked.push(order.look), 0);
+    const frame = async (): Promise<unknown> => troupe.frame(image("a"));
+    await troupe.resize(64);
+    for (let count = 0; count < 2; count++) await frame();
+    await troupe.resize(32);
+    for (let count = 0; count < 3; count++) await frame();
+    await troupe.rest();
+    for (let count = 0; count < 2; count++) await frame();
+    expect(looked.slice(0, 2)).toEqual(["both", "both"]);
+    expect(looked.slice(2, 5).join()).toMatch(/^eyes,lips,eyes$|^lips,eyes,lips$/);
+    expect(looked[5]).toBe("both");
+    expect(["eyes", "lips"]).toContain(looked[6]);
+    for (const { heard } of acting) expect(heard.filter((order) => order === "resize")).toHaveLength(2);
   });
 
   it("goes on after a frame that fails", async () => {

@@ -138,6 +138,21 @@ def test_what_cannot_be_told_or_seen_is_said(engine, toy, seen):
     Animator(str(toy), stitching=True, retargeting="none")
 
 
+@pytest.mark.parametrize(
+    "options", [{"parts": "gaze"}, {"strength": dict.fromkeys(("head", "mouth", "eyes", "brows"), 0)}]
+)
+def test_the_gaze_does_not_move_by_itself(engine, options):
+    with pytest.raises(OptionError, match="moves lids and irises together, as eyes; say parts=eyes"):
+        Animator(engine, **options)
+    Animator(engine, parts="gaze,eyes")
+    Animator(engine, strength=0)
+
+
+def test_there_is_no_other_background_where_pictures_are_made_whole(engine):
+    with pytest.raises(InputError, match="makes its pictures whole, what is behind the person too; leave it at keep"):
+        Animator(engine, background="red").set_source(spot(32, 32))
+
+
 def test_stitching_is_as_strong_as_is_asked(engine, seen):
     frames = [spot(32, 32), spot(36, 32)]
     found = {
