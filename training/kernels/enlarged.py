@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from training.kernels.build import call, usable
+from training.kernels.winograd import filters_minimally, minimal
 from training.models.parts.constants import constant
 from training.models.parts.matrices import exact_product
 
@@ -25,6 +26,8 @@ _TAPS = torch.tensor([[[1.0, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])
 
 def enlarged_conv(conv: nn.Module, x: Tensor) -> Tensor:
     """`conv` of `x` (B, C, h, w) enlarged: (B, D, 2 h, 2 w)."""
+    if isinstance(conv, nn.Conv2d) and filters_minimally(conv, x):
+        return minimal(x, conv.weight, conv.bias, enlarged=True)
     if isinstance(conv, nn.Conv2d) and _fits(conv, x):
         found: Tensor = _Interleaved.apply(F.conv2d(x, _sums(conv.weight), _repeated(conv.bias), padding=1))
         return found

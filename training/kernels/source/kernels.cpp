@@ -11,6 +11,7 @@
 #include "look_up.h"
 #include "motion.h"
 #include "norm.h"
+#include "winograd.h"
 
 #define KERNEL(name) name##_float
 #define Value float
@@ -45,4 +46,18 @@ extern "C" void stored_flow_words(const int16_t* screen, const int16_t* triangle
 extern "C" void place_flow_float(const float* flow, const uint8_t* visible, const float* maps, const float* backs,
                                  float* placed, uint8_t* seen, int64_t batch, int64_t height, int64_t width) {
     place_flow(flow, visible, maps, backs, placed, seen, batch, height, width);
+}
+
+extern "C" void winograd_float(const float* x, const float* weight, const float* bias, float* y, int64_t batch,
+                               int64_t height, int64_t width, int64_t inputs, int64_t outputs, int64_t form,
+                               int64_t turned) {
+    auto run = form == PLAIN ? convolve<PLAIN> : form == ENLARGED ? convolve<ENLARGED> : convolve<SUMMED>;
+    run(x, weight, bias, y, Tiles(batch, height, width), inputs, outputs, turned);
+}
+
+extern "C" void winograd_weights_float(const float* x, const float* gradient, float* weight, float* bias,
+                                       int64_t batch, int64_t height, int64_t width, int64_t inputs, int64_t outputs,
+                                       int64_t form) {
+    auto run = form == PLAIN ? learn<PLAIN> : learn<ENLARGED>;
+    run(x, gradient, weight, bias, Tiles(batch, height, width), inputs, outputs);
 }

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from training.kernels.enlarged import enlarged_conv
 from training.kernels.norm import rectified
+from training.kernels.winograd import convolved
 
 Norm = Literal["batch", "instance"]
 Blocks = Literal["plain", "separable", "inverted"]
@@ -48,7 +49,7 @@ class SameBlock(nn.Module):
         self.norm = make_norm(norm, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return rectified(self.norm, self.conv(x))
+        return rectified(self.norm, convolved(self.conv, x))
 
 
 class DownBlock(nn.Module):
@@ -60,7 +61,7 @@ class DownBlock(nn.Module):
         self.norm = make_norm(norm, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.avg_pool2d(rectified(self.norm, self.conv(x)), 2)
+        return F.avg_pool2d(rectified(self.norm, convolved(self.conv, x)), 2)
 
 
 class UpBlock(nn.Module):
@@ -94,8 +95,8 @@ class ResBlock(nn.Module):
         self.norm2 = make_norm(norm, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv1(rectified(self.norm1, x))
-        return x + self.conv2(rectified(self.norm2, y))
+        y = convolved(self.conv1, rectified(self.norm1, x))
+        return x + convolved(self.conv2, rectified(self.norm2, y))
 
 
 class InvertedBlock(nn.Module):
