@@ -11,38 +11,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from training.kernels.build import call, usable
+from training.kernels.build import call
 
-LEAST = 16
-"""Channels of the input from which on it pays."""
 _PLAIN, _ENLARGED, _SUMMED = 0, 1, 2
 """Forms of a convolution that the kernels know: `Form` in `source/winograd.h`."""
-
-
-def convolved(conv: nn.Module, x: Tensor) -> Tensor:
-    """`conv` of `x` (B, C, h, w)."""
-    if isinstance(conv, nn.Conv2d) and filters_minimally(conv, x):
-        return minimal(x, conv.weight, conv.bias)
-    result: Tensor = conv(x)
-    return result
-
-
-def filters_minimally(conv: nn.Conv2d, x: Tensor) -> bool:
-    """Whether `minimal` computes what `conv` makes of `x`, and in less time."""
-    plain = type(conv) is nn.Conv2d and conv.groups == 1 and conv.padding_mode == "zeros"
-    usual = conv.kernel_size == (3, 3) and conv.padding == (1, 1) and conv.stride == conv.dilation == (1, 1)
-    return plain and usual and _fits(x, conv.weight)
-
-
-def convolved_by(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """`x` (B, C, h, w) convolved by `weight` (D, C, k, k), k odd, and `bias` (D,): (B, D, h, w)."""
-    if weight.shape[2:] == (3, 3) and _fits(x, weight):
-        return minimal(x, weight, bias)
-    return F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
 
 
 def minimal(x: Tensor, weight: Tensor, bias: Tensor | None, enlarged: bool = False) -> Tensor:
@@ -51,13 +26,6 @@ def minimal(x: Tensor, weight: Tensor, bias: Tensor | None, enlarged: bool = Fal
     """
     found: Tensor = _Minimal.apply(x, weight, bias, enlarged)
     return found
-
-
-def _fits(x: Tensor, weight: Tensor) -> bool:
-    """Whether the kernels take maps `x`: in full precision, with channels last, and enough of these."""
-    whole = x.dtype == weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
-    last = x.dim() == 4 and x.numel() > 0 and x.is_contiguous(memory_format=torch.channels_last)
-    return whole and last and x.shape[1] >= LEAST and usable(x)
 
 
 class _Minimal(torch.autograd.Function):

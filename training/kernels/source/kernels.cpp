@@ -6,11 +6,13 @@
 
 #include "colour.h"
 #include "damage.h"
+#include "depthwise.h"
 #include "enlarged.h"
 #include "flow.h"
 #include "look_up.h"
 #include "motion.h"
 #include "norm.h"
+#include "pointwise.h"
 #include "winograd.h"
 
 #define KERNEL(name) name##_float
@@ -60,4 +62,31 @@ extern "C" void winograd_weights_float(const float* x, const float* gradient, fl
                                        int64_t form) {
     auto run = form == PLAIN ? learn<PLAIN> : learn<ENLARGED>;
     run(x, gradient, weight, bias, Tiles(batch, height, width), inputs, outputs);
+}
+
+extern "C" void depthwise_float(const float* x, const float* weight, const float* bias, float* y, int64_t batch,
+                                int64_t height, int64_t width, int64_t channels, int64_t enlarged) {
+    Maps size{batch, height, width, channels};
+    enlarged ? enlarged_depthwise(x, weight, bias, y, size) : depthwise(x, weight, bias, y, size, false);
+}
+
+extern "C" void depthwise_backward_float(const float* x, const float* gradient, const float* weight, float* of_x,
+                                         float* of_weight, float* of_bias, int64_t batch, int64_t height,
+                                         int64_t width, int64_t channels, int64_t enlarged) {
+    Maps size{batch, height, width, channels};
+    if (of_x)
+        enlarged ? shrunk_depthwise(gradient, weight, of_x, size)
+                 : depthwise(gradient, weight, nullptr, of_x, size, true);
+    if (of_weight) depthwise_weights(x, gradient, of_weight, of_bias, size, enlarged);
+}
+
+extern "C" void pointwise_float(const float* x, const float* weight, const float* bias, float* y, int64_t places,
+                                int64_t inputs, int64_t outputs) {
+    pointwise(x, weight, bias, y, places, inputs, outputs);
+}
+
+extern "C" void pointwise_backward_float(const float* x, const float* gradient, const float* weight, float* of_x,
+                                         float* of_weight, float* of_bias, int64_t places, int64_t inputs,
+                                         int64_t outputs) {
+    pointwise_backward(x, gradient, weight, of_x, of_weight, of_bias, places, inputs, outputs);
 }

@@ -65,10 +65,13 @@ struct Room {
     struct Free {
         void operator()(float* values) const { std::free(values); }
     };
+    int64_t count;
     std::unique_ptr<float, Free> values;
     explicit Room(int64_t count)
-        : values(static_cast<float*>(std::aligned_alloc(64, parts_of(count + 1, LANES) * LANES * sizeof(float)))) {}
+        : count(count),
+          values(static_cast<float*>(std::aligned_alloc(64, parts_of(count + 1, LANES) * LANES * sizeof(float)))) {}
     float* data() const { return values.get(); }
+    void clear() { std::fill(data(), data() + count, 0.0f); }
 };
 
 // How columns are divided: panels of `wide` registers, the last one padded.
@@ -84,15 +87,16 @@ struct Panels {
     int64_t rows() const { return SUMS / wide; }  // that are summed up at once
 };
 
-// `out` (rows, WIDE registers) = or, `more`, += left (rows, depth) right (depth, WIDE registers).
+// `out` (rows, WIDE registers) = left (rows, depth) right (depth, WIDE registers) + `start`, rows of which are
+// `start_row` apart, nothing where it is null.
 template <int ROWS, int WIDE>
 inline void product(const float* left, int64_t left_row, int64_t left_step, const float* right, int64_t right_step,
-                    float* out, int64_t out_row, int64_t depth, bool more) {
+                    float* out, int64_t out_row, int64_t depth, const float* start, int64_t start_row) {
     Lane sums[ROWS][WIDE];
 #pragma GCC unroll 24
     for (int row = 0; row < ROWS; row++)
 #pragma GCC unroll 3
-        for (int j = 0; j < WIDE; j++) sums[row][j] = more ? lane(out + row * out_row + j * LANE) : Lane{};
+        for (int j = 0; j < WIDE; j++) sums[row][j] = start ? lane(start + row * start_row + j * LANE) : Lane{};
     for (int64_t k = 0; k < depth; k++) {
         Lane given[WIDE];
 #pragma GCC unroll 3
@@ -114,20 +118,32 @@ inline void product(const float* left, int64_t left_row, int64_t left_step, cons
 template <int WIDE>
 void all_products(const float* left, int64_t left_row, int64_t left_step, const float* right, int64_t right_step,
                   int64_t right_panel, float* out, int64_t out_row, int64_t rows, int64_t depth, int64_t panels,
-                  bool more) {
+                  const float* start, int64_t start_row) {
     constexpr int ROWS = SUMS / WIDE;
     for (int64_t panel = 0; panel < panels; panel++)
         for (int64_t row = 0; row < rows; row += ROWS)
             product<ROWS, WIDE>(left + row * left_row, left_row, left_step, right + panel * right_panel, right_step,
-                                out + row * out_row + panel * WIDE * LANE, out_row, depth, more);
+                                out + row * out_row + panel * WIDE * LANE, out_row, depth,
+                                start ? start + row * start_row + panel * WIDE * LANE : nullptr, start_row);
 }
 
 inline void all_products(const Panels& panels, const float* left, int64_t left_row, int64_t left_step,
                          const float* right, int64_t right_step, int64_t right_panel, float* out, int64_t rows,
-                         int64_t depth, bool more) {
+                         int64_t depth, const float* start, int64_t start_row) {
     auto run = panels.wide == 3 ? all_products<3> : panels.wide == 2 ? all_products<2> : all_products<1>;
     run(left, left_row, left_step, right, right_step, right_panel, out, panels.columns(), rows, depth, panels.count,
-        more);
+        start, start_row);
+}
+
+// Adds to `sums` (inputs, outputs) the products of `left` (places, inputs) and `right` (places, outputs): inputs in fours.
+template <int WIDE>
+void product_sums(const float* left, const float* right, float* sums, int64_t inputs, int64_t outputs, int64_t places) {
+    constexpr int ROWS = SUMS > 12 && WIDE < 3 ? 8 : 4;
+    for (int64_t column = 0; column < outputs; column += WIDE * LANE)
+        for (int64_t row = 0; row < inputs; row += ROWS) {
+            float* to = sums + row * outputs + column;
+            product<ROWS, WIDE>(left + row, 1, inputs, right + column, outputs, to, outputs, places, to, outputs);
+        }
 }
 
 }  // namespace

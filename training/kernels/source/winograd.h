@@ -56,33 +56,52 @@ inline void filter_taps(const Lane* u, Lane* g) {
     g[2] = (far - near) * (1.0f / 6) + u[5];
 }
 
-// `line` along both axes: from FROM x FROM values that `take(y, x)` gives to TO x TO that `give(y, x, value)` is given.
+// `line` along both axes, from FROM x FROM values that `take(a, b)` gives, a first, to TO x TO that `give(a, b, value)` is
+// given, b first.
 template <int FROM, int TO, class Line, class Take, class Give>
 inline __attribute__((always_inline)) void both_axes(Line line, Take take, Give give) {
     Lane kept[TO][FROM];
 #pragma GCC unroll 6
-    for (int x = 0; x < FROM; x++) {
+    for (int a = 0; a < FROM; a++) {
         Lane given[FROM], made[TO];
 #pragma GCC unroll 6
-        for (int y = 0; y < FROM; y++) given[y] = take(y, x);
+        for (int b = 0; b < FROM; b++) given[b] = take(a, b);
         line(given, made);
 #pragma GCC unroll 6
-        for (int y = 0; y < TO; y++) kept[y][x] = made[y];
+        for (int b = 0; b < TO; b++) kept[b][a] = made[b];
     }
 #pragma GCC unroll 6
-    for (int y = 0; y < TO; y++) {
+    for (int b = 0; b < TO; b++) {
         Lane made[TO];
-        line(kept[y], made);
+        line(kept[b], made);
 #pragma GCC unroll 6
-        for (int x = 0; x < TO; x++) give(y, x, made[x]);
+        for (int a = 0; a < TO; a++) give(a, b, made[a]);
     }
 }
 
-// The number of the point (y, x); -1 for one that is not needed, where there are 5 along an axis.
-template <int POINTS> constexpr int point(int y, int x) {
-    if (POINTS == 6) return y * 6 + x;
-    return y == 2 || x == 2 ? -1 : (y - (y > 2)) * 5 + x - (x > 2);
-}
+// Whether a point at these indices is there: where there are 5 along an axis, the third of six is not.
+template <int POINTS> constexpr bool there(int a, int b) { return POINTS == 6 || (a != 2 && b != 2); }
+
+// Values of all points, `apart` from each other: in the order of places down, then across.
+template <int POINTS> struct Written {
+    float* to;
+    int64_t apart;
+    inline __attribute__((always_inline)) void operator()(int a, int b, Lane value) {
+        if (!there<POINTS>(a, b)) return;
+        put(to, value);
+        to += apart;
+    }
+};
+template <int POINTS> struct Read {
+    const float* from;
+    int64_t apart;
+    inline __attribute__((always_inline)) Lane operator()(int a, int b) {
+        if (!there<POINTS>(a, b)) return Lane{};
+        Lane value = lane(from);
+        from += apart;
+        return value;
+    }
+};
 
 // Tiles of 4 x 4 places of maps `height` x `width`, and room for some of them at all points.
 struct Tiles {
@@ -97,20 +116,46 @@ struct Tiles {
     }
 };
 
-// Where a tile's `side` x `side` places lie in a map (batch, height, width, channels) of the tiles' size, or half of it
-// (`halved`), from one row and column before it on where it is `wider`; `nothing` for those outside.
-template <int SIDE>
-void find_places(const float* map, const Tiles& tiles, int64_t tile, int64_t channels, bool halved, bool wider,
-                 const float* nothing, const float** places) {
-    int64_t scale = halved ? 2 : 1, height = tiles.height / scale, width = tiles.width / scale;
-    int64_t row = tile / tiles.across % tiles.down * 4 / scale - wider, column = tile % tiles.across * 4 / scale - wider;
-    const float* picture = map + tile / (tiles.across * tiles.down) * height * width * channels;
-    for (int64_t y = 0; y < SIDE; y++)
-        for (int64_t x = 0; x < SIDE; x++) {
-            bool inside = row + y >= 0 && row + y < height && column + x >= 0 && column + x < width;
-            places[y * SIDE + x] = inside ? picture + ((row + y) * width + column + x) * channels : nothing;
+// The SIDE x SIDE places of a tile, `row` apart from line to line, in a map (batch, height, width, channels) of the tiles'
+// size, or half of it, from one row and column before the tile on where it is `wider`. Where not all of them lie inside,
+// they are those of a copy.
+template <int SIDE> struct Window {
+    int64_t channels, height, width, top, left, row;
+    float *map, *first, *copy;
+
+    Window(float* all, const Tiles& tiles, int64_t tile, int64_t channels, bool halved, bool wider, float* copy)
+        : channels(channels), height(tiles.height >> halved), width(tiles.width >> halved),
+          top((tile / tiles.across % tiles.down * 4 >> halved) - wider),
+          left((tile % tiles.across * 4 >> halved) - wider), row(width * channels),
+          map(all + tile / (tiles.across * tiles.down) * height * row), first(map + top * row + left * channels),
+          copy(copy) {
+        if (top >= 0 && left >= 0 && top + SIDE <= height && left + SIDE <= width) return;
+        first = copy;
+        row = SIDE * channels;
+    }
+    // Calls `each(line in the map, line of the copy, bytes, values before, values behind)` for lines of the latter.
+    template <class Each> void over_lines(Each each) {
+        int64_t before = std::max<int64_t>(0, -left), end = std::min<int64_t>(SIDE, width - left);
+        for (int64_t y = 0; y < SIDE; y++) {
+            bool inside = top + y >= 0 && top + y < height;
+            float* line = inside ? map + ((top + y) * width + left + before) * channels : nullptr;
+            each(line, copy + y * row, before * channels, (end - before) * channels);
         }
-}
+    }
+    void read() {
+        if (first != copy) return;
+        over_lines([&](float* line, float* to, int64_t before, int64_t size) {
+            std::fill(to, to + row, 0.0f);
+            if (line) std::copy(line, line + size, to + before);
+        });
+    }
+    void write() {
+        if (first != copy) return;
+        over_lines([&](float* line, float* from, int64_t before, int64_t size) {
+            if (line) std::copy(from + before, from + before + size, line);
+        });
+    }
+};
 
 // Calls `each(first channel, how many)` register by register; the last one goes over some channels twice, so that it is
 // whole, unless there are too few.
@@ -121,46 +166,43 @@ template <class Each> inline void over_channels(int64_t channels, Each each) {
 
 // Tiles from `first` on, `count` of them, of `map` at all points: out (points, apart; tiles, padded channels).
 template <int POINTS, bool HALVED>
-void tiles_to_points(const float* map, const Tiles& tiles, int64_t first, int64_t count, int64_t channels,
-                     const float* nothing, float* out, int64_t apart) {
-    constexpr int SIDE = HALVED ? 4 : 6;
+void tiles_to_points(const float* map, const Tiles& tiles, int64_t first, int64_t count, int64_t channels, float* copy,
+                     float* out, int64_t apart) {
     int64_t padded = parts_of(channels, LANE) * LANE;
-    const float* places[SIDE * SIDE];
     for (int64_t tile = 0; tile < count; tile++) {
-        find_places<SIDE>(map, tiles, first + tile, channels, HALVED, true, nothing, places);
+        Window<HALVED ? 4 : 6> window(const_cast<float*>(map), tiles, first + tile, channels, HALVED, true, copy);
+        window.read();
         over_channels(channels, [&](int64_t c, int64_t size) {
-            float* to = out + tile * padded + c;
-            auto give = [=](int y, int x, Lane value) {
-                if (point<POINTS>(y, x) >= 0) put(to + point<POINTS>(y, x) * apart, value);
-            };
+            const float* from = window.first + c;
+            int64_t row = window.row;
             // Of six places in a row of an enlarged map, the second and third are one, and so are the next two.
-            auto place = [&](int y, int x) {
-                return places[(HALVED ? (y + 1) / 2 : y) * SIDE + (HALVED ? (x + 1) / 2 : x)] + c;
+            auto place = [=](int y, int x) {
+                return from + (HALVED ? (y + 1) / 2 : y) * row + (HALVED ? (x + 1) / 2 : x) * channels;
             };
+            Written<POINTS> give{out + tile * padded + c, apart};
             if (size == LANE)
-                both_axes<6, 6>(to_points, [&](int y, int x) { return lane(place(y, x)); }, give);
+                both_axes<6, 6>(to_points, [=](int y, int x) { return lane(place(y, x)); }, give);
             else
-                both_axes<6, 6>(to_points, [&](int y, int x) { return lane(place(y, x), size); }, give);
+                both_axes<6, 6>(to_points, [=](int y, int x) { return lane(place(y, x), size); }, give);
         });
     }
 }
 
 // The way back of `points_to_tiles`: gradients of 4 x 4 places at all points.
 template <int POINTS>
-void tiles_spread(const float* map, const Tiles& tiles, int64_t first, int64_t count, int64_t channels,
-                  const float* nothing, float* out, int64_t apart, int64_t padded) {
-    const float* places[16];
+void tiles_spread(const float* map, const Tiles& tiles, int64_t first, int64_t count, int64_t channels, float* copy,
+                  float* out, int64_t apart, int64_t padded) {
     for (int64_t tile = 0; tile < count; tile++) {
-        find_places<4>(map, tiles, first + tile, channels, false, false, nothing, places);
+        Window<4> window(const_cast<float*>(map), tiles, first + tile, channels, false, false, copy);
+        window.read();
         over_channels(channels, [&](int64_t c, int64_t size) {
-            float* to = out + tile * padded + c;
-            auto give = [=](int y, int x, Lane value) {
-                if (point<POINTS>(y, x) >= 0) put(to + point<POINTS>(y, x) * apart, value);
-            };
+            const float* from = window.first + c;
+            int64_t row = window.row;
+            Written<POINTS> give{out + tile * padded + c, apart};
             if (size == LANE)
-                both_axes<4, 6>(spread, [&](int y, int x) { return lane(places[y * 4 + x] + c); }, give);
+                both_axes<4, 6>(spread, [=](int y, int x) { return lane(from + y * row + x * channels); }, give);
             else
-                both_axes<4, 6>(spread, [&](int y, int x) { return lane(places[y * 4 + x] + c, size); }, give);
+                both_axes<4, 6>(spread, [=](int y, int x) { return lane(from + y * row + x * channels, size); }, give);
         });
     }
 }
@@ -168,32 +210,30 @@ void tiles_spread(const float* map, const Tiles& tiles, int64_t first, int64_t c
 // From points (points, apart; tiles, padded channels) to the 4 x 4 places of every tile, or 2 x 2 sums of 2 x 2 of them.
 template <int POINTS, bool HALVED>
 void points_to_tiles(const float* found, const Tiles& tiles, int64_t first, int64_t count, int64_t channels,
-                     const float* bias, float* map, int64_t apart, int64_t padded) {
+                     const float* bias, float* map, float* copy, int64_t apart, int64_t padded) {
     constexpr int SIDE = HALVED ? 2 : 4;
     auto line = [](const Lane* m, Lane* y) {
         Lane places[4];
         to_places(m, places);
         for (int i = 0; i < SIDE; i++) y[i] = HALVED ? places[2 * i] + places[2 * i + 1] : places[i];
     };
-    const float* places[SIDE * SIDE];
     for (int64_t tile = 0; tile < count; tile++) {
-        find_places<SIDE>(map, tiles, first + tile, channels, HALVED, false, nullptr, places);
+        Window<SIDE> window(map, tiles, first + tile, channels, HALVED, false, copy);
         over_channels(channels, [&](int64_t c, int64_t size) {
             Lane shift = bias ? lane(bias + c, size) : Lane{};
-            const float* from = found + tile * padded + c;
-            auto take = [=](int y, int x) {
-                return point<POINTS>(y, x) >= 0 ? lane(from + point<POINTS>(y, x) * apart) : Lane{};
-            };
-            auto give = [&](int y, int x, Lane value) {
-                float* to = const_cast<float*>(places[y * SIDE + x]);
-                if (!to) return;
-                if (size == LANE)
-                    put(to + c, value + shift);
-                else
-                    put(to + c, value + shift, size);
-            };
-            both_axes<6, SIDE>(line, take, give);
+            float* to = window.first + c;
+            int64_t row = window.row;
+            Read<POINTS> take{found + tile * padded + c, apart};
+            if (size == LANE)
+                both_axes<6, SIDE>(line, take, [=](int x, int y, Lane value) {
+                    put(to + y * row + x * channels, value + shift);
+                });
+            else
+                both_axes<6, SIDE>(line, take, [=](int x, int y, Lane value) {
+                    put(to + y * row + x * channels, value + shift, size);
+                });
         });
+        window.write();
     }
 }
 
@@ -217,9 +257,7 @@ void kernels_to_points(const float* weight, int64_t outputs, int64_t inputs, boo
                 return value;
             };
             float* to = out + row * span + j;
-            both_axes<3, 6>(filter_points, take, [=](int y, int x, Lane value) {
-                if (point<POINTS>(y, x) >= 0) put(to + point<POINTS>(y, x) * panels.count * depth * span, value);
-            });
+            both_axes<3, 6>(filter_points, take, Written<POINTS>{to, panels.count * depth * span});
         }
     }
 }
@@ -241,17 +279,17 @@ void convolve(const float* x, const float* weight, const float* bias, float* y, 
     {
         // Points lie apart by other than a power of two, so that they do not drive each other out of the cache.
         int64_t apart = together * padded + LANES, made = together * columns + LANES;
-        std::vector<float> nothing(inputs), given(ALL * apart);
-        Room found(ALL * made);
+        Room given(ALL * apart), found(ALL * made), copy(36 * std::max(inputs, outputs));
+        given.clear();
 #pragma omp for schedule(static)
         for (int64_t block = 0; block < blocks; block++) {
             int64_t first = block * together, count = std::min(together, tiles.count - first);
-            tiles_to_points<POINTS, FORM == ENLARGED>(x, tiles, first, count, inputs, nothing.data(), given.data(),
-                                                      apart);
+            tiles_to_points<POINTS, FORM == ENLARGED>(x, tiles, first, count, inputs, copy.data(), given.data(), apart);
             for (int64_t at = 0; at < ALL; at++)
                 all_products(panels, given.data() + at * apart, padded, 1, kernels.data() + at * of_point,
-                             panels.span(), inputs * panels.span(), found.data() + at * made, count, inputs, false);
-            points_to_tiles<POINTS, FORM == SUMMED>(found.data(), tiles, first, count, outputs, bias, y, made, columns);
+                             panels.span(), inputs * panels.span(), found.data() + at * made, count, inputs, nullptr, 0);
+            points_to_tiles<POINTS, FORM == SUMMED>(found.data(), tiles, first, count, outputs, bias, y, copy.data(),
+                                                    made, columns);
         }
     }
 }
@@ -273,21 +311,24 @@ void learn(const float* x, const float* gradient, float* weight, float* bias, co
     {
         int64_t apart = together * padded + LANES, made = together * columns + LANES;
         // With room behind: rows are filled up with whatever follows, and what becomes of it is not read.
-        std::vector<float> nothing(std::max(inputs, outputs)), given(ALL * apart + rows), found(ALL * made);
+        Room given(ALL * apart + rows), found(ALL * made), copy(36 * std::max(inputs, outputs));
+        given.clear();
+        found.clear();
 #pragma omp for schedule(static)
         for (int64_t group = 0; group < groups; group++)
             for (int64_t block = blocks * group / groups; block < blocks * (group + 1) / groups; block++) {
                 int64_t first = block * together, count = std::min(together, tiles.count - first);
                 bool more = block > blocks * group / groups;
-                tiles_to_points<POINTS, FORM == ENLARGED>(x, tiles, first, count, inputs, nothing.data(),
-                                                          given.data(), apart);
-                tiles_spread<POINTS>(gradient, tiles, first, count, outputs, nothing.data(), found.data(), made,
-                                     columns);
-                for (int64_t at = 0; at < ALL; at++)
+                tiles_to_points<POINTS, FORM == ENLARGED>(x, tiles, first, count, inputs, copy.data(), given.data(),
+                                                          apart);
+                tiles_spread<POINTS>(gradient, tiles, first, count, outputs, copy.data(), found.data(), made, columns);
+                for (int64_t at = 0; at < ALL; at++) {
+                    float* sum = sums.data() + group * size + at * rows * columns;
                     all_products(panels, given.data() + at * apart, 1, padded, found.data() + at * made, columns,
-                                 panels.span(), sums.data() + group * size + at * rows * columns, inputs, count, more);
+                                 panels.span(), sum, inputs, count, more ? sum : nullptr, columns);
+                }
                 // At the point (1, 1) a gradient is the sum of its places.
-                const float* whole = found.data() + point<POINTS>(1, 1) * made;
+                const float* whole = found.data() + (POINTS + 1) * made;
                 for (int64_t tile = 0; tile < count; tile++)
                     for (int64_t c = 0; c < outputs; c++) shifts[group * columns + c] += whole[tile * columns + c];
             }
@@ -295,14 +336,15 @@ void learn(const float* x, const float* gradient, float* weight, float* bias, co
 #pragma omp parallel for schedule(static)
     for (int64_t input = 0; input < inputs; input++)
         over_channels(outputs, [&](int64_t c, int64_t count) {
-            auto take = [&](int y, int x) {
+            const float* first = sums.data() + input * columns + c;
+            auto take = [&](int x, int y) {
                 Lane value = {};
-                if (point<POINTS>(y, x) >= 0)
-                    for (int64_t group = 0; group < groups; group++)
-                        value += lane(sums.data() + group * size + (point<POINTS>(y, x) * rows + input) * columns + c);
+                if (!there<POINTS>(x, y)) return value;
+                for (int64_t group = 0; group < groups; group++) value += lane(first + group * size);
+                first += rows * columns;
                 return value;
             };
-            both_axes<6, 3>(filter_taps, take, [&](int y, int x, Lane value) {
+            both_axes<6, 3>(filter_taps, take, [&](int x, int y, Lane value) {
                 for (int64_t l = 0; l < count; l++) weight[((c + l) * inputs + input) * 9 + y * 3 + x] = value[l];
             });
         });

@@ -8,9 +8,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.kernels.convolution import convolved
 from training.kernels.enlarged import enlarged_conv
 from training.kernels.norm import rectified
-from training.kernels.winograd import convolved
 
 Norm = Literal["batch", "instance"]
 Blocks = Literal["plain", "separable", "inverted"]
@@ -33,6 +33,9 @@ class SeparableConv(nn.Sequential):
         super().__init__()
         self.depth = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False)
         self.point = nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return convolved(self.point, convolved(self.depth, x))
 
 
 def make_conv(blocks: Blocks, inputs: int, outputs: int) -> nn.Module:
@@ -80,7 +83,7 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.separable:
-            x = self.point(x)
+            x = convolved(self.point, x)
         return rectified(self.norm, enlarged_conv(self.conv, x))
 
 
@@ -111,8 +114,8 @@ class InvertedBlock(nn.Module):
         self.norm1, self.norm2, self.norm3 = make_norm(norm, inner), make_norm(norm, inner), make_norm(norm, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = rectified(self.norm2, self.depth(rectified(self.norm1, self.widen(x))))
-        return x + self.norm3(self.narrow(y))
+        y = rectified(self.norm2, convolved(self.depth, rectified(self.norm1, convolved(self.widen, x))))
+        return x + self.norm3(convolved(self.narrow, y))
 
 
 def make_residual(blocks: Blocks, channels: int, norm: Norm) -> nn.Module:

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from checkpoints.errors import OptionError
 from training.kernels.candidates import blend_by, motion_maps
+from training.kernels.convolution import convolved, convolved_by
 from training.kernels.look_up import blended, look_up
-from training.kernels.winograd import convolved, convolved_by
 from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.parts.blocks import DownBlock, Hourglass, Norm, SameBlock, UpBlock, make_residual
 from training.models.parts.candidates import background_motion, blend

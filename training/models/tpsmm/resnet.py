@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.kernels.convolution import convolved
 from training.kernels.norm import rectified
-from training.kernels.winograd import convolved
 from training.models.parts.sampling import full_precision
 
 
