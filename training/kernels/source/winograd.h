@@ -133,7 +133,15 @@ template <int SIDE> struct Window {
         first = copy;
         row = SIDE * channels;
     }
-    // Calls `each(line in the map, line of the copy, bytes, values before, values behind)` for lines of the latter.
+    // Asks for some channels of the tile behind it, `step` places on: lines of so many maps' rows no processor foresees.
+    template <int STEP> inline __attribute__((always_inline)) void foresee(int64_t c) const {
+#pragma GCC unroll 6
+        for (int y = 0; y < SIDE; y++)
+#pragma GCC unroll 4
+            for (int x = SIDE - STEP; x < SIDE; x++)
+                __builtin_prefetch(first + y * row + (x + STEP) * channels + c);
+    }
+    // Calls `each(line in the map, line of the copy, values before the map, values in it)` for lines of the copy.
     template <class Each> void over_lines(Each each) {
         int64_t before = std::max<int64_t>(0, -left), end = std::min<int64_t>(SIDE, width - left);
         for (int64_t y = 0; y < SIDE; y++) {
@@ -175,6 +183,7 @@ void tiles_to_points(const float* map, const Tiles& tiles, int64_t first, int64_
         over_channels(channels, [&](int64_t c, int64_t size) {
             const float* from = window.first + c;
             int64_t row = window.row;
+            window.template foresee<HALVED ? 2 : 4>(c);
             // Of six places in a row of an enlarged map, the second and third are one, and so are the next two.
             auto place = [=](int y, int x) {
                 return from + (HALVED ? (y + 1) / 2 : y) * row + (HALVED ? (x + 1) / 2 : x) * channels;
@@ -198,6 +207,7 @@ void tiles_spread(const float* map, const Tiles& tiles, int64_t first, int64_t c
         over_channels(channels, [&](int64_t c, int64_t size) {
             const float* from = window.first + c;
             int64_t row = window.row;
+            window.template foresee<4>(c);
             Written<POINTS> give{out + tile * padded + c, apart};
             if (size == LANE)
                 both_axes<4, 6>(spread, [=](int y, int x) { return lane(from + y * row + x * channels); }, give);
@@ -223,6 +233,7 @@ void points_to_tiles(const float* found, const Tiles& tiles, int64_t first, int6
             Lane shift = bias ? lane(bias + c, size) : Lane{};
             float* to = window.first + c;
             int64_t row = window.row;
+            window.template foresee<SIDE>(c);
             Read<POINTS> take{found + tile * padded + c, apart};
             if (size == LANE)
                 both_axes<6, SIDE>(line, take, [=](int x, int y, Lane value) {
