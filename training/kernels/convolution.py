@@ -65,6 +65,8 @@ def _by_lanes(*channels: int) -> bool:
 
 def _fits(x: Tensor, weight: Tensor) -> bool:
     """Whether the kernels take maps `x`: in full precision, with channels last, and enough of these."""
+    if not usable(x):
+        return False
     whole = x.dtype == weight.dtype == torch.float32 and not torch.is_autocast_enabled("cpu")
     last = x.dim() == 4 and x.numel() > 0 and x.is_contiguous(memory_format=torch.channels_last)
-    return whole and last and x.shape[1] >= LANES and usable(x)
+    return whole and last and x.shape[1] >= LANES
