@@ -23,7 +23,7 @@ from benchmarks.subjects import ROOT, default_cache
 from checkpoints.errors import BunrakuError, OptionError
 from training.commands import synth
 
-STAGES = ("points", "glance", "coarse", "dense", "inpainting", "everything", "disentanglement")
+STAGES = ("points", "glance", "coarse", "dense", "inpainting", "painting", "together", "everything", "disentanglement")
 CHILD = Path(__file__).with_name("training_child.py")
 CLIPS, FRAMES, SIZE = 32, 4, 128
 """Synthetic clips that are rendered where no data are given."""

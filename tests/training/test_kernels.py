@@ -16,6 +16,7 @@ from training.data.augment import PairAugment
 from training.data.colour import draw_shades
 from training.kernels import build
 from training.kernels.candidates import blend_by, motion_maps
+from training.kernels.convolution import convolved, convolved_by
 from training.kernels.enlarged import LEAST, enlarged_conv
 from training.kernels.flow import placed_flow, stored_flow
 from training.kernels.look_up import look_up
@@ -137,6 +138,75 @@ def test_enlarged_convolutions(kind, size, monkeypatch):
     assert names == ["interleave", "interleave"]
 
 
+@pytest.mark.parametrize(("inputs", "outputs"), [(16, 3), (24, 48), (84, 12), (129, 33)])
+@pytest.mark.parametrize("size", [(8, 8), (5, 7), (1, 2)])
+@pytest.mark.parametrize("enlarged", [False, True])
+def test_minimal_filtering(inputs, outputs, size, enlarged, monkeypatch):
+    torch.manual_seed(0)
+    conv, x = nn.Conv2d(inputs, outputs, 3, padding=1), drawn(3, inputs, *size)
+    step = enlarged_conv if enlarged else convolved
+    with counted(monkeypatch, sys.modules["training.kernels.winograd"]) as names:
+        both_ways(lambda: gradients(step(conv, x), x, conv.weight, conv.bias), CLOSE[torch.float32])
+    assert names == ["winograd", "winograd", "winograd_weights"]
+
+
+def test_minimal_filtering_finds_what_is_wanted(monkeypatch):
+    """Frozen weights, pictures that nothing learns from, no bias, several groups of tiles, weights put together."""
+    torch.manual_seed(0)
+    conv, x = nn.Conv2d(32, 16, 3, padding=1, bias=False), drawn(5, 32, 41, 39)
+    with counted(monkeypatch, sys.modules["training.kernels.winograd"]) as names:
+        both_ways(lambda: gradients(convolved(conv, x.detach()), conv.weight), CLOSE[torch.float32])
+        both_ways(lambda: gradients(convolved(conv.requires_grad_(False), x), x), CLOSE[torch.float32])
+        weight = torch.randn(6, 32, 3, 3)
+        both_ways(lambda: gradients(convolved_by(x, weight, torch.ones(6)), x), CLOSE[torch.float32])
+    assert names == ["winograd", "winograd_weights", "winograd", "winograd", "winograd", "winograd"]
+
+
+@pytest.mark.parametrize(("channels", "size"), [(16, (8, 8)), (48, (5, 7)), (32, (9, 1)), (16, (1, 1))])
+@pytest.mark.parametrize("enlarged", [False, True])
+@pytest.mark.parametrize("biased", [False, True])
+def test_channels_convolved_by_themselves(channels, size, enlarged, biased, monkeypatch):
+    torch.manual_seed(0)
+    conv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels, bias=biased)
+    x, step = drawn(3, channels, *size), enlarged_conv if enlarged else convolved
+    given = [x, *conv.parameters()]
+    with counted(monkeypatch, sys.modules["training.kernels.depthwise"]) as names:
+        both_ways(lambda: gradients(step(conv, x), *given), CLOSE[torch.float32])
+        both_ways(lambda: gradients(step(conv, x), *given[:1]), CLOSE[torch.float32])
+    assert names == 2 * ["depthwise", "depthwise_backward"]
+
+
+@pytest.mark.parametrize(("inputs", "outputs", "size"), [(16, 32, (9, 25)), (48, 16, (8, 8)), (32, 96, (1, 1))])
+@pytest.mark.parametrize("biased", [False, True])
+def test_channels_mixed(inputs, outputs, size, biased, monkeypatch):
+    torch.manual_seed(0)
+    conv, x = nn.Conv2d(inputs, outputs, 1, bias=biased), drawn(3, inputs, *size)
+    given = [x, *conv.parameters()]
+    with counted(monkeypatch, sys.modules["training.kernels.pointwise"]) as names:
+        both_ways(lambda: gradients(convolved(conv, x), *given), CLOSE[torch.float32])
+        both_ways(lambda: gradients(convolved(conv, x.detach()), *given[1:]), CLOSE[torch.float32])
+    assert names == 2 * ["pointwise", "pointwise_backward"]
+
+
+def test_other_convolutions_are_left_to_torch(monkeypatch):
+    x = drawn(2, 16, 8, 8).detach()
+    others = [{"stride": 2}, {"dilation": 2, "padding": 2}, {"padding": 0}, {"groups": 2}, {"padding_mode": "reflect"}]
+    convs = [nn.Conv2d(16, 16, **{"kernel_size": 3, "padding": 1, **each}) for each in (*others, {"kernel_size": 5})]
+    convs += [nn.Conv2d(16, 16, 1, stride=2), nn.Conv2d(16, 24, 1), nn.Conv2d(16, 32, 3, padding=1, groups=16)]
+    called = [sys.modules[f"training.kernels.{name}"] for name in ("winograd", "depthwise", "pointwise")]
+    with contextlib.ExitStack() as stack:
+        names = [stack.enter_context(counted(monkeypatch, module)) for module in called]
+        for conv in convs:
+            assert torch.equal(convolved(conv, x), conv(x))
+        plain = nn.Conv2d(16, 16, 3, padding=1)
+        assert torch.equal(convolved(plain.double(), x.double()), plain(x.double()))
+        assert convolved(plain.bfloat16(), x.bfloat16()).dtype == torch.bfloat16
+        with torch.autocast("cpu"):
+            assert convolved(plain.float(), x).dtype == torch.bfloat16
+        assert torch.equal(convolved(plain, x.contiguous()), plain(x.contiguous()))
+    assert not any(names)
+
+
 @pytest.mark.parametrize("mixed", [False, True])
 @pytest.mark.parametrize("align", [True, False])
 def test_maps_of_candidate_motions(mixed, align, monkeypatch):
@@ -232,11 +302,15 @@ def test_flow_of_stored_frames(monkeypatch):
 
 def test_results_do_not_depend_on_the_number_of_threads():
     x, norm, kept = drawn(64, 48, 9, 9), nn.BatchNorm2d(48), torch.get_num_threads()
+    convs = [nn.Conv2d(48, 24, 3, padding=1), nn.Conv2d(48, 48, 3, padding=1, groups=48), nn.Conv2d(48, 32, 1)]
     try:
         found = []
         for threads in (1, 2):
             torch.set_num_threads(threads)
-            found.append(gradients(rectified(norm, x), x, norm.weight, norm.bias))
+            known = gradients(rectified(norm, x), x, norm.weight, norm.bias)
+            for each in convs:
+                known += gradients(convolved(each, x), x, each.weight, each.bias)
+            found.append(known)
     finally:
         torch.set_num_threads(kept)
     assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))

@@ -1,7 +1,8 @@
 """3x3 convolutions of maps enlarged to twice their size by repetition, computed at the size that they had.
 
-Each of the four places that a cell becomes sees only 2 x 2 different cells: four kernels of 2 x 2 sums of the weights
-need four ninths of the products. `export.rewrites` does the same to graphs.
+In full precision other kernels have them. Else, as each of the four places that a cell becomes sees only 2 x 2
+different cells, four kernels of 2 x 2 sums of the weights need four ninths of the products. `export.rewrites` does the
+same to graphs.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 from training.kernels.build import call, usable
+from training.kernels.convolution import enlarged_and_convolved
 from training.models.parts.constants import constant
 from training.models.parts.matrices import exact_product
 
@@ -25,6 +27,9 @@ _TAPS = torch.tensor([[[1.0, 0, 0], [0, 1, 1]], [[1, 1, 0], [0, 0, 1]]])
 
 def enlarged_conv(conv: nn.Module, x: Tensor) -> Tensor:
     """`conv` of `x` (B, C, h, w) enlarged: (B, D, 2 h, 2 w)."""
+    result = enlarged_and_convolved(conv, x)
+    if result is not None:
+        return result
     if isinstance(conv, nn.Conv2d) and _fits(conv, x):
         found: Tensor = _Interleaved.apply(F.conv2d(x, _sums(conv.weight), _repeated(conv.bias), padding=1))
         return found

@@ -6,11 +6,14 @@
 
 #include "colour.h"
 #include "damage.h"
+#include "depthwise.h"
 #include "enlarged.h"
 #include "flow.h"
 #include "look_up.h"
 #include "motion.h"
 #include "norm.h"
+#include "pointwise.h"
+#include "winograd.h"
 
 #define KERNEL(name) name##_float
 #define Value float
@@ -45,4 +48,45 @@ extern "C" void stored_flow_words(const int16_t* screen, const int16_t* triangle
 extern "C" void place_flow_float(const float* flow, const uint8_t* visible, const float* maps, const float* backs,
                                  float* placed, uint8_t* seen, int64_t batch, int64_t height, int64_t width) {
     place_flow(flow, visible, maps, backs, placed, seen, batch, height, width);
+}
+
+extern "C" void winograd_float(const float* x, const float* weight, const float* bias, float* y, int64_t batch,
+                               int64_t height, int64_t width, int64_t inputs, int64_t outputs, int64_t form,
+                               int64_t turned) {
+    auto run = form == PLAIN ? convolve<PLAIN> : form == ENLARGED ? convolve<ENLARGED> : convolve<SUMMED>;
+    run(x, weight, bias, y, Tiles(batch, height, width), inputs, outputs, turned);
+}
+
+extern "C" void winograd_weights_float(const float* x, const float* gradient, float* weight, float* bias,
+                                       int64_t batch, int64_t height, int64_t width, int64_t inputs, int64_t outputs,
+                                       int64_t form) {
+    auto run = form == PLAIN ? learn<PLAIN> : learn<ENLARGED>;
+    run(x, gradient, weight, bias, Tiles(batch, height, width), inputs, outputs);
+}
+
+extern "C" void depthwise_float(const float* x, const float* weight, const float* bias, float* y, int64_t batch,
+                                int64_t height, int64_t width, int64_t channels, int64_t enlarged) {
+    Maps size{batch, height, width, channels};
+    enlarged ? enlarged_depthwise(x, weight, bias, y, size) : depthwise(x, weight, bias, y, size, false);
+}
+
+extern "C" void depthwise_backward_float(const float* x, const float* gradient, const float* weight, float* of_x,
+                                         float* of_weight, float* of_bias, int64_t batch, int64_t height,
+                                         int64_t width, int64_t channels, int64_t enlarged) {
+    Maps size{batch, height, width, channels};
+    if (of_x)
+        enlarged ? shrunk_depthwise(gradient, weight, of_x, size)
+                 : depthwise(gradient, weight, nullptr, of_x, size, true);
+    if (of_weight) depthwise_weights(x, gradient, of_weight, of_bias, size, enlarged);
+}
+
+extern "C" void pointwise_float(const float* x, const float* weight, const float* bias, float* y, int64_t places,
+                                int64_t inputs, int64_t outputs) {
+    pointwise(x, weight, bias, y, places, inputs, outputs);
+}
+
+extern "C" void pointwise_backward_float(const float* x, const float* gradient, const float* weight, float* of_x,
+                                         float* of_weight, float* of_bias, int64_t places, int64_t inputs,
+                                         int64_t outputs) {
+    pointwise_backward(x, gradient, weight, of_x, of_weight, of_bias, places, inputs, outputs);
 }

@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.kernels.convolution import convolved
 from training.kernels.enlarged import enlarged_conv
 from training.kernels.norm import rectified
 
@@ -33,6 +34,9 @@ class SeparableConv(nn.Sequential):
         self.depth = nn.Conv2d(inputs, inputs, 3, padding=1, groups=inputs, bias=False)
         self.point = nn.Conv2d(inputs, outputs, 1)
 
+    def forward(self, x: Tensor) -> Tensor:
+        return convolved(self.point, convolved(self.depth, x))
+
 
 def make_conv(blocks: Blocks, inputs: int, outputs: int) -> nn.Module:
     """A 3x3 convolution that keeps the size."""
@@ -48,7 +52,7 @@ class SameBlock(nn.Module):
         self.norm = make_norm(norm, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return rectified(self.norm, self.conv(x))
+        return rectified(self.norm, convolved(self.conv, x))
 
 
 class DownBlock(nn.Module):
@@ -60,7 +64,7 @@ class DownBlock(nn.Module):
         self.norm = make_norm(norm, outputs)
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.avg_pool2d(rectified(self.norm, self.conv(x)), 2)
+        return F.avg_pool2d(rectified(self.norm, convolved(self.conv, x)), 2)
 
 
 class UpBlock(nn.Module):
@@ -79,7 +83,7 @@ class UpBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if self.separable:
-            x = self.point(x)
+            x = convolved(self.point, x)
         return rectified(self.norm, enlarged_conv(self.conv, x))
 
 
@@ -94,8 +98,8 @@ class ResBlock(nn.Module):
         self.norm2 = make_norm(norm, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv1(rectified(self.norm1, x))
-        return x + self.conv2(rectified(self.norm2, y))
+        y = convolved(self.conv1, rectified(self.norm1, x))
+        return x + convolved(self.conv2, rectified(self.norm2, y))
 
 
 class InvertedBlock(nn.Module):
@@ -110,8 +114,8 @@ class InvertedBlock(nn.Module):
         self.norm1, self.norm2, self.norm3 = make_norm(norm, inner), make_norm(norm, inner), make_norm(norm, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = rectified(self.norm2, self.depth(rectified(self.norm1, self.widen(x))))
-        return x + self.norm3(self.narrow(y))
+        y = rectified(self.norm2, convolved(self.depth, rectified(self.norm1, convolved(self.widen, x))))
+        return x + self.norm3(convolved(self.narrow, y))
 
 
 def make_residual(blocks: Blocks, channels: int, norm: Norm) -> nn.Module:

@@ -12,7 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.kernels.convolution import convolved
 from training.kernels.norm import rectified
+from training.models.parts.layout import for_convolutions
 from training.models.parts.sampling import coordinate_grid, full_precision, part_size, warp
 
 REACH = 2.0
@@ -36,7 +38,7 @@ class _Glance(nn.Module):
         """(B, N, 2), 0 at the middle of `cut` (B, 3, s, s) and 1 at its right or lower border."""
         x = cut
         for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = rectified(norm, conv(x))
+            x = rectified(norm, convolved(conv, x))
         x = F.relu(self.hidden(x.flatten(1)))
         with full_precision(x):
             return self.fc(x.float()).unflatten(1, (-1, 2))
@@ -72,7 +74,7 @@ class GlanceNetwork(nn.Module):
             reach = REACH * part_size(part)[..., None, None]
             unit = coordinate_grid(self.size, self.size, points).reshape(1, 1, -1, 2)
             places = (centre + reach * unit).unflatten(2, (self.size, self.size)).flatten(1, 2)
-        cuts = warp(image, places, align_corners=True).split(self.size, 2)
+        cuts = [for_convolutions(each) for each in warp(image, places, align_corners=True).split(self.size, 2)]
         for order, (index, glance) in enumerate(zip(self.chosen, self.glances, strict=True)):
             parts[index] = (centre[:, order] + reach[:, order] * glance(cuts[order])).clamp(-1, 1)
         return torch.cat(parts, 1)

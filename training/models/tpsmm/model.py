@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from checkpoints.errors import OptionError
 from training.kernels.candidates import blend_by, motion_maps
+from training.kernels.convolution import convolved, convolved_by
 from training.kernels.look_up import blended, look_up
 from training.models.base import DenseMotion, Motion, MotionModel
 from training.models.parts.blocks import DownBlock, Hourglass, Norm, SameBlock, UpBlock, make_residual
@@ -165,7 +166,7 @@ class DenseMotionNetwork(nn.Module):
             inputs.append(x)
         masks, finest = self._read_finest(maps[-1], self.occlusion[self.coarser])
         logits = [
-            finest if level == self.coarser else head(x)
+            finest if level == self.coarser else convolved(head, x)
             for level, (head, x) in enumerate(zip(self.occlusion, inputs, strict=True))
         ]
         return masks, [torch.sigmoid(each.float()) for each in logits]
@@ -175,12 +176,12 @@ class DenseMotionNetwork(nn.Module):
         so few outputs cost as much as sixteen."""
         assert isinstance(occlusion, nn.Conv2d)
         if self.maps.kernel_size != occlusion.kernel_size or torch.compiler.is_exporting():
-            return self.maps(x), occlusion(x)
+            return convolved(self.maps, x), convolved(occlusion, x)
         assert self.maps.bias is not None
         assert occlusion.bias is not None
         weight = torch.cat([self.maps.weight, occlusion.weight])
         bias = torch.cat([self.maps.bias, occlusion.bias])
-        both = F.conv2d(x, weight, bias, padding=self.maps.padding)
+        both = convolved_by(x, weight, bias)
         return both[:, :-1], both[:, -1:]
 
 
@@ -251,7 +252,7 @@ class InpaintingNetwork(nn.Module):
         align = self.config.align_corners
         flow = motion.flow_at(maps[0].shape[-2:], align)
         x = for_convolutions(look_up(maps[0], flow, finest, x, align_corners=align))
-        painted = torch.sigmoid(self.final(x).float())
+        painted = torch.sigmoid(convolved(self.final, x).float())
         return blended(painted, motion.looked_up(source, align), finest)
 
 

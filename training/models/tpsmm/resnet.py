@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from training.kernels.convolution import convolved
 from training.kernels.norm import rectified
 from training.models.parts.sampling import full_precision
 
@@ -22,8 +23,8 @@ class _BasicBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         skip = x if self.downsample is None else self.downsample(x)
-        y = rectified(self.bn1, self.conv1(x))
-        return rectified(self.bn2, self.conv2(y), skip)
+        y = rectified(self.bn1, convolved(self.conv1, x))
+        return rectified(self.bn2, convolved(self.conv2, y), skip)
 
 
 class ResNet18(nn.Module):
