@@ -190,7 +190,8 @@ class Animator:
             seam=self.framer.framing.seam,
         )
         if replaces and strict and finish.layers is None:
-            raise self._nobody()
+            behind = self._background
+            raise behind.nobody(self._layers) if self._layered else behind.refused_by(self.engine.bundle.name)
         return Prepared(source if finish.layers is None else looked, finish, small)
 
     def use(self, prepared: Prepared) -> None:
@@ -209,14 +210,6 @@ class Animator:
         openings = Openings(engine.switches, self._square, self.retargeting, self.neutral, self._openings)
         self._openings = self._openings or openings
         return DeclaredControl(source, openings, self._start)
-
-    def _nobody(self) -> InputError:
-        """Why there is nobody before whom the background could be another one."""
-        if not self._layered:
-            return self._background.refused_by(self.engine.bundle.name)
-        why = "no person is seen in the picture" if self._layers else "the picture is not moved in layers"
-        also, given = "" if self._layers else ", and layers on", self._background.given
-        return InputError(f'background is "{given}", but {why}; leave it at keep, or choose a photo of a person{also}.')
 
     @property
     def layered(self) -> bool:

@@ -48,7 +48,7 @@ NEEDED = frozenset(
 """Names without which points tell too little of a face."""
 _COLLAR = ("shoulder_right", "side_right", "pit", "side_left", "shoulder_left")
 _USUAL_SHOULDERS = ((-1.3, 1.85), (-0.55, 1.4), (0.0, 1.75), (0.55, 1.4), (1.3, 1.85))
-_EYES, _MOUTH = 0.333, 0.78
+_BETWEEN, _MOUTH = 0.333, 0.78
 """Where the detector's landmarks lie in the head's own frame."""
 
 
@@ -187,7 +187,7 @@ class SeenFace:
         self.expression: Array | None = None
         self.lips: Array | None = None
         right, left, _, mouth, *_ = (np.array(mark) for mark in face.landmarks)
-        template = np.array([[-_EYES, 0.01], [_EYES, 0.01], [0, _MOUTH]])
+        template = np.array([[-_BETWEEN, 0.01], [_BETWEEN, 0.01], [0, _MOUTH]])
         frame = Affine.similarity(template, np.array([right, left, mouth]))
         self.anatomy = Anatomy(frame, 1.15, np.array(_USUAL_SHOULDERS))
         self.middle: Array = frame(np.array([0.0, 0.3]))

@@ -41,7 +41,7 @@ def _shares() -> Iterable[tuple[str, float]]:
 
 SHARES: dict[str, float] = dict(_shares())
 """Named points that the mesh tells of, in the order in which its network gives them, and what it counts in the average;
-the rest is the model's own. Chosen by the errors of both on photographs in motion and drawn people (docs/layers.md).
+the rest is the model's own. A model need not have them all. Chosen by the errors of both on photographs in motion and drawn people (docs/layers.md).
 """
 _SURE = 0.9
 """Probability of a face from which on the mesh counts in full; at `MIN_SCORE` it counts for nothing."""
@@ -55,21 +55,22 @@ def see_head(face: Mapping[str, Array], look: Look | None) -> Array:
     """(40, 3): where the mesh of a `look` sees the points of `SHARES`, in pixels, and how sure that is, from 0 to 1.
     `face`: the model's own points; where these tell more, or nothing else is known, they are given, not sure at all.
     """
-    own = np.array([face[name] for name in SHARES])
     if look is None:
-        return np.concatenate([own, np.zeros((len(own), 1))], 1)
+        return np.array([[*face.get(name, (0.0, 0.0)), 0.0] for name in SHARES])
     eyes = float(np.hypot(*(face["eye_left.outer"] - face["eye_right.outer"])))
-    apart = float(np.sqrt(((look.head - own) ** 2).sum(1).mean())) / max(eyes, 1e-6)
+    ways = [at - face[name] for name, at in zip(SHARES, look.head, strict=True) if name in face]
+    apart = float(np.sqrt((np.array(ways) ** 2).sum(1).mean())) / max(eyes, 1e-6)
     low, high = _ASTRAY
     sure = smooth((look.score - MIN_SCORE) / (_SURE - MIN_SCORE)) * (1 - smooth((apart - low) / (high - low)))
-    return np.concatenate([look.head, np.full((len(own), 1), float(sure))], 1)
+    return np.concatenate([look.head, np.full((len(SHARES), 1), float(sure))], 1)
 
 
 def averaged(face: Mapping[str, Array], head: Array) -> dict[str, Array]:
     """The named points of `face`, those of `SHARES` averaged with where `head` (40, 3) has them."""
     found = dict(face)
     for (name, share), (x, y, sure) in zip(SHARES.items(), bounded(head), strict=True):
-        found[name] = face[name] + share * sure * (np.array([x, y]) - face[name])
+        if name in face:
+            found[name] = face[name] + share * sure * (np.array([x, y]) - face[name])
     return found
 
 
@@ -80,9 +81,11 @@ def mended(motion: Motion, names: Mapping[str, int]) -> Motion:
     head = motion.arrays.get(HEAD)
     if head is None:
         return motion
-    places, at = motion.places.astype(np.float64), [names[name] for name in SHARES]
-    known = bounded(head)  # a motion file may say anything
-    weight = np.clip(known[..., 2:], 0, 1) * np.array(list(SHARES.values()))[:, None]
+    told = [(row, names[name], share) for row, (name, share) in enumerate(SHARES.items()) if name in names]
+    rows, at, shares = (list(each) for each in zip(*told, strict=True))
+    places = motion.places.astype(np.float64)
+    known = bounded(head[:, rows])  # a motion file may say anything
+    weight = np.clip(known[..., 2:], 0, 1) * np.array(shares)[:, None]
     places[:, at] += weight * (known[..., :2] - places[:, at])
     rest = {name: array for name, array in motion.arrays.items() if name != HEAD}
     return Motion.of(rest, motion.parameters).with_places(places.astype(np.float32))

@@ -74,6 +74,14 @@ class Background:
             return read_square(self.file, side, limits=limits)
         return np.full((side, side, 3), self.colour or (0, 0, 0), np.uint8)
 
+    def nobody(self, layers: bool) -> InputError:
+        """What is said where nobody is seen before whom it could be another one; `layers`: whether they are on."""
+        why = "no person is seen in the picture" if layers else "the picture is not moved in layers"
+        also = "" if layers else ", and layers on"
+        return InputError(
+            f'background is "{self.given}", but {why}; leave it at keep, or choose a photo of a person{also}.'
+        )
+
     def refused_by(self, model: str) -> InputError:
         """What is said of a `model` that does not tell people from what is behind them."""
         return InputError(

@@ -8,7 +8,7 @@ from PIL import Image
 
 from checkpoints.parameters import HEAD
 from runtime.animator import Animator
-from runtime.layers.anatomy import named
+from runtime.layers.anatomy import NEEDED, named
 from runtime.layers.mended import SHARES, averaged, mended, see_head
 from runtime.layers.mesh import Look, look_at
 from runtime.motion.extract import extract_motion
@@ -72,6 +72,19 @@ def test_who_sees_another_face_or_none_is_not_believed(face):
     nobody = see_head(face, None)
     assert (nobody[:, 2] == 0).all()
     assert all((averaged(face, nobody)[name] == face[name]).all() for name in face)
+
+
+def test_a_model_need_not_have_all_of_them(engine, seen, face):
+    few = {name: face[name] for name in NEEDED}
+    head = see_head(few, look(face, (2.0, -1.0)))
+    assert (head[:, 2] == 1).all()
+    assert averaged(few, head).keys() == few.keys()
+    assert (see_head(few, None)[:, 2] == 0).all()
+    names = {name: engine.names[name] for name in NEEDED}
+    found = mended(seen, names)
+    moved = np.hypot(*np.moveaxis(found.places - seen.places, -1, 0)).max(0)
+    assert moved[[engine.names[name] for name in engine.names if name not in NEEDED]].max() == 0
+    assert moved.max() > 0
 
 
 def test_motion_is_mended_once_and_others_stay(engine, seen):

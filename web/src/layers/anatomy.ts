@@ -22,7 +22,7 @@ import { named, pixelsOf, type Names } from "./points";
 import { CHANNELS, EyeShutter, type Place, type Texture } from "./shutters";
 import type { MouthNetwork } from "./teeth";
 
-const { FACE, STIFF, STIFF_TOO, HELD, REACH, NEEDED, COLLAR, SIDES, USUAL_SHOULDERS, EYES, MOUTH } = constants.anatomy;
+const { FACE, STIFF, STIFF_TOO, HELD, REACH, NEEDED, COLLAR, SIDES, USUAL_SHOULDERS, BETWEEN, MOUTH } = constants.anatomy;
 
 /** What looks at faces. */
 export interface Lookers {
@@ -251,8 +251,8 @@ export class SeenFace implements Subject {
   constructor(face: Face, size: number) {
     const [right, left, , mouth] = face.landmarks;
     const template: Point[] = [
-      [-EYES, 0.01],
-      [EYES, 0.01],
+      [-BETWEEN, 0.01],
+      [BETWEEN, 0.01],
       [0, MOUTH],
     ];
     const frame = Affine.similarity(template, [right, left, mouth]);
