@@ -74,7 +74,8 @@ def _differences(new: Splice, source: ir.Value, channels: int) -> dict[Place, ir
     for row, column in product((-1, 0, 1), repeat=2):
         if row == column == 0:
             continue
-        kernel = np.outer(*([-1.0, 1.0] if side else [1.0] for side in (row, column))).astype(np.float32)
+        along = [np.array([-1, 1] if side else [1], np.float32) for side in (row, column)]
+        kernel = np.outer(along[0], along[1])
         weight = new.constant(np.tile(kernel, (channels, 1, 1, 1)), "difference")
         pads = [int(row < 0), int(column < 0), int(row > 0), int(column > 0)]
         settings = {"kernel_shape": list(kernel.shape), "pads": pads, "group": channels}

@@ -39,7 +39,7 @@ def _cost(outputs: int, inputs: int, kernel: int, columns: int) -> float:
 def _choose(conv: ir.Node) -> tuple[int, int] | None:
     """Kernel and pixels of a group, None where `conv` stays as it is."""
     weight, shape = constant_of(conv.inputs[1]), static_shape(conv.outputs[0])
-    if weight is None or shape is None or not is_square(conv) or None in shape[2:]:
+    if weight is None or shape is None or not is_square(conv) or shape[2] is None or shape[3] is None:
         return None
     outputs, inputs, kernel, _ = weight.shape
     if kernel < LEAST_KERNEL or outputs > MOST_OUTPUTS or inputs < LEAST_INPUTS:
