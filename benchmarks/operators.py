@@ -9,7 +9,6 @@ from collections import defaultdict
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import onnx_ir as ir
 import onnxruntime
 
@@ -18,35 +17,7 @@ from benchmarks.subjects import load_traced
 from checkpoints.contract import RENDER
 from export.convert import finish
 from export.rewrites.catalogue import REWRITES
-
-
-def session_options(threads: int) -> onnxruntime.SessionOptions:
-    """As the engine sets them, so far as they change the time of one call."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    return options
-
-
-def open_graph(model: bytes, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    """On the CPU."""
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def random_feeds(session: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
-    """Random inputs of one frame; identity matrices for linear parts."""
-    random = np.random.default_rng(0)
-    feeds = {}
-    for value in session.get_inputs():
-        shape = [size if isinstance(size, int) else 1 for size in value.shape]
-        if value.type == "tensor(uint8)":
-            feeds[value.name] = random.integers(0, 256, shape, np.uint8)
-        elif len(shape) == 4 and shape[-2:] == [2, 2]:
-            feeds[value.name] = np.broadcast_to(np.eye(2, dtype=np.float32), shape).copy()
-        else:
-            feeds[value.name] = random.uniform(-0.8, 0.8, shape).astype(np.float32)
-    return feeds
+from export.timing import open_graph, random_feeds, session_options
 
 
 def profile(model: bytes, threads: int, runs: int = 5) -> list[tuple[str, int, float]]:
