@@ -26,6 +26,15 @@ def stay_small() -> None:
             ctypes.CDLL(None).mallopt(_ARENA_MAX, _ARENAS)
 
 
+def give_back() -> None:
+    """Give the system what was freed and glibc keeps, as after opening large graphs: 400 of 1000 MB where weights are
+    stored in 16 bits, and 120 of 700 where not. Nothing happens where there is no glibc.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
+
+
 def share_arena() -> None:
     """From now on there is an arena of memory on the CPU for all sessions of this process that ask for it, as ours do,
     and nobody else's. Each would keep one of its own, as large as it ever needed: what encoding a source took, and what

@@ -23,13 +23,15 @@ from checkpoints.installation import installing
 from runtime.graphs.cores import available_cores
 from runtime.graphs.gpu import PROVIDERS, Bound, Provider, providers
 from runtime.graphs.kept import open_kept
-from runtime.graphs.memory import share_arena
+from runtime.graphs.memory import give_back, share_arena
 from runtime.graphs.opener import in_opener, workers
 
 Device = Literal["auto", "cpu", "cuda", "cuda-graphs", "tensorrt"]
 DEVICES: tuple[str, ...] = get_args(Device)
 
 _QUIET = 3  # errors only
+_LARGE = 50_000_000
+"""Bytes of a bundle's graphs from which opening them leaves much behind."""
 
 
 AT_ONCE = ((20.0, 4), (150.0, 2))
@@ -285,6 +287,8 @@ def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Grap
     # The others in a thread that inherits what the first set, so that the one opener is free for the small networks.
     with in_opener(workers, 1) as aside:
         sessions |= zip(others, aside.map(opened, others), strict=True)
+    if sum(graph.bytes for graph in bundle.graphs.values()) > _LARGE:
+        give_back()
     place = "cpu" if device == "cpu" else "cuda"
     worker, team = in_opener(_teams, at_once)
     graphs = {}
