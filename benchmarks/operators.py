@@ -6,6 +6,7 @@ import json
 import os
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -43,6 +44,28 @@ def profile(model: bytes, threads: int, runs: int = 5) -> list[tuple[str, int, f
         count, total = sums.get(kinds[name], (0, 0.0))
         sums[kinds[name]] = count + 1, total + min(times)
     return sorted(((kind, *value) for kind, value in sums.items()), key=lambda row: -row[2])
+
+
+KINDS = {
+    "products": ("MatMul", "FusedMatMul", "Gemm"),
+    "convolutions": ("Conv", "ConvTranspose"),
+    "grid sampling": ("GridSample",),
+    "layouts": (
+        *("ReorderInput", "ReorderOutput", "Transpose", "Reshape", "Slice", "Concat", "Split", "Pad", "Expand", "Tile"),
+        *("Gather", "Squeeze", "Unsqueeze", "Identity"),
+    ),
+}
+"""Operators by what they cost: arithmetic, looking up, or moving numbers; all others go element by element."""
+_OTHERS = "element by element"
+
+
+def by_kind(rows: Sequence[tuple[str, int, float]]) -> dict[str, float]:
+    """Milliseconds of each of `KINDS`, and of all others together, in what `profile` gives."""
+    kinds = {operator: kind for kind, operators in KINDS.items() for operator in operators}
+    sums = dict.fromkeys([*KINDS, _OTHERS], 0.0)
+    for operator, _, milliseconds in rows:
+        sums[kinds.get(operator, _OTHERS)] += milliseconds
+    return sums
 
 
 def rewrite_gains(plain: Path, budget: float) -> list[tuple[str, float]]:
