@@ -42,7 +42,6 @@ __all__ = [
     "Motion",
     "OptionError",
     "OutputError",
-    "__version__",
     "animate",
     "batch",
     "extract_motion",
