@@ -19,17 +19,17 @@ from benchmarks.comparison import compare
 from benchmarks.formats import format_costs
 from benchmarks.growth import growth
 from benchmarks.measure import Timing, compiled_pass, end_to_end
-from benchmarks.operators import profile, rewrite_gains
+from benchmarks.operators import by_kind, profile, rewrite_gains
 from benchmarks.peak import measure_peak
 from benchmarks.plots import plot_growth, plot_rewrites
 from benchmarks.subjects import CONFIGURATIONS, Subject, default_cache, subject
-from benchmarks.tables import models_table, table
+from benchmarks.tables import kinds_table, models_table, table
 from checkpoints.contract import FRAMEWISE
 from runtime.graphs.cores import available_cores
 
 PARTS = ("models", "compiled", "rewrites", "profile", "formats", "growth", "browser")
 """What is measured: every model against PyTorch and a plain export; `torch.compile` of `faces-lite` and the full TPSMM;
-each rewrite of the render graph of every model; where the time of those two goes; what each number format costs, of
+each rewrite of the render graph of every model; where the time of every model goes; what each number format costs, of
 every model; how `faces-lite`'s cost grows; the page in the browser beside the engine."""
 QUICK = ("faces-lite", "tpsmm-full")
 """Models that are looked at more closely, and the only ones of a quick run."""
@@ -126,10 +126,10 @@ def _profile(chosen: Subject) -> dict[str, Any]:
     tables = {}
     for graph in FRAMEWISE:
         print(f"\n{chosen.name}: {graph}, ms a frame on one thread")
-        tables[graph] = profile(chosen.bundle.path(graph).read_bytes(), 1)[:15]
-        for kind, count, milliseconds in tables[graph]:
+        tables[graph] = profile(chosen.bundle.path(graph).read_bytes(), 1)
+        for kind, count, milliseconds in tables[graph][:15]:
             print(f"  {kind:24} {count:4} nodes {milliseconds:9.2f}", flush=True)
-    return tables
+    return tables | {"kinds": by_kind([row for rows in tables.values() for row in rows])}
 
 
 def _formats(chosen: Subject) -> list[dict[str, Any]]:
@@ -193,7 +193,7 @@ def main(arguments: list[str] | None = None) -> int:
             found["compiled"] = _compiled(chosen, args.threads, budget)
         if "rewrites" in parts:
             found["rewrites"] = _rewrites(chosen, budget)
-        if "profile" in parts and close:
+        if "profile" in parts:
             found["profile"] = _profile(chosen)
         if "formats" in parts:
             found["formats"] = _formats(chosen)
@@ -204,8 +204,9 @@ def main(arguments: list[str] | None = None) -> int:
         if args.json:  # after every model: the whole takes long
             figures = {"machine": said, "peak": asdict(peak), **summary(results)}
             args.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    if compared := models_table(results):
-        print(f"\n{compared}")
+    for found_table in (models_table(results), kinds_table(results)):
+        if found_table:
+            print(f"\n{found_table}")
     if args.plots:
         _draw(results, args.plots)
     return 0

@@ -28,7 +28,6 @@ from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantTy
 from PIL import Image
 
 from benchmarks.measure import in_turn, outputs, render_inputs
-from benchmarks.operators import open_graph, session_options
 from benchmarks.subjects import CONFIGURATIONS, TRAINED, default_cache, load_traced, subject
 from checkpoints.contract import FRAME, IMAGE, MOTION, RENDER, REQUIRED_GRAPHS, SOURCE, feature, is_feature
 from checkpoints.errors import BunrakuError
@@ -36,6 +35,7 @@ from checkpoints.registry import find_checkpoint
 from export.convert import Options, build_graphs, finish
 from export.parts import graph_pictures
 from export.rewrites.catalogue import rewrite, select
+from export.timing import open_graph, session_options
 from export.wrappers import example
 from runtime.commands.animate import SAMPLE
 from runtime.media.picture import read_square

@@ -218,7 +218,8 @@ def end_to_end(subject: Subject, folder: Path, frames: int, size: int = 512) -> 
 def file_to_file(model: str, source: Path, driving: Path, folder: Path) -> EndToEnd:
     """Run `benchmarks.child` on these files; its result goes to `folder`."""
     command = [sys.executable, "-m", "benchmarks.child", model, str(source), str(driving)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # What is installed has its bytecode beside it; where writing it is switched off, every start would compile anew.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": ""}
     start = time.perf_counter()
     with subprocess.Popen(
         [*command, str(folder / "out.mp4")], stdout=subprocess.PIPE, text=True, env=environment, cwd=folder

@@ -6,10 +6,10 @@ import json
 import os
 import tempfile
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import onnx_ir as ir
 import onnxruntime
 
@@ -18,35 +18,7 @@ from benchmarks.subjects import load_traced
 from checkpoints.contract import RENDER
 from export.convert import finish
 from export.rewrites.catalogue import REWRITES
-
-
-def session_options(threads: int) -> onnxruntime.SessionOptions:
-    """As the engine sets them, so far as they change the time of one call."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = 3
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    return options
-
-
-def open_graph(model: bytes, options: onnxruntime.SessionOptions) -> onnxruntime.InferenceSession:
-    """On the CPU."""
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def random_feeds(session: onnxruntime.InferenceSession) -> dict[str, np.ndarray]:
-    """Random inputs of one frame; identity matrices for linear parts."""
-    random = np.random.default_rng(0)
-    feeds = {}
-    for value in session.get_inputs():
-        shape = [size if isinstance(size, int) else 1 for size in value.shape]
-        if value.type == "tensor(uint8)":
-            feeds[value.name] = random.integers(0, 256, shape, np.uint8)
-        elif len(shape) == 4 and shape[-2:] == [2, 2]:
-            feeds[value.name] = np.broadcast_to(np.eye(2, dtype=np.float32), shape).copy()
-        else:
-            feeds[value.name] = random.uniform(-0.8, 0.8, shape).astype(np.float32)
-    return feeds
+from export.timing import open_graph, random_feeds, session_options
 
 
 def profile(model: bytes, threads: int, runs: int = 5) -> list[tuple[str, int, float]]:
@@ -72,6 +44,28 @@ def profile(model: bytes, threads: int, runs: int = 5) -> list[tuple[str, int, f
         count, total = sums.get(kinds[name], (0, 0.0))
         sums[kinds[name]] = count + 1, total + min(times)
     return sorted(((kind, *value) for kind, value in sums.items()), key=lambda row: -row[2])
+
+
+KINDS = {
+    "products": ("MatMul", "FusedMatMul", "Gemm"),
+    "convolutions": ("Conv", "ConvTranspose"),
+    "grid sampling": ("GridSample",),
+    "layouts": (
+        *("ReorderInput", "ReorderOutput", "Transpose", "Reshape", "Slice", "Concat", "Split", "Pad", "Expand", "Tile"),
+        *("Gather", "Squeeze", "Unsqueeze", "Identity"),
+    ),
+}
+"""Operators by what they cost: arithmetic, looking up, or moving numbers; all others go element by element."""
+_OTHERS = "element by element"
+
+
+def by_kind(rows: Sequence[tuple[str, int, float]]) -> dict[str, float]:
+    """Milliseconds of each of `KINDS`, and of all others together, in what `profile` gives."""
+    kinds = {operator: kind for kind, operators in KINDS.items() for operator in operators}
+    sums = dict.fromkeys([*KINDS, _OTHERS], 0.0)
+    for operator, _, milliseconds in rows:
+        sums[kinds.get(operator, _OTHERS)] += milliseconds
+    return sums
 
 
 def rewrite_gains(plain: Path, budget: float) -> list[tuple[str, float]]:

@@ -20,7 +20,6 @@ import onnxruntime
 import torch
 
 from benchmarks.measure import repeat
-from benchmarks.operators import random_feeds, session_options
 from benchmarks.subjects import TRAINED
 from checkpoints.contract import RENDER
 from checkpoints.errors import BunrakuError, OptionError
@@ -28,6 +27,7 @@ from export.convert import finish
 from export.flops import count_gflops
 from export.graphs import export_render
 from export.rewrites.catalogue import REWRITES, rewrite
+from export.timing import random_feeds, session_options
 from export.wrappers import example
 from training.ablation import Row, run_ablation
 from training.config import load_config

@@ -40,3 +40,16 @@ def models_table(results: Mapping[str, Mapping[str, Any]]) -> str:
             }
         )
     return table(rows) if rows else ""
+
+
+def kinds_table(results: Mapping[str, Mapping[str, Any]]) -> str:
+    """Of the models that were profiled, ms of motion and render, and the share of each kind of operators; empty where
+    none was.
+    """
+    rows = []
+    for name, found in results.items():
+        if "profile" in found:
+            kinds = found["profile"]["kinds"]
+            whole = sum(kinds.values())
+            rows.append({"model": name, "ms": whole} | {kind: f"{each / whole:.0%}" for kind, each in kinds.items()})
+    return table(rows) if rows else ""

@@ -49,4 +49,4 @@ def __getattr__(name: str) -> Any:
 def __dir__() -> list[str]:
     import runtime
 
-    return sorted(runtime.__all__)
+    return sorted([*runtime.__all__, "__version__"])

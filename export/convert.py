@@ -14,13 +14,14 @@ from numpy.typing import NDArray
 from onnx_ir.passes import common
 
 from checkpoints.bundle import Bundle, describe_graph, write_bundle
-from checkpoints.contract import RENDER, offered
+from checkpoints.contract import FRAMEWISE, RENDER, offered
 from checkpoints.errors import ModelError, OptionError
 from export.flops import count_gflops
 from export.graphs import DEFAULT_OPSET, export_graphs
 from export.parity import LIMIT, Parity, Spread, measure, require
 from export.rewrites.catalogue import Rewrite, rewrite, select
 from export.targets import check_graphs, find_target
+from export.tuning import note_of, tune
 from export.weights import fp16
 from export.weights.fp16 import is_lowered
 from export.weights.int16 import CHOICES, choose, halve, is_halved
@@ -56,6 +57,8 @@ class Options:
     """Rewrites to leave out, by name, besides those that do not pay on the target."""
     target: str = "engine"
     """Where the graphs are to run, one of `export.targets.TARGETS`."""
+    tune: bool = False
+    """Whether rewrites that do not pay on this machine are left out of the graphs of every frame (`export.tuning`)."""
 
     def rewrites(self) -> tuple[Rewrite, ...]:
         """The rewrites to apply. Raises `OptionError` where any option is not allowed."""
@@ -64,6 +67,8 @@ class Options:
         if self.weights not in CHOICES:
             raise OptionError(f"Weights cannot be stored as {self.weights!r}; choose {', '.join(CHOICES)}.")
         target = find_target(self.target)
+        if self.tune and (self.precision != "fp32" or self.target != "engine"):
+            raise OptionError("Tuning measures on this machine's CPU; it goes with neither fp16 nor another target.")
         if self.opset not in target.opsets:
             allowed = f"{target.opsets[0]} to {target.opsets[-1]}"
             raise OptionError(f"Opset {self.opset} does not run on the target {self.target}; choose {allowed}.")
@@ -96,9 +101,15 @@ def build_graphs(
     `OptionError` for wrong ones, `ModelError` for graphs that do not run on the target."""
     rewrites = options.rewrites()
     graphs = export(model, given, options.opset)
-    for graph in graphs.values():
-        rewrite(graph, rewrites)
-    finished = {name: finish(name, graph) for name, graph in graphs.items()}
+    finished = {}
+    for name, graph in graphs.items():
+
+        def build(chosen: Sequence[Rewrite], name: str = name, graph: ir.Model = graph) -> onnx.ModelProto:
+            edited = graph.clone() if options.tune else graph
+            rewrite(edited, chosen)
+            return finish(name, edited)
+
+        finished[name] = tune(rewrites, build) if options.tune and name in FRAMEWISE else build(rewrites)
     check_graphs(find_target(options.target), finished)
     return finished
 
@@ -149,6 +160,7 @@ def describe(
         )
         for graph, proto in protos.items()
     }
+    tuned = {graph: note for graph, proto in protos.items() if (note := note_of(proto)) is not None}
     return Bundle(
         name=name,
         family=model.family,
@@ -160,7 +172,7 @@ def describe(
         outputs=graphs[RENDER].outputs,
         graphs=graphs,
         licence=str(training.get("licence") or UNKNOWN_LICENCE),
-        parity=parity.to_json(),
+        parity=parity.to_json() | ({"tuned": tuned} if tuned else {}),
         training={key: value for key, value in training.items() if key not in ("framing", "point_names")},
         views=model.views,
         framing=dict(training.get("framing") or {}),

@@ -31,7 +31,9 @@ TARGETS: Mapping[str, Target] = {
     "engine": Target(opset=20, weights="auto", opsets=range(18, 21), volumes=True, enlarges=True),
     # Nobody waits for twice the download for the sake of a difference that the bundle's parity shows to be small. On
     # WebAssembly a convolution is a matrix product, which wastes nothing on few channels: `narrow` costs 5 ms in 75.
-    "web": Target(opset=19, weights="int16", opsets=range(18, 20), volumes=False, enlarges=False, without=("narrow",)),
+    "web": Target(
+        opset=19, weights="int16", opsets=range(18, 20), volumes=False, enlarges=False, without=("rows", "narrow")
+    ),
 }
 """`engine`: ONNX Runtime on the CPU and CUDA; `web`: ONNX Runtime Web in a browser, whose WebGPU kernels sample grids
 up to opset 19 and in pictures alone."""

@@ -10,13 +10,14 @@ from runtime.own import not_own
 if found := not_own("checkpoints"):
     raise ImportError(found)
 
+from typing import TYPE_CHECKING
+
 from checkpoints import start
 
 if start.is_command(__name__):
     start.end_on_interrupt()
 
 from checkpoints.errors import BunrakuError, BunrakuWarning, InputError, ModelError, OptionError, OutputError
-from checkpoints.installation import version
 from runtime.animate import animate, stream
 from runtime.animator import Animator
 from runtime.control.templates import templates
@@ -41,7 +42,6 @@ __all__ = [
     "Motion",
     "OptionError",
     "OutputError",
-    "__version__",
     "animate",
     "batch",
     "extract_motion",
@@ -49,4 +49,14 @@ __all__ = [
     "templates",
 ]
 
-__version__ = version()
+if TYPE_CHECKING:
+    __version__: str
+else:
+
+    def __getattr__(name: str) -> str:
+        """The version, which takes reading files that nothing else needs."""
+        if name == "__version__":
+            from checkpoints.installation import version
+
+            return version()
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

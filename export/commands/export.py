@@ -42,6 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave an exact rewrite out; may be repeated",
     )
     parser.add_argument("--no-rewrites", action="store_true", help="leave all rewrites out")
+    add_tune(parser)
     parser.add_argument(
         "--frames",
         nargs="+",
@@ -60,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TEXT",
         help="where the model fails, for its card; may be repeated",
     )
+
+
+def add_tune(parser: argparse.ArgumentParser) -> None:
+    """`--tune`, for every command that exports."""
+    told = "leave out rewrites that do not pay on this machine's CPU, measured (minutes for large models)"
+    parser.add_argument("--tune", action="store_true", help=told)
 
 
 def add_parity_limit(parser: argparse.ArgumentParser) -> None:
@@ -110,6 +117,7 @@ def run(args: argparse.Namespace) -> int:
         opset=args.opset or target.opset,
         without=[rewrite.name for rewrite in REWRITES] if args.no_rewrites else args.without,
         target=args.target,
+        tune=args.tune,
     )
     options.rewrites()
     check_sizes(target, options.resolution, model.output_resolution(options.resolution))
@@ -138,4 +146,7 @@ def summary(bundle: Bundle) -> str:
         f"{each['graphs_max']:g}/255, mean {each['graphs_mean']:.3g}/255"
         for mode, each in parity.get("float64", {}).items()
     ]
+    for name, note in parity.get("tuned", {}).items():
+        left_out = ", ".join(note["left_out"]) or "no rewrite"
+        lines.append(f"tuned        {name}: without {left_out}, {note['of_plain']:.2f} of the plain graph's time")
     return "\n".join(lines)

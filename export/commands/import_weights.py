@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from export.commands.export import add_parity_limit, parity_limit, summary
+from export.commands.export import add_parity_limit, add_tune, parity_limit, summary
 
 if TYPE_CHECKING:
     from export.published.archive import Archive
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--licence", help=licence)
     origin = "where the files are from, to be recorded, such as owner/name@commit of the Hub"
     parser.add_argument("--origin", help=origin)
+    add_tune(parser)
     add_parity_limit(parser)
 
 
@@ -79,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         save_model(output, model, training)
         print(output)
     else:
-        _export(model, output, training, limit)
+        _export(model, output, training, limit, args.tune)
         where = output if output.is_absolute() else f"./{output}"
         print(f"bunraku animate photo.jpg driving.mp4 --model {where}")
     return 0
@@ -160,7 +161,7 @@ def _provenance(wanted: _Wanted, source: Mapping[str, Any], left_out: tuple[str,
     }
 
 
-def _export(model: MotionModel, folder: Path, training: dict[str, Any], limit: float) -> None:
+def _export(model: MotionModel, folder: Path, training: dict[str, Any], limit: float, tune: bool) -> None:
     import sys
 
     from export.convert import Options, convert
@@ -168,7 +169,7 @@ def _export(model: MotionModel, folder: Path, training: dict[str, Any], limit: f
 
     size = model.config.resolution
     # Whether 16 bits would do is found by rendering everything a few times more; `bunraku export` does it.
-    options = Options(resolution=size, weights="fp32")
+    options = Options(resolution=size, weights="fp32", tune=tune)
     frames = synthetic(size, FRAMES)
     bundle = convert(model, folder, frames, name=folder.resolve().name, training=training, options=options, limit=limit)
     print(summary(bundle), file=sys.stderr)

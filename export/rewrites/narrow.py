@@ -9,9 +9,8 @@ all of them, with zeros where a pixel's own window does not reach:
                         = sum_uv w_ab[u, v] x[p i + u, q j + v],   w_ab[u, v] = w[u - a, v - b]
 
 The products with zeros are fewer than those of a block that is filled up. Measured on one core with AVX2, direct and
-rewritten, in ms: 64 to 3 channels, 7x7 at 256x256, 268 and 75; 12 to 3, 3x3 at 256x256, 7.5 and 2.9; 96 to 1, 7x7 at
-64x64, 25 and 2.5; 96 to 11, 7x7, 25 and 15. The sums are the same to the last bit:
-zeros are added, nothing is reordered.
+rewritten, in ms: 12 to 3 channels, 3x3 at 256x256, 7.5 and 2.9. The sums are the same to the last bit: zeros are added,
+nothing is reordered. Larger kernels are for `rows`, which comes first.
 """
 
 from __future__ import annotations
@@ -39,46 +38,59 @@ MOST_OUTPUTS = 12
 LEAST_INPUTS = 8
 """Input channels from which: fewer run in another kernel."""
 
+GAIN = 0.85
+"""Part of the direct cost below which an estimate must lie."""
+
 _STEPS = (1, 2, 4)
 _BLOCKS = (8, 16)
-_GAIN = 0.85
-"""Part of the direct cost below which the estimate must lie."""
+
+
+def block_cost(outputs: int, window: int) -> float:
+    """What convolving to `outputs` channels costs a pixel, in multiplications, the mean over both sizes of block;
+    `window` is how many numbers each of them reads.
+    """
+    total = 0.0
+    for block in _BLOCKS:
+        blocks = -(-outputs // block)
+        # One block alone waits for its own sums; four hide that.
+        total += blocks * block * window * {1: 2.0, 2: 1.15}.get(blocks, 1.0)
+    return total / len(_BLOCKS)
 
 
 def _cost(outputs: int, kernel: int, rows: int, columns: int, inputs: int) -> float:
-    """An estimate for one pixel, in units of multiplications, the mean over both sizes of block."""
-    total = 0.0
-    for block in _BLOCKS:
-        blocks = -(-outputs * rows * columns // block)
-        # One block alone waits for its own sums; four hide that.
-        busy = {1: 2.0, 2: 1.15}.get(blocks, 1.0)
-        window = (kernel + rows - 1) * (kernel + columns - 1)
-        total += inputs * blocks * block * window * busy / (rows * columns)
-    moved = 60 * outputs if rows * columns > 1 else 0  # about 1.4 ns a number, at 85 GFLOP/s
-    return total / len(_BLOCKS) + moved
+    """An estimate for one pixel, in units of multiplications."""
+    window = inputs * (kernel + rows - 1) * (kernel + columns - 1)
+    products = block_cost(outputs * rows * columns, window) / (rows * columns)
+    return products + (60 * outputs if rows * columns > 1 else 0)  # about 1.4 ns a number, at 85 GFLOP/s
 
 
-def _choose(conv: ir.Node) -> tuple[int, int] | None:
-    """Rows and columns of the groups of pixels, None where `conv` stays as it is."""
-    weight, shape = constant_of(conv.inputs[1]), static_shape(conv.outputs[0])
-    if weight is None or weight.ndim != 4 or shape is None or len(shape) != 4 or shape[2] is None or shape[3] is None:
-        return None
-    outputs, inputs, kernel, width = weight.shape
-    plain = (
-        has_plain_bias(conv)
-        and kernel == width
-        and kernel > 1
+def is_square(conv: ir.Node) -> bool:
+    """Whether `conv` is an ungrouped convolution of pictures with a known kernel of k x k, k > 1, and no strides."""
+    weight = constant_of(conv.inputs[1])
+    return (
+        weight is not None
+        and weight.ndim == 4
+        and has_plain_bias(conv)
+        and weight.shape[2] == weight.shape[3] > 1
         and ints(conv, "strides", [1, 1]) == [1, 1]
         and ints(conv, "dilations", [1, 1]) == [1, 1]
         and text(conv, "auto_pad", "NOTSET") == "NOTSET"
         and number(conv, "group", 1) == 1
     )
-    if not plain or outputs > MOST_OUTPUTS or inputs < LEAST_INPUTS:
+
+
+def _choose(conv: ir.Node) -> tuple[int, int] | None:
+    """Rows and columns of the groups of pixels, None where `conv` stays as it is."""
+    weight, shape = constant_of(conv.inputs[1]), static_shape(conv.outputs[0])
+    if weight is None or shape is None or not is_square(conv) or shape[2] is None or shape[3] is None:
+        return None
+    outputs, inputs, kernel, _ = weight.shape
+    if outputs > MOST_OUTPUTS or inputs < LEAST_INPUTS:
         return None
     steps = [(p, q) for p, q in product(_STEPS, _STEPS) if shape[2] % p == 0 and shape[3] % q == 0]
     costs = {step: _cost(outputs, kernel, *step, inputs) for step in steps}
     best = min(costs, key=lambda step: costs[step])
-    return best if costs[best] < _GAIN * costs[1, 1] else None
+    return best if costs[best] < GAIN * costs[1, 1] else None
 
 
 def group_kernels(weight: np.ndarray, rows: int, columns: int) -> np.ndarray:

@@ -85,22 +85,27 @@ def _needs_bias(conv: ir.Node) -> bool:
 
 
 def _filters(new: Splice, weight: np.ndarray) -> ir.Value:
-    """(36, C_out, C_in): G g G^T of every filter, from the 3x3 filters."""
+    """(1, 36, C_out, C_in): G g G^T of every filter, from the 3x3 filters."""
     outputs, inputs = weight.shape[:2]
     taps = new.constant(weight.reshape(outputs * inputs, 9).T, "taps")
     product = new.op("MatMul", [new.constant(_both_axes(_G), "filter_transform"), taps])
-    return new.op("Reshape", [product, new.constant([_PATCH**2, outputs, inputs], "filters_shape")])
+    return new.op("Reshape", [product, new.constant([1, _PATCH**2, outputs, inputs], "filters_shape")])
 
 
 def _patches(new: Splice, maps: ir.Value, inputs: int, height: int, width: int) -> ir.Value:
-    """(B, 36, C_in, tiles): B^T d B of every tile of `maps` (B, C_in, height, width)."""
+    """(B, 36, C_in, tiles): B^T d B of every tile of `maps` (B, C_in, height, width).
+
+    Channels come before pictures meanwhile, so that ONNX Runtime joins the last transposition to the matrix product
+    behind it, which reads where it is what else would be moved; for one picture the first moves nothing.
+    """
     tiles = (height // _TILE) * (width // _TILE)
     kernels = _both_axes(_B).reshape(_PATCH**2, 1, _PATCH, _PATCH)
-    single = new.op("Reshape", [maps, new.constant([-1, 1, height, width], "single_shape")])
+    first = new.op("Transpose", [maps], perm=[1, 0, 2, 3])
+    single = new.op("Reshape", [first, new.constant([-1, 1, height, width], "single_shape")])
     steps = {"kernel_shape": [_PATCH] * 2, "strides": [_TILE] * 2, "pads": [1] * 4}
     patches = new.op("Conv", [single, new.constant(kernels, "input_transform")], **steps)
-    patches = new.op("Reshape", [patches, new.constant([-1, inputs, _PATCH**2, tiles], "patches_shape")])
-    return new.op("Transpose", [patches], perm=[0, 2, 1, 3])
+    patches = new.op("Reshape", [patches, new.constant([inputs, -1, _PATCH**2, tiles], "patches_shape")])
+    return new.op("Transpose", [patches], perm=[1, 2, 0, 3])
 
 
 def _rewrite_site(conv: ir.Node, height: int, width: int, known: dict[ir.Value, ir.Value]) -> None:

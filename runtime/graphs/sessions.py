@@ -23,12 +23,15 @@ from checkpoints.installation import installing
 from runtime.graphs.cores import available_cores
 from runtime.graphs.gpu import PROVIDERS, Bound, Provider, providers
 from runtime.graphs.kept import open_kept
+from runtime.graphs.memory import give_back, share_arena
 from runtime.graphs.opener import in_opener, workers
 
 Device = Literal["auto", "cpu", "cuda", "cuda-graphs", "tensorrt"]
 DEVICES: tuple[str, ...] = get_args(Device)
 
 _QUIET = 3  # errors only
+_LARGE = 50_000_000
+"""Bytes of a bundle's graphs from which opening them leaves much behind."""
 
 
 AT_ONCE = ((20.0, 4), (150.0, 2))
@@ -211,7 +214,7 @@ def open_graph(path: Path, name: str, device: str = "cpu", threads: int = 1, cal
     """The graph in the file `path`, one of our own, on "cpu" or on "cuda" where a model runs there already; as many
     `calls` at once run side by side. Raises `ModelError`.
     """
-    session = in_opener(_session, partial(os.fspath, path), name, _options(threads), providers(device))
+    session = in_opener(_session, partial(os.fspath, path), name, _options(threads, device), providers(device))
     return Graph(name, session, device, in_opener(workers, calls), calls=calls)
 
 
@@ -271,18 +274,21 @@ def _open_on(bundle: Bundle, device: str, threads: int | None) -> dict[str, Grap
     files = {name: (partial(bundle.read, name), f'{name}" of the model "{bundle.name}') for name in bundle.graphs}
 
     def opened(name: str) -> ort.InferenceSession:
-        options = _options(cores // at_once if name in FRAMEWISE else cores)
+        options = _options(cores // at_once if name in FRAMEWISE else cores, device)
         session = _session(*files[name], options, _providers(device, bundle.graphs[name].precision))
         # Asked for CUDA without a working driver, ONNX Runtime goes on with the CPU and says nothing.
         if session.get_providers()[0] != PROVIDERS[device]:
             raise _NotGranted(f"{_SPOKEN[device]} was asked for but {_missing(device)}, or choose --device cpu.")
         return session
 
-    first, *others = files
+    # The smallest first: the one opener, for which whoever looks for faces waits, is free again soonest.
+    first, *others = sorted(files, key=lambda name: bundle.graphs[name].bytes)
     sessions = {first: in_opener(opened, first)}
     # The others in a thread that inherits what the first set, so that the one opener is free for the small networks.
     with in_opener(workers, 1) as aside:
         sessions |= zip(others, aside.map(opened, others), strict=True)
+    if sum(graph.bytes for graph in bundle.graphs.values()) > _LARGE:
+        give_back()
     place = "cpu" if device == "cpu" else "cuda"
     worker, team = in_opener(_teams, at_once)
     graphs = {}
@@ -346,7 +352,7 @@ def _session(
     return session
 
 
-def _options(threads: int) -> ort.SessionOptions:
+def _options(threads: int, device: str = "cpu") -> ort.SessionOptions:
     """Options for a few cores shared by several sessions, a decoder and an encoder."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
@@ -358,6 +364,9 @@ def _options(threads: int) -> ort.SessionOptions:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # Denormals are a hundred times slower than zero and look the same.
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    if device == "cpu":
+        share_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
     # Bytes in its other format, which nobody has looked into, are none of ours.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     return options

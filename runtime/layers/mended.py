@@ -41,7 +41,8 @@ def _shares() -> Iterable[tuple[str, float]]:
 
 SHARES: dict[str, float] = dict(_shares())
 """Named points that the mesh tells of, in the order in which its network gives them, and what it counts in the average;
-the rest is the model's own. A model need not have them all. Chosen by the errors of both on photographs in motion and drawn people (docs/layers.md).
+the rest is the model's own. A model need not have them all. Chosen by the errors of both on photographs in motion and
+drawn people (docs/layers.md).
 """
 _SURE = 0.9
 """Probability of a face from which on the mesh counts in full; at `MIN_SCORE` it counts for nothing."""

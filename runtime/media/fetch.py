@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from http.client import HTTPException, IncompleteRead
 from pathlib import Path, PurePosixPath
-from typing import TypeVar
-from urllib import request
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from checkpoints.errors import InputError, OptionError
 from runtime.media.given import as_file, spooled
 from runtime.media.limits import Limits
+
+if TYPE_CHECKING:
+    from urllib.request import OpenerDirector
 
 T = TypeVar("T")
 
@@ -39,19 +40,28 @@ def local(given: T, urls: bool, limits: Limits) -> Iterator[T | Path]:
     if not urls:
         raise OptionError(f"{given} is an address; allow it to be fetched (urls=True, or --urls), or save the file.")
     address = str(given).strip()
-    asked = {"User-Agent": "bunraku"}
     with ExitStack() as stack:
-        try:
-            name = PurePosixPath(unquote(urlsplit(address).path)).name
-            with _opener().open(request.Request(_plain(address), headers=asked), timeout=_TIMEOUT) as answer:
-                path = stack.enter_context(spooled(answer, address, limits, PurePosixPath(name).suffix[:10]))
-                _check_whole(path, address, answer.headers.get("Content-Length"))
-        except IncompleteRead as error:
-            raise _broken_off(address) from error
-        except (OSError, HTTPException, ValueError) as error:  # the last for addresses that are none
-            reason = getattr(error, "reason", None) or error
-            raise InputError(f"{address} cannot be fetched ({reason}); check the address, or save the file.") from error
-        yield path
+        yield _fetched(address, limits, stack)
+
+
+def _fetched(address: str, limits: Limits, stack: ExitStack) -> Path:
+    """A file with what is at that address; it is there as long as the `stack` is. Raises `InputError`."""
+    # Those who fetch nothing, that is nearly all, do not wait for what it takes.
+    from http.client import HTTPException, IncompleteRead
+    from urllib.request import Request
+
+    asked = {"User-Agent": "bunraku"}
+    try:
+        name = PurePosixPath(unquote(urlsplit(address).path)).name
+        with _opener().open(Request(_plain(address), headers=asked), timeout=_TIMEOUT) as answer:
+            path = stack.enter_context(spooled(answer, address, limits, PurePosixPath(name).suffix[:10]))
+            _check_whole(path, address, answer.headers.get("Content-Length"))
+    except IncompleteRead as error:
+        raise _broken_off(address) from error
+    except (OSError, HTTPException, ValueError) as error:  # the last for addresses that are none
+        reason = getattr(error, "reason", None) or error
+        raise InputError(f"{address} cannot be fetched ({reason}); check the address, or save the file.") from error
+    return path
 
 
 def _check_whole(path: Path, address: str, stated: str | None) -> None:
@@ -77,8 +87,10 @@ def _plain(address: str) -> str:
     return urlunsplit((parts.scheme, f"{quote(login, safe='%:')}{at}{host}{colon}{port}", path, query, ""))
 
 
-def _opener() -> request.OpenerDirector:
+def _opener() -> OpenerDirector:
     """Opens http and https and nothing else, wherever a server may send us on to."""
+    from urllib import request
+
     opener = request.OpenerDirector()
     for handler in (
         request.ProxyHandler,

@@ -18,7 +18,7 @@ from benchmarks.formats import FORMATS, format_costs
 from benchmarks.measure import end_to_end, engine_pass, in_turn, repeat
 from benchmarks.peak import measure_peak
 from benchmarks.subjects import Subject, picture
-from benchmarks.tables import models_table
+from benchmarks.tables import kinds_table, models_table
 from export.rewrites.catalogue import REWRITES
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -185,7 +185,14 @@ def test_tables_are_markdown() -> None:
         "share_of_peak": 0.611,
         "parity": {"max_abs_difference": 1.0},
     }
-    assert models_table({"other": {}}) == ""
+    assert models_table({"other": {}}) == kinds_table({"other": {}}) == ""
+    kinds = operators.by_kind([("FusedMatMul", 2, 3.0), ("Transpose", 1, 0.5), ("Conv", 1, 1.0), ("Relu", 4, 0.5)])
+    assert sum(kinds.values()) == 5.0
+    assert kinds_table({"small": {"profile": {"kinds": kinds}}}).splitlines() == [
+        "| model | ms | products | convolutions | grid sampling | layouts | element by element |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+        "| small | 5 | 60% | 20% | 0% | 10% | 10% |",
+    ]
     head, rule, row = models_table({"small": compared, "other": {}}).splitlines()
     assert head.count("|") == rule.count("|") == row.count("|") == 10
     assert row == "| small | 1235 |  | 500 | **2.47** | 2.00 | 36.6 | 61% | 1/255 |"

@@ -16,6 +16,7 @@ from export.convert import Options, build_graphs, convert
 from export.flops import count_gflops
 from export.parity import measure
 from export.rewrites.catalogue import REWRITES
+from export.tuning import note_of
 from export.wrappers import example
 
 SIZE = 64
@@ -160,6 +161,15 @@ def test_other_ways_to_write_the_graphs_are_the_same_model(toy, pictures, option
     assert protos["render"].opset_import[0].version == options.opset
     data = {name: proto.SerializeToString() for name, proto in protos.items()}
     assert measure(toy(), data, pictures(SIZE, 3)).max_abs_difference <= 1
+
+
+def test_tuned_graphs_are_the_same_model_and_tell_what_was_chosen(toy, pictures) -> None:
+    protos = build_graphs(toy(), example(toy(), SIZE), Options(resolution=SIZE, tune=True))
+    assert note_of(protos["source"]) is None
+    for name in ("motion", "render"):
+        assert 0 < note_of(protos[name])["of_plain"] <= 1
+    data = {name: proto.SerializeToString() for name, proto in protos.items()}
+    assert measure(toy(), data, pictures(SIZE, 2)).max_abs_difference <= 1
 
 
 class _Broken:

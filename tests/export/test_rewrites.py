@@ -18,6 +18,7 @@ from export.rewrites import (
     enlarged,
     narrow,
     norm,
+    rows,
     siblings,
     simplify,
     upsample,
@@ -200,7 +201,7 @@ def test_an_enlarged_map_is_convolved_at_its_own_size(factor: int, size: tuple[i
     model = export(module, x)
     assert enlarged.apply(model) == 2
     assert "Resize" not in operators(model)
-    assert operators(model).count("Sub") == 4  # differences down, and across of three kinds of rows, for both
+    assert operators(model).count("Conv") == 8 + 2 * 9  # differences for both, and products of each
     assert_same(model, module, x)
 
 
@@ -214,7 +215,8 @@ def test_enlarged_leaves_what_it_does_not_fit() -> None:
         def forward(self, x: Tensor) -> Tensor:
             return self.conv(F.interpolate(x, scale_factor=self.scale, mode=self.mode))
 
-    for scale, mode, channels in (((2, 4), "nearest", 64), ((2, 2), "bilinear", 64), ((2, 2), "nearest", 32)):
+    others = (((2, 4), "nearest", 64), ((2, 2), "bilinear", 64), ((2, 2), "nearest", 32), ((2, 2), "nearest", 72))
+    for scale, mode, channels in others:
         assert enlarged.apply(export(Odd(scale, mode, channels), torch.randn(2, channels, 4, 4))) == 0
 
 
@@ -349,6 +351,28 @@ def test_narrow_leaves_what_does_not_pay_or_does_not_fit() -> None:
         assert narrow.apply(export(randomise(module), x)) == 0
     assert narrow.apply(export(randomise(nn.Conv2d(4, 3, 3)), x[:, :4])) == 0
     assert narrow.apply(export(randomise(nn.Conv2d(10, 3, 3, padding=1)), x[..., :7, :7])) == 0
+
+
+@pytest.mark.parametrize(
+    ("outputs", "kernel", "size", "bias"),
+    [(3, 7, (8, 8), True), (12, 7, (5, 6), True), (1, 5, (4, 7), False), (8, 7, (6, 2), True)],
+)
+def test_rows_of_a_kernel_are_added_up(outputs, kernel, size, bias) -> None:
+    module = randomise(nn.Conv2d(10, outputs, kernel, padding=(kernel // 2, kernel // 2 - 1), bias=bias))
+    x = torch.randn(2, 10, size[0], size[1] + 2)
+    model = export(module, x)
+    assert rows.apply(model) == 1
+    (conv,) = [node for node in model.graph if node.op_type == "Conv"]
+    assert conv.attributes["kernel_shape"].as_ints()[0] == 1
+    assert_same(model, module, x)
+
+
+def test_rows_are_for_large_square_kernels_and_few_channels() -> None:
+    x = torch.randn(1, 10, 8, 8)
+    others = (nn.Conv2d(10, 3, 3, padding=1), nn.Conv2d(10, 32, 7, padding=3), nn.Conv2d(10, 3, (7, 5), padding=3))
+    for module in (*others, nn.Conv2d(10, 3, 7, stride=2, padding=3), nn.Conv2d(10, 2, 7, padding=3, groups=2)):
+        assert rows.apply(export(randomise(module), x)) == 0
+    assert rows.apply(export(randomise(nn.Conv2d(4, 3, 7, padding=3)), x[:, :4])) == 0
 
 
 def test_blend_is_the_sum_of_flows_by_masks() -> None:

@@ -28,6 +28,11 @@ def test_nothing_heavy_and_nothing_else_of_ours_is_loaded(module):
     assert not set(json.loads(python(code))) & (HEAVY | OURS)
 
 
+def test_what_only_messages_and_versions_need_is_not_loaded():
+    code = "import json, sys, runtime; print(json.dumps(sorted(sys.modules)))"
+    assert not set(json.loads(python(code))) & {"importlib.metadata", "urllib.request", "tomllib"}
+
+
 def test_it_works_where_the_heavy_packages_do_not_exist():
     blocked = dict.fromkeys(["torch", "onnx", "gradio", *OURS])
     python(f"import sys; sys.modules.update({blocked}); import runtime; runtime.animate, runtime.Animator")
