@@ -9,8 +9,10 @@ import torch
 from torch import Tensor
 
 from ..core.raster import vertex_normals
+from ..core.strands import Strands, no_strands
 from .bake import SKULL_CENTRE
 from .beard import beard_mask, beard_offsets
+from .bristles import beard_strands, brow_strands, lash_strands
 from .glasses import fit, glasses_points
 from .hair import azimuths, hair_points, hair_skin_weights
 from .head import (
@@ -29,6 +31,7 @@ from .head import (
     TONGUE,
     HeadAsset,
 )  # fmt: skip
+from .hairdo import POINTS, grow_hair
 from .identity import Identity
 from .prop import PROP_VERTICES, prop_canonical
 from .scene import Scene
@@ -54,6 +57,8 @@ class Actor:
     """(V, 5): albedo (linear), how much hair is painted on the skin, how much beard."""
     identity: Identity
     scene: Scene
+    strands: Strands
+    """Hairs on the V vertices."""
 
     @property
     def clear_glass(self) -> bool:
@@ -182,7 +187,31 @@ def build_actor(asset: HeadAsset, who: Identity, scene: Scene, garment: Tensor |
     width = float(skull[..., 0].max() - skull[..., 0].min())
     eyes_apart = float((joints[2] - joints[3]).norm())
     paint, shown, weights = _paint(asset, who, scene), _shown(asset, who, scene), _skin_weights(asset, who)
-    return Actor(torch.cat([body, things]), joints, width, eyes_apart / 0.061, weights, shown, paint, who, scene)
+    hairs = _strands(asset, hair, body, normals, who)
+    return Actor(torch.cat([body, things]), joints, width, eyes_apart / 0.061, weights, shown, paint, who, scene, hairs)
+
+
+def _hair(asset: HeadAsset, hair: Tensor, who: Identity) -> Strands:
+    """Hair over its grid (HAIR_ROWS * C, 3) at rest."""
+    style = who.hair
+    bare = style.paint_line < 0 if style.kind == "bald" else np.zeros(HAIR_COLUMNS, bool)
+    if who.comb is None or bare.all():
+        return no_strands(POINTS).to(hair.device)
+    grid = hair.view(HAIR_ROWS, HAIR_COLUMNS, 3).cpu().numpy()
+    first = asset.span(HAIR).start
+    length = np.zeros_like(style.length) if style.bald else style.length
+    grown = grow_hair(grid, who.comb, style.thickness, length, bare, first, who.hair_colour, who.streaks)
+    return grown.to(hair.device)
+
+
+def _strands(asset: HeadAsset, hair: Tensor, body: Tensor, normals: Tensor, who: Identity) -> Strands:
+    """All hairs; `body` (M, 3) at rest with its normals."""
+    lashes = lash_strands(asset, who, POINTS, float(who.lashes.mean() < 0.05))
+    brow = brow_strands(asset, who, body, normals, POINTS)
+    parts = [_hair(asset, hair, who), brow, lashes]
+    if who.beard > 0:
+        parts.append(beard_strands(asset, who, body, normals, POINTS))
+    return Strands.join(parts)
 
 
 def _glasses(asset: HeadAsset, body: Tensor, joints: Tensor, who: Identity) -> Tensor:

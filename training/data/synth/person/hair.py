@@ -38,6 +38,8 @@ class HairStyle:
     """(C,) of the hanging locks, metres; 0: none."""
     flare: Array
     """(C, LOCK_ROWS) outward offset along the locks, metres."""
+    kind: str = "short"
+    """One of "bald", "buzz", "short", "medium", "bob" and "long"."""
 
 
 def azimuths() -> Array:
@@ -78,10 +80,10 @@ def _shell(draw: Draw, kind: str, base: float) -> Array:
     side = np.abs(azimuth)
     rows = np.linspace(0, 1, SCALP_ROWS, dtype=np.float32)
     edge = np.clip((1 - rows) / draw.between(0.1, 0.35), 0, 1) ** 0.6
-    relief = 1 + _wave(draw, azimuth, 9, draw.between(0.05, 0.3))
+    relief = 1 + _wave(draw, azimuth, 9, draw.between(0.03, 0.16))
     if kind in ("short", "medium"):
-        relief = relief + draw.between(-0.3, 1.6) * np.exp(-((side / 0.7) ** 2))
-    top = draw.between(0.8, 1.5)
+        relief = relief + draw.between(-0.3, 0.7) * np.exp(-((side / 0.7) ** 2))
+    top = draw.between(0.8, 1.3)
     away = np.clip(rows / 0.4, 0, 1)  # all columns meet in the crown
     thickness = base * (relief.mean() * (1 - away) + relief[:, None] * away) * edge * (top + (1 - top) * rows)
     parting = draw.between(-0.9, 0.9)
@@ -109,14 +111,14 @@ def sample_style(draw: Draw, gender: float, age: float) -> HairStyle:
     natural = _natural_line(draw, gender, age)
     male = draw.chance(0.25 + 0.5 * gender)
     kind = _KINDS[draw.pick(6, (1, 1.6, 4, 2.5, 0.3, 0.6) if male else (0.15, 0.3, 1.2, 1.5, 2, 4))]
-    base = _THICKNESS[kind] * draw.between(0.6, 1.7)
+    base = _THICKNESS[kind] * draw.between(0.5, 1.25)
     thickness = _shell(draw, kind, base)
-    line = natural + _jagged(draw, np.radians(draw.between(0.8, 3)))
+    line = natural + _jagged(draw, np.radians(draw.between(0.3, 1.2)))
     bare = np.ones_like(azimuth)  # where the shell ends on the skin, 0 where it ends in a fringe or in locks
     if kind not in ("bald", "buzz") and draw.chance(0.35):  # a fringe over the forehead
         low = np.radians(draw.between(74, 86)) + (azimuth * draw.normal(0.05))
         blend = np.clip((draw.between(0.5, 0.95) - side) / 0.3, 0, 1)
-        line = line * (1 - blend) + np.maximum(line, low + _jagged(draw, np.radians(draw.between(1, 5)))) * blend
+        line = line * (1 - blend) + np.maximum(line, low + _jagged(draw, np.radians(draw.between(0.4, 1.5)))) * blend
         bare *= 1 - np.clip(blend * 3, 0, 1)
         thickness = np.maximum(thickness, 0.006 * blend[:, None])
     length = np.zeros_like(azimuth)
@@ -131,7 +133,7 @@ def sample_style(draw: Draw, gender: float, age: float) -> HairStyle:
     curl = draw.between(0, 0.012) * np.sin(along * draw.between(3, 25) + 3 * np.sin(azimuth * 5)[:, None])
     flare = draw.between(-0.015, 0.03) * np.sin(along * np.pi * 0.7) + curl
     arrays = (line, _paint_line(draw, kind, natural), thickness, length, flare)
-    return HairStyle(kind in ("bald", "buzz"), *(values.astype(np.float32) for values in arrays))
+    return HairStyle(kind in ("bald", "buzz"), *(values.astype(np.float32) for values in arrays), kind=kind)
 
 
 def hair_points(asset: HeadAsset, mesh: Tensor, style: HairStyle) -> Tensor:

@@ -17,6 +17,7 @@ from ..core.renderer import EXPOSED, Cache, Frames, Renderer, SceneSpec, device_
 from ..core.seeds import Array
 from ..core.truth import Truth, points_visible, to_samples
 from .actor import Actor, build_actor, canonical
+from .fibres import hair_over
 from .glass import glass_over
 from .head import HeadAsset, load_head
 from .identity import Identity, sample_identity
@@ -107,7 +108,8 @@ class PersonRenderer(Renderer):
         found = hits(buffer, screen, asset.triangles)
         corner = asset.triangles.index_select(0, found.triangle)
         paint = torch.stack([actor.paint for actor in actors])
-        varying = torch.cat([vertex_normals(points, asset.triangles), paint], -1)
+        normals = vertex_normals(points, asset.triangles)
+        varying = torch.cat([normals, paint], -1)
         index = corner + (found.frame * points.shape[1])[:, None]
         values = interpolate(varying.flatten(0, 1), index, found.weights)
         fixed = interpolate(self._canonical, corner, found.weights)
@@ -122,6 +124,7 @@ class PersonRenderer(Renderer):
         layer = torch.zeros(count * side * side, 4, device=self.device)
         layer[found.sample, :3] = lit
         layer[found.sample, 3] = 1
+        hair_over(layer, actors, points, normals, truth.background, found, asset, looks if shading else None)
         if shading and any(actor.clear_glass for actor in actors):
             glass_over(layer, actors, points, screen, found, asset, looks)
         layer = functional.avg_pool2d(layer.view(count, side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)

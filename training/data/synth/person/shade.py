@@ -160,7 +160,8 @@ def _hair(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tens
     strand = place[:, 0] * 2.0 * scalars[:, 5] + scalars[:, 8] + 0.02 * torch.sin(place[:, 1] * 9 + place[:, 0] * 40)
     noise = _noise(texture, strand, place[:, 1] * 0.09 + scalars[:, 9])
     shade = 1 + scalars[:, 4] * (0.9 * (noise[:, 1] - 0.5) + 1.1 * (noise[:, 2] - 0.5) + 0.7 * (noise[:, 3] - 0.5))
-    return surface.paint[:, :3] * shade.clamp_min(0.25)[:, None], 0.25 + 0.9 * noise[:, 2]
+    deep = 0.5 if True else 1
+    return deep * surface.paint[:, :3] * shade.clamp_min(0.25)[:, None], 0.4 * noise[:, 2]
 
 
 def _skin(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor]:
@@ -176,7 +177,7 @@ def _skin(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tens
     hair = looks.of("hair", frame)
     albedo = mix(albedo, hair * 0.8, (surface.paint[:, 4] * bristle * 0.9).clamp(0, 0.95))
     albedo = mix(albedo, hair, (surface.paint[:, 3] * (0.6 + 0.5 * noise[:, 3])).clamp(0, 0.92))
-    albedo = mix(albedo, looks.of("brow_colour", frame), brows(place, looks.of("brow", frame), noise).clamp(0, 1))
+    albedo = mix(albedo, looks.of("brow_colour", frame), 0.5 * brows(place, looks.of("brow", frame), noise).clamp(0, 1))
     return albedo, scalars[:, 3] * (0.6 + 0.8 * noise[:, 1])
 
 
