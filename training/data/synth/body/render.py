@@ -36,7 +36,7 @@ class BodyLooks(Looks):
 
 def dress_body(skin: Surface, looks: Looks, texture: Tensor, colour: Tensor, shine: Tensor) -> None:
     """Top and trousers on skin of `colour` (P, 3) and `shine` (P,), in place."""
-    top, legs = skin.paint[:, 5], skin.paint[:, 6]
+    top, legs = skin.paint[:, 6], skin.paint[:, 7]
     worn = (torch.maximum(top, legs) > 0).nonzero().flatten()
     dressed = skin.at(worn)
     top = top[worn]

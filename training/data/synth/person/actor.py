@@ -54,7 +54,7 @@ class Actor:
     shown: Tensor
     """(V,) 1, or 0 for what this actor has not: hair, beard, glasses, a prop."""
     paint: Tensor
-    """(V, 5): albedo (linear), how much hair is painted on the skin, how much beard."""
+    """(V, 6): albedo (linear), how much hair is painted on the skin, how much beard, how much lip."""
     identity: Identity
     scene: Scene
     strands: Strands
@@ -110,7 +110,7 @@ def _bump(value: Tensor, centre: float, width: float) -> Tensor:
 
 
 def _paint(asset: HeadAsset, who: Identity, scene: Scene) -> Tensor:
-    """(V, 5), see `Actor.paint`."""
+    """(V, 6), see `Actor.paint`."""
     device, mesh = asset.mean.device, asset.mesh_vertices
 
     def colour(value: np.ndarray) -> Tensor:
@@ -138,8 +138,9 @@ def _paint(asset: HeadAsset, who: Identity, scene: Scene) -> Tensor:
     scalp = torch.sigmoid((torch.from_numpy(line).to(device) - polar) / 0.035) * (1 - ears) * (part == SKIN)
     scalp = scalp * (torch.from_numpy(line).to(device) > 0)
     beard = beard_mask(place, who.beard_kind) * who.beard * (part == SKIN) * (1 - lips) * (1 - inside)
-    skin = torch.cat([albedo, scalp[:, None], beard[:, None]], 1)
-    worn = torch.zeros(len(asset.part) - mesh, 5, device=device)
+    mouth = lips * (part == SKIN) * (1 - inside)
+    skin = torch.cat([albedo, scalp[:, None], beard[:, None], mouth[:, None]], 1)
+    worn = torch.zeros(len(asset.part) - mesh, 6, device=device)
     colours = {HAIR: who.hair_colour, BEARD: who.beard_colour}
     if who.glasses:
         colours |= {FRAME: who.glasses.colour, LENS: who.glasses.lens}

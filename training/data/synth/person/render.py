@@ -12,22 +12,26 @@ from torch.nn import functional
 
 from ..core.lens import through_lenses
 from ..core.photos import Photos
-from ..core.raster import hits, interpolate, rasterise, vertex_normals
+from ..core.raster import Hits, hits, interpolate, rasterise, vertex_normals
 from ..core.renderer import EXPOSED, Cache, Frames, Renderer, SceneSpec, device_name
 from ..core.seeds import Array
+from ..core.shadow import ShadowMap, crease_light, shadow_map
 from ..core.truth import Truth, points_visible, to_samples
 from .actor import Actor, build_actor, canonical
-from .fibres import hair_over
+from .fibres import hair_over, sample_width
 from .glass import glass_over
-from .head import HeadAsset, load_head
+from .head import EYE_LEFT, EYE_RIGHT, LASHES, LENS, TEETH, TONGUE, HeadAsset, load_head
 from .identity import Identity, sample_identity
+from .lighting import light, roughened
 from .performance import Pose, motion
 from .points import point_vertices
 from .pose import place_props, pose_vertices, project, rotation_matrices, to_camera
 from .scene import Scene, sample_scene
-from .shade import Dress, Looks, Surface, albedo_and_gloss, dress_torso, light, noise_texture
+from .shade import Dress, Looks, Surface, albedo_and_gloss, dress_torso, noise_at, noise_texture
 
 _SUPERSAMPLING = 2
+_PENUMBRA = 0.007
+"""Metres over which a shadow's edge is spread."""
 _POINT_SLACK = 0.03
 """Metres of hair that may cover a named point which still counts as visible: its place is known."""
 
@@ -53,6 +57,9 @@ class PersonRenderer(Renderer):
         self._canonical = canonical
         self._points = points
         self._noise = noise_texture().to(self.device)
+        clear = torch.tensor([EYE_LEFT, EYE_RIGHT, TEETH, TONGUE, LASHES, LENS], device=self.device)
+        self._eyes = ((asset.part == EYE_LEFT) | (asset.part == EYE_RIGHT)).nonzero().flatten()
+        self._solid = asset.triangles[~torch.isin(asset.triangle_part, clear)]
         self._people = self.asset.coefficients.cpu().numpy(), self.asset.labels.cpu().numpy()
         self._identities: Cache[Identity] = Cache(256)
 
@@ -106,29 +113,65 @@ class PersonRenderer(Renderer):
         screen = to_samples(truth.screen, size, _SUPERSAMPLING)
         buffer = rasterise(screen, asset.triangles, asset.two_sided, side, side)
         found = hits(buffer, screen, asset.triangles)
+        normals = vertex_normals(points, asset.triangles)
+        surface = self._surface(actors, points, normals, found)
+        looks = self.looks(actors, self.device)
+        albedo, gloss, exponent = albedo_and_gloss(surface, looks, self._noise, self.dress)
+        layer = torch.zeros(count * side * side, 4, device=self.device)
+        shadows = None
+        if shading:
+            shadows = self._shadows(points, truth, looks)
+            surface.lit = shadows.lit(surface.position, surface.normal, surface.frame, _PENUMBRA)
+            samples = [sample_width(actor, side) for actor in actors]
+            surface.open = _creases(layer, surface, found, samples)
+            rough = roughened(surface, self._pores(surface), min(samples))
+            lit = light(surface, albedo, gloss, exponent, looks, rough)
+        else:
+            lit = albedo * surface.occlusion[:, None]
+        layer[found.sample, :3] = lit
+        layer[found.sample, 3] = 1
+        below = torch.zeros(len(layer), device=self.device)
+        below[found.sample] = 1 / surface.position[:, 2].clamp_min(1e-3)
+        hair_over(layer, actors, (points, normals), truth.background, below, looks, shadows)
+        if shading and any(actor.clear_glass for actor in actors):
+            glass_over(layer, actors, points, screen, found, asset, looks)
+        layer = functional.avg_pool2d(layer.view(count, side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)
+        return layer[:, :3] + behind * (1 - layer[:, 3:]), layer[:, 3], buffer
+
+    def _surface(self, actors: list[Actor], points: Tensor, normals: Tensor, found: Hits) -> Surface:
+        """What is seen, in full light: points and normals (N, V, 3) in the camera's frame."""
+        asset = self.asset
         corner = asset.triangles.index_select(0, found.triangle)
         paint = torch.stack([actor.paint for actor in actors])
-        normals = vertex_normals(points, asset.triangles)
-        varying = torch.cat([normals, paint], -1)
+        varying = torch.cat([normals, points, paint], -1)
         index = corner + (found.frame * points.shape[1])[:, None]
         values = interpolate(varying.flatten(0, 1), index, found.weights)
         fixed = interpolate(self._canonical, corner, found.weights)
         normal = functional.normalize(values[:, :3], dim=1)
         normal = torch.where((asset.two_sided[found.triangle] & (normal[:, 2] > 0))[:, None], -normal, normal)
-        surface = Surface(
-            found.frame, asset.triangle_part[found.triangle], normal, fixed[:, :3], fixed[:, 3], values[:, 3:]
+        part, all_ = asset.triangle_part[found.triangle], torch.ones_like(fixed[:, 3])
+        return Surface(
+            found.frame, part, normal, fixed[:, :3], fixed[:, 3], values[:, 6:], values[:, 3:6], all_, all_
         )
-        looks = self.looks(actors, self.device)
-        albedo, gloss, exponent = albedo_and_gloss(surface, looks, self._noise, self.dress)
-        lit = light(surface, albedo, gloss, exponent, looks) if shading else albedo * surface.occlusion[:, None]
-        layer = torch.zeros(count * side * side, 4, device=self.device)
-        layer[found.sample, :3] = lit
-        layer[found.sample, 3] = 1
-        hair_over(layer, actors, points, normals, truth.background, found, asset, looks if shading else None)
-        if shading and any(actor.clear_glass for actor in actors):
-            glass_over(layer, actors, points, screen, found, asset, looks)
-        layer = functional.avg_pool2d(layer.view(count, side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)
-        return layer[:, :3] + behind * (1 - layer[:, 3:]), layer[:, 3], buffer
+
+    def _shadows(self, points: Tensor, truth: Truth, looks: Looks) -> ShadowMap:
+        """Of the first lamp."""
+        return shadow_map(points, truth.screen[..., 2], self._solid, looks.lamps[:, 0], points[:, self._eyes].mean(1))
+
+    def _pores(self, surface: Surface) -> Tensor:
+        """(P, 3) in [0, 1], fixed to the skin."""
+        place = surface.place
+        cells = [((place[:, 0] + 0.6 * place[:, 2]) * 9 + shift, place[:, 1] * 9 - shift) for shift in (0.0, 0.31, 0.67)]
+        return torch.stack([noise_at(self._noise, u, v)[:, 3] for u, v in cells], 1)
+
+
+def _creases(layer: Tensor, surface: Surface, found: Hits, samples: list[float]) -> Tensor:
+    """(P,), see `Surface.open`; `layer` (N * S * S, .) says how many samples there are, `samples` metres between them."""
+    count = len(samples)
+    side = round((len(layer) // count) ** 0.5)
+    depth = torch.zeros(len(layer), device=layer.device)
+    depth[found.sample] = surface.position[:, 2]
+    return crease_light(depth.view(count, side, side), samples).flatten()[found.sample]
 
 
 def face_poses(specs: list[SceneSpec], times: Array) -> Pose:

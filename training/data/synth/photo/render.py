@@ -197,7 +197,8 @@ class PhotoRenderer(PersonRenderer):
         fixed = interpolate(self._canonical, corner, weights)
         paint = interpolate(actor.paint, corner, weights)
         nowhere = torch.zeros(len(part), 3)
-        surface = Surface(torch.zeros_like(part), part, nowhere, fixed[:, :3], fixed[:, 3], paint)
+        all_ = fixed[:, 3]
+        surface = Surface(torch.zeros_like(part), part, nowhere, fixed[:, :3], all_, paint, nowhere, all_, all_)
         albedo = albedo_and_gloss(surface, sitting.looks, self._noise)[0]
         colours = albedo * sitting.coat.light * _EYES
         return colours.mean(1, keepdim=True).expand(-1, 3) if sitting.coat.grey else colours
