@@ -104,7 +104,7 @@ def _crease_light(depth: Tensor, pixel: float) -> Tensor:
         around = _mean(own, reach) / _mean(weight, reach).clamp_min(1e-3)
         around = functional.interpolate(around[None], depth.shape[-2:], mode="bilinear", align_corners=False)[0]
         nearer = (depth - around).clamp(0, 0.02)
-        light = light * (1 - (strength * nearer / (0.2 * metres)).clamp(0, most))
+        light = light * (1 - (strength * nearer / (0.45 * metres)).clamp(0, most))
     return torch.where(depth > 0, light, torch.ones_like(light))
 
 

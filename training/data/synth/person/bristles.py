@@ -75,23 +75,23 @@ def brow_strands(asset: HeadAsset, who: Identity, body: Tensor, normals: Tensor,
     index, weight, at = _places(asset, False)
     brow = torch.from_numpy(who.brow).to(at)[None]
     even = torch.full((len(at), 4), 0.5, device=at.device)
-    chance = brows(at, brow, even).clamp(0, 1) * 0.62
+    chance = brows(at, brow, even).clamp(0, 1) * 0.36
     kept = (torch.rand(len(at), generator=generator).to(at) < chance).nonzero().flatten()
     index, weight, at = index[kept], weight[kept], at[kept]
     along = ((at[:, 0].abs() - 0.012) / 0.041).clamp(0, 1)
     middle = -0.0185 - brow[:, 0] - brow[:, 1] * torch.sin(along * 2.4)
     angle = 1.25 * (1 - along / 0.35).clamp_min(0) + 0.25 - 0.5 * along
     angle = angle + ((at[:, 1] - middle) / 0.004).clamp(-1, 1) * 0.45  # towards the middle line
-    angle = angle + 0.25 * torch.randn(len(at), generator=generator).to(at)
+    angle = angle + 0.15 * torch.randn(len(at), generator=generator).to(at)
     direction = torch.stack([angle.cos() * at[:, 0].sign(), -angle.sin(), 0.25 * along], 1)
     way = _framed(index, weight, body, normals, functional.normalize(direction, dim=1))
     way[:, 0] = 0.06
-    length = 0.0045 + 0.0035 * torch.rand(len(at), generator=generator).to(at)
+    length = 0.004 + 0.003 * torch.rand(len(at), generator=generator).to(at)
     share = torch.linspace(0, 1, points, device=at.device)
     lift = (0.0003 + 0.0008 * torch.sin(share * 2.6)).expand(len(at), points)
     colour = _mottled(torch.from_numpy(who.brow_colour).to(at), len(at), generator)
     shade = torch.full_like(length, 0.9)
-    return _rooted(points, (index, weight), way, lift, length, shade, colour, 0.00045)
+    return _rooted(points, (index, weight), way, lift, length, shade, colour, 0.00035)
 
 
 def beard_strands(asset: HeadAsset, who: Identity, body: Tensor, normals: Tensor, points: int) -> Strands:

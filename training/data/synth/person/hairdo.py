@@ -19,6 +19,8 @@ from .head import HAIR_COLUMNS, HAIR_ROWS, SCALP_ROWS
 POINTS = 10
 """Of a strand."""
 _LOCKS, _EACH = 560, 13
+_OVER = 0.018
+"""Metres that hair may hang over the end of its grid."""
 _EDGE = SCALP_ROWS - 1
 
 
@@ -126,7 +128,7 @@ def _walk(comb: Comb, start: tuple[Array, Array], turn: Array, step: Array, spac
         row_next = row + forward / _look(spacing[0], row, column)
         end = last[column.astype(int) % (HAIR_COLUMNS - 1)]
         over = (row_next >= end) & (forward > 0)
-        beyond = beyond + np.where(over, forward, 0)
+        beyond = np.minimum(beyond + np.where(over, forward, 0), _OVER)
         row = np.where(over, end, row_next).clip(0.3, HAIR_ROWS - 1.001)
         column = column + (step * np.sin(angle) / _look(spacing[1], np.maximum(row, 1.5), column)).clip(-3, 3)
     return _Paths(*(np.stack(values, 1) for values in zip(*found, strict=True)))
@@ -189,7 +191,7 @@ def grow_hair(grid: Array, comb: Comb, thickness: Array, length: Array, bare: Ar
     tone = np.exp(0.32 * streaks * random.normal(0, 1, (locks, 1))[of] + 0.16 * random.normal(0, 1, (count, 1)))
     own = colour * tone.clip(0.4, 2.2) * (1 + 0.05 * random.normal(0, 1, (count, 3)))
     white = random.random((count, 1)) < comb.grey
-    own = np.where(white, 0.5 * own + 0.16, own).clip(0.002, 0.95)
+    own = np.where(white, 0.6 * own + 0.07, own).clip(0.002, 0.95)
     shade = (0.62 + 0.38 * depth) * (0.8 + 0.3 * way)
     index, weight = _bound(paths, first)
     width = np.where(away, 0.0006, 0.0009)

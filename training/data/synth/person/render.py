@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from torch.nn import functional
 from ..core.lens import through_lenses
 from ..core.photos import Photos
 from ..core.raster import Hits, hits, interpolate, rasterise, vertex_normals
-from ..core.renderer import EXPOSED, Cache, Frames, Renderer, SceneSpec, device_name
+from ..core.renderer import EXPOSED, Cache, Frames, Renderer, SceneSpec, as_bytes, device_name
 from ..core.seeds import Array
 from ..core.shadow import ShadowMap, crease_light, shadow_map
 from ..core.truth import Truth, points_visible, to_samples
@@ -26,12 +27,15 @@ from .lighting import light, roughened
 from .performance import Pose, motion
 from .points import point_vertices
 from .pose import place_props, pose_vertices, project, rotation_matrices, to_camera
+from .rest import over_rest
 from .scene import Scene, sample_scene
 from .shade import Dress, Looks, Surface, albedo_and_gloss, dress_torso, noise_at, noise_texture
 
 _SUPERSAMPLING = 2
 _PENUMBRA = 0.007
 """Metres over which a shadow's edge is spread."""
+_LOOSE = 0.04
+"""Share of a pixel that hairs before the backdrop must cover to count."""
 _POINT_SLACK = 0.03
 """Metres of hair that may cover a named point which still counts as visible: its place is known."""
 
@@ -79,7 +83,7 @@ class PersonRenderer(Renderer):
         actors = [self._actor(spec) for spec in specs]
         points, truth = self._pose(specs, actors, times)
         behind = self._behind(specs, truth.background, size)
-        linear, cover, buffer = self._draw(actors, points, truth, behind, shading)
+        linear, cover, buffer, loose = self._draw(actors, points, truth, behind, shading)
         if exposure:
             moments = [times + exposure * share for share in EXPOSED]
             others = [self._moment(specs, actors, at, size, shading) for at in moments]
@@ -90,7 +94,9 @@ class PersonRenderer(Renderer):
         image = (linear.clamp(0, 1) ** (1 / 2.2) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
         named = truth.screen[:, self._points]
         seen = points_visible(truth, named[..., :2], named[..., 2], buffer, _POINT_SLACK)
-        return Frames(image.contiguous(), named[..., :2].clone(), seen, cover > 0.5, truth)
+        return Frames(
+            image.contiguous(), named[..., :2].clone(), seen, cover > 0.5, truth, as_bytes(cover), loose > _LOOSE
+        )
 
     def _pose(self, specs: list[SceneSpec], actors: list[Actor], times: Array) -> tuple[Tensor, Truth]:
         """Vertices (N, V, 3) in the camera's frame, and projected."""
@@ -106,8 +112,10 @@ class PersonRenderer(Renderer):
 
     def _draw(
         self, actors: list[Actor], points: Tensor, truth: Truth, behind: Tensor, shading: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Linear light (N, 3, H, W), coverage (N, H, W) and the buffer of triangles; `behind` (N, 3, H, W)."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Linear light (N, 3, H, W), coverage (N, H, W), the buffer of triangles, and the coverage by loose hairs
+        (N, H, W); `behind` (N, 3, H, W).
+        """
         size = behind.shape[-1]
         asset, count, side = self.asset, len(actors), size * _SUPERSAMPLING
         screen = to_samples(truth.screen, size, _SUPERSAMPLING)
@@ -136,7 +144,8 @@ class PersonRenderer(Renderer):
         if shading and any(actor.clear_glass for actor in actors):
             glass_over(layer, actors, points, screen, found, asset, looks)
         layer = functional.avg_pool2d(layer.view(count, side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)
-        return layer[:, :3] + behind * (1 - layer[:, 3:]), layer[:, 3], buffer
+        solid = functional.avg_pool2d((buffer >= 0).float(), _SUPERSAMPLING)
+        return layer[:, :3] + behind * (1 - layer[:, 3:]), layer[:, 3], buffer, layer[:, 3] - solid
 
     def _surface(self, actors: list[Actor], points: Tensor, normals: Tensor, found: Hits) -> Surface:
         """What is seen, in full light: points and normals (N, V, 3) in the camera's frame."""
@@ -180,6 +189,12 @@ def face_poses(specs: list[SceneSpec], times: Array) -> Pose:
     return Pose(*(np.concatenate([getattr(m, n) for m in moments]) for n in Pose.__dataclass_fields__))
 
 
+def rested(pose: Pose, actors: list[Any]) -> Pose:
+    """The pose of each actor over what its face does at rest."""
+    rest = np.stack([actor.identity.rest for actor in actors])
+    return replace(pose, actions=over_rest(pose.actions, rest))
+
+
 def face_turns(specs: list[SceneSpec], times: Array, tilts: list[float]) -> Tensor:
     """(N, 3, 3): how the heads of `specs` are turned before cameras with `tilts` (radians), for row vectors (x, y, z)
     with y down and z away from the camera.
@@ -221,6 +236,6 @@ class HeadRenderer(PersonRenderer):
         return face_turns(specs, times.numpy(), tilts).to(self.device)
 
     def _vertices(self, specs: list[SceneSpec], actors: list[Any], times: Array) -> Tensor:
-        posed = pose_vertices(self.asset, actors, face_poses(specs, times))
+        posed = pose_vertices(self.asset, actors, rested(face_poses(specs, times), actors))
         place_props(self.asset, posed, actors, times)
         return posed
