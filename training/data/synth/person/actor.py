@@ -81,6 +81,7 @@ def canonical(asset: HeadAsset) -> Tensor:
     depth = (0.75 - (asset.mean[:mesh, 2] + 0.03) / 0.03).clamp(0.05, 0.8)
     within = (part == TEETH) | (part == TONGUE)
     occlusion[within] = depth[within]
+    occlusion[part == TEETH] = 0.25 + 0.9 * depth[part == TEETH]
     bag = asset.masks[:, 3] > 0.5
     occlusion[bag] = 0.22 * depth[bag]
     occlusion[part == TONGUE] = 0.6 * depth[part == TONGUE]

@@ -129,7 +129,7 @@ def lash_rows(asset: HeadAsset) -> tuple[tuple[Tensor, Tensor], ...]:
         ribbon = ((part == LASHES) & (mean[:, 0] * side > 0)).nonzero().flatten()
         at = mean[ribbon] - torch.tensor([side * 0.0312, 0.0012, 0.0])
         angle, radius = torch.atan2(-at[:, 1] * 1.8, at[:, 0] * side), at[:, :2].norm(dim=1)
-        for first, last in ((2.85, 0.1), (-2.75, -0.35)):
+        for first, last in ((2.75, 0.5), (-2.65, -0.6)):
             pairs = []
             for aim in torch.linspace(first, last, _ANCHORS):
                 near = ((angle - aim).abs() < 0.2).nonzero().flatten()

@@ -78,7 +78,7 @@ def hair_over(
         reach = shadows.lit(start, normal, frame, _PENUMBRA)
         lit = light_hair(functional.normalize(end - start, dim=1), normal, start, albedo, shade, frame, looks, reach)
     # Tips are thinner than a sample.
-    cover = (1 - 0.35 * ((piece + seen.way) / pieces) ** 3)[:, None]
+    cover = (1 - 0.25 * ((piece + seen.way) / pieces) ** 3)[:, None]
     layer[seen.sample] = torch.lerp(layer[seen.sample], functional.pad(lit, (0, 1), value=1.0), cover)
 
 
@@ -107,6 +107,6 @@ def light_hair(
         lobes = [(1 - (slant + shift) ** 2).clamp_min(0) ** exponent
                  for shift, exponent in zip(_SHIFTS, _EXPONENTS, strict=True)]  # fmt: skip
         lit = albedo * (0.85 * across * open_)[:, None]
-        lit = lit + (gloss * open_ * open_)[:, None] * (0.14 * lobes[0][:, None] + 0.34 * lobes[1][:, None] * tint)
+        lit = lit + (gloss * open_ * open_)[:, None] * (0.09 * lobes[0][:, None] + 0.3 * lobes[1][:, None] * tint)
         radiance = radiance + colours[:, lamp] * lit
     return radiance * looks.of("exposure", frame)[:, None]

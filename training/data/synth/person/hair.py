@@ -117,7 +117,7 @@ def sample_style(draw: Draw, gender: float, age: float) -> HairStyle:
     bare = np.ones_like(azimuth)  # where the shell ends on the skin, 0 where it ends in a fringe or in locks
     if kind not in ("bald", "buzz") and draw.chance(0.35):  # a fringe over the forehead
         low = np.radians(draw.between(74, 86)) + (azimuth * draw.normal(0.05))
-        blend = np.clip((draw.between(0.5, 0.95) - side) / 0.3, 0, 1)
+        blend = np.clip((draw.between(0.95, 1.3) - side) / 0.35, 0, 1)
         line = line * (1 - blend) + np.maximum(line, low + _jagged(draw, np.radians(draw.between(0.4, 1.5)))) * blend
         bare *= 1 - np.clip(blend * 3, 0, 1)
         thickness = np.maximum(thickness, 0.006 * blend[:, None])

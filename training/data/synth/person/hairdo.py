@@ -68,7 +68,7 @@ def sample_comb(draw: Draw, kind: str, tone: float, age: float) -> Comb:
     return Comb(
         seed=int(draw.generator.integers(1 << 30)), sort=sort, parting=draw.between(-0.7, 0.7),
         sweep=draw.between(0.6, 1.5), mess=draw.between(0.08, 0.3) if curly < 2 else draw.between(0.3, 0.8),
-        length=min(length, 3 * pitch), stand=stand + 0.5 * radius, radius=radius, pitch=pitch,
+        length=min(length, 3 * pitch), stand=stand + 0.2 * radius, radius=radius, pitch=pitch,
         frizz=draw.between(0.003, 0.015) * (1 + curly), grey=max(0.0, age - 0.8) * draw.between(0, 3),
     )  # fmt: skip
 
@@ -188,7 +188,7 @@ def grow_hair(grid: Array, comb: Comb, thickness: Array, length: Array, bare: Ar
     if thickness.max() < 0.012 and comb.length < 0.01:  # stubble stands on the skull
         under = thickness[paths.column.astype(int) % (HAIR_COLUMNS - 1), paths.row.astype(int).clip(0, _EDGE)]
         offset[..., 0] -= under
-    tone = np.exp(0.32 * streaks * random.normal(0, 1, (locks, 1))[of] + 0.16 * random.normal(0, 1, (count, 1)))
+    tone = np.exp(0.28 * streaks * random.normal(0, 1, (locks, 1))[of] + 0.09 * random.normal(0, 1, (count, 1)))
     own = colour * tone.clip(0.4, 2.2) * (1 + 0.05 * random.normal(0, 1, (count, 3)))
     white = random.random((count, 1)) < comb.grey
     own = np.where(white, 0.6 * own + 0.07, own).clip(0.002, 0.95)
@@ -205,14 +205,14 @@ def _offsets(random: np.random.Generator, comb: Comb, paths: _Paths, way: Array,
     """(S, K, 3) off the grid, and (S, K) in [0, 1] how far outside of the others."""
     locks, away, whole = hair
     count = len(of)
-    base = random.uniform(-0.0008, 0.0022, count) + 0.0012 * random.normal(0, 1, locks)[of]
+    base = random.uniform(0.0003, 0.0022, count) + 0.0008 * np.abs(random.normal(0, 1, locks))[of]
     tip = base + comb.stand * random.uniform(-0.1, 1, count) * random.uniform(0, 1, locks)[of]
     tip = tip + away * random.uniform(0.001, 0.009, count)
     height = base[:, None] + (tip - base)[:, None] * way**1.4
     phase = random.uniform(0, 2 * np.pi, locks)[of] + random.normal(0, 0.5, count)
     turn = phase[:, None] + 2 * np.pi * whole[:, None] * way / comb.pitch
     radius = comb.radius * random.uniform(0.6, 1.2, count)[:, None] * (0.35 + 0.65 * way)
-    outward = height + radius * (1 + np.cos(turn)) * 0.8
+    outward = (height + radius * (0.5 + np.cos(turn)) * 0.7).clip(0.0002)
     beyond = paths.beyond
     outward = outward - 0.15 * beyond  # it falls back on the skin
     sideways = radius * np.sin(turn)

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from .head import EYE_LEFT, EYE_RIGHT, SKIN
+from .head import EYE_LEFT, EYE_RIGHT, SKIN, TEETH, TONGUE
 from .shade import Looks, Surface, dot
 
 _WRAP = (0.34, 0.16, 0.10)
@@ -33,7 +33,8 @@ def light(surface: Surface, albedo: Tensor, gloss: Tensor, exponent: Tensor, loo
     up = (0.5 - 0.5 * normal[:, 1])[:, None]
     ambient = looks.of("ground", frame) * (1 - up) + looks.of("sky", frame) * up
     eye = (surface.part == EYE_LEFT) | (surface.part == EYE_RIGHT)
-    crease = torch.where(eye, surface.open.clamp_min(0.6), surface.open)
+    wet = eye | (surface.part == TEETH)
+    crease = torch.where(wet, surface.open.clamp_min(0.65), surface.open)
     open_ = (surface.occlusion * crease)[:, None]
     # What skin's folds hide from the sky still gets the red light of the skin around.
     tint = 1 + skin * (1 - open_) * normal.new_tensor([0.22, -0.02, -0.06])
@@ -42,11 +43,13 @@ def light(surface: Surface, albedo: Tensor, gloss: Tensor, exponent: Tensor, loo
     wrap = soft + skin * normal.new_tensor(_WRAP)
     fresnel = 0.35 + 1.9 * (1 - dot(normal, view).clamp(0, 1)) ** 4
     near = (0.45 + 0.65 * surface.occlusion).clamp_max(1) * crease
+    mouth = (surface.part == TEETH) | (surface.part == TONGUE)  # lips let light through, and teeth hand it on
+    shown = torch.where(mouth, surface.lit.clamp_min(0.6), surface.lit)
     lamps, colours = looks.of("lamps", frame), looks.of("lamp_colours", frame)
     for lamp in range(lamps.shape[1]):
         towards = lamps[:, lamp]
         facing = dot(normal, towards)
-        reach = surface.lit if lamp == 0 else torch.ones_like(facing)
+        reach = shown if lamp == 0 else torch.ones_like(facing)
         seep = torch.lerp(torch.ones(3, device=normal.device), normal.new_tensor(_SHADE), skin)
         diffuse = ((facing[:, None] + wrap) / (1 + wrap)).clamp_min(0) * near[:, None] * reach[:, None] ** seep
         half = functional.normalize(towards + view, dim=1)

@@ -207,7 +207,7 @@ class Motion:
         actions = value_noise(self.expression_knots, time + 3.1, self.expression_pace) @ shapes(_EXPRESSIONS)
         speech = value_noise(self.viseme_knots, time, self.speech_pace) @ shapes(_VISEMES)
         actions = actions + speech * value_noise(self.speech_knots, time, self.speech_pace * 6)
-        actions = actions + 0.5 * value_noise(self.single_knots, time + 1.7, self.expression_pace * 1.3) * _SINGLES
+        actions = actions + 0.3 * value_noise(self.single_knots, time + 1.7, self.expression_pace * 1.3) * _SINGLES
         blink = self._blink(time)
         for side in ("Left", "Right"):
             actions[:, _INDEX["eyeBlink" + side]] = np.maximum(blink, actions[:, _INDEX["eyeBlink" + side]])

@@ -19,7 +19,7 @@ from .skin import brows, complexion
 
 _NOISE_SIZE = 256
 _SPOTS = 1500
-_DEEP = 0.5
+_DEEP = 0.75
 """Share of the light that reaches the hair under the outermost hairs."""
 
 
