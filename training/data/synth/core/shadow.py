@@ -97,7 +97,7 @@ def _crease_light(depth: Tensor, pixel: float) -> Tensor:
     solid = (depth > 0).float()
     light = torch.ones_like(depth)
     for metres, strength, most in _CREASES:
-        step = max(1, int(metres / (3 * pixel)))
+        step = max(2, int(metres / (2 * pixel)))
         reach = max(1, round(metres / (pixel * step)))
         weight = functional.avg_pool2d(solid, step, ceil_mode=True)
         own = functional.avg_pool2d(depth * solid, step, ceil_mode=True)

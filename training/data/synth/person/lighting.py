@@ -46,18 +46,25 @@ def light(surface: Surface, albedo: Tensor, gloss: Tensor, exponent: Tensor, loo
     mouth = (surface.part == TEETH) | (surface.part == TONGUE)  # lips let light through, and teeth hand it on
     shown = torch.where(mouth, surface.lit.clamp_min(0.6), surface.lit)
     lamps, colours = looks.of("lamps", frame), looks.of("lamp_colours", frame)
+    seep = torch.lerp(torch.ones(3, device=normal.device), normal.new_tensor(_SHADE), skin)
     for lamp in range(lamps.shape[1]):
+        if not bool(colours[:, lamp].any()):
+            continue
         towards = lamps[:, lamp]
         facing = dot(normal, towards)
-        reach = shown if lamp == 0 else torch.ones_like(facing)
-        seep = torch.lerp(torch.ones(3, device=normal.device), normal.new_tensor(_SHADE), skin)
-        diffuse = ((facing[:, None] + wrap) / (1 + wrap)).clamp_min(0) * near[:, None] * reach[:, None] ** seep
-        half = functional.normalize(towards + view, dim=1)
-        slant = dot(rough, half).clamp_min(0)
-        shine = (slant**exponent + 0.25 * slant ** (0.3 * exponent)) * gloss * fresnel * (facing > 0) * near * reach
+        diffuse = ((facing[:, None] + wrap) / (1 + wrap)).clamp_min(0) * near[:, None]
+        shine = near * (facing > 0) * gloss * fresnel * _lobes(rough, functional.normalize(towards + view, dim=1), exponent)
+        if lamp == 0:
+            diffuse, shine = diffuse * (seep * shown.clamp_min(1e-4).log()[:, None]).exp(), shine * shown
         radiance = radiance + colours[:, lamp] * (albedo * diffuse + shine[:, None])
     radiance = radiance + _wet(surface, normal, view, looks)
     return radiance * looks.of("exposure", frame)[:, None]
+
+
+def _lobes(normal: Tensor, half: Tensor, exponent: Tensor) -> Tensor:
+    """(P,) a highlight after Blinn, with a wider and weaker one about it."""
+    power = exponent * dot(normal, half).clamp_min(1e-4).log()
+    return power.exp() + 0.25 * (0.3 * power).exp()
 
 
 def _wet(surface: Surface, normal: Tensor, view: Tensor, looks: Looks) -> Tensor:
