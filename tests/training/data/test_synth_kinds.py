@@ -79,6 +79,7 @@ def test_what_left_the_frame_is_not_visible(pair_of, kind, shift):
 def test_the_backdrop_moves_as_the_camera_says(pair_of, kind):
     """A place of its plane that one frame shows at one map's image of it, the other shows at the other's."""
     frames, _ = pair_of(kind)
+    frames = replace(frames, loose=torch.zeros_like(frames.loose))
     maps = torch.tensor([[[1.1, -0.2, 0.1], [0.15, 1.05, -0.05]], [[0.9, 0.1, -0.2], [-0.05, 0.95, 0.1]]])
     nobody = torch.zeros_like(frames.truth.screen)
     source, driving = (
@@ -115,7 +116,7 @@ def test_same_seeds_same_pictures_in_any_batch(renderer_of, kind):
         torch.testing.assert_close(together.points, one_by_one.points, atol=1e-5, rtol=0)
         torch.testing.assert_close(together.truth.screen, one_by_one.truth.screen, atol=1e-5, rtol=1e-5)
         apart = (together.image.int() - one_by_one.image).abs().amax(-1)
-        assert (apart > 1).float().mean() < 1e-3
+        assert (apart > 1).float().mean() < 4e-3  # hairs have many edges
 
 
 def test_identity_motion_and_scene_are_independent(renderer_of, kind):

@@ -88,8 +88,8 @@ def true_flow(source: Frames, driving: Frames, size: int = 64) -> tuple[Tensor, 
     """Backward flow (N, size, size, 2) float32 and visibility (N, size, size) bool, frames paired by index.
 
     Both frames of a pair must show the same identity in the same scene. The flow says for every pixel of the driving
-    frame where in the source the same surface point is; it may leave [-1, 1] (then it is not visible). Nor is what shows
-    loose hairs.
+    frame where in the source the same surface point is; it may leave [-1, 1] (then it is not visible). Nor is
+    what shows loose hairs.
     """
     driving_buffer = surface_buffer(driving.truth, size)
     source_buffer = surface_buffer(source.truth, max(size, 128)).triangle

@@ -63,10 +63,13 @@ class ShadowMap:
 
 
 def shadow_map(points: Tensor, shown: Tensor, triangles: Tensor, lamps: Tensor, middle: Tensor) -> ShadowMap:
-    """Looks from `lamps` (N, 3), unit directions towards them, at points (N, V, 3) about `middle` (N, 3); `shown` (N, V)
-    > 0 casts shadows.
+    """Looks from `lamps` (N, 3), unit directions towards them, at points (N, V, 3) about `middle` (N, 3).
+
+    `shown` (N, V) > 0 casts shadows.
     """
-    side = functional.normalize(torch.linalg.cross(lamps, lamps.new_tensor([[0.05, 1.0, 0.02]]).expand_as(lamps)), dim=1)
+    side = functional.normalize(
+        torch.linalg.cross(lamps, lamps.new_tensor([[0.05, 1.0, 0.02]]).expand_as(lamps)), dim=1
+    )
     axes = torch.stack([side, torch.linalg.cross(lamps, side), lamps], 1)
     seen = (points - middle[:, None]) @ axes.transpose(1, 2)
     low = torch.full_like(middle[:, :2], -_REACH)

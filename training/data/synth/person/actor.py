@@ -15,6 +15,7 @@ from .beard import beard_mask, beard_offsets
 from .bristles import beard_strands, brow_strands, lash_strands
 from .glasses import fit, glasses_points
 from .hair import azimuths, hair_points, hair_skin_weights
+from .hairdo import POINTS, grow_hair
 from .head import (
     BEARD,
     EYE_LEFT,
@@ -31,7 +32,6 @@ from .head import (
     TONGUE,
     HeadAsset,
 )  # fmt: skip
-from .hairdo import POINTS, grow_hair
 from .identity import Identity
 from .prop import PROP_VERTICES, prop_canonical
 from .scene import Scene

@@ -26,7 +26,10 @@ def _places(asset: HeadAsset, lower: bool) -> tuple[Tensor, Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0xB12 + lower)
     skin = asset.triangles[asset.triangle_part == SKIN].cpu()
     corner = asset.mean.cpu()[skin]
-    middle, area = corner.mean(1), torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]).norm(dim=1)
+    middle, area = (
+        corner.mean(1),
+        torch.linalg.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]).norm(dim=1),
+    )
     if lower:
         near = torch.isin(skin, asset.beard_region.cpu()).all(1)
     else:
@@ -109,7 +112,11 @@ def beard_strands(asset: HeadAsset, who: Identity, body: Tensor, normals: Tensor
     direction = functional.normalize(direction + (0.35 if full else 0.6) * noise, dim=1)
     way = _framed(index, weight, body, normals, direction)
     way[:, 0] = way[:, 0].abs() * 0.5 + 0.15
-    length = (0.005 + 0.009 * torch.rand(count, generator=generator) if full else 0.0012 + 0.0012 * torch.rand(count, generator=generator)).to(at)
+    length = (
+        0.005 + 0.009 * torch.rand(count, generator=generator)
+        if full
+        else 0.0012 + 0.0012 * torch.rand(count, generator=generator)
+    ).to(at)
     if full:
         number = torch.zeros(asset.mesh_vertices, dtype=torch.int64, device=at.device)
         number[asset.beard_region] = torch.arange(len(asset.beard_region), device=at.device) + asset.span(BEARD).start
@@ -149,7 +156,9 @@ def lash_strands(asset: HeadAsset, who: Identity, points: int, made_up: float) -
         count = int((90 + 70 * made_up) * (0.55 if lower else 1))
         place = torch.rand(count, generator=generator) * (_ANCHORS - 1.001)
         cell, share = place.long(), (place % 1)[:, None]
-        reach = (0.5 if lower else 1.0) * (0.75 + 0.5 * torch.rand(count, 1, generator=generator)) * (1.1 + 0.5 * made_up)
+        reach = (
+            (0.5 if lower else 1.0) * (0.75 + 0.5 * torch.rand(count, 1, generator=generator)) * (1.1 + 0.5 * made_up)
+        )
         fan = 0.35 * torch.randn(count, 1, generator=generator)
         row = torch.linspace(0, 1, points) * reach * 1.5
         share = (share + fan * torch.linspace(0, 1, points) ** 2 * 0.5).clamp(-0.4, 1.4)

@@ -27,6 +27,8 @@ def eye_colours(place: Tensor, white: Tensor, iris: Tensor, size: Tensor, pupil:
     away = ((radius - size) / 0.55).clamp(0, 1)
     vein = (torch.sin(angle * 29 + 2.5 * torch.sin(radius * 19 + angle * 3)) ** 8) * away
     sclera = white * (0.86 - 0.22 * away)[:, None]
-    sclera = sclera * (1 - vein[:, None] * place.new_tensor([0.03, 0.16, 0.16]) - away[:, None] * place.new_tensor([0.0, 0.07, 0.09]))
+    sclera = sclera * (
+        1 - vein[:, None] * place.new_tensor([0.03, 0.16, 0.16]) - away[:, None] * place.new_tensor([0.0, 0.07, 0.09])
+    )
     colour = torch.lerp(sclera, coloured, torch.sigmoid((size - radius) / 0.014)[:, None])
     return colour * torch.sigmoid((inner - pupil) / 0.022)[:, None].clamp_min(0.012)

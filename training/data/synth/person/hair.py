@@ -133,7 +133,8 @@ def sample_style(draw: Draw, gender: float, age: float) -> HairStyle:
     curl = draw.between(0, 0.012) * np.sin(along * draw.between(3, 25) + 3 * np.sin(azimuth * 5)[:, None])
     flare = draw.between(-0.015, 0.03) * np.sin(along * np.pi * 0.7) + curl
     arrays = (line, _paint_line(draw, kind, natural), thickness, length, flare)
-    return HairStyle(kind in ("bald", "buzz"), *(values.astype(np.float32) for values in arrays), kind=kind)
+    whole = [values.astype(np.float32) for values in arrays]
+    return HairStyle(kind in ("bald", "buzz"), whole[0], whole[1], whole[2], whole[3], whole[4], kind)
 
 
 def hair_points(asset: HeadAsset, mesh: Tensor, style: HairStyle) -> Tensor:

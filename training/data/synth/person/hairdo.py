@@ -1,8 +1,8 @@
 """Hair by hair: the strands of a head of hair, combed over the grid of its style (`hair.py`) in locks.
 
 A strand is a piece of a lock: it starts somewhere on the grid, a few millimetres above it, and follows the comb's
-direction there, downwards or back or to a side from a parting, with the waves or curls of its lock; over the edge of the
-grid it hangs free.
+direction there, downwards or back or to a side from a parting, with the waves or curls of its lock; over the edge of
+the grid it hangs free.
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..core.seeds import Array, Draw
 from ..core.strands import Strands
 from .head import HAIR_COLUMNS, HAIR_ROWS, SCALP_ROWS
 
+Flags = NDArray[np.bool_]
 POINTS = 10
 """Of a strand."""
 _LOCKS, _EACH = 560, 13
@@ -52,12 +54,13 @@ class Comb:
 
 
 def sample_comb(draw: Draw, kind: str, tone: float, age: float) -> Comb:
-    """How the hair of a style's `kind` lies on somebody whose skin is `tone` (0 fair, 1 dark), of an `age` in [0, 1]."""
+    """How the hair of a style's `kind` lies on one whose skin is `tone` (0 fair, 1 dark), of an `age` in [0, 1]."""
     short = kind in ("bald", "buzz", "short")
     curly = draw.pick(4, (5, 3, 1, 0.3) if tone < 0.5 else (2, 1.5, 1.5, 3))
     radius, pitch = (
         (0.0006, 0.1), (draw.between(0.002, 0.005), draw.between(0.06, 0.1)),
-        (draw.between(0.003, 0.006), draw.between(0.022, 0.035)), (draw.between(0.002, 0.004), draw.between(0.009, 0.014)),
+        (draw.between(0.003, 0.006), draw.between(0.022, 0.035)),
+        (draw.between(0.002, 0.004), draw.between(0.009, 0.014)),
     )[curly]  # fmt: skip
     if kind in ("bald", "buzz"):
         length, stand, radius = draw.between(0.003, 0.007), 0.0015, min(radius, 0.001)
@@ -154,7 +157,7 @@ def _starts(random: np.random.Generator, count: int, area: Array) -> tuple[Array
     return row + random.random(count), column + random.random(count)
 
 
-def grow_hair(grid: Array, comb: Comb, thickness: Array, length: Array, bare: Array, first: int, colour: Array,
+def grow_hair(grid: Array, comb: Comb, thickness: Array, length: Array, bare: Flags, first: int, colour: Array,
               streaks: float) -> Strands:  # fmt: skip
     """The strands of a head of hair.
 
@@ -182,16 +185,13 @@ def grow_hair(grid: Array, comb: Comb, thickness: Array, length: Array, bare: Ar
     way = np.linspace(0, 1, POINTS, dtype=np.float32)
     # Tips of a lock run together.
     for value, middle in ((paths.row, lock[0]), (paths.column, lock[1])):
-        value -= (0.55 * way**1.5) * (value[:, :1] - middle[of][:, None]) * ~away[:, None]
+        value -= (0.55 * way**1.5) * (value[:, :1] - middle[of][:, None]) * np.logical_not(away)[:, None]
     paths.row = paths.row.clip(0.3, HAIR_ROWS - 1.001)
     offset, depth = _offsets(random, comb, paths, way, of, (locks, away, whole))
     if thickness.max() < 0.012 and comb.length < 0.01:  # stubble stands on the skull
         under = thickness[paths.column.astype(int) % (HAIR_COLUMNS - 1), paths.row.astype(int).clip(0, _EDGE)]
         offset[..., 0] -= under
-    tone = np.exp(0.28 * streaks * random.normal(0, 1, (locks, 1))[of] + 0.09 * random.normal(0, 1, (count, 1)))
-    own = colour * tone.clip(0.4, 2.2) * (1 + 0.05 * random.normal(0, 1, (count, 3)))
-    white = random.random((count, 1)) < comb.grey
-    own = np.where(white, 0.6 * own + 0.07, own).clip(0.002, 0.95)
+    own = _tones(random, colour, streaks, (locks, of), comb.grey)
     shade = (0.62 + 0.38 * depth) * (0.8 + 0.3 * way)
     index, weight = _bound(paths, first)
     width = np.where(away, 0.0006, 0.0009)
@@ -200,8 +200,21 @@ def grow_hair(grid: Array, comb: Comb, thickness: Array, length: Array, bare: Ar
     return strands.at(torch.from_numpy(random.permutation(count)))
 
 
-def _offsets(random: np.random.Generator, comb: Comb, paths: _Paths, way: Array, of: Array,
-             hair: tuple[int, Array, Array]) -> tuple[Array, Array]:  # fmt: skip
+def _tones(
+    random: np.random.Generator, colour: Array, streaks: float, lock: tuple[int, NDArray[np.int64]], grey: float
+) -> Array:
+    """(S, 3) of strands about one colour (3,); `lock`: how many there are, and which each is of."""
+    locks, of = lock
+    count = len(of)
+    tone = np.exp(0.28 * streaks * random.normal(0, 1, (locks, 1))[of] + 0.09 * random.normal(0, 1, (count, 1)))
+    own = colour * tone.clip(0.4, 2.2) * (1 + 0.05 * random.normal(0, 1, (count, 3)))
+    white = random.random((count, 1)) < grey
+    mixed: Array = np.where(white, 0.6 * own + 0.07, own).clip(0.002, 0.95)
+    return mixed
+
+
+def _offsets(random: np.random.Generator, comb: Comb, paths: _Paths, way: Array, of: NDArray[np.int64],
+             hair: tuple[int, Flags, Array]) -> tuple[Array, Array]:  # fmt: skip
     """(S, K, 3) off the grid, and (S, K) in [0, 1] how far outside of the others."""
     locks, away, whole = hair
     count = len(of)

@@ -53,7 +53,9 @@ def light(surface: Surface, albedo: Tensor, gloss: Tensor, exponent: Tensor, loo
         towards = lamps[:, lamp]
         facing = dot(normal, towards)
         diffuse = ((facing[:, None] + wrap) / (1 + wrap)).clamp_min(0) * near[:, None]
-        shine = near * (facing > 0) * gloss * fresnel * _lobes(rough, functional.normalize(towards + view, dim=1), exponent)
+        shine = (
+            near * (facing > 0) * gloss * fresnel * _lobes(rough, functional.normalize(towards + view, dim=1), exponent)
+        )
         if lamp == 0:
             diffuse, shine = diffuse * (seep * shown.clamp_min(1e-4).log()[:, None]).exp(), shine * shown
         radiance = radiance + colours[:, lamp] * (albedo * diffuse + shine[:, None])

@@ -168,6 +168,7 @@ class Motion:
         self.translation_range = self.translation_range * energy
         if random.random() < 0.12:  # and some look to the side, up to a profile
             self.amplitude[0] = math.radians(random.uniform(50, 70))
+            self.rotation_pace = max(self.rotation_pace, 1.2)
         self.blink_length = random.uniform(0.12, 0.4, KNOTS)
         self.lead = float(random.uniform(0.1, 0.25))
 

@@ -62,7 +62,7 @@ class PersonRenderer(Renderer):
         self._points = points
         self._noise = noise_texture().to(self.device)
         clear = torch.tensor([EYE_LEFT, EYE_RIGHT, TEETH, TONGUE, LASHES, LENS], device=self.device)
-        self._eyes = ((asset.part == EYE_LEFT) | (asset.part == EYE_RIGHT)).nonzero().flatten()
+        self._eyeballs = ((asset.part == EYE_LEFT) | (asset.part == EYE_RIGHT)).nonzero().flatten()
         self._solid = asset.triangles[~torch.isin(asset.triangle_part, clear)]
         self._people = self.asset.coefficients.cpu().numpy(), self.asset.labels.cpu().numpy()
         self._identities: Cache[Identity] = Cache(256)
@@ -159,23 +159,27 @@ class PersonRenderer(Renderer):
         normal = functional.normalize(values[:, :3], dim=1)
         normal = torch.where((asset.two_sided[found.triangle] & (normal[:, 2] > 0))[:, None], -normal, normal)
         part, all_ = asset.triangle_part[found.triangle], torch.ones_like(fixed[:, 3])
-        return Surface(
-            found.frame, part, normal, fixed[:, :3], fixed[:, 3], values[:, 6:], values[:, 3:6], all_, all_
-        )
+        return Surface(found.frame, part, normal, fixed[:, :3], fixed[:, 3], values[:, 6:], values[:, 3:6], all_, all_)
 
     def _shadows(self, points: Tensor, truth: Truth, looks: Looks) -> ShadowMap:
         """Of the first lamp."""
-        return shadow_map(points, truth.screen[..., 2], self._solid, looks.lamps[:, 0], points[:, self._eyes].mean(1))
+        return shadow_map(
+            points, truth.screen[..., 2], self._solid, looks.lamps[:, 0], points[:, self._eyeballs].mean(1)
+        )
 
     def _pores(self, surface: Surface) -> Tensor:
         """(P, 3) in [0, 1], fixed to the skin."""
         place = surface.place
-        cells = [((place[:, 0] + 0.6 * place[:, 2]) * 9 + shift, place[:, 1] * 9 - shift) for shift in (0.0, 0.31, 0.67)]
+        cells = [
+            ((place[:, 0] + 0.6 * place[:, 2]) * 9 + shift, place[:, 1] * 9 - shift) for shift in (0.0, 0.31, 0.67)
+        ]
         return torch.stack([noise_at(self._noise, u, v)[:, 3] for u, v in cells], 1)
 
 
 def _creases(layer: Tensor, surface: Surface, found: Hits, samples: list[float]) -> Tensor:
-    """(P,), see `Surface.open`; `layer` (N * S * S, .) says how many samples there are, `samples` metres between them."""
+    """(P,), see `Surface.open`; `layer` (N * S * S, .) says how many samples there are, `samples` metres
+    between them.
+    """
     count = len(samples)
     side = round((len(layer) // count) ** 0.5)
     depth = torch.zeros(len(layer), device=layer.device)

@@ -41,5 +41,7 @@ def sample_rest(draw: Draw) -> Array:
 
 
 def over_rest(actions: Array, rest: Array) -> Array:
-    """(N, 52) of faces that do `actions` (N, 52) over what they do at `rest` (N, 52): what is done already counts less."""
+    """(N, 52) of faces that do `actions` (N, 52) over what they do at `rest` (N, 52): what is done already counts
+    less.
+    """
     return (1 - (1 - actions) * (1 - rest)).astype(np.float32)

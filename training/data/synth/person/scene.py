@@ -109,7 +109,8 @@ def _camera(draw: Draw, framing: Draw, stand: Draw) -> Camera:
     distance = float(np.exp(draw.between(np.log(0.45), np.log(2.2))))
     return Camera(
         distance=far or distance, head_width=width, offset=offset,
-        tilt=draw.normal(0.09) + tilt, roll=draw.normal(0.05), drift=drift, drift_roll=0 if still else draw.normal(0.02),
+        tilt=draw.normal(0.09) + tilt, roll=draw.normal(0.05), drift=drift,
+        drift_roll=0 if still else draw.normal(0.02),
     )  # fmt: skip
 
 

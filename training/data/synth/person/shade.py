@@ -12,8 +12,8 @@ from torch import Tensor
 from ..core.backdrop import smooth_noise
 from ..core.seeds import Array, Draw
 from .actor import Actor, cloth_height
-from .head import BEARD, EYE_LEFT, EYE_RIGHT, FRAME, HAIR, LENS, PROP, SKIN, TEETH, TONGUE
 from .eyes import eye_colours
+from .head import BEARD, EYE_LEFT, EYE_RIGHT, FRAME, HAIR, LENS, PROP, SKIN, TEETH, TONGUE
 from .mouth import teeth
 from .skin import brows, complexion
 
@@ -176,7 +176,7 @@ def dress_torso(skin: Surface, looks: Looks, texture: Tensor, colour: Tensor, sh
 
 
 def _hair(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor]:
-    """Albedo (P, 3) and gloss (P,) of what lies under the outermost hairs: strands along the meridians, in their shade."""
+    """Albedo (P, 3) and gloss (P,) of what lies in the shade of the outermost hairs: strands along the meridians."""
     place, frame = surface.place, surface.frame
     scalars = looks.of("scalars", frame)
     strand = place[:, 0] * 2.0 * scalars[:, 5] + scalars[:, 8] + 0.02 * torch.sin(place[:, 1] * 9 + place[:, 0] * 40)

@@ -54,8 +54,8 @@ def _painted(albedo: Tensor, place: Tensor, makeup: Tensor) -> Tensor:
 def complexion(albedo: Tensor, place: Tensor, noise: Tensor, surface: Tensor, makeup: Tensor, moles: Tensor) -> Tensor:
     """(P, 3) the skin's colour at places (P, 3), from its even colour.
 
-    `noise` (P, 5) in [0, 1], the last of spots; one row for each sample, or one for all: `surface` (., 3) blotches, freckles, wrinkles,
-    `makeup` (., 5), `moles` (., 4, 3).
+    `noise` (P, 5) in [0, 1], the last of spots; one row for each sample, or one for all: `surface` (., 3)
+    blotches, freckles, wrinkles, `makeup` (., 5), `moles` (., 4, 3).
     """
     blotches, freckles, wrinkles = surface.unbind(1)
     y, front = place[:, 1], place[:, 2] < 0.02
