@@ -19,10 +19,10 @@ _PORE = 0.0004
 """Metres."""
 
 
-def roughened(surface: Surface, noise: Tensor, sample: float) -> Tensor:
-    """(P, 3) normals of skin with pores; `noise` (P, 3) in [0, 1], `sample` metres between samples."""
-    strength = _PORES * min(1.0, _PORE / sample)
-    return functional.normalize(surface.normal + strength * (noise - 0.5), dim=1)
+def roughened(surface: Surface, noise: Tensor, samples: list[float]) -> Tensor:
+    """(P, 3) normals of skin with pores; `noise` (P, 3) in [0, 1], `samples`: metres between samples of each frame."""
+    strength = surface.normal.new_tensor([_PORES * min(1.0, _PORE / sample) for sample in samples])[surface.frame]
+    return functional.normalize(surface.normal + strength[:, None] * (noise - 0.5), dim=1)
 
 
 def light(surface: Surface, albedo: Tensor, gloss: Tensor, exponent: Tensor, looks: Looks, rough: Tensor) -> Tensor:

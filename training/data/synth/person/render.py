@@ -132,7 +132,7 @@ class PersonRenderer(Renderer):
             surface.lit = shadows.lit(surface.position, surface.normal, surface.frame, _PENUMBRA)
             samples = [sample_width(actor, side) for actor in actors]
             surface.open = _creases(layer, surface, found, samples)
-            rough = roughened(surface, self._pores(surface), min(samples))
+            rough = roughened(surface, self._pores(surface), samples)
             lit = light(surface, albedo, gloss, exponent, looks, rough)
         else:
             lit = albedo * surface.occlusion[:, None]
