@@ -1,8 +1,8 @@
 """Hairs: curves bound to a mesh, drawn as lines one sample wide over what is drawn already.
 
 Each point of a strand lies at a place between four vertices of a mesh and, off it, along that place's normal and two
-tangents, so strands follow whatever moves the mesh, and need no truth of their own. A strand thinner than a sample
-would hide too much: then fewer are drawn (`Strands.thinned`), always the same ones at one size.
+tangents, so strands follow whatever moves the mesh, and need no truth of their own. Strands thinner than a sample
+would hide too much: then fewer are drawn (`Strands.thinned`), always the same ones at one size, and those more faintly.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class Strands:
         return Strands(*(value[index] for value in vars(self).values()))
 
     def thinned(self, sample: float) -> Strands:
-        """Those that are drawn where a sample is that many metres wide."""
+        """Those that are drawn where a sample is that many metres wide: fewer where it is wider than they are."""
         rank = (torch.arange(len(self), device=self.width.device, dtype=torch.float64) * _GOLDEN) % 1
-        return self.at((rank < self.width / sample).nonzero().flatten())
+        return self.at((rank < (self.width / sample).sqrt()).nonzero().flatten())
 
     def to(self, device: torch.device | str) -> Strands:
         """The same on a device."""

@@ -14,7 +14,7 @@ from .bake import SKULL_CENTRE
 from .beard import beard_mask, beard_offsets
 from .bristles import beard_strands, brow_strands, lash_strands
 from .glasses import fit, glasses_points
-from .hair import azimuths, hair_points, hair_skin_weights
+from .hair import azimuths, hair_points, hair_skin_weights, on_shoulders
 from .hairdo import POINTS, grow_hair
 from .head import (
     BEARD,
@@ -175,12 +175,12 @@ def build_actor(asset: HeadAsset, who: Identity, scene: Scene, garment: Tensor |
     narrower = torch.tensor([0.86, 1.0, 0.9], device=device)  # MakeHuman's arch pierces narrow jaws
     body[teeth] = middle + (body[teeth] - middle) * narrower
     skull = (body[asset.skull_index] * asset.skull_weights[..., None]).sum(2)[:, : asset.skull_index.shape[1] // 2]
-    hair = hair_points(asset, body, who.hair)
     if garment is None:
         garment = cloth_height(asset.mean[:mesh], torch.from_numpy(scene.clothes.neckline).to(device))
     lift = scene.clothes.lift * (garment / 0.004).clamp(0, 1)
     lift = lift + scene.clothes.collar * _bump(garment, 0.006, 0.008)
     normals = vertex_normals(body[None], asset.triangles[asset.triangle_part <= LASHES])[0]
+    hair = on_shoulders(asset, hair_points(asset, body, who.hair), body, normals)
     region = asset.beard_region
     bare = asset.masks[region, 0] + asset.masks[region, 3]
     beard = body[region] + beard_offsets(asset.mean[region], normals[region], bare, who.beard_shape, who.beard_kind)

@@ -55,8 +55,9 @@ def _nearest(mean: Tensor, among: Tensor, places: list[tuple[float, float]]) -> 
 
 
 def _lip_lines(mean: Tensor, lips: Tensor, lower: Tensor) -> dict[str, Tensor]:
-    """The outer edges of both lips, and the inner ones, where they touch: corner to corner; `lower` (M,) bool moves with
-    the jaw.
+    """The outer edges of both lips, and the inner ones, where they touch: corner to corner.
+
+    `lower` (M,) bool: what moves with the jaw.
     """
     index = lips.nonzero().flatten()
     at = mean[index]
@@ -85,6 +86,6 @@ def _lip_lines(mean: Tensor, lips: Tensor, lower: Tensor) -> dict[str, Tensor]:
 def _iris(mean: Tensor, eye: Tensor, centre: Tensor) -> Tensor:
     """Vertices nearest to the iris' border."""
     way = torch.nn.functional.normalize(mean[eye] - centre, dim=1)
-    angle = torch.arange(IRIS_POINTS) * (2 * torch.pi / IRIS_POINTS)
+    angle = (torch.arange(IRIS_POINTS) + 0.5) * (2 * torch.pi / IRIS_POINTS)
     aim = torch.stack([_IRIS * angle.cos(), _IRIS * angle.sin(), torch.full_like(angle, -((1 - _IRIS**2) ** 0.5))], 1)
     return eye[(way @ aim.T).argmax(0)]

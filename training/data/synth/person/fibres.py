@@ -47,7 +47,7 @@ def hair_over(
     if not any(len(actor.strands) for actor in actors):
         return
     side = int((len(layer) // len(actors)) ** 0.5)
-    screens, places, ways, frames, wide, chosen = [], [], [], [], [], []
+    screens, places, ways, frames, wide, faint, chosen = [], [], [], [], [], [], []
     for row, actor in enumerate(actors):
         sample = sample_width(actor, side)
         strands = actor.strands.thinned(sample)
@@ -57,6 +57,7 @@ def hair_over(
         places.append(curve)
         ways.append(normal)
         frames.append(torch.full((len(strands),), row, device=layer.device))
+        faint.append((strands.width / sample).sqrt().clamp_max(1))
         wide.append((strands.width / sample).round().clamp(1, 3).long())
         chosen.append(strands)
     seen = draw(torch.cat(screens), torch.cat(wide), torch.cat(frames), below, side)
@@ -78,7 +79,7 @@ def hair_over(
         reach = shadows.lit(start, normal, frame, _PENUMBRA)
         lit = light_hair(functional.normalize(end - start, dim=1), normal, start, albedo, shade, frame, looks, reach)
     # Tips are thinner than a sample.
-    cover = (1 - 0.25 * ((piece + seen.way) / pieces) ** 3)[:, None]
+    cover = (torch.cat(faint)[strand] * (1 - 0.25 * ((piece + seen.way) / pieces) ** 3))[:, None]
     layer[seen.sample] = torch.lerp(layer[seen.sample], functional.pad(lit, (0, 1), value=1.0), cover)
 
 

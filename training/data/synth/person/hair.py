@@ -15,7 +15,10 @@ from torch import Tensor
 
 from ..core.seeds import Array, Draw
 from .bake import AZIMUTHS, MAX_POLAR, POLARS, SKULL_CENTRE
-from .head import HAIR_COLUMNS, LOCK_ROWS, SCALP_ROWS, HeadAsset
+from .head import HAIR_COLUMNS, LOCK_ROWS, SCALP_ROWS, SKIN, HeadAsset
+
+_CLEAR, _DEEPEST = 0.016, 0.08
+"""Metres by which hair lies off shoulders, clothes included, and from which on a place is elsewhere in the body."""
 
 # Azimuth in degrees (0: face, 90: ear, 180: nape) and the natural hairline's polar angle in degrees.
 _LINE_AZIMUTH = np.radians([0, 20, 38, 52, 64, 74, 84, 100, 118, 140, 180])
@@ -160,6 +163,21 @@ def hair_points(asset: HeadAsset, mesh: Tensor, style: HairStyle) -> Tensor:
     down = torch.tensor([0.0, 1.0, 0.0], device=device)
     locks = last + (length * along)[..., None] * down + flare[..., None] * side
     return torch.cat([scalp, locks], 1).transpose(0, 1).reshape(-1, 3)
+
+
+def on_shoulders(asset: HeadAsset, hair: Tensor, body: Tensor, normals: Tensor) -> Tensor:
+    """(HAIR_ROWS * C, 3) the grid, where locks would pass through neck and shoulders laid on them.
+
+    `body` (M, 3) at rest with its normals.
+    """
+    below = (asset.mean[: len(body), 1] > 0.11) & (asset.part[: len(body)] == SKIN)
+    trunk, out = body[below], normals[below]
+    locks = hair[SCALP_ROWS * HAIR_COLUMNS :]
+    nearest = torch.cdist(locks, trunk).argmin(1)
+    away = ((locks - trunk[nearest]) * out[nearest]).sum(1)
+    lift = (_CLEAR - away).clamp(0, _DEEPEST) * (away > -_DEEPEST)
+    lift = lift * (locks[:, 1] > trunk[:, 1].amin()).float()
+    return torch.cat([hair[: SCALP_ROWS * HAIR_COLUMNS], locks + out[nearest] * lift[:, None]])
 
 
 def hair_skin_weights(style: HairStyle, device: torch.device) -> Tensor:

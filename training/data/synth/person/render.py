@@ -21,7 +21,7 @@ from ..core.truth import Truth, points_visible, to_samples
 from .actor import Actor, build_actor, canonical
 from .fibres import hair_over, sample_width
 from .glass import glass_over
-from .head import EYE_LEFT, EYE_RIGHT, LASHES, LENS, TEETH, TONGUE, HeadAsset, load_head
+from .head import EYE_LEFT, EYE_RIGHT, HAIR, LASHES, LENS, TEETH, TONGUE, HeadAsset, load_head
 from .identity import Identity, sample_identity
 from .lighting import light, roughened
 from .performance import Pose, motion
@@ -34,6 +34,8 @@ from .shade import Dress, Looks, Surface, albedo_and_gloss, dress_torso, noise_a
 _SUPERSAMPLING = 2
 _PENUMBRA = 0.007
 """Metres over which a shadow's edge is spread."""
+_TRAIL = 0.14
+"""Seconds."""
 _LOOSE = 0.04
 """Share of a pixel that hairs before the backdrop must cover to count."""
 _POINT_SLACK = 0.03
@@ -199,6 +201,20 @@ def rested(pose: Pose, actors: list[Any]) -> Pose:
     return replace(pose, actions=over_rest(pose.actions, rest))
 
 
+def trail_hair(
+    asset: HeadAsset, posed: Tensor, actors: list[Any], specs: list[SceneSpec], times: Array
+) -> None:  # fmt: skip
+    """Long hair comes after the head: locks of `posed` (N, V, 3) lie between where they belong now and where they did
+    `_TRAIL` seconds before, the more the nearer to their tips; in place.
+    """
+    span = asset.span(HAIR)
+    late = torch.stack([actor.weights[span, 0] for actor in actors])
+    if not bool(late.any()):
+        return
+    before = rested(face_poses(specs, times - _TRAIL), actors)
+    posed[:, span] = torch.lerp(posed[:, span], pose_vertices(asset, actors, before)[:, span], late[..., None])
+
+
 def face_turns(specs: list[SceneSpec], times: Array, tilts: list[float]) -> Tensor:
     """(N, 3, 3): how the heads of `specs` are turned before cameras with `tilts` (radians), for row vectors (x, y, z)
     with y down and z away from the camera.
@@ -241,5 +257,6 @@ class HeadRenderer(PersonRenderer):
 
     def _vertices(self, specs: list[SceneSpec], actors: list[Any], times: Array) -> Tensor:
         posed = pose_vertices(self.asset, actors, rested(face_poses(specs, times), actors))
+        trail_hair(self.asset, posed, actors, specs, times)
         place_props(self.asset, posed, actors, times)
         return posed
