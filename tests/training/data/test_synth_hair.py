@@ -1,6 +1,7 @@
 """Hairs, shadows, cameras and contours of drawn people."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -155,7 +156,7 @@ def test_contours_lie_where_their_names_say():
         assert (height(f"upper_lid_{side}")[2:-2] < height(f"lower_lid_{side}")[2:-2]).all()
         assert len(set(lines[f"iris_{side}"].tolist())) == 8
     lips = [height(f"lip_{name}")[3:-3] for name in ("upper_outer", "upper_inner", "lower_inner", "lower_outer")]
-    assert all((above <= below).all() for above, below in zip(lips, lips[1:], strict=False))
+    assert all((above <= below).all() for above, below in pairwise(lips))
     opened = renderer.asset.actions.view(len(ACTIONS), -1, 3)[ACTIONS.index("jawOpen"), :, 1]
     assert opened[lines["lip_lower_inner"]][4:-4].min() > 3 * opened[lines["lip_upper_inner"]][4:-4].max()
 

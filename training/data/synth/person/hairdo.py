@@ -171,7 +171,7 @@ def grow_hair(grid: Array, comb: Comb, thickness: Array, length: Array, bare: Fl
     area *= ~bare[: HAIR_COLUMNS - 1]
     edge = area * (np.abs(np.arange(HAIR_ROWS) - _EDGE + 1) < 1.5)[:, None]
     lock = np.concatenate([np.stack(_starts(random, _LOCKS, area)), np.stack(_starts(random, _LOCKS // 3, edge))], 1)
-    locks = lock.shape[1]
+    locks = int(lock.shape[1])
     of = np.tile(np.arange(locks), _EACH)
     count = len(of)
     spread = random.normal(0, 1, (3, count))
