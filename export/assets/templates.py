@@ -164,7 +164,7 @@ def performed(seed: int, seconds: float, *, speech: float, head: float, start: f
 def build() -> dict[str, NDArray[np.float32]]:
     """All of them by name."""
     tracks = {name: by_keys(*keys) for name, keys in TRACKS.items()}
-    tracks["talk"] = performed(5, 6.0, speech=0.9, head=0.25)
+    tracks["talk"] = performed(11, 6.0, speech=0.9, head=0.25)
     tracks["idle"] = performed(3, 8.0, speech=0.0, head=0.1)
     return dict(sorted(tracks.items()))
 

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from checkpoints.errors import InputError
 from training.data.pairs import Sample, reference_frames
-from training.data.synth.core.truth import background_between
+from training.data.synth.core.truth import background_between, without_loose_hair
 from training.data.synth.sets.shards import SynthShards
 from training.kernels.flow import stored_flow
 
-STORED = ("image", "points", "points_visible", "screen", "background", "triangle", "weights")
+STORED = ("image", "points", "points_visible", "screen", "background", "triangle", "weights", "loose")
 """Tensors of a shard that pairs are made of."""
 LOOK_EVERY = 2.0
 """Seconds between two looks for new shards."""
@@ -64,7 +64,9 @@ class ResidentShards:
     def _append(self, path: Path) -> None:
         """The clips of one shard, at the end of the stores; these double where they are full."""
         tensors = {name: value for name, value in load_file(path).items() if name in STORED}
-        clips, frames = tensors["image"].shape[:2]
+        clips, frames, side = tensors["image"].shape[:3]
+        if "loose" not in tensors:  # a shard from before there were any
+            tensors["loose"] = torch.zeros(clips, frames, -(-side * side // 8), dtype=torch.uint8)
         for name, value in tensors.items():
             rows = value.flatten(0, 1)
             store = self._stores.get(name)
@@ -125,8 +127,17 @@ class ResidentShards:
         sample["background"] = background_between(*backgrounds)
         if self.flow:
             kind = self.shards.info[0].kind
-            sample["flow"], sample["flow_visible"] = stored_flow(self._stores, source, driving, kind)
+            flow, visible = stored_flow(self._stores, source, driving, kind)
+            loose = [self._loose(rows) for rows in (source, driving)]
+            sample["flow"], sample["flow_visible"] = flow, without_loose_hair(flow, visible, *loose)
         return sample
+
+    def _loose(self, rows: Tensor) -> Tensor:
+        """(N, S, S) bool, see `Frames.loose`."""
+        side = self._stores["image"].shape[2]
+        bits = torch.arange(7, -1, -1, device=self.device, dtype=torch.uint8)
+        packed = self._stores["loose"][rows]
+        return ((packed[..., None] >> bits) & 1).flatten(1)[:, : side * side].view(-1, side, side).bool()
 
     def _pictures(self, rows: Tensor) -> Tensor:
         """uint8 (N, 3, size, size), channels last."""

@@ -148,7 +148,7 @@ def test_a_body_has_the_head_of_its_identity(renderer, renderer_of):
     asset = renderer_of("head").asset
     face = (asset.mean[: asset.mesh_vertices, 1] < 0.1).nonzero().flatten()
     assert torch.allclose(body.neutral[face], head.neutral[face], atol=1e-6)
-    assert torch.allclose(body.paint[face, :5], head.paint[face], atol=1e-6)
+    assert torch.allclose(body.paint[face, :6], head.paint[face], atol=1e-6)
 
 
 def test_clothes_leave_hands_and_faces_bare_and_cover_the_trunk(renderer):

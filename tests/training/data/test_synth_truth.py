@@ -107,7 +107,7 @@ def test_motion_is_smooth_and_within_its_ranges():
     times = np.arange(0, 40, 1 / 100)
     for seed in range(12):
         pose = motion(seed).at(times)
-        assert (np.abs(pose.rotation) <= np.radians([50.1, 25.1, 20.1])).all()
+        assert (np.abs(pose.rotation) <= np.radians([70.1, 25.1, 20.1])).all()
         assert pose.actions.shape == (len(times), len(ACTIONS))
         assert pose.actions.min() >= 0
         assert pose.actions.max() <= 1

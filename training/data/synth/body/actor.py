@@ -24,7 +24,7 @@ _HANGING, _DEEP = math.radians(8), 0.115
 
 @dataclass
 class BodyActor(Actor):
-    """`weights` are (V, J) of the bones; `paint` (V, 7) also has metres inside the top and inside the trousers."""
+    """`weights` are (V, J) of the bones; `paint` (V, 8) also has metres inside the top and inside the trousers."""
 
     rest: Tensor
     """(J, 3) joints with half raised arms."""

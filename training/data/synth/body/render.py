@@ -13,7 +13,7 @@ from ..core.photos import Photos
 from ..core.renderer import Cache, SceneSpec, device_name
 from ..core.seeds import Array
 from ..person.pose import move_faces
-from ..person.render import PersonRenderer, face_poses
+from ..person.render import PersonRenderer, face_poses, rested
 from ..person.shade import Looks, Surface, cloth, mix
 from .actor import BodyActor, body_canonical, build_body
 from .asset import load_body
@@ -36,7 +36,7 @@ class BodyLooks(Looks):
 
 def dress_body(skin: Surface, looks: Looks, texture: Tensor, colour: Tensor, shine: Tensor) -> None:
     """Top and trousers on skin of `colour` (P, 3) and `shine` (P,), in place."""
-    top, legs = skin.paint[:, 5], skin.paint[:, 6]
+    top, legs = skin.paint[:, 6], skin.paint[:, 7]
     worn = (torch.maximum(top, legs) > 0).nonzero().flatten()
     dressed = skin.at(worn)
     top = top[worn]
@@ -77,7 +77,7 @@ class BodyRenderer(PersonRenderer):
         return self._actors.get_or_make(key, lambda: build_body(self.body, who, where.scene, where.outfit))
 
     def _vertices(self, specs: list[SceneSpec], actors: list[Any], times: Array) -> Tensor:
-        faces = face_poses(specs, times)
+        faces = rested(face_poses(specs, times), actors)
         calm = replace(faces, rotation=faces.rotation * _HEAD_CALM)
         moments = [gestures(spec.motion).at(times[i : i + 1]) for i, spec in enumerate(specs)]
         points = move_faces(self.asset, actors, calm)

@@ -47,7 +47,9 @@ def _gradient(draw: Draw) -> Array:
 
 def _clouds(draw: Draw, image: Array) -> Array:
     for cells in (3, 6, 13, 27, 55):
-        image = image + (smooth_noise(draw, SIZE, cells, 3) - 0.5) * draw.between(0, 1.4) / cells**0.55
+        noise = smooth_noise(draw, SIZE, cells, 3) - 0.5
+        noise = noise.mean(-1, keepdims=True) + 0.25 * noise  # rainbows are rare in rooms
+        image = image + noise * draw.between(0, 1.4) / cells**0.55
     return image
 
 

@@ -59,7 +59,7 @@ def rasterise(
     return torch.where(hit, best & ((1 << _TRIANGLE_BITS) - 1), best).view(count, height, width)
 
 
-def _expand(lengths: Tensor) -> tuple[Tensor, Tensor]:
+def expand(lengths: Tensor) -> tuple[Tensor, Tensor]:
     """For runs of the given lengths: the run of every element, and its place inside the run."""
     run = torch.repeat_interleave(torch.arange(len(lengths), device=lengths.device), lengths)
     start = lengths.cumsum(0) - lengths
@@ -79,14 +79,14 @@ def _draw(best: Tensor, corners: Tensor, frame: Tensor, triangle: Tensor, height
 
     first = y0.ceil().clamp_min(0)
     last = (y2.ceil() - 1).clamp_max(height - 1)
-    run, row = _expand((last - first + 1).clamp_min(0).long())
+    run, row = expand((last - first + 1).clamp_min(0).long())
     y = first[run] + row
     on_long = x0[run] + (y - y0[run]) * long_slope[run]
     above = y < y1[run]
     on_short = torch.where(above, x0[run] + (y - y0[run]) * upper[run], x1[run] + (y - y1[run]) * lower[run])
     left = torch.minimum(on_long, on_short).ceil().clamp_min(0)
     right = (torch.maximum(on_long, on_short).ceil() - 1).clamp_max(width - 1)
-    line, column = _expand((right - left + 1).clamp_min(0).long())
+    line, column = expand((right - left + 1).clamp_min(0).long())
     if not len(line):
         return
     start = left.long()

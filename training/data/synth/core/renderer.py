@@ -17,7 +17,7 @@ from torch.nn import functional
 from .backdrop import EXTENT
 from .photos import Photos
 from .seeds import Array
-from .truth import Truth, flow_between, pixel_grid, surface_buffer
+from .truth import Truth, flow_between, pixel_grid, surface_buffer, without_loose_hair
 
 _T = TypeVar("_T")
 TEST_SEEDS = 1_000_000
@@ -52,14 +52,19 @@ class Frames:
     mask: Tensor
     """(N, H, W) bool, True where the figure is, or what passes before it."""
     truth: Truth
+    matte: Tensor
+    """(N, H, W) uint8: how much of a pixel that is, hair by hair; 255: all of it."""
+    loose: Tensor
+    """(N, H, W) bool, True where hairs stand before the backdrop, which are no surface of the truth."""
 
     def __len__(self) -> int:
         return len(self.image)
 
     def __getitem__(self, index: slice | Tensor) -> Frames:
         return Frames(
-            self.image[index], self.points[index], self.points_visible[index], self.mask[index], self.truth[index]
-        )
+            self.image[index], self.points[index], self.points_visible[index], self.mask[index], self.truth[index],
+            self.matte[index], self.loose[index],
+        )  # fmt: skip
 
     @staticmethod
     def join(parts: list[Frames]) -> Frames:
@@ -74,6 +79,8 @@ class Frames:
                 torch.cat([part.truth.background for part in parts]),
                 parts[0].truth.kind,
             ),
+            matte=torch.cat([part.matte for part in parts]),
+            loose=torch.cat([part.loose for part in parts]),
         )
 
 
@@ -81,11 +88,13 @@ def true_flow(source: Frames, driving: Frames, size: int = 64) -> tuple[Tensor, 
     """Backward flow (N, size, size, 2) float32 and visibility (N, size, size) bool, frames paired by index.
 
     Both frames of a pair must show the same identity in the same scene. The flow says for every pixel of the driving
-    frame where in the source the same surface point is; it may leave [-1, 1] (then it is not visible).
+    frame where in the source the same surface point is; it may leave [-1, 1] (then it is not visible). Nor is
+    what shows loose hairs.
     """
     driving_buffer = surface_buffer(driving.truth, size)
     source_buffer = surface_buffer(source.truth, max(size, 128)).triangle
-    return flow_between(source.truth, source_buffer, driving.truth, driving_buffer)
+    flow, visible = flow_between(source.truth, source_buffer, driving.truth, driving_buffer)
+    return flow, without_loose_hair(flow, visible, source.loose, driving.loose)
 
 
 def backdrops(pictures: Tensor, background: Tensor, size: int) -> Tensor:
@@ -99,6 +108,11 @@ def backdrops(pictures: Tensor, background: Tensor, size: int) -> Tensor:
 def device_name(device: str | torch.device) -> str:
     """As tensors say it: "cuda" becomes "cuda:0"."""
     return str(torch.empty(0, device=device).device)
+
+
+def as_bytes(matte: Tensor) -> Tensor:
+    """uint8 of values in [0, 1]."""
+    return (matte.clamp(0, 1) * 255).round().to(torch.uint8)
 
 
 class Cache(OrderedDict[Hashable, _T]):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from .raster import hits, rasterise
 from .topology import Topology, load_topology
@@ -146,3 +147,14 @@ def points_visible(truth: Truth, points: Tensor, inverse_depth: Tensor, buffer: 
     nearest, seen = _nearest_inverse_depth(mesh, truth.screen, buffer, points)
     free = (seen < 0) | (inverse_depth >= nearest * (1 - slack * nearest))
     return free & (points.abs() <= 1).all(-1)
+
+
+def without_loose_hair(flow: Tensor, visible: Tensor, source: Tensor, driving: Tensor) -> Tensor:
+    """(N, S, S) bool: `visible` where neither frame shows a loose hair, which the flow (N, S, S, 2) knows nothing of.
+
+    `source` and `driving` (N, H, W) bool, see `Frames.loose`.
+    """
+    size = flow.shape[1]
+    here = functional.adaptive_max_pool2d(driving.float()[:, None], size)[:, 0] > 0
+    there = functional.grid_sample(source.float()[:, None], flow, align_corners=True)[:, 0] > 0.05
+    return visible & ~here & ~there

@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 
 from ..core.raster import vertex_normals
+from ..core.strands import Strands, no_strands
 from .bake import SKULL_CENTRE
 from .beard import beard_mask, beard_offsets
+from .bristles import beard_strands, brow_strands, lash_strands
 from .glasses import fit, glasses_points
-from .hair import azimuths, hair_points, hair_skin_weights
+from .hair import azimuths, hair_points, hair_skin_weights, on_shoulders
+from .hairdo import POINTS, grow_hair
 from .head import (
     BEARD,
     EYE_LEFT,
@@ -51,9 +54,11 @@ class Actor:
     shown: Tensor
     """(V,) 1, or 0 for what this actor has not: hair, beard, glasses, a prop."""
     paint: Tensor
-    """(V, 5): albedo (linear), how much hair is painted on the skin, how much beard."""
+    """(V, 6): albedo (linear), how much hair is painted on the skin, how much beard, how much lip."""
     identity: Identity
     scene: Scene
+    strands: Strands
+    """Hairs on the V vertices."""
 
     @property
     def clear_glass(self) -> bool:
@@ -76,6 +81,7 @@ def canonical(asset: HeadAsset) -> Tensor:
     depth = (0.75 - (asset.mean[:mesh, 2] + 0.03) / 0.03).clamp(0.05, 0.8)
     within = (part == TEETH) | (part == TONGUE)
     occlusion[within] = depth[within]
+    occlusion[part == TEETH] = 0.25 + 0.9 * depth[part == TEETH]
     bag = asset.masks[:, 3] > 0.5
     occlusion[bag] = 0.22 * depth[bag]
     occlusion[part == TONGUE] = 0.6 * depth[part == TONGUE]
@@ -105,7 +111,7 @@ def _bump(value: Tensor, centre: float, width: float) -> Tensor:
 
 
 def _paint(asset: HeadAsset, who: Identity, scene: Scene) -> Tensor:
-    """(V, 5), see `Actor.paint`."""
+    """(V, 6), see `Actor.paint`."""
     device, mesh = asset.mean.device, asset.mesh_vertices
 
     def colour(value: np.ndarray) -> Tensor:
@@ -133,8 +139,9 @@ def _paint(asset: HeadAsset, who: Identity, scene: Scene) -> Tensor:
     scalp = torch.sigmoid((torch.from_numpy(line).to(device) - polar) / 0.035) * (1 - ears) * (part == SKIN)
     scalp = scalp * (torch.from_numpy(line).to(device) > 0)
     beard = beard_mask(place, who.beard_kind) * who.beard * (part == SKIN) * (1 - lips) * (1 - inside)
-    skin = torch.cat([albedo, scalp[:, None], beard[:, None]], 1)
-    worn = torch.zeros(len(asset.part) - mesh, 5, device=device)
+    mouth = lips * (part == SKIN) * (1 - inside)
+    skin = torch.cat([albedo, scalp[:, None], beard[:, None], mouth[:, None]], 1)
+    worn = torch.zeros(len(asset.part) - mesh, 6, device=device)
     colours = {HAIR: who.hair_colour, BEARD: who.beard_colour}
     if who.glasses:
         colours |= {FRAME: who.glasses.colour, LENS: who.glasses.lens}
@@ -168,12 +175,12 @@ def build_actor(asset: HeadAsset, who: Identity, scene: Scene, garment: Tensor |
     narrower = torch.tensor([0.86, 1.0, 0.9], device=device)  # MakeHuman's arch pierces narrow jaws
     body[teeth] = middle + (body[teeth] - middle) * narrower
     skull = (body[asset.skull_index] * asset.skull_weights[..., None]).sum(2)[:, : asset.skull_index.shape[1] // 2]
-    hair = hair_points(asset, body, who.hair)
     if garment is None:
         garment = cloth_height(asset.mean[:mesh], torch.from_numpy(scene.clothes.neckline).to(device))
     lift = scene.clothes.lift * (garment / 0.004).clamp(0, 1)
     lift = lift + scene.clothes.collar * _bump(garment, 0.006, 0.008)
     normals = vertex_normals(body[None], asset.triangles[asset.triangle_part <= LASHES])[0]
+    hair = on_shoulders(asset, hair_points(asset, body, who.hair), body, normals)
     region = asset.beard_region
     bare = asset.masks[region, 0] + asset.masks[region, 3]
     beard = body[region] + beard_offsets(asset.mean[region], normals[region], bare, who.beard_shape, who.beard_kind)
@@ -182,7 +189,31 @@ def build_actor(asset: HeadAsset, who: Identity, scene: Scene, garment: Tensor |
     width = float(skull[..., 0].max() - skull[..., 0].min())
     eyes_apart = float((joints[2] - joints[3]).norm())
     paint, shown, weights = _paint(asset, who, scene), _shown(asset, who, scene), _skin_weights(asset, who)
-    return Actor(torch.cat([body, things]), joints, width, eyes_apart / 0.061, weights, shown, paint, who, scene)
+    hairs = _strands(asset, hair, body, normals, who)
+    return Actor(torch.cat([body, things]), joints, width, eyes_apart / 0.061, weights, shown, paint, who, scene, hairs)
+
+
+def _hair(asset: HeadAsset, hair: Tensor, who: Identity) -> Strands:
+    """Hair over its grid (HAIR_ROWS * C, 3) at rest."""
+    style = who.hair
+    bare = style.paint_line < 0 if style.kind == "bald" else np.zeros(HAIR_COLUMNS, bool)
+    if who.comb is None or bare.all():
+        return no_strands(POINTS).to(hair.device)
+    grid = hair.view(HAIR_ROWS, HAIR_COLUMNS, 3).cpu().numpy()
+    first = asset.span(HAIR).start
+    length = np.zeros_like(style.length) if style.bald else style.length
+    grown = grow_hair(grid, who.comb, style.thickness, length, bare, first, who.hair_colour, who.streaks)
+    return grown.to(hair.device)
+
+
+def _strands(asset: HeadAsset, hair: Tensor, body: Tensor, normals: Tensor, who: Identity) -> Strands:
+    """All hairs; `body` (M, 3) at rest with its normals."""
+    lashes = lash_strands(asset, who, POINTS, float(who.lashes.mean() < 0.05))
+    brow = brow_strands(asset, who, body, normals, POINTS)
+    parts = [_hair(asset, hair, who), brow, lashes]
+    if who.beard > 0:
+        parts.append(beard_strands(asset, who, body, normals, POINTS))
+    return Strands.join(parts)
 
 
 def _glasses(asset: HeadAsset, body: Tensor, joints: Tensor, who: Identity) -> Tensor:

@@ -31,7 +31,7 @@ def sample_beard(draw: Draw, density: float) -> Beard:
     """The beard of one who has `density` (0 to 1, see `Identity.beard`) of it."""
     full = density > 0.35 and draw.chance(0.75)
     length = draw.between(0.0, 0.07) if draw.chance(0.5) else draw.between(0, 0.015)
-    return Beard(draw.between(0.004, 0.013) if full else 0.0, length)
+    return Beard(draw.between(0.002, 0.007) if full else 0.0, length)
 
 
 def beard_region(mean: Tensor, skin: Tensor) -> Tensor:
@@ -76,7 +76,7 @@ def beard_offsets(place: Tensor, normals: Tensor, bare: Tensor, beard: Beard, ki
     lift = (mask / 0.5).clamp(0, 1) * (beard.thickness + _UNDER) - _UNDER
     # Rough, so that outline and light break up; a fixed pattern of the place keeps it the same in every frame.
     rough = torch.sin(place[:, 0] * 900) * torch.sin(place[:, 1] * 700 + place[:, 2] * 500)
-    lift = lift + 0.18 * beard.thickness * rough * (mask > 0.5)
+    lift = lift + 0.05 * beard.thickness * rough * (mask > 0.5)
     x, y, z = place[:, 0].abs(), place[:, 1], place[:, 2]
     chin = torch.sigmoid((y - 0.095) / 0.006) * _bump(x, 0.0, 0.045) * torch.sigmoid((0.045 - z) / 0.012) * mask
     moustache = _bump(y, 0.056, 0.008) * (z < 0.01) * mask

@@ -9,7 +9,8 @@ from torch.nn import functional
 from ..core.raster import Hits, hits, rasterise, vertex_normals
 from .actor import Actor
 from .head import LENS, HeadAsset
-from .shade import Looks, reflections
+from .lighting import reflections
+from .shade import Looks
 
 
 def glass_over(

@@ -15,7 +15,10 @@ from torch import Tensor
 
 from ..core.seeds import Array, Draw
 from .bake import AZIMUTHS, MAX_POLAR, POLARS, SKULL_CENTRE
-from .head import HAIR_COLUMNS, LOCK_ROWS, SCALP_ROWS, HeadAsset
+from .head import HAIR_COLUMNS, LOCK_ROWS, SCALP_ROWS, SKIN, HeadAsset
+
+_CLEAR, _DEEPEST = 0.016, 0.08
+"""Metres by which hair lies off shoulders, clothes included, and from which on a place is elsewhere in the body."""
 
 # Azimuth in degrees (0: face, 90: ear, 180: nape) and the natural hairline's polar angle in degrees.
 _LINE_AZIMUTH = np.radians([0, 20, 38, 52, 64, 74, 84, 100, 118, 140, 180])
@@ -38,6 +41,8 @@ class HairStyle:
     """(C,) of the hanging locks, metres; 0: none."""
     flare: Array
     """(C, LOCK_ROWS) outward offset along the locks, metres."""
+    kind: str = "short"
+    """One of "bald", "buzz", "short", "medium", "bob" and "long"."""
 
 
 def azimuths() -> Array:
@@ -78,10 +83,10 @@ def _shell(draw: Draw, kind: str, base: float) -> Array:
     side = np.abs(azimuth)
     rows = np.linspace(0, 1, SCALP_ROWS, dtype=np.float32)
     edge = np.clip((1 - rows) / draw.between(0.1, 0.35), 0, 1) ** 0.6
-    relief = 1 + _wave(draw, azimuth, 9, draw.between(0.05, 0.3))
+    relief = 1 + _wave(draw, azimuth, 9, draw.between(0.03, 0.16))
     if kind in ("short", "medium"):
-        relief = relief + draw.between(-0.3, 1.6) * np.exp(-((side / 0.7) ** 2))
-    top = draw.between(0.8, 1.5)
+        relief = relief + draw.between(-0.3, 0.7) * np.exp(-((side / 0.7) ** 2))
+    top = draw.between(0.8, 1.3)
     away = np.clip(rows / 0.4, 0, 1)  # all columns meet in the crown
     thickness = base * (relief.mean() * (1 - away) + relief[:, None] * away) * edge * (top + (1 - top) * rows)
     parting = draw.between(-0.9, 0.9)
@@ -109,14 +114,14 @@ def sample_style(draw: Draw, gender: float, age: float) -> HairStyle:
     natural = _natural_line(draw, gender, age)
     male = draw.chance(0.25 + 0.5 * gender)
     kind = _KINDS[draw.pick(6, (1, 1.6, 4, 2.5, 0.3, 0.6) if male else (0.15, 0.3, 1.2, 1.5, 2, 4))]
-    base = _THICKNESS[kind] * draw.between(0.6, 1.7)
+    base = _THICKNESS[kind] * draw.between(0.5, 1.25)
     thickness = _shell(draw, kind, base)
-    line = natural + _jagged(draw, np.radians(draw.between(0.8, 3)))
+    line = natural + _jagged(draw, np.radians(draw.between(0.3, 1.2)))
     bare = np.ones_like(azimuth)  # where the shell ends on the skin, 0 where it ends in a fringe or in locks
     if kind not in ("bald", "buzz") and draw.chance(0.35):  # a fringe over the forehead
         low = np.radians(draw.between(74, 86)) + (azimuth * draw.normal(0.05))
-        blend = np.clip((draw.between(0.5, 0.95) - side) / 0.3, 0, 1)
-        line = line * (1 - blend) + np.maximum(line, low + _jagged(draw, np.radians(draw.between(1, 5)))) * blend
+        blend = np.clip((draw.between(0.95, 1.3) - side) / 0.35, 0, 1)
+        line = line * (1 - blend) + np.maximum(line, low + _jagged(draw, np.radians(draw.between(0.4, 1.5)))) * blend
         bare *= 1 - np.clip(blend * 3, 0, 1)
         thickness = np.maximum(thickness, 0.006 * blend[:, None])
     length = np.zeros_like(azimuth)
@@ -131,7 +136,8 @@ def sample_style(draw: Draw, gender: float, age: float) -> HairStyle:
     curl = draw.between(0, 0.012) * np.sin(along * draw.between(3, 25) + 3 * np.sin(azimuth * 5)[:, None])
     flare = draw.between(-0.015, 0.03) * np.sin(along * np.pi * 0.7) + curl
     arrays = (line, _paint_line(draw, kind, natural), thickness, length, flare)
-    return HairStyle(kind in ("bald", "buzz"), *(values.astype(np.float32) for values in arrays))
+    whole = [values.astype(np.float32) for values in arrays]
+    return HairStyle(kind in ("bald", "buzz"), whole[0], whole[1], whole[2], whole[3], whole[4], kind)
 
 
 def hair_points(asset: HeadAsset, mesh: Tensor, style: HairStyle) -> Tensor:
@@ -157,6 +163,21 @@ def hair_points(asset: HeadAsset, mesh: Tensor, style: HairStyle) -> Tensor:
     down = torch.tensor([0.0, 1.0, 0.0], device=device)
     locks = last + (length * along)[..., None] * down + flare[..., None] * side
     return torch.cat([scalp, locks], 1).transpose(0, 1).reshape(-1, 3)
+
+
+def on_shoulders(asset: HeadAsset, hair: Tensor, body: Tensor, normals: Tensor) -> Tensor:
+    """(HAIR_ROWS * C, 3) the grid, where locks would pass through neck and shoulders laid on them.
+
+    `body` (M, 3) at rest with its normals.
+    """
+    below = (asset.mean[: len(body), 1] > 0.11) & (asset.part[: len(body)] == SKIN)
+    trunk, out = body[below], normals[below]
+    locks = hair[SCALP_ROWS * HAIR_COLUMNS :]
+    nearest = torch.cdist(locks, trunk).argmin(1)
+    away = ((locks - trunk[nearest]) * out[nearest]).sum(1)
+    lift = (_CLEAR - away).clamp(0, _DEEPEST) * (away > -_DEEPEST)
+    lift = lift * (locks[:, 1] > trunk[:, 1].amin()).float()
+    return torch.cat([hair[: SCALP_ROWS * HAIR_COLUMNS], locks + out[nearest] * lift[:, None]])
 
 
 def hair_skin_weights(style: HairStyle, device: torch.device) -> Tensor:

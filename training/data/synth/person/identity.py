@@ -10,6 +10,9 @@ from ..core.seeds import Array, Draw, along, linear
 from .beard import Beard, sample_beard
 from .glasses import Glasses, sample_glasses
 from .hair import HairStyle, sample_style
+from .hairdo import Comb, sample_comb
+from .performance import ACTIONS
+from .rest import sample_rest
 
 # sRGB, from the fairest to the darkest skin.
 _SKIN = np.array(
@@ -66,6 +69,10 @@ class Identity:
     beard_shape: Beard = field(default_factory=lambda: Beard(0.0, 0.0))
     beard_colour: Array = field(default_factory=lambda: np.zeros(3, np.float32))
     glasses: Glasses | None = None
+    rest: Array = field(default_factory=lambda: np.zeros(len(ACTIONS), np.float32))
+    """(52,) what a face does when it does nothing, in the order of `performance.ACTIONS`."""
+    comb: Comb | None = None
+    """How the hair lies; None: no hair is drawn one by one."""
     blush: Array = field(default_factory=lambda: np.zeros(4, np.float32))
     """(4,): colour and strength of the rouge on the cheeks."""
     liner: float = 0.0
@@ -100,15 +107,21 @@ def _adorned(who: Identity, draw: Draw, makeup: bool) -> Identity:
     return replace(
         who, beard_shape=shape, beard_colour=(who.hair_colour * shade).clip(0.003, 1).astype(np.float32),
         beard=max(who.beard, 0.85) if shape.thickness else who.beard, glasses=sample_glasses(draw, who.age),
-        blush=np.append(rouge, draw.between(0.15, 0.5) * painted).astype(np.float32),
-        liner=draw.between(0.4, 1.0) * painted, moles=_moles(draw),
+        blush=np.append(rouge, draw.between(0.05, 0.3) * painted).astype(np.float32),
+        liner=draw.between(0.15, 0.6) * painted, moles=_moles(draw),
     )  # fmt: skip
+
+
+def _likeness(draw: Draw) -> float:
+    """How far somebody's shape is from everybody's mean: mostly less than the asset's people, who are all extremes."""
+    return 1.0 if draw.chance(0.15) else draw.between(0.55, 0.85)
 
 
 def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
     """The identity of a seed; `people` (S, K) and `labels` (S, 5) come from the asset."""
     draw = Draw(0x1DE471, seed)
     coefficients, first = _shape(draw, people)
+    coefficients = (coefficients * _likeness(Draw(0x5A9E, seed))).astype(np.float32)
     age, gender, african, asian, caucasian = (float(v) for v in labels[first])
     tone = 0.78 * african + 0.30 * asian + 0.12 * caucasian + draw.normal(0.13)
     tone = float(np.clip(tone if draw.chance(0.8) else draw.between(0, 1), 0, 1))
@@ -130,7 +143,7 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
         else along(np.stack([natural_lips, draw.colour(0.5, 0.2, 0.6) * [1.3, 0.5, 0.6]]), 0.6)
     )
     iris = _IRIS[draw.pick(6, (1, 1, 1, 1, 1.3, 0.8) if tone < 0.35 else (6, 3, 1, 0.1, 0.1, 0.05))]
-    lash = draw.between(0.55, 0.95) if makeup else draw.between(0.05, 0.6)
+    lash = draw.between(0.3, 0.6) if makeup else draw.between(0.05, 0.3)
     adult_man = gender * (age > 0.5)
     plain = Identity(
         coefficients=coefficients, age=age, gender=gender,
@@ -154,4 +167,7 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
         lashes=along(np.stack([linear(np.clip(skin * 0.75, 0.02, 1)), np.full(3, 0.01)]), lash),
         noise_offset=draw.generator.random(2).astype(np.float32),
     )  # fmt: skip
-    return _adorned(plain, Draw(0x1DE472, seed), makeup > 0 and gender < 0.5)
+    combed = replace(
+        plain, comb=sample_comb(Draw(0x57A4D, seed), plain.hair.kind, tone, age), rest=sample_rest(Draw(0x4E57, seed))
+    )
+    return _adorned(combed, Draw(0x1DE472, seed), makeup > 0 and gender < 0.5)

@@ -70,8 +70,11 @@ ACTIONS: tuple[str, ...] = (
 )
 _INDEX = {name: index for index, name in enumerate(ACTIONS)}
 
+Recipe = dict[str, float]
+"""Actions by name, with their strengths."""
+
 # Expressions that faces make as a whole; "X" stands for both sides.
-_EXPRESSIONS: tuple[dict[str, float], ...] = (
+_EXPRESSIONS: tuple[Recipe, ...] = (
     {"mouthSmileX": 0.9, "cheekSquintX": 0.6, "eyeSquintX": 0.3},
     {"mouthSmileX": 1.0, "cheekSquintX": 0.8, "jawOpen": 0.3, "mouthUpperUpX": 0.4, "eyeSquintX": 0.5},
     {"browInnerUp": 0.9, "browOuterUpX": 0.9, "eyeWideX": 0.8, "jawOpen": 0.45},
@@ -92,7 +95,7 @@ _EXPRESSIONS: tuple[dict[str, float], ...] = (
     {"jawOpen": 0.9, "browInnerUp": 0.3, "mouthFunnel": 0.3},
 )
 # Mouth shapes that speech runs through.
-_VISEMES: tuple[dict[str, float], ...] = (
+_VISEMES: tuple[Recipe, ...] = (
     {"jawOpen": 0.55, "mouthLowerDownX": 0.3},
     {"jawOpen": 0.3, "mouthStretchX": 0.35, "mouthUpperUpX": 0.25},
     {"jawOpen": 0.3, "mouthFunnel": 0.7},
@@ -117,7 +120,8 @@ class Pose:
     """(N, 2): the eyes' yaw and pitch relative to the head."""
 
 
-def _shapes(recipes: tuple[dict[str, float], ...]) -> Array:
+def shapes(recipes: tuple[Recipe, ...]) -> Array:
+    """(R, 52) of recipes; "X" at the end of a name stands for both sides."""
     table = np.zeros((len(recipes), len(ACTIONS)), np.float32)
     for row, recipe in enumerate(recipes):
         for name, value in recipe.items():
@@ -162,6 +166,11 @@ class Motion:
         energy = math.exp(random.uniform(math.log(0.3), 0))
         self.amplitude = self.amplitude * energy
         self.translation_range = self.translation_range * energy
+        if random.random() < 0.12:  # and some look to the side, up to a profile
+            self.amplitude[0] = math.radians(random.uniform(50, 70))
+            self.rotation_pace = max(self.rotation_pace, 1.2)
+        self.blink_length = random.uniform(0.12, 0.4, KNOTS)
+        self.lead = float(random.uniform(0.1, 0.25))
 
     @staticmethod
     def _knots(random: np.random.Generator, count: int, share: float) -> Array:
@@ -170,12 +179,13 @@ class Motion:
         return (active * random.uniform(0.3, 1.0, (KNOTS, count))).astype(np.float32)
 
     def _blink(self, time: Array) -> Array:
-        """(N,) lids' closing in [0, 1]: 0.28 s each, closing faster than opening."""
+        """(N,) lids' closing in [0, 1]: 0.12 to 0.4 s each, closing faster than opening, shut for a sixth of it."""
         cycle = np.floor(time / self.blink_pace)
-        start = (cycle + self.blink_offset[cycle.astype(np.int64) % KNOTS] * 0.9) * self.blink_pace
-        phase = (time - start) / 0.28
-        rising = np.clip(phase / 0.35, 0, 1)
-        falling = np.clip((1 - phase) / 0.65, 0, 1)
+        number = cycle.astype(np.int64) % KNOTS
+        start = (cycle + self.blink_offset[number] * 0.9) * self.blink_pace
+        phase = (time - start) / self.blink_length[number]
+        rising = np.clip(phase / 0.3, 0, 1)
+        falling = np.clip((1 - phase) / 0.54, 0, 1)
         closed = np.minimum(rising, falling)
         return (closed * closed * (3 - 2 * closed)).astype(np.float32)
 
@@ -191,12 +201,14 @@ class Motion:
         time = np.asarray(time, np.float64)
         rotation = value_noise(self.rotation_knots, time, self.rotation_pace) * self.amplitude
         translation = value_noise(self.translation_knots, time + 7.3, self.translation_pace) * self.translation_range
-        gaze = self._gaze(time) - 0.35 * rotation[:, :2] * np.array([1.0, 1.0])
+        # Eyes stay on what is looked at, and are there before the head is.
+        coming = value_noise(self.rotation_knots, time + self.lead, self.rotation_pace) * self.amplitude - rotation
+        gaze = self._gaze(time) - 0.35 * rotation[:, :2] + 0.8 * coming[:, :2]
         gaze = np.clip(gaze, -np.radians([32, 20]), np.radians([32, 20])).astype(np.float32)
-        actions = value_noise(self.expression_knots, time + 3.1, self.expression_pace) @ _shapes(_EXPRESSIONS)
-        speech = value_noise(self.viseme_knots, time, self.speech_pace) @ _shapes(_VISEMES)
+        actions = value_noise(self.expression_knots, time + 3.1, self.expression_pace) @ shapes(_EXPRESSIONS)
+        speech = value_noise(self.viseme_knots, time, self.speech_pace) @ shapes(_VISEMES)
         actions = actions + speech * value_noise(self.speech_knots, time, self.speech_pace * 6)
-        actions = actions + 0.5 * value_noise(self.single_knots, time + 1.7, self.expression_pace * 1.3) * _SINGLES
+        actions = actions + 0.3 * value_noise(self.single_knots, time + 1.7, self.expression_pace * 1.3) * _SINGLES
         blink = self._blink(time)
         for side in ("Left", "Right"):
             actions[:, _INDEX["eyeBlink" + side]] = np.maximum(blink, actions[:, _INDEX["eyeBlink" + side]])

@@ -86,10 +86,10 @@ def to_camera(points: Tensor, actors: list[Actor]) -> Tensor:
     return points @ rotation_matrices(tilt).transpose(1, 2) + distance[:, None]
 
 
-def project(points: Tensor, actors: list[Actor], background: Tensor) -> Tensor:
-    """(N, V, 3): x and y in [-1, 1] of the frame, and inverse depth (0 where a vertex is not shown).
+def project_points(points: Tensor, actors: list[Actor], background: Tensor) -> Tensor:
+    """(N, P, 3): x and y in [-1, 1] of the frame, and inverse depth in 1/m.
 
-    `points` (N, V, 3) in the camera's frame; `background` (N, 2, 3) from `Camera.background`: the camera's roll and
+    `points` (N, P, 3) in the camera's frame; `background` (N, 2, 3) from `Camera.background`: the camera's roll and
     drift move the person as they move the backdrop.
     """
     device = points.device
@@ -99,5 +99,11 @@ def project(points: Tensor, actors: list[Actor], background: Tensor) -> Tensor:
     inverse = 1 / points[..., 2].clamp_min(0.05)
     flat = points[..., :2] * inverse[..., None] * focal.to(device)[:, None, None] + offset[:, None]
     flat = flat @ background[:, :, :2].transpose(1, 2) + background[:, None, :, 2]
+    return torch.cat([flat, inverse[..., None]], -1)
+
+
+def project(points: Tensor, actors: list[Actor], background: Tensor) -> Tensor:
+    """(N, V, 3): vertices of actors as of `project_points`, with an inverse depth of 0 where one is not shown."""
+    flat = project_points(points, actors, background)
     shown = torch.stack([actor.shown for actor in actors])
-    return torch.cat([flat, (inverse * shown)[..., None]], -1)
+    return torch.cat([flat[..., :2], (flat[..., 2] * shown)[..., None]], -1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,21 +13,31 @@ from torch.nn import functional
 
 from ..core.lens import through_lenses
 from ..core.photos import Photos
-from ..core.raster import hits, interpolate, rasterise, vertex_normals
-from ..core.renderer import EXPOSED, Cache, Frames, Renderer, SceneSpec, device_name
+from ..core.raster import Hits, hits, interpolate, rasterise, vertex_normals
+from ..core.renderer import EXPOSED, Cache, Frames, Renderer, SceneSpec, as_bytes, device_name
 from ..core.seeds import Array
+from ..core.shadow import ShadowMap, crease_light, shadow_map
 from ..core.truth import Truth, points_visible, to_samples
 from .actor import Actor, build_actor, canonical
+from .fibres import hair_over, sample_width
 from .glass import glass_over
-from .head import HeadAsset, load_head
+from .head import EYE_LEFT, EYE_RIGHT, HAIR, LASHES, LENS, TEETH, TONGUE, HeadAsset, load_head
 from .identity import Identity, sample_identity
+from .lighting import light, roughened
 from .performance import Pose, motion
 from .points import point_vertices
 from .pose import place_props, pose_vertices, project, rotation_matrices, to_camera
+from .rest import over_rest
 from .scene import Scene, sample_scene
-from .shade import Dress, Looks, Surface, albedo_and_gloss, dress_torso, light, noise_texture
+from .shade import Dress, Looks, Surface, albedo_and_gloss, dress_torso, noise_at, noise_texture
 
 _SUPERSAMPLING = 2
+_PENUMBRA = 0.007
+"""Metres over which a shadow's edge is spread."""
+_TRAIL = 0.14
+"""Seconds."""
+_LOOSE = 0.04
+"""Share of a pixel that hairs before the backdrop must cover to count."""
 _POINT_SLACK = 0.03
 """Metres of hair that may cover a named point which still counts as visible: its place is known."""
 
@@ -52,6 +63,9 @@ class PersonRenderer(Renderer):
         self._canonical = canonical
         self._points = points
         self._noise = noise_texture().to(self.device)
+        clear = torch.tensor([EYE_LEFT, EYE_RIGHT, TEETH, TONGUE, LASHES, LENS], device=self.device)
+        self._eyeballs = ((asset.part == EYE_LEFT) | (asset.part == EYE_RIGHT)).nonzero().flatten()
+        self._solid = asset.triangles[~torch.isin(asset.triangle_part, clear)]
         self._people = self.asset.coefficients.cpu().numpy(), self.asset.labels.cpu().numpy()
         self._identities: Cache[Identity] = Cache(256)
 
@@ -71,7 +85,7 @@ class PersonRenderer(Renderer):
         actors = [self._actor(spec) for spec in specs]
         points, truth = self._pose(specs, actors, times)
         behind = self._behind(specs, truth.background, size)
-        linear, cover, buffer = self._draw(actors, points, truth, behind, shading)
+        linear, cover, buffer, loose = self._draw(actors, points, truth, behind, shading)
         if exposure:
             moments = [times + exposure * share for share in EXPOSED]
             others = [self._moment(specs, actors, at, size, shading) for at in moments]
@@ -82,7 +96,9 @@ class PersonRenderer(Renderer):
         image = (linear.clamp(0, 1) ** (1 / 2.2) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
         named = truth.screen[:, self._points]
         seen = points_visible(truth, named[..., :2], named[..., 2], buffer, _POINT_SLACK)
-        return Frames(image.contiguous(), named[..., :2].clone(), seen, cover > 0.5, truth)
+        return Frames(
+            image.contiguous(), named[..., :2].clone(), seen, cover > 0.5, truth, as_bytes(cover), loose > _LOOSE
+        )
 
     def _pose(self, specs: list[SceneSpec], actors: list[Actor], times: Array) -> tuple[Tensor, Truth]:
         """Vertices (N, V, 3) in the camera's frame, and projected."""
@@ -98,40 +114,105 @@ class PersonRenderer(Renderer):
 
     def _draw(
         self, actors: list[Actor], points: Tensor, truth: Truth, behind: Tensor, shading: bool
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Linear light (N, 3, H, W), coverage (N, H, W) and the buffer of triangles; `behind` (N, 3, H, W)."""
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Linear light (N, 3, H, W), coverage (N, H, W), the buffer of triangles, and the coverage by loose hairs
+        (N, H, W); `behind` (N, 3, H, W).
+        """
         size = behind.shape[-1]
         asset, count, side = self.asset, len(actors), size * _SUPERSAMPLING
         screen = to_samples(truth.screen, size, _SUPERSAMPLING)
         buffer = rasterise(screen, asset.triangles, asset.two_sided, side, side)
         found = hits(buffer, screen, asset.triangles)
+        normals = vertex_normals(points, asset.triangles)
+        surface = self._surface(actors, points, normals, found)
+        looks = self.looks(actors, self.device)
+        albedo, gloss, exponent = albedo_and_gloss(surface, looks, self._noise, self.dress)
+        layer = torch.zeros(count * side * side, 4, device=self.device)
+        shadows = None
+        if shading:
+            shadows = self._shadows(points, truth, looks)
+            surface.lit = shadows.lit(surface.position, surface.normal, surface.frame, _PENUMBRA)
+            samples = [sample_width(actor, side) for actor in actors]
+            surface.open = _creases(layer, surface, found, samples)
+            rough = roughened(surface, self._pores(surface), samples)
+            lit = light(surface, albedo, gloss, exponent, looks, rough)
+        else:
+            lit = albedo * surface.occlusion[:, None]
+        layer[found.sample, :3] = lit
+        layer[found.sample, 3] = 1
+        below = torch.zeros(len(layer), device=self.device)
+        below[found.sample] = 1 / surface.position[:, 2].clamp_min(1e-3)
+        hair_over(layer, actors, (points, normals), truth.background, below, looks, shadows)
+        if shading and any(actor.clear_glass for actor in actors):
+            glass_over(layer, actors, points, screen, found, asset, looks)
+        layer = functional.avg_pool2d(layer.view(count, side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)
+        solid = functional.avg_pool2d((buffer >= 0).float(), _SUPERSAMPLING)
+        return layer[:, :3] + behind * (1 - layer[:, 3:]), layer[:, 3], buffer, layer[:, 3] - solid
+
+    def _surface(self, actors: list[Actor], points: Tensor, normals: Tensor, found: Hits) -> Surface:
+        """What is seen, in full light: points and normals (N, V, 3) in the camera's frame."""
+        asset = self.asset
         corner = asset.triangles.index_select(0, found.triangle)
         paint = torch.stack([actor.paint for actor in actors])
-        varying = torch.cat([vertex_normals(points, asset.triangles), paint], -1)
+        varying = torch.cat([normals, points, paint], -1)
         index = corner + (found.frame * points.shape[1])[:, None]
         values = interpolate(varying.flatten(0, 1), index, found.weights)
         fixed = interpolate(self._canonical, corner, found.weights)
         normal = functional.normalize(values[:, :3], dim=1)
         normal = torch.where((asset.two_sided[found.triangle] & (normal[:, 2] > 0))[:, None], -normal, normal)
-        surface = Surface(
-            found.frame, asset.triangle_part[found.triangle], normal, fixed[:, :3], fixed[:, 3], values[:, 3:]
+        part, all_ = asset.triangle_part[found.triangle], torch.ones_like(fixed[:, 3])
+        return Surface(found.frame, part, normal, fixed[:, :3], fixed[:, 3], values[:, 6:], values[:, 3:6], all_, all_)
+
+    def _shadows(self, points: Tensor, truth: Truth, looks: Looks) -> ShadowMap:
+        """Of the first lamp."""
+        return shadow_map(
+            points, truth.screen[..., 2], self._solid, looks.lamps[:, 0], points[:, self._eyeballs].mean(1)
         )
-        looks = self.looks(actors, self.device)
-        albedo, gloss, exponent = albedo_and_gloss(surface, looks, self._noise, self.dress)
-        lit = light(surface, albedo, gloss, exponent, looks) if shading else albedo * surface.occlusion[:, None]
-        layer = torch.zeros(count * side * side, 4, device=self.device)
-        layer[found.sample, :3] = lit
-        layer[found.sample, 3] = 1
-        if shading and any(actor.clear_glass for actor in actors):
-            glass_over(layer, actors, points, screen, found, asset, looks)
-        layer = functional.avg_pool2d(layer.view(count, side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)
-        return layer[:, :3] + behind * (1 - layer[:, 3:]), layer[:, 3], buffer
+
+    def _pores(self, surface: Surface) -> Tensor:
+        """(P, 3) in [0, 1], fixed to the skin."""
+        place = surface.place
+        cells = [
+            ((place[:, 0] + 0.6 * place[:, 2]) * 9 + shift, place[:, 1] * 9 - shift) for shift in (0.0, 0.31, 0.67)
+        ]
+        return torch.stack([noise_at(self._noise, u, v)[:, 3] for u, v in cells], 1)
+
+
+def _creases(layer: Tensor, surface: Surface, found: Hits, samples: list[float]) -> Tensor:
+    """(P,), see `Surface.open`; `layer` (N * S * S, .) says how many samples there are, `samples` metres
+    between them.
+    """
+    count = len(samples)
+    side = round((len(layer) // count) ** 0.5)
+    depth = torch.zeros(len(layer), device=layer.device)
+    depth[found.sample] = surface.position[:, 2]
+    return crease_light(depth.view(count, side, side), samples).flatten()[found.sample]
 
 
 def face_poses(specs: list[SceneSpec], times: Array) -> Pose:
     """Head and face of every spec at its time."""
     moments = [motion(spec.motion).at(times[i : i + 1]) for i, spec in enumerate(specs)]
     return Pose(*(np.concatenate([getattr(m, n) for m in moments]) for n in Pose.__dataclass_fields__))
+
+
+def rested(pose: Pose, actors: list[Any]) -> Pose:
+    """The pose of each actor over what its face does at rest."""
+    rest = np.stack([actor.identity.rest for actor in actors])
+    return replace(pose, actions=over_rest(pose.actions, rest))
+
+
+def trail_hair(
+    asset: HeadAsset, posed: Tensor, actors: list[Any], specs: list[SceneSpec], times: Array
+) -> None:  # fmt: skip
+    """Long hair comes after the head: locks of `posed` (N, V, 3) lie between where they belong now and where they did
+    `_TRAIL` seconds before, the more the nearer to their tips; in place.
+    """
+    span = asset.span(HAIR)
+    late = torch.stack([actor.weights[span, 0] for actor in actors])
+    if not bool(late.any()):
+        return
+    before = rested(face_poses(specs, times - _TRAIL), actors)
+    posed[:, span] = torch.lerp(posed[:, span], pose_vertices(asset, actors, before)[:, span], late[..., None])
 
 
 def face_turns(specs: list[SceneSpec], times: Array, tilts: list[float]) -> Tensor:
@@ -175,6 +256,7 @@ class HeadRenderer(PersonRenderer):
         return face_turns(specs, times.numpy(), tilts).to(self.device)
 
     def _vertices(self, specs: list[SceneSpec], actors: list[Any], times: Array) -> Tensor:
-        posed = pose_vertices(self.asset, actors, face_poses(specs, times))
+        posed = pose_vertices(self.asset, actors, rested(face_poses(specs, times), actors))
+        trail_hair(self.asset, posed, actors, specs, times)
         place_props(self.asset, posed, actors, times)
         return posed

@@ -86,21 +86,31 @@ class Scene:
     lens: Lens
 
 
-def _camera(draw: Draw, framing: Draw) -> Camera:
+def _stand(draw: Draw) -> tuple[float | None, float]:
+    """Distance (None: any) and further tilt of a camera: a phone at arm's length, a long lens, a webcam from below."""
+    kind = draw.pick(4, (6, 1.5, 1.5, 1))
+    distance = (None, draw.between(0.32, 0.5), draw.between(2.2, 4.5), draw.between(0.5, 0.8))[kind]
+    return distance, -draw.between(0.1, 0.3) if kind == 3 else 0.0
+
+
+def _camera(draw: Draw, framing: Draw, stand: Draw) -> Camera:
     width = float(np.exp(draw.between(np.log(0.22), np.log(0.72))))
     room = max(0.0, 0.95 - 1.25 * width)
     offset = np.array([draw.normal(0.33), draw.normal(0.25) - 0.03], np.float32).clip(-1, 1) * room
     if framing.chance(0.75):  # as the engine's framing finds a face; the rest is anywhere, of any size
         width = framing.between(0.36, 0.6)
         offset = np.array([framing.normal(0.08), framing.normal(0.08)], np.float32)
+    far, tilt = _stand(stand)
     still = draw.chance(0.6)
     drift = np.array(
         [[0 if still else draw.between(0, 0.05), draw.between(2, 7), draw.between(0, 6.28)] for _ in range(2)],
         np.float32,
     )
+    distance = float(np.exp(draw.between(np.log(0.45), np.log(2.2))))
     return Camera(
-        distance=float(np.exp(draw.between(np.log(0.45), np.log(2.2)))), head_width=width, offset=offset,
-        tilt=draw.normal(0.09), roll=draw.normal(0.05), drift=drift, drift_roll=0 if still else draw.normal(0.02),
+        distance=far or distance, head_width=width, offset=offset,
+        tilt=draw.normal(0.09) + tilt, roll=draw.normal(0.05), drift=drift,
+        drift_roll=0 if still else draw.normal(0.02),
     )  # fmt: skip
 
 
@@ -135,7 +145,7 @@ def _light(draw: Draw) -> Light:
 
 
 def _clothes(draw: Draw) -> Clothes:
-    colours = np.stack([linear(draw.colour(0.9, 0.06, 0.85)) for _ in range(3)])
+    colours = np.stack([linear(draw.colour(0.5, 0.06, 0.85)) for _ in range(3)])
     # Patterns are mostly of one tone: loud stripes are rare, and at 128 pixels they are all that a loss would see.
     contrast = draw.between(0.05, 0.45) if draw.chance(0.85) else 1.0
     colours[1:] = colours[0] + contrast * (colours[1:] - colours[0])
@@ -156,8 +166,8 @@ def has_prop(seed: int) -> bool:
 def sample_scene(seed: int) -> Scene:
     """The scene of a seed."""
     draw = Draw(0x5CE9E, seed)
-    camera, light = _camera(draw, Draw(0xF4A3E, seed)), _light(draw)
+    camera, light = _camera(draw, Draw(0xF4A3E, seed), Draw(0xCA3E, seed)), _light(draw)
     clothes, backdrop = _clothes(draw), sample_backdrop(draw)
     # A stream of their own: without them a scene is what it was before there were any.
     prop = sample_prop(Draw(_PROPS, seed), camera.distance)
-    return Scene(camera, light, clothes, backdrop, prop, sample_lens(Draw(0x1E25, seed)))
+    return Scene(camera, light, clothes, backdrop, prop, sample_lens(Draw(0x1E25, seed), Draw(0x1E26, seed)))

@@ -10,22 +10,41 @@ import torch
 from torch import Tensor
 
 from ..core.backdrop import smooth_noise
-from ..core.seeds import Draw
+from ..core.seeds import Array, Draw
 from .actor import Actor, cloth_height
+from .eyes import eye_colours
 from .head import BEARD, EYE_LEFT, EYE_RIGHT, FRAME, HAIR, LENS, PROP, SKIN, TEETH, TONGUE
+from .mouth import teeth
 from .skin import brows, complexion
 
 _NOISE_SIZE = 256
+_SPOTS = 1500
+_DEEP = 0.75
+"""Share of the light that reaches the hair under the outermost hairs."""
 
 
 def noise_texture() -> Tensor:
-    """(256, 256, 4) in [0, 1]: coarse, middle, fine and finest noise; constant for all people."""
+    """(256, 256, 5) in [0, 1]: coarse, middle, fine and finest noise, and spots; constant for all people."""
     draw = Draw(0x401E, 0)
     layers = []
     for cells in (10, 40, 90):
         layers.append(smooth_noise(draw, _NOISE_SIZE, cells)[..., 0])
     layers.append(draw.generator.random((_NOISE_SIZE, _NOISE_SIZE), dtype=np.float32))
-    return torch.from_numpy(np.stack(layers, -1))
+    return torch.from_numpy(np.stack([*layers, _spots(draw)], -1))
+
+
+def _spots(draw: Draw) -> Array:
+    """(256, 256) in [0, 1]: soft round dots of all sizes, as freckles are."""
+    offset = np.arange(-4, 5)
+    spots = np.zeros((_NOISE_SIZE, _NOISE_SIZE), np.float32)
+    for _ in range(_SPOTS):
+        y, x = draw.generator.uniform(0, _NOISE_SIZE, 2)
+        radius, strength = 0.5 + 0.9 * draw.generator.random() ** 2, draw.between(0.15, 1)
+        rows, columns = int(y) + offset, int(x) + offset
+        away = ((rows - y) ** 2)[:, None] + ((columns - x) ** 2)[None]
+        place = np.ix_(rows % _NOISE_SIZE, columns % _NOISE_SIZE)
+        spots[place] = np.maximum(spots[place], strength * np.exp(-0.5 * away / radius**2))
+    return spots
 
 
 @dataclass
@@ -43,7 +62,13 @@ class Surface:
     occlusion: Tensor
     """(P,)"""
     paint: Tensor
-    """(P, 5 or more), see `Actor.paint`."""
+    """(P, 6 or more), see `Actor.paint`."""
+    position: Tensor
+    """(P, 3), metres, camera's frame."""
+    lit: Tensor
+    """(P,) in [0, 1]: how much of the first lamp is not hidden by something."""
+    open: Tensor
+    """(P,) in [0, 1]: how much other light creases let in."""
 
     def at(self, index: Tensor) -> Surface:
         """Some of the samples."""
@@ -95,16 +120,29 @@ def mix(a: Tensor, b: Tensor, share: Tensor) -> Tensor:
     return a + (b - a) * share[:, None]
 
 
-def _dot(a: Tensor, b: Tensor) -> Tensor:
+def dot(a: Tensor, b: Tensor) -> Tensor:
     """(P,) scalar products of rows; faster on a CPU than a product and a sum."""
     return a[:, 0] * b[:, 0] + a[:, 1] * b[:, 1] + a[:, 2] * b[:, 2]
 
 
-def _noise(texture: Tensor, u: Tensor, v: Tensor) -> Tensor:
-    """(P, 4) nearest texels at u, v in turns of the texture."""
+def noise_at(texture: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """(P, 5) nearest texels at u, v in turns of the texture."""
     column = (u * _NOISE_SIZE).long() & (_NOISE_SIZE - 1)
     row = (v * _NOISE_SIZE).long() & (_NOISE_SIZE - 1)
-    return texture.view(-1, 4)[row * _NOISE_SIZE + column]
+    return texture.view(-1, 5)[row * _NOISE_SIZE + column]
+
+
+def _smooth_noise(texture: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """(P, 5) between the texels at u, v in turns of the texture."""
+    u, v = u * _NOISE_SIZE, v * _NOISE_SIZE
+    column, row = u.floor(), v.floor()
+    right, down = (u - column)[:, None], (v - row)[:, None]
+    left, top = column.long() & (_NOISE_SIZE - 1), row.long() & (_NOISE_SIZE - 1)
+    next_column, next_row = (left + 1) & (_NOISE_SIZE - 1), (top + 1) & (_NOISE_SIZE - 1)
+    flat = texture.view(-1, 5)
+    above = torch.lerp(flat[top * _NOISE_SIZE + left], flat[top * _NOISE_SIZE + next_column], right)
+    below = torch.lerp(flat[next_row * _NOISE_SIZE + left], flat[next_row * _NOISE_SIZE + next_column], right)
+    return torch.lerp(above, below, down)
 
 
 def cloth(surface: Surface, looks: Looks, texture: Tensor, below: Tensor) -> tuple[Tensor, Tensor]:
@@ -112,7 +150,7 @@ def cloth(surface: Surface, looks: Looks, texture: Tensor, below: Tensor) -> tup
     place, frame = surface.place, surface.frame
     _, pattern, scale, shine = looks.of("cloth", frame).split([3, 1, 1, 1], 1)
     colours = looks.of("cloth_colours", frame)
-    noise = _noise(texture, (place[:, 0] + place[:, 2]) * 4 + looks.of("scalars", frame)[:, 8], place[:, 1] * 4)
+    noise = noise_at(texture, (place[:, 0] + place[:, 2]) * 4 + looks.of("scalars", frame)[:, 8], place[:, 1] * 4)
     kind, x, y = pattern[:, 0], place[:, 0] / scale[:, 0], place[:, 1] / scale[:, 0]
     across, down = (y % 1 < 0.45).float(), ((x % 1) < 0.4).float()
     second = (kind == 1) * across + (kind == 2) * down + (kind == 3) * (0.5 * across + 0.5 * down)
@@ -120,7 +158,7 @@ def cloth(surface: Surface, looks: Looks, texture: Tensor, below: Tensor) -> tup
     second = second + (kind == 5) * (place[:, 0].abs() < 0.03 + 0.16 * (place[:, 1] - 0.17)) * (place[:, 2] < 0.07)
     albedo = mix(colours[:, 0], colours[:, 1], second.clamp(0, 1))
     albedo = mix(albedo, colours[:, 2], (below < 0.012).float() * (kind != 2))
-    albedo = albedo * (0.82 + 0.2 * noise[:, :1] + 0.12 * noise[:, 3:])
+    albedo = albedo * (0.82 + 0.2 * noise[:, :1] + 0.12 * noise[:, 3:4])
     return albedo, shine[:, 0] * 0.5
 
 
@@ -137,30 +175,14 @@ def dress_torso(skin: Surface, looks: Looks, texture: Tensor, colour: Tensor, sh
     shine[worn] = torch.lerp(shine[worn], gloss, cover)
 
 
-def _eye(surface: Surface, looks: Looks) -> Tensor:
-    """Albedo (P, 3): sclera with a pink rim, iris with spokes and a dark border, pupil."""
-    place, frame = surface.place, surface.frame
-    direction = torch.nn.functional.normalize(place, dim=1)
-    radius = direction[:, :2].norm(dim=1) + (direction[:, 2] > 0) * 2.0
-    size, pupil = looks.of("scalars", frame)[:, 6], looks.of("scalars", frame)[:, 7]
-    angle = torch.atan2(direction[:, 1], direction[:, 0])
-    inner = radius / size
-    spokes = 0.8 + 0.25 * torch.sin(angle * 23) * torch.sin(angle * 9 + 1) + 0.35 * (inner - 0.6)
-    iris = looks.of("iris", frame) * spokes[:, None] * (1 - 0.75 * torch.sigmoid((inner - 0.93) / 0.03))[:, None]
-    sclera = surface.paint[:, :3] * (1 - 0.35 * ((radius - size).clamp_min(0) / 0.5).clamp(0, 1))[:, None]
-    sclera = sclera * torch.tensor([1.0, 0.96, 0.95], device=place.device)
-    colour = mix(sclera, iris, torch.sigmoid((size - radius) / 0.012))
-    return colour * torch.sigmoid((inner - pupil) / 0.03)[:, None].clamp_min(0.015)
-
-
 def _hair(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor]:
-    """Albedo (P, 3) and gloss (P,): strands along the meridians."""
+    """Albedo (P, 3) and gloss (P,) of what lies in the shade of the outermost hairs: strands along the meridians."""
     place, frame = surface.place, surface.frame
     scalars = looks.of("scalars", frame)
     strand = place[:, 0] * 2.0 * scalars[:, 5] + scalars[:, 8] + 0.02 * torch.sin(place[:, 1] * 9 + place[:, 0] * 40)
-    noise = _noise(texture, strand, place[:, 1] * 0.09 + scalars[:, 9])
+    noise = noise_at(texture, strand, place[:, 1] * 0.09 + scalars[:, 9])
     shade = 1 + scalars[:, 4] * (0.9 * (noise[:, 1] - 0.5) + 1.1 * (noise[:, 2] - 0.5) + 0.7 * (noise[:, 3] - 0.5))
-    return surface.paint[:, :3] * shade.clamp_min(0.25)[:, None], 0.25 + 0.9 * noise[:, 2]
+    return _DEEP * surface.paint[:, :3] * shade.clamp_min(0.25)[:, None], 0.4 * noise[:, 2]
 
 
 def _skin(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor]:
@@ -169,15 +191,19 @@ def _skin(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tens
     scalars = looks.of("scalars", frame)
     u = (place[:, 0] + 0.8 * place[:, 2]) * 3.2 + scalars[:, 8]
     v = (place[:, 1] + 0.3 * place[:, 2]) * 3.2 + scalars[:, 9]
-    noise = _noise(texture, u, v)
+    noise = _smooth_noise(texture, u, v)
     look = scalars[:, :3], looks.of("makeup", frame), looks.of("moles", frame)
     albedo = complexion(surface.paint[:, :3], place, noise, *look)
     bristle = 0.55 + 0.9 * (noise[:, 3] - 0.35)
     hair = looks.of("hair", frame)
     albedo = mix(albedo, hair * 0.8, (surface.paint[:, 4] * bristle * 0.9).clamp(0, 0.95))
     albedo = mix(albedo, hair, (surface.paint[:, 3] * (0.6 + 0.5 * noise[:, 3])).clamp(0, 0.92))
-    albedo = mix(albedo, looks.of("brow_colour", frame), brows(place, looks.of("brow", frame), noise).clamp(0, 1))
-    return albedo, scalars[:, 3] * (0.6 + 0.8 * noise[:, 1])
+    albedo = mix(albedo, looks.of("brow_colour", frame), 0.5 * brows(place, looks.of("brow", frame), noise).clamp(0, 1))
+    lips = surface.paint[:, 5]
+    creases = noise_at(texture, place[:, 0] * 9, place[:, 1] * 0.6)[:, 2] - 0.5
+    albedo = albedo * (1 + 0.45 * lips * creases)[:, None]
+    gloss = scalars[:, 3] * (0.5 + 1.0 * noise[:, 1])
+    return albedo, gloss + lips * (0.9 + creases)
 
 
 def _prop(surface: Surface, looks: Looks, texture: Tensor) -> Tensor:
@@ -187,14 +213,14 @@ def _prop(surface: Surface, looks: Looks, texture: Tensor) -> Tensor:
         looks.of("prop", surface.frame)[:, :3],
         looks.of("prop", surface.frame)[:, 3:].unbind(1),
     )
-    noise = _noise(texture, turn * 0.5 + 0.13 * tube, way * 0.5)
+    noise = noise_at(texture, turn * 0.5 + 0.13 * tube, way * 0.5)
     rings, stripes = ((way * scale) % 1 < 0.45).float(), ((turn * scale.round()) % 1 < 0.4).float()
     share = (kind == 1) * rings + (kind == 2) * stripes + (kind == 3) * (rings + stripes - 2 * rings * stripes).abs()
     share = share + (kind == 4) * torch.sigmoid((noise[:, 0] - 0.55) / 0.04)
     nail = (thing == 0) * (tube > 0.5) * (tube < 5.5) * (way > 0.8) * ((turn - 0.75).abs() < 0.14)
     knuckle = (thing == 0) * (tube > 0.5) * (tube < 5.5) * torch.sin(way * 9).abs().lt(0.12)
     albedo = mix(surface.paint[:, :3], second, share * (tube < 0.5))
-    albedo = albedo * (0.85 + 0.2 * noise[:, :1] + 0.1 * noise[:, 3:]) * (1 - 0.15 * knuckle[:, None])
+    albedo = albedo * (0.85 + 0.2 * noise[:, :1] + 0.1 * noise[:, 3:4]) * (1 - 0.15 * knuckle[:, None])
     return mix(albedo, albedo * torch.tensor([1.1, 1.02, 1.0], device=albedo.device) + 0.04, nail.float())
 
 
@@ -218,7 +244,12 @@ def albedo_and_gloss(
     albedo[index], gloss[index] = colour, shine * 0.18
     index = ((part == EYE_LEFT) | (part == EYE_RIGHT)).nonzero().flatten()
     if len(index):
-        albedo[index], gloss[index], exponent[index] = _eye(surface.at(index), looks), 1.6, 220.0
+        eye = surface.at(index)
+        scalars = looks.of("scalars", eye.frame)
+        albedo[index] = eye_colours(
+            eye.place, eye.paint[:, :3], looks.of("iris", eye.frame), scalars[:, 6], scalars[:, 7]
+        )
+        gloss[index] = 0.0
     index = ((part == HAIR) | (part == BEARD)).nonzero().flatten()
     if len(index):
         albedo[index], shine = _hair(surface.at(index), looks, texture)
@@ -230,39 +261,8 @@ def albedo_and_gloss(
     gloss[part == LENS], exponent[part == LENS] = 0.6, 120.0
     wet = ((part == TEETH) | (part == TONGUE)).nonzero().flatten()
     gloss[wet], exponent[wet] = 0.25, 60.0
+    index = (part == TEETH).nonzero().flatten()
+    if len(index):
+        albedo[index], shine = teeth(surface.place[index], surface.paint[index, :3])
+        gloss[index] = 0.3 * shine
     return albedo, gloss, exponent
-
-
-def light(surface: Surface, albedo: Tensor, gloss: Tensor, exponent: Tensor, looks: Looks) -> Tensor:
-    """(P, 3) radiance: hemisphere light, wrapped diffuse and Blinn-Phong highlights of three lamps."""
-    normal, frame = surface.normal, surface.frame
-    up = (0.5 - 0.5 * normal[:, 1])[:, None]
-    ambient = looks.of("ground", frame) * (1 - up) + looks.of("sky", frame) * up
-    radiance = ambient * albedo * surface.occlusion[:, None]
-    soft = looks.of("softness", frame)
-    shadow = (0.35 + 0.75 * surface.occlusion).clamp_max(1)
-    lamps, colours = looks.of("lamps", frame), looks.of("lamp_colours", frame)
-    half = torch.nn.functional.normalize(lamps + torch.tensor([0.0, 0.0, -1.0], device=normal.device), dim=-1)
-    for lamp in range(lamps.shape[1]):
-        facing = _dot(normal, lamps[:, lamp])
-        diffuse = ((facing + soft) / (1 + soft)).clamp_min(0) * shadow
-        shine = _dot(normal, half[:, lamp]).clamp_min(0) ** exponent * gloss * (facing > 0) * shadow
-        radiance = radiance + colours[:, lamp] * (albedo * diffuse[:, None] + shine[:, None])
-    return radiance * looks.of("exposure", frame)[:, None]
-
-
-def reflections(normal: Tensor, view: Tensor, frame: Tensor, looks: Looks) -> Tensor:
-    """(P, 3) radiance that glass adds: sharp images of the lamps, and the sky where it is seen at a slant.
-
-    `normal` and `view` (P, 3) unit vectors, `view` from the camera to the sample.
-    """
-    facing = _dot(normal, view)
-    mirrored = view - 2 * facing[:, None] * normal
-    fresnel = 0.04 + 0.96 * (1 - facing.abs()).clamp(0, 1) ** 5
-    sky = looks.of("sky", frame) * (0.5 - 0.5 * mirrored[:, 1:2]) * fresnel[:, None]
-    lamps, colours = looks.of("lamps", frame), looks.of("lamp_colours", frame)
-    for lamp in range(lamps.shape[1]):
-        # A window or a soft box, some twenty degrees wide.
-        seen = torch.sigmoid((_dot(mirrored, lamps[:, lamp]) - 0.94) / 0.008)
-        sky = sky + colours[:, lamp] * (seen * 0.45)[:, None]
-    return sky * looks.of("glint", frame)[:, :1] * looks.of("exposure", frame)[:, None]

@@ -54,16 +54,16 @@ def _painted(albedo: Tensor, place: Tensor, makeup: Tensor) -> Tensor:
 def complexion(albedo: Tensor, place: Tensor, noise: Tensor, surface: Tensor, makeup: Tensor, moles: Tensor) -> Tensor:
     """(P, 3) the skin's colour at places (P, 3), from its even colour.
 
-    `noise` (P, 4) in [0, 1]; one row for each sample, or one for all: `surface` (., 3) blotches, freckles, wrinkles,
-    `makeup` (., 5), `moles` (., 4, 3).
+    `noise` (P, 5) in [0, 1], the last of spots; one row for each sample, or one for all: `surface` (., 3)
+    blotches, freckles, wrinkles, `makeup` (., 5), `moles` (., 4, 3).
     """
     blotches, freckles, wrinkles = surface.unbind(1)
     y, front = place[:, 1], place[:, 2] < 0.02
-    tone = 1 + blotches * (noise[:, 0] - 0.5) * 1.6 + 0.12 * (noise[:, 2] - 0.5) + 0.05 * (noise[:, 3] - 0.5)
+    tone = 1 + blotches * (noise[:, 0] - 0.5) * 0.8 + 0.05 * (noise[:, 2] - 0.5) + 0.07 * (noise[:, 3] - 0.5)
     if bool((wrinkles > 0).any()):
         tone = tone - wrinkles * _wrinkles(place, noise)
     albedo = albedo * tone.clamp_min(0.3)[:, None]
-    spots = torch.sigmoid((noise[:, 2] - 0.72) / 0.03) * _bump(y, 0.025, 0.035) * front * freckles
+    spots = 0.6 * noise[:, 4] * _bump(y, 0.022, 0.032) * front * freckles
     for mole in moles.unbind(1):
         away = (place[:, :2] - mole[:, :2]).norm(dim=1)
         spots = torch.maximum(spots, 1.4 * torch.sigmoid((mole[:, 2] - away) / 0.0004) * front * (mole[:, 2] > 0))

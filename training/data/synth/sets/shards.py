@@ -3,7 +3,9 @@
 A shard `clips-00012.safetensors` holds, for C clips of M frames: `image` uint8 (C, M, S, S, 3); `points` float32
 (C, M, 50, 2); `points_visible` bool (C, M, 50); `mask` uint8 (C, M, S*S/8) packed bits; `screen` int16 (C, M, V, 3),
 projected vertices in 1/8000; `background` float32 (C, M, 2, 3); `triangle` int16 (C, M, 64, 64) and `weights` uint8
-(C, M, 64, 64, 2), the surface at 64 x 64. Metadata `bunraku` is JSON with the kind of scene, the number of its
+(C, M, 64, 64, 2), the surface at 64 x 64; `matte` uint8 (C, M, S, S), how much of a pixel the figure is; `loose`
+uint8 (C, M, S*S/8) packed bits, where hairs stand before the backdrop. Shards made
+before 30 November 2026 have neither. Metadata `bunraku` is JSON with the kind of scene, the number of its
 topology (`topology.READABLE`), the clips' seeds and times, and, where the backdrops are photos, `backdrops`: their
 names and the SHA-256 of names and contents (`photos.Photos`), so that the shard can be made again. Photographs set in
 motion are of kind "head", whose triangles they have, with their record as `photographs`; the first frame of each clip
@@ -29,7 +31,7 @@ from checkpoints.errors import InputError, OutputError
 from ..core.photos import Photos
 from ..core.renderer import Frames
 from ..core.topology import PHOTO, READABLE
-from ..core.truth import SurfaceBuffer, Truth, background_between, flow_between, surface_buffer
+from ..core.truth import SurfaceBuffer, Truth, background_between, flow_between, surface_buffer, without_loose_hair
 from .plan import ClipPlan
 
 FORMAT = "1"
@@ -102,6 +104,8 @@ def write_shard(path: Path, clips: list[ClipPlan], frames: Frames, photos: Photo
         "points": frames.points,
         "points_visible": frames.points_visible,
         "mask": torch.from_numpy(np.packbits(frames.mask.flatten(1).cpu().numpy(), axis=1)),
+        "matte": frames.matte,
+        "loose": torch.from_numpy(np.packbits(frames.loose.flatten(1).cpu().numpy(), axis=1)),
         "screen": screen,
         "background": frames.truth.background,
         "triangle": small.triangle.to(torch.int16),
@@ -218,16 +222,33 @@ class SynthShards:
         """Backward flow (64, 64, 2) from frame b to frame a, visibility (64, 64), the backdrop's motion (3, 3)."""
         (source, source_buffer), (driving, driving_buffer) = self._truth(clip, a), self._truth(clip, b)
         flow, visible = flow_between(source, source_buffer.triangle, driving, driving_buffer)
+        if self._holds(clip, "loose"):
+            loose = [self._bits(clip, frame, "loose") for frame in (a, b)]
+            visible = without_loose_hair(flow, visible, loose[0][None], loose[1][None])
         return flow[0], visible[0], background_between(source.background, driving.background)[0]
+
+    def _holds(self, clip: int, name: str) -> bool:
+        """Whether the shard of a clip has the tensor `name`."""
+        self._read(clip, 0, ("background",))
+        return name in self._open[self._places[clip][0]]
+
+    def _bits(self, clip: int, frame: int, name: str) -> Tensor:
+        """(S, S) bool of packed bits."""
+        (bits,) = self._read(clip, frame, (name,))
+        side = self.side
+        return torch.from_numpy(np.unpackbits(bits[0].numpy(), count=side * side)).view(side, side).bool()
+
+    def matte(self, clip: int, frame: int) -> Tensor | None:
+        """(S, S) uint8: how much of a pixel the figure is; None in shards of earlier versions."""
+        return self._read(clip, frame, ("matte",))[0][0] if self._holds(clip, "matte") else None
 
     def pair(self, clip: int, a: int, b: int) -> Pair:
         """Source frame a and driving frame b of one clip."""
-        names = ("image", "points", "points_visible", "mask")
-        image_a, points_a, visible_a, _ = self._read(clip, a, names)
-        image_b, points_b, visible_b, bits = self._read(clip, b, names)
+        names = ("image", "points", "points_visible")
+        image_a, points_a, visible_a = self._read(clip, a, names)
+        image_b, points_b, visible_b = self._read(clip, b, names)
         flow, flow_visible, background = self.flow(clip, a, b)
-        side = image_b.shape[1]
-        mask = torch.from_numpy(np.unpackbits(bits[0].numpy(), count=side * side)).view(side, side).bool()
+        mask = self._bits(clip, b, "mask")
         return Pair(
             image_a=image_a[0],
             image_b=image_b[0],
