@@ -38,7 +38,7 @@ class Figure:
 
 DRAWN: dict[str, Figure] = {
     "cartoon-girl": Figure("cartoon", 30, 13, 43),
-    "cartoon-fox": Figure("cartoon", 12, 20, 7),
+    "cartoon-fox": Figure("cartoon", 12, 17, 7),
     "person": Figure("body", 12, 13, 13),
 }
 
