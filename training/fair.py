@@ -54,9 +54,10 @@ def chapters(test: str, size: int, pairs: int, talkers: str = "") -> dict[str, l
     found = {"held-out": _first(held_out, pairs)}
     if held_out[0]["source_points"].shape[1] == len(POINT_NAMES) and _of_heads(test):
         found["turns"] = _first([_farthest(held_out, pairs)], pairs)
-    found["cross-identity"] = list(_drawn(Data("shards", test, views=MOST_VIEWS), size, pairs, cross=1.0))
+    crossed = _drawn(Data("shards", test, views=MOST_VIEWS), size, pairs, cross=1.0)
+    found["cross-identity"] = _first(list(crossed), pairs)
     if talkers:
-        found["talkers"] = list(_drawn(Data("clips", talkers, views=MOST_VIEWS), size, pairs))
+        found["talkers"] = _first(list(_drawn(Data("clips", talkers, views=MOST_VIEWS), size, pairs)), pairs)
     return found
 
 
@@ -100,7 +101,8 @@ def _with_views(sample: Sample, views: int) -> Sample:
 def _first(samples: Sequence[Sample], pairs: int) -> list[Sample]:
     """The first `pairs` of all, in batches."""
     joined = _joined(samples)
-    return [{name: value[i : i + _BATCH] for name, value in joined.items()} for i in range(0, pairs, _BATCH)]
+    kept = {name: value[:pairs] for name, value in joined.items()}
+    return [{name: value[i : i + _BATCH] for name, value in kept.items()} for i in range(0, pairs, _BATCH)]
 
 
 def _joined(samples: Sequence[Sample]) -> Sample:

@@ -98,7 +98,9 @@ class Means:
         data = replace(data, kind="shards", path=self.data, test_path="", augment=augment, resident=True)
         every = max(1, steps)
         model = {**ready.model, "resolution": self.size}
-        if ready.family == "tpsmm":  # as the others' a quarter of the picture, but no smaller than its hourglass can halve
+        if (
+            ready.family == "tpsmm"
+        ):  # as the others' a quarter of the picture, but no smaller than its hourglass can halve
             model["motion_size"] = max(32, self.size // 4)
         return replace(
             ready, stages=(stage,), data=data, seed=seed, model=model, save_every=200, draw_every=every, init=""
