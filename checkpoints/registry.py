@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,19 +72,39 @@ def list_models(*, hub: bool = False) -> Iterator[dict[str, Any]]:
     Nothing is verified: this reads descriptions alone, and leaves out what is none. Raises `ModelError` where the Hub
     is asked and cannot be reached.
     """
-    found = [("embedded", name, EMBEDDED / name) for name in available_models()]
-    found += [("cached", str(name), folder) for name, folder in cached()]
-    for where, name, folder in found:
-        try:
-            bundle = read_description(folder)
-        except ModelError:
-            continue
-        yield {"model": name, "where": where, **facts(bundle), "gflops": gflops(bundle)}
+    here = set()
+    for where, name, folder in _folders():
+        here.add(name)
+        if bundle := _described(folder):
+            yield {"model": name, "where": where, **facts(bundle), "gflops": gflops(bundle)}
     if hub:
-        here = {name for _, name, _ in found}
         for repository, values in published():
             if str(repository) not in here:
                 yield {**values, "model": str(repository), "where": "hub"}
+
+
+def models_here(folders: Iterable[str] = ()) -> Iterator[tuple[str, Bundle]]:
+    """What `load_model` takes, and the description, of every model that is embedded, that lies in one of the `folders`,
+    or in the Hub's cache. Nothing is verified.
+    """
+    embedded = set(available_models())
+    own = [("folder", f".{os.sep}{name}", Path(name)) for name in folders if name not in embedded]
+    for _, name, folder in (*_folders(hub=False), *own, *_folders(embedded=False)):
+        if bundle := _described(folder):
+            yield name, bundle
+
+
+def _folders(*, embedded: bool = True, hub: bool = True) -> list[tuple[str, str, Path]]:
+    """Where models are, the name of each and its folder."""
+    found = [("embedded", name, EMBEDDED / name) for name in available_models()] if embedded else []
+    return [*found, *(("cached", str(name), folder) for name, folder in cached())] if hub else found
+
+
+def _described(folder: Path) -> Bundle | None:
+    try:
+        return read_description(folder)
+    except ModelError:
+        return None
 
 
 def _unknown(model: str) -> str:

@@ -134,7 +134,12 @@ def _fields(studio: Studio) -> tuple[gr.Dropdown, gr.Radio, dict[str, Any]]:
     names = studio.shelf.names
     with gr.Accordion(words.MORE, open=False, elem_id="more", elem_classes="fold"):
         model = gr.Dropdown(
-            names, value=names[0], label=words.MODEL, info=words.MODEL_HINT, visible=len(names) > 1, elem_id="model"
+            words.models(names),
+            value=names[0],
+            label=words.MODEL,
+            info=words.MODEL_HINT,
+            visible=len(names) > 1,
+            elem_id="model",
         )
         kind = gr.Radio(words.kinds(), value=".mp4", label=words.KIND, elem_id="kind", render=False)
         fields = lay_out(studio.shelf.bundle(), {words.GROUP_RESULT: kind})
@@ -213,7 +218,7 @@ def _endpoint(studio: Studio, outcome: _Outcome) -> Callable[..., tuple[str | No
             template: One of the motions that come with the engine, instead of a video.
             footage: A video that is moved instead of the picture.
             drivings: Videos for further faces of the picture.
-            model: One of the page's models.
+            model: One of the page's models, or "auto": chosen by what picture and video show.
             views: More pictures of the same person, for models that fuse several.
             kind: ".mp4", ".webm", ".gif" or ".webp".
         """

@@ -22,7 +22,8 @@ _MOST_LIMITS = 8
 
 def summary(bundle: Bundle, pace: float | None = None) -> str:
     """Markdown on a model for somebody who wants to use it; `pace`: seconds a frame on this machine, where known."""
-    subject = words.SUBJECTS.get(Framing.of(bundle.framing).subject, words.SUBJECTS["points"])
+    framing = Framing.of(bundle.framing)
+    subject = words.SUBJECTS.get(framing.moves or framing.subject, words.SUBJECTS["points"])
     licence = words.LICENCES.get(bundle.licence, words.LICENCE_OTHER).format(licence=_line(bundle.licence))
     finest = [_finest(bundle, pace)] if is_finest(bundle) else []
     several = [words.SEVERAL_VIEWS] if bundle.views == "many" else []

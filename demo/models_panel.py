@@ -44,18 +44,19 @@ class _Pull:
 def models_panel(
     studio: Studio, page: gr.Blocks, tab: gr.Tab, choices: Sequence[gr.Dropdown], compared: gr.CheckboxGroup
 ) -> None:
-    """Lay out the panel in the Blocks that are open, in `tab`; the `choices` of models in other tabs, and what may be
-    `compared`, learn of new ones.
+    """Lay out the panel in the Blocks that are open, in `tab`; the `choices` of models in other tabs, of which the
+    first also offers that one be chosen, and what may be `compared`, learn of new ones.
     """
     shown, pull = _lay_out(studio)
 
     def refresh() -> tuple[Any, ...]:
         """What there is to choose now; a model may have come since this page was built."""
         names = studio.shelf.names
+        plain = [(name, name) for name in names]
         for field in (*choices, cast(Any, shown.choice)):
-            field.choices = [(name, name) for name in names]  # what Gradio checks the answers of scripts against
+            field.choices = words.models(names) if field is choices[0] else plain  # what answers are checked against
         compared.choices = [(label, label) for label in labels(studio)]
-        dropdowns = (gr.Dropdown(choices=names, visible=len(names) > 1) for _ in choices)
+        dropdowns = (gr.Dropdown(choices=cast(Any, field).choices, visible=len(names) > 1) for field in choices)
         return *dropdowns, gr.Radio(choices=names), gr.CheckboxGroup(choices=labels(studio))
 
     def models() -> list[dict[str, str]]:

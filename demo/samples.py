@@ -11,6 +11,8 @@ from runtime.control.templates import template_file, templates
 ASSETS = Path(__file__).resolve().parent / "assets"
 PHOTOS, CLIPS, MOVEMENTS = ASSETS / "photos", ASSETS / "clips", ASSETS / "movements"
 """Of drawn people: `demo.tools.examples` makes all of them."""
+FIGURES = ASSETS / "figures"
+"""Of drawn figures and people, a picture and a clip of each name: `demo.tools.figures` makes them."""
 _SHOWS = "movement-"
 """What the name of a clip begins with that shows one of `runtime.templates()`."""
 

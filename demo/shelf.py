@@ -6,6 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from checkpoints.bundle import Bundle
@@ -13,6 +14,7 @@ from checkpoints.errors import ModelError
 from checkpoints.registry import available_models, load_model
 from demo.pace import Paces, measured
 from runtime import Engine
+from runtime.auto import AUTO, AutoModel
 from runtime.graphs.sessions import Device
 
 
@@ -56,11 +58,11 @@ class Shelf:
             return name
 
     def bundle(self, name: str | None = None) -> Bundle:
-        """The description of a model, by default of the first. Raises `ModelError` for a name that is not offered:
-        a visitor must not make the page read any folder there is.
+        """The description of a model; where none is named, or one is to be chosen, of the first. Raises
+        `ModelError` for a name that is not offered: a visitor must not make the page read any folder there is.
         """
         with self._lock:
-            name = name or next(iter(self._bundles))
+            name = next(iter(self._bundles)) if name in (None, "", AUTO) else name
             if name not in self._bundles:
                 raise ModelError(f'There is no model "{name}" here; choose one of {", ".join(self._bundles)}.')
             return self._bundles[name]
@@ -69,13 +71,18 @@ class Shelf:
         """The opened model of that name, by default the first. Raises `ModelError`."""
         with self._lock:  # also while it opens: two visitors need it once
             bundle = self.bundle(name)
-            name = name or self.names[0]
+            name = self.names[0] if name in (None, "", AUTO) else name
             if name not in self._open:
                 self._open[name] = Engine(bundle, device=self._device)
                 while len(self._open) > self._most:
                     self._open.popitem(last=False)
             self._open.move_to_end(name)
             return self._open[name]
+
+    def chooser(self) -> AutoModel:
+        """Chooses among the models that are offered."""
+        with self._lock:
+            return AutoModel(self.engine, partial(tuple, self._bundles.items()))
 
     def pace(self, name: str | None = None) -> float:
         """Seconds a frame, as last measured; measured now when this model has not been used yet."""

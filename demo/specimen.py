@@ -10,14 +10,18 @@ import numpy as np
 
 from checkpoints.errors import BunrakuError
 from demo import notices
+from demo.samples import FIGURES
 from demo.studio import Studio
 from runtime import Animator, Engine
+from runtime.framing.framing import Framing
 from runtime.media.video import probe, read_frames
 from runtime.values import Bytes
 
 _MOMENT = 0.42
 """Share of the clip after which its motion is large."""
 _KEPT = 16
+_FIGURES = {"cartoon": "cartoon-girl", "body": "person"}
+"""The example of what is no face, by what a model moves."""
 SIDE = 256
 """Pixels of each of the three."""
 
@@ -44,6 +48,8 @@ class Specimens:
 
     def _make(self, name: str) -> Bytes | None:
         photo, clip = self._studio.samples.pair(None, None)
+        if figure := _FIGURES.get(Framing.of(self._studio.shelf.bundle(name).framing).moves):
+            photo, clip = str(FIGURES / f"{figure}.jpg"), str(FIGURES / f"{figure}.mp4")
         if photo is None or clip is None:
             return None
         try:

@@ -20,6 +20,7 @@ from demo.samples import Samples
 from demo.shelf import Shelf
 from demo.visitors import Visitors
 from runtime import Engine, animate
+from runtime.auto import AUTO
 from runtime.engine import DEFAULT_MODEL
 from runtime.graphs.sessions import Device
 from runtime.media.names import shortened
@@ -114,7 +115,7 @@ class Studio:
         home: Path | None = None
         try:
             most = max(self.most_frames(each) for each in (driving, *drivings))
-            engine = self.shelf.engine(model)
+            engine = self.shelf.chooser() if model == AUTO else self.shelf.engine(model)
             home = self.visitors.home(visitor, folder)
             path = home / f"{shortened(Path(source).stem, 200)}-bunraku{kind}"
             started = time.perf_counter()
@@ -130,7 +131,8 @@ class Studio:
                 pictures, common = [source, *views], {"model": engine, "limits": self.reading, **options}
                 animation = animate(pictures, driving, drivings=drivings, output=path, progress=watch, **common)
             seconds = time.perf_counter() - started
-            self.shelf.record(model, seconds, len(animation))
+            if model != AUTO:  # which was chosen is not known here
+                self.shelf.record(model, seconds, len(animation))
             return Take(path, len(animation), animation.fps, seconds, tuple(said))
         except BaseException as error:
             if home is not None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from checkpoints.bundle import Bundle
 from demo.option_words import GROUP_RESULT, GROUPS, MODES, OPTIONS, Words
 from demo.pace import SLOW, Estimate
+from runtime.auto import AUTO
 
 __all__ = ["GROUPS", "GROUP_RESULT", "MODES", "OPTIONS", "Words"]  # with all that is below
 
@@ -93,6 +94,7 @@ HAND = {
 MORE = "Fine tuning"
 MODEL = "Model"
 MODEL_HINT = "The tab Models says what each is good for."
+MODEL_AUTO = "Chosen by what photo and video show"
 NO_TEMPLATE = 'There is no motion "{name}" here; choose one of {known}.'
 NO_PARTS = "Nothing is left to move; choose at least one part of the face."
 NOT_BEHIND = "The page has nothing of that name to put behind the person; choose a colour."
@@ -187,8 +189,10 @@ SUBJECTS = {
     "face": "Moves people: photos, drawings and paintings that show a face.",
     "front": "Moves animals, cats and dogs among them, as a person's face does: whatever stands in front in the photo.",
     "points": "Moves whatever it was trained on, framed as its own points mark it.",
+    "body": "Moves people from the waist up and whole, as another person moves.",
+    "cartoon": "Moves drawn figures, people and animals, as another figure moves.",
 }
-"""By what a model was trained on."""
+"""By what a model was trained on, or says that it moves."""
 SPEEDS = {
     "fast": "Fast: a clip of two seconds takes seconds on an ordinary computer.",
     "moderate": "Moderate: some frames a second on an ordinary computer.",
@@ -232,6 +236,11 @@ def choices(words: Mapping[Any, str]) -> list[tuple[str, Any]]:
 def modes(bundle: Bundle) -> list[tuple[str, str]]:
     """The driving modes that a model offers, as (what a visitor reads, value)."""
     return [(text, mode) for mode, (text, _) in MODES.items() if mode in bundle.modes]
+
+
+def models(names: Sequence[str]) -> list[tuple[str, str]]:
+    """The models of these names, and that one of them be chosen, as (what a visitor reads, value)."""
+    return [*((name, name) for name in names), (MODEL_AUTO, AUTO)]
 
 
 def offered(name: str) -> list[Any]:
@@ -305,6 +314,7 @@ def notice(message: str) -> str:
         "Choose another with driving_face=2.": f'Choose another under "{MORE}".',
         "Choose another with reference=N (--reference).": f'Choose another under "{MORE}".',
         "Choose the part with driving_crop.": f'Choose the part under "{MORE}".',
+        "may do better: model=auto.": f'may do better: "{MODEL_AUTO}", under "{MORE}".',
     }.items():
         message = message.replace(option, field)
     return _ADVICE.sub("", message)

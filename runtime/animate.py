@@ -13,6 +13,7 @@ import numpy as np
 
 from checkpoints.bundle import Bundle
 from checkpoints.errors import InputError, OptionError
+from runtime.auto import AutoModel
 from runtime.engine import DEFAULT_MODEL, Engine
 from runtime.framing.chosen import several_faces
 from runtime.graphs.sessions import Device, check_device
@@ -44,8 +45,10 @@ class Request(Options):
     source: Picture | Sequence[Picture] = field(kw_only=False)
     driving: Driving | None = field(default=None, kw_only=False)
     drivings: Sequence[Driving] = ()
-    model: Annotated[str | os.PathLike[str] | Engine | Bundle, Option("machine")] = DEFAULT_MODEL
-    """The model: an embedded one, a folder, or owner/name on the Hub."""
+    model: Annotated[str | os.PathLike[str] | Engine | Bundle | AutoModel, Option("machine")] = DEFAULT_MODEL
+    """The model: an embedded one, a folder, or owner/name on the Hub; auto: of those here, one that suits what picture
+    and driver show, a face, a whole person or neither.
+    """
     output: str | os.PathLike[str] | None = None
     device: Annotated[Device, Option("machine", check_device)] = "auto"
     """Where to compute."""

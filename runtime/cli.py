@@ -32,7 +32,7 @@ _BUILT_IN = {
 }
 _ORDER = (
     *("animate", "pose", "live", "page", "batch", "motion", "models", "pull", "doctor", "completion"),
-    *("import", "synth", "train", "export", "evaluate", "push", "ablate", "anchors"),
+    *("import", "synth", "train", "export", "evaluate", "push", "ablate", "reproduce", "anchors"),
 )
 """Commands as people need them; others come last."""
 _PATIENCE = 10.0

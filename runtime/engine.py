@@ -99,6 +99,11 @@ class Engine:
         threads = plain(threads)
         if threads is not None and not (is_whole(threads) and threads >= 1):
             raise OptionError(f"threads is {threads!r}; it must be a whole number of 1 or more.")
+        if model == "auto":
+            raise OptionError(
+                'model is "auto", which chooses by a picture and what drives it: in animate, in batch and on the page. '
+                "Here, name the model."
+            )
         self.bundle = model if isinstance(model, Bundle) else load_model(model)
         self._threads = threads or available_cores()
         self._opening = open_aside(self.bundle, device, self._threads)

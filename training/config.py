@@ -148,6 +148,22 @@ class Stage:
 
 
 @dataclass(frozen=True)
+class Framed:
+    """How the pictures are framed and what they show, as the bundle will say it (`runtime.framing.framing.Framing`)."""
+
+    subject: Literal["face", "points"] = "face"
+    """Around what the engine cuts its squares: faces, or whatever the model's own points mark."""
+    moves: Literal["face", "body", "cartoon"] = "face"
+    """What the model moves, by which `--model auto` chooses."""
+    spread: float = limited(0.7, ge=0.05, le=2)
+    """Larger side of the box around the points, but for a twentieth on each side, as a part of the picture's."""
+
+    def as_framing(self) -> dict[str, Any]:
+        """As a checkpoint and a bundle hold it; empty for faces, which need not be said."""
+        return {} if self == Framed() else asdict(self)
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """Everything that defines a run."""
 
@@ -184,6 +200,7 @@ class RunConfig:
     """What the model's points mark: "head" are the fifty of `training.data.synth.person.points`, whose names the engine
     opens and shuts mouth and eyes by; empty: whatever training makes of them.
     """
+    framing: Framed = field(default_factory=Framed)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain containers, as stored beside a run and in its checkpoints."""

@@ -382,4 +382,5 @@ class Trainer:
             "seed": self.config.seed,
             "torch": torch.__version__,
             **({"point_names": list(POINT_NAMES)} if self.config.point_names else {}),
+            **({"framing": framing} if (framing := self.config.framing.as_framing()) else {}),
         }

@@ -297,7 +297,9 @@ class Framer:
             window, taken = self._subject.found(few, self.framing), "what the model's own points mark is taken"
         elif window is None:
             taken = "its middle is taken"
-        _warn(f"No face was found in {what}; {taken}. Choose the part with {option}.")
+        of_source = option.startswith("crop") and self.framing.kind == "face"
+        other = " A model of what is no face may do better: model=auto." if of_source else ""
+        _warn(f"No face was found in {what}; {taken}. Choose the part with {option}.{other}")
         return None if window is None else self.framing.made(window)
 
     def _in_front(self, images: Sequence[Image.Image], what: str, option: str) -> Window:

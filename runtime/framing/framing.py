@@ -14,9 +14,9 @@ from runtime.framing.outline import Geometry
 from runtime.framing.window import USUAL, Manner, Window
 from runtime.values import is_number
 
-_HEAD = 1.57
+HEAD = 1.57
 """Height of a head, crown to chin, in sizes of the detector's box ..."""
-_RISE = 0.24
+RISE = 0.24
 """... and by how much its middle lies above the box's (both measured on drawn heads and photos)."""
 
 _SLACK = 0.15
@@ -41,6 +41,10 @@ class Framing:
     """Larger side of the box around the model's points, as a part of the side; where a bundle does not say, that of
     faces-lite on portraits (0.70, deviation 0.03).
     """
+    moves: str = ""
+    """What the model moves: "face", "body" (people from the waist up and whole) or "cartoon" (drawn figures, and what
+    shows nobody's face). `--model auto` chooses by it; where it is empty, models of the subject "face" move faces.
+    """
 
     source: Geometry | None = None
     """How pictures of faces that are moved were cut by the face's outline; None: by its head, as the numbers above say,
@@ -58,7 +62,8 @@ class Framing:
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> Framing:
         """From a bundle's description; unknown keys are left alone. Raises `ModelError` for impossible values."""
-        known = {name: values[name] for name in ("subject", "head", "closest", "middle", "spread") if name in values}
+        names = ("subject", "head", "closest", "middle", "spread", "moves")
+        known = {name: values[name] for name in names if name in values}
         try:
             framing = cls(
                 **known,
@@ -72,9 +77,14 @@ class Framing:
         numbers = (framing.head, framing.closest, framing.middle, framing.spread)
         sensible = all(is_number(value) and 0.05 <= value <= 2 for value in numbers)
         sensible &= framing.seam is None or (is_number(framing.seam) and 0 < framing.seam <= 0.5)
-        if not sensible or not isinstance(framing.subject, str):
+        if not sensible or not isinstance(framing.subject, str) or not isinstance(framing.moves, str):
             raise _impossible(values)
         return framing
+
+    @property
+    def kind(self) -> str:
+        """What the model moves; empty where nobody has said."""
+        return self.moves or ("face" if self.subject == "face" else "")
 
     @property
     def watches_faces(self) -> bool:
@@ -92,23 +102,23 @@ class Framing:
 
     def side(self, face: Face) -> float:
         """Side of the square that shows `face` as in training."""
-        return face.size * _HEAD / self.head
+        return face.size * HEAD / self.head
 
     def face_in(self, window: Window) -> Face:
         """About the face that `window` shows as in training: what `around` would frame so."""
-        size = window.side * self.head / _HEAD
-        up = ((0.5 - self.middle) * _HEAD / self.head - _RISE) * size / window.side
+        size = window.side * self.head / HEAD
+        up = ((0.5 - self.middle) * HEAD / self.head - RISE) * size / window.side
         x, y = (float(value) for value in window.outward(np.array([0.5, 0.5 - up])))
         return Face(x - size / 2, y - size / 2, x + size / 2, y + size / 2, 1.0, ())
 
     def aim(self, face: Face) -> tuple[float, float]:
         """The middle of the square around `face`, wherever the picture ends."""
         x, y = face.center
-        return x, y + ((0.5 - self.middle) * _HEAD / self.head - _RISE) * face.size
+        return x, y + ((0.5 - self.middle) * HEAD / self.head - RISE) * face.size
 
     def least(self, face: Face) -> float:
         """Side of the smallest square that may show `face`."""
-        return face.size * _HEAD / max(self.head, self.closest)
+        return face.size * HEAD / max(self.head, self.closest)
 
     def settle(self, x: float, y: float, side: float, least: float, size: tuple[int, int]) -> Window:
         """The square of about that middle and side that shows as little as possible of what is outside the picture:

@@ -38,9 +38,7 @@ def find_front(images: Sequence[Image.Image]) -> Window | None:
     """One square around the heads of what stands in front in `images` (RGB, of one size), within them; None where less
     than half of them show something clearly.
     """
-    with borrow_graph(MODEL, "person") as network:
-        seen = [network({"frame": _small(image)[None]})["person"][0, 0] for image in images]
-    heads = [head for person in seen if (head := head_of(person, images[0].size)) is not None]
+    heads = [head for image in images if (head := head_of(person_in(image), image.size)) is not None]
     if 2 * len(heads) < max(len(images), 1):
         return None
     centers = np.array([head.center for head in heads])
@@ -48,6 +46,12 @@ def find_front(images: Sequence[Image.Image]) -> Window | None:
     usual = sorted(head.side for head in heads)[len(heads) // 2]
     x, y = (low + high) / 2
     return within(float(x), float(y), usual + float((high - low).max()), images[0].size)
+
+
+def person_in(image: Image.Image) -> NDArray[np.float32]:
+    """The probability (SIDE, SIDE) that parts of `image` (RGB) show a person, or what else stands in front."""
+    with borrow_graph(MODEL, "person") as network:
+        return np.asarray(network({"frame": _small(image)[None]})["person"][0, 0], np.float32)
 
 
 def head_of(person: NDArray[np.floating], size: tuple[int, int]) -> Window | None:

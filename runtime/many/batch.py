@@ -13,11 +13,13 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from checkpoints.errors import BunrakuError, BunrakuWarning, OutputError, first_line
 from runtime.animate import animate
+from runtime.auto import AUTO, AutoModel
 from runtime.engine import Engine
 from runtime.many.pairs import Job, check_apart
 from runtime.options import Options, read_word
@@ -109,7 +111,11 @@ def worker(folder: Path, options: Mapping[str, Any]) -> Callable[[Job], Outcome]
     """
     rest = dict(options)
     model, device, threads = rest.pop("model"), rest.pop("device", "auto"), rest.pop("threads", None)
-    engine = model if isinstance(model, Engine) else Engine(model, device=device, threads=threads)
+    engine: Engine | AutoModel
+    if model == AUTO:
+        engine = AutoModel(partial(Engine, device=device, threads=threads))
+    else:
+        engine = model if isinstance(model, Engine) else Engine(model, device=device, threads=threads)
 
     def do(job: Job) -> Outcome:
         begin = time.monotonic()
@@ -131,7 +137,7 @@ def worker(folder: Path, options: Mapping[str, Any]) -> Callable[[Job], Outcome]
     return do
 
 
-def _do(job: Job, folder: Path, engine: Engine, options: Mapping[str, Any]) -> int:
+def _do(job: Job, folder: Path, engine: Engine | AutoModel, options: Mapping[str, Any]) -> int:
     (folder / job.output).parent.mkdir(parents=True, exist_ok=True)
     target = os.path.join(folder, job.output)  # a slash at its end means frames
     own = {name: read_word(Options, name, word) for name, word in job.options.items()}

@@ -19,6 +19,7 @@ import numpy as np
 from checkpoints.errors import BunrakuError, InputError, OptionError, last_line
 from checkpoints.installation import installing
 from checkpoints.registry import load_model
+from runtime.auto import AUTO
 from runtime.many.batch import Outcome, Run, worker
 from runtime.many.pairs import Job
 
@@ -49,7 +50,8 @@ def on_ray(address: str, workers: int, cores: int = 1) -> Run:
         raise OptionError(f"Ray cannot be used ({error}); install it with: {installing('cluster')}") from error
 
     def run(jobs: Sequence[Job], folder: Path, options: Mapping[str, Any]) -> Iterator[Outcome]:
-        load_model(options["model"])  # a wrong name is better said here than by every worker
+        if options["model"] != AUTO:
+            load_model(options["model"])  # a wrong name is better said here than by every worker
         with_threads = {**options, "threads": cores}
         gpus = 1 if options.get("device") == "cuda" else 0
         yield from _run(jobs, folder.absolute(), with_threads, address, workers, {"num_cpus": cores, "num_gpus": gpus})

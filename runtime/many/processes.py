@@ -17,7 +17,8 @@ from typing import Any
 
 from checkpoints.errors import BunrakuError, OptionError
 from checkpoints.registry import load_model
-from runtime.engine import Engine
+from runtime.auto import AUTO
+from runtime.engine import DEFAULT_MODEL, Engine
 from runtime.graphs.cores import available_cores, available_memory
 from runtime.graphs.memory import stay_small
 from runtime.graphs.sessions import frames_at_once
@@ -40,9 +41,10 @@ def processes_for(jobs: int, options: Mapping[str, Any]) -> int:
     most = min(cores, jobs // LEAST_JOBS, available_memory() // ROOM)
     if most < 2 or options.get("device") not in ("cpu", "auto"):
         return 1
-    if frames_at_once(load_model(options["model"])) < LEAST_FRAMES:
+    model = DEFAULT_MODEL if options["model"] == AUTO else options["model"]  # those chosen from are as light
+    if frames_at_once(load_model(model)) < LEAST_FRAMES:
         return 1
-    return most if Engine(options["model"], device=options["device"]).device == "cpu" else 1
+    return most if Engine(model, device=options["device"]).device == "cpu" else 1
 
 
 def on_processes(workers: int | None, cores: int | None) -> Run:
@@ -62,7 +64,8 @@ def on_processes(workers: int | None, cores: int | None) -> Run:
         if count == 1:
             yield from run_here(jobs, folder, options if cores is None else {**options, "threads": cores})
             return
-        load_model(options["model"])  # a wrong name is better said here than by every worker
+        if options["model"] != AUTO:
+            load_model(options["model"])  # a wrong name is better said here than by every worker
         yield from _run(jobs, folder, {**options, "threads": threads}, count)
 
     return run

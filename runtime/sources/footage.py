@@ -96,19 +96,22 @@ def _seen(shots: Sequence[Shot]) -> tuple[bool, ...]:
 
 def count_people(clip: Clip) -> int:
     """How many faces a source that moves shows at most in its first seconds."""
-    return max((len(search_faces(image, levels=2)) for image in _samples(clip)), default=0)
+    return max((len(search_faces(image, levels=2)) for image in first_pictures(clip)), default=0)
 
 
 def _shots(clip: Clip, framer: Framer) -> tuple[Shot, ...]:
     if clip.video is not None and framer.framing.watches_faces:
         return find_shots(clip.video, clip.rate, framer)
-    samples = _samples(clip)
+    samples = first_pictures(clip)
     if not samples:
         raise InputError("The source has no frames; give another one.")
     return (Shot(window=framer.video(samples, samples[0].size if clip.video is None else clip.video.size)),)
 
 
-def _samples(clip: Clip) -> list[Image.Image]:
+def first_pictures(clip: Clip) -> list[Image.Image]:
+    """Some of the first pictures, RGB, of what moves; none of recorded motion, nor of what can be read only once."""
+    if iter(clip.pictures or ()) is clip.pictures:
+        return []
     if clip.video is not None:
         return first_samples(clip.video, clip.rate)
     return [image for image, _ in islice(read_source(clip, clip.rate), _LOOKED_AT)]

@@ -10,16 +10,20 @@ from contextlib import ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from checkpoints.bundle import Bundle
 from checkpoints.contract import FROM_REFERENCE
 from checkpoints.errors import BunrakuWarning, InputError, OptionError
 from runtime.animator import Animator, Prepared
+from runtime.auto import AUTO, AutoModel
 from runtime.control.pose import is_track
 from runtime.engine import Engine
 from runtime.framing.framer import Framer
 from runtime.framing.search import search_everywhere
+from runtime.graphs.sessions import Device
 from runtime.media.background import Background
 from runtime.media.fetch import local
 from runtime.media.picture import Picture, check_file, read_image
@@ -93,9 +97,11 @@ def stage(asked: Request, views: Sequence[Picture], stack: ExitStack) -> Staging
     with ThreadPoolExecutor(1, "bunraku-look") as team:
         looking = team.submit(copy_context().run, _looked_at, asked, views, drivings)
         try:
-            engine = model if isinstance(model, Engine) else Engine.opening(model, device=asked.device)
+            engine = _opening(model, asked.device)
         finally:
             source, views, clips, rate = looking.result()  # what is wrong with these is said first
+    if isinstance(engine, AutoModel):
+        engine = engine.engine_for(source, views, clips)
     ends_with_source = source is not None and asked.timing == "source"
     several = asked.moves_several
     common = asked.common() | {"face": None if several else asked.face, "paste_back": asked.paste_back or several}
@@ -115,6 +121,13 @@ def stage(asked: Request, views: Sequence[Picture], stack: ExitStack) -> Staging
             footage = Footage(source, framers, Background.of(asked.background).filling)
             order = _begin(animators, footage)
         return Staging(animators, order, framed.result(), rate, footage, ends_with_source)
+
+
+def _opening(model: str | os.PathLike[str] | Engine | Bundle | AutoModel, device: Device) -> Engine | AutoModel:
+    """An engine that is being opened, or what will choose one."""
+    if isinstance(model, Engine | AutoModel):
+        return model
+    return AutoModel(partial(Engine.opening, device=device)) if model == AUTO else Engine.opening(model, device=device)
 
 
 def _looked_at(
