@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 from checkpoints.errors import OptionError
 from demo import words
 from demo.studio import StoppedError, Studio, Take
+from runtime.framing.framing import Framing
 from runtime.media.names import shortened
 from runtime.media.video import VideoInfo, exact_rate, probe, read_frames
 from runtime.media.writer import VideoWriter
@@ -56,15 +57,21 @@ def ways(studio: Studio) -> list[Way]:
 
 
 def first_choice(studio: Studio) -> list[Way]:
-    """What is compared unless a visitor chooses: two models the usual way, or, of one, the two ways that do best by
-    unlike faces.
+    """What is compared unless a visitor chooses: two models the usual way, of those that move what the first one does,
+    or, of one, the two ways that do best by unlike faces.
     """
-    known = ways(studio)
+    known, first = ways(studio), studio.shelf.names[0]
     by_mode = sorted(known, key=lambda way: _BEST.index(way.mode))
-    usual = [next(way for way in by_mode if way.model == name) for name in studio.shelf.names]
+    alike = [name for name in studio.shelf.names if _moved(studio, name) == _moved(studio, first)]
+    usual = [next(way for way in by_mode if way.model == name) for name in alike]
     if len(usual) < FEWEST:
-        usual = [way for way in by_mode if way.model == studio.shelf.names[0]]
+        usual = [way for way in by_mode if way.model == first]
     return usual[:FEWEST]
+
+
+def _moved(studio: Studio, name: str) -> str:
+    """What a model moves."""
+    return Framing.of(studio.shelf.bundle(name).framing).kind
 
 
 def compare(

@@ -57,7 +57,7 @@ class Cutter:
         image = read_image(picture, self._size if off else None, self._limits)
         begins = not self._framed
         if image.size != self._seen:  # the first one, or another camera
-            begins, self._seen = True, image.size
+            begins, self._seen, self._before = True, image.size, None
         if watch and self._framer.framing.watches_faces and self._cuts(image):
             begins = True
         self.begins = begins

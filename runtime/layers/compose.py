@@ -207,8 +207,8 @@ class Layers:
         way = bounded(flow) - self._still
         moved = way * (resolution - 1) / 2 * side / resolution
         driven = bounded(self._canvas.places(points, resolution))
-        moved = self._subject.exact(driven, self._cells, moved)
-        head, trunk = self._person(*self._subject.pairs(driven, self._cells, moved), moved)
+        exact = self._subject.exact(driven, self._cells, moved)
+        head, trunk = self._person(*self._subject.pairs(driven, self._cells, exact), exact)
         feeds = {"image": image[None], "moved": _first(moved * 2 / side)}
         feeds |= {
             "head": _first(head * 2 / size),

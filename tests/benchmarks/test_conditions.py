@@ -53,7 +53,7 @@ def test_what_is_known_of_a_pair_is_what_is_seen_in_it(people):
     rows = conditions.measure(Still(), shards, 0)
     assert [row.case.info for row in rows] == [shards.info[0]] * len(conditions.LATER)
     assert all(row.l1 == row.unmoved > 0 for row in rows)
-    assert all(row.error == pytest.approx(row.still, rel=0.05) for row in rows)
+    assert [row.error for row in rows] == pytest.approx([row.still for row in rows], rel=0.1)  # a coarser grid
     unmoved = conditions.summary("unmoved", rows)
     assert unmoved.share == 1
     assert unmoved.arrived == pytest.approx(0, abs=0.05)

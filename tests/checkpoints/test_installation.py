@@ -37,7 +37,7 @@ def installed(monkeypatch, tmp_path):
     monkeypatch.setattr(installation, "_pip", lambda: "pip")
 
     def set_up(direct_url):
-        monkeypatch.setattr(installation, "distribution", lambda name: Installed(direct_url))
+        monkeypatch.setattr("importlib.metadata.distribution", lambda name: Installed(direct_url))
 
     return set_up
 
@@ -77,15 +77,15 @@ def test_the_pip_is_that_of_this_python(monkeypatch, tmp_path):
     folder = tmp_path / ".venv" / "bin"
     folder.mkdir(parents=True)
     monkeypatch.setattr(sys, "executable", str(folder / "python"))
-    monkeypatch.setattr(installation.shutil, "which", lambda name: str(folder / name))
+    monkeypatch.setattr("shutil.which", lambda name: str(folder / name))
     assert installing_packages("a", "b") == "pip install a b"
-    monkeypatch.setattr(installation.shutil, "which", lambda name: f"/usr/bin/{name}")
+    monkeypatch.setattr("shutil.which", lambda name: f"/usr/bin/{name}")
     monkeypatch.chdir(tmp_path)
     assert installing_packages("a") == f"{Path('.venv', 'bin', 'python')} -m pip install a"
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "executable", str(tmp_path / "my python"))
     assert installing_packages("a") == f'"{tmp_path / "my python"}" -m pip install a'
-    monkeypatch.setattr(installation, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert installing_packages("a") == f'uv pip --python "{tmp_path / "my python"}" install a'
 
 

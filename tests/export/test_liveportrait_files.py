@@ -192,7 +192,9 @@ def test_pulled_from_the_hub_at_one_commit(model, files, tmp_path, monkeypatch, 
     (files / "liveportrait" / "landmark.onnx").write_bytes(b"of no use here")
     isolate_client(monkeypatch, tmp_path)
     made = {}
-    monkeypatch.setattr(command, "_export", lambda model, folder, training, limit: made.update({folder: training}))
+    monkeypatch.setattr(
+        command, "_export", lambda model, folder, training, limit, tune: made.update({folder: training})
+    )
     with serving() as hub:
         point_at(monkeypatch, hub.url)
         commit = hub.add("tester/weights", files)

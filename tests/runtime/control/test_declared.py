@@ -262,7 +262,7 @@ def test_templates_play_what_a_model_has_and_say_what_is_left_out(engine, seen):
     with pytest.raises(ModelError, match='"wink" moves smile, wink, for which'):
         animate(spot(32, 32), "wink", model=engine, end=0.1, **WHOLE)
     for part in ({"fps": 3}, {"start": 5}):  # in which there is no blink
-        with pytest.warns(BunrakuWarning, match='"talk" also moves pucker, for'):
+        with pytest.warns(BunrakuWarning, match='"talk" also moves pucker, gaze_x, for'):
             animate(spot(32, 32), "talk", model=engine, **part, **WHOLE)
     smile = MotionFile(as_motion(np.concatenate([as_row({}), as_row({"smile": 1})])), 25, "pose", "pose", "")
     with pytest.raises(ModelError, match="moves smile, for which"):

@@ -116,8 +116,8 @@ export class Layers {
     const scale = ((resolution - 1) / 2) * (side / resolution);
     const way = Float64Array.from(flow, (value, k) => (value - this.rest.flow[k]) * scale);
     const driven = canvas.places(points, resolution);
-    const moved = this.subject.exact(driven, this.cells, way);
-    const { head, trunk } = this.person.move(...this.subject.pairs(driven, this.cells, moved), moved);
+    const exact = this.subject.exact(driven, this.cells, way);
+    const { head, trunk } = this.person.move(...this.subject.pairs(driven, this.cells, exact), exact);
     for (const { place, data } of this.shutters.covers(this.own, face)) this.cover(place, data);
     const cells = Math.sqrt(this.cells.length);
     const graph = networks.layers;
@@ -125,7 +125,7 @@ export class Layers {
       {
         ...this.fixed,
         image: graph.bytes(image, [1, resolution, resolution, 3]),
-        moved: graph.floats(planes(moved, 2, 2 / side), [1, 2, cells, cells]),
+        moved: graph.floats(planes(way, 2, 2 / side), [1, 2, cells, cells]),
         head: graph.floats(planes(head, 2, 2 / size), [1, 2, cells, cells]),
         trunk: graph.floats(planes(trunk, 2, 2 / size), [1, 2, cells, cells]),
         texture: graph.floats(this.texture, [1, CHANNELS + 2, size, size]),
