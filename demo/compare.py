@@ -57,12 +57,13 @@ def ways(studio: Studio) -> list[Way]:
 
 
 def first_choice(studio: Studio) -> list[Way]:
-    """What is compared unless a visitor chooses: two models the usual way, of those that move what the first one does,
-    or, of one, the two ways that do best by unlike faces.
+    """What is compared unless a visitor chooses: two models the usual way, of those that move what the first one does
+    (faces, where it does not say), or, of one, the two ways that do best by unlike faces.
     """
     known, first = ways(studio), studio.shelf.names[0]
     by_mode = sorted(known, key=lambda way: _BEST.index(way.mode))
-    alike = [name for name in studio.shelf.names if _moved(studio, name) == _moved(studio, first)]
+    wanted = ("", _moved(studio, first) or "face")
+    alike = [name for name in studio.shelf.names if _moved(studio, name) in wanted]
     usual = [next(way for way in by_mode if way.model == name) for name in alike]
     if len(usual) < FEWEST:
         usual = [way for way in by_mode if way.model == first]
