@@ -223,6 +223,8 @@ class _Handler(BaseHTTPRequestHandler):
             start = int(self.headers["Range"].removeprefix("bytes=").partition("-")[0])
             headers["Content-Range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
         cut = self.hub.cut_after if graph and self.command == "GET" else None
+        if cut is not None and len(data) <= cut:  # files are asked for side by side: one that has so much is cut
+            cut = None
         if cut is not None:
             self.hub.cut_after = None
         return self.reply(data[start:], headers, 206 if start else 200, cut)
