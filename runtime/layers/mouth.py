@@ -28,6 +28,8 @@ _RISE = 0.055
 """Farthest that a lip that rises slides over teeth."""
 _FLESH = 0.68
 """Light of the tongue, likewise."""
+_WET, _RIM = 0.62, 0.04
+"""Light of the lower lip's inner side, likewise, and how far up that is seen: without it mouths are cut out of paper."""
 
 
 @dataclass(frozen=True)
@@ -161,7 +163,7 @@ class _Paint:
         rim = [(lips.outer_upper + lips.inner_upper)[2:-2], (lips.outer_lower + lips.inner_lower)[2:-2]]
         x, y = (np.concatenate(rim) / 2).T.astype(np.float32)
         lip = np.median(patch.look(picture, x, y), axis=0)[:3]
-        self._dark, self._tongue = DARK * lip, _FLESH * lip
+        self._dark, self._tongue, self._lip = DARK * lip, _FLESH * lip, _WET * lip
         gap = float((lips.inner_lower - lips.inner_upper)[:, 1].max())
         # Lips slide over teeth that are not seen; those that are stay with them.
         self._closed = float(1 - smooth((gap - 0.02) / 0.07))
@@ -187,10 +189,14 @@ class _Paint:
         arch = np.clip(4 * u * (1 - u), 0, 1)
         above = gap - depth  # the lower lip
         mound = min(0.42 * widest, 0.15) * np.sqrt(arch)
-        flesh = smooth((mound - above) / (0.8 * mound + 1e-3)) * smooth((widest - 0.08) / 0.16)
+        flesh = smooth((mound - above) / (0.8 * mound + 1e-3)) * smooth((widest - 0.05) / 0.12)
         flesh = flesh * (0.55 + 0.45 * smooth(above / 0.05))  # the lip's shadow
         result = np.ones((len(x), picture.shape[-1]), np.float32)
-        result[:, :3] = self._dark + flesh[:, None] * (self._tongue - self._dark)
+        deep = 0.5 + 0.5 * smooth(1 - above / (0.7 * gap))  # darkest behind the upper teeth
+        dark = deep[:, None] * self._dark
+        result[:, :3] = dark + flesh[:, None] * (self._tongue - dark)
+        rim = np.sqrt(arch) * smooth(1 - above / _RIM)  # where the lower lip turns inwards
+        result[:, :3] += 0.8 * rim[:, None] * (self._lip - result[:, :3])
         hidden = _HIDDEN * (1 - 0.6 * smooth((widest - 0.08) / 0.15))
         slid = self._closed * np.maximum(hidden + np.clip(top - upper, -_RISE, 0), 0)  # above it there are no teeth
         teeth = self._teeth(x, (upper + depth + slid).astype(np.float32))

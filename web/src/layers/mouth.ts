@@ -6,7 +6,7 @@ import { plus, times, type Affine, type Point } from "./frames";
 import { CHANNELS, Line, Patch, stretch, type Texture } from "./shutters";
 import { Teeth, type MouthNetwork } from "./teeth";
 
-const { REACH, BELOW, ROUND, RAISED, DARK, HIDDEN, RISE, FLESH, EDGE } = constants.mouth;
+const { REACH, BELOW, ROUND, RAISED, DARK, HIDDEN, RISE, FLESH, WET, RIM, EDGE } = constants.mouth;
 
 /** Edges of lips in the head's own frame, from the corner on the person's right to the other one. */
 export interface Lips {
@@ -178,6 +178,7 @@ function held(moved: number, room: number): number {
 class Paint {
   private dark: number[];
   private tongue: number[];
+  private lip: number[];
   /** Whether lips slide over teeth that are not seen; those seen stay with them. */
   private closed: number;
   private tooth = new Float64Array(CHANNELS);
@@ -196,6 +197,7 @@ class Paint {
     const lip = [0, 1, 2].map((channel) => median(rim.map((_, k) => seen[k * CHANNELS + channel])));
     this.dark = lip.map((value) => DARK * value);
     this.tongue = lip.map((value) => FLESH * value);
+    this.lip = lip.map((value) => WET * value);
     const gap = Math.max(...lips.innerLower.map(([, y], k) => y - lips.innerUpper[k][1]));
     this.closed = 1 - smooth((gap - 0.02) / 0.07);
   }
@@ -211,7 +213,9 @@ class Paint {
     const above = gap - depth; // the lower lip
     const mound = Math.min(0.42 * widest, 0.15) * Math.sqrt(arch);
     const lowerShadow = 0.55 + 0.45 * smooth(above / 0.05);
-    const flesh = smooth((mound - above) / (0.8 * mound + 1e-3)) * smooth((widest - 0.08) / 0.16) * lowerShadow;
+    const flesh = smooth((mound - above) / (0.8 * mound + 1e-3)) * smooth((widest - 0.05) / 0.12) * lowerShadow;
+    const deep = 0.5 + 0.5 * smooth(1 - above / (0.7 * gap)); // darkest behind the upper teeth
+    const rim = 0.8 * Math.sqrt(arch) * smooth(1 - above / RIM); // where the lower lip turns inwards
     const { tooth } = this;
     const hidden = HIDDEN * (1 - 0.6 * smooth((widest - 0.08) / 0.15));
     const slid = this.closed * Math.max(hidden + clamp(edgeUp - upper, -RISE, 0), 0); // above it there are no teeth
@@ -225,7 +229,9 @@ class Paint {
     const place = Math.min(upper + depth, Math.max(lower + (EDGE - 1.3 * more) / unit, upper));
     this.patch.look(picture, x, place, to, 0);
     for (let channel = 0; channel < 3; channel++) {
-      let filled = this.dark[channel] + flesh * (this.tongue[channel] - this.dark[channel]);
+      const dark = deep * this.dark[channel];
+      let filled = dark + flesh * (this.tongue[channel] - dark);
+      filled += rim * (this.lip[channel] - filled);
       filled += tooth[3] * (tooth[channel] * upperShadow - filled);
       to[channel] = filled + shown * (to[channel] - filled);
     }
