@@ -29,7 +29,7 @@ _RISE = 0.055
 _FLESH = 0.68
 """Light of the tongue, likewise."""
 _WET, _RIM = 0.62, 0.04
-"""Light of the lower lip's inner side, likewise, and how far up that is seen: without it mouths are cut out of paper."""
+"""Light of the lower lip's inner side, likewise, and how far up it shows: else mouths look cut out of paper."""
 
 
 @dataclass(frozen=True)
