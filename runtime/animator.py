@@ -168,8 +168,9 @@ class Animator:
             square(image, size, fit) if seat.window is None else seat.window.cut(image, size)
             for image, seat in zip(images, seats, strict=True)
         ]
-        source, small = self.engine.encode(np.stack(squares)), squares[0]
-        looked = self.engine.looked(source, np.stack(squares)) if self._layers else source
+        seen, small = np.stack(squares), squares[0]
+        source = self.engine.encode(seen)
+        looked = self.engine.looked(source, seen) if self._layers else source
         window, out = seats[0].window, self.engine.side_out
         if out != size:
             squares[0] = square(images[0], out, fit) if window is None else window.cut(images[0], out)

@@ -15,39 +15,33 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-import torch
+from PIL import Image
 from safetensors.numpy import save_file
 
 from runtime.engine import Engine
-from runtime.layers.anatomy import named
+from runtime.layers.anatomy import looks_at
 from runtime.layers.mended import SHARES
-from runtime.layers.mesh import find_mesh
 from training.data.synth.sets.shards import SynthShards
+from training.evaluation.networks.face_mesh import LEFT_EYE, RIGHT_EYE
 
 _EVERY = 3
 """Frames of a clip of which one is looked at."""
-_FACE = ("mouth", "eye_left", "eye_right", "nose", "cheek_left", "cheek_right", "jaw")
 
 
 def look_at_shards(folder: Path, engine: Engine, clips: int) -> tuple[np.ndarray, np.ndarray]:
     """Landmarks (N, 468, 2) and wanted points (N, 40, 2), both in pixels, of every third frame of `clips` at most."""
     shards = SynthShards(folder)
-    names, size = engine.names, engine.resolution
-    kept = [names[name] for name in SHARES]
-    around = [index for name, index in names.items() if name.split(".")[0] in _FACE]
+    size, kept = engine.resolution, [engine.names[name] for name in SHARES]
     meshes, wanted = [], []
     for clip in range(min(clips, len(shards))):
         seen = []
         for frame in range(0, shards.frames_of(clip), _EVERY):
-            small = shards.image(clip, frame)[None]
-            large = torch.nn.functional.interpolate(small, (size, size), mode="bicubic", antialias=True).clamp(0, 1)
-            picture = (255 * large[0].permute(1, 2, 0)).round().byte().numpy()
-            own = (engine.detect(picture[None]).places[0].astype(np.float64) + 1) / 2 * (size - 1)
-            face = named(own, names)
-            mesh = find_mesh(picture, np.array([face["eye_right.outer"], face["eye_left.outer"]]), own[around])
-            if mesh is not None:
+            small = Image.fromarray(shards.image(clip, frame).numpy())
+            picture = np.asarray(small.resize((size, size), Image.Resampling.BICUBIC))
+            ((face, look),) = looks_at(picture[None], engine.names, engine.detect(picture[None]).places)
+            if look is not None:
                 true = (shards.pair(clip, frame, frame).points_a.numpy() + 1) / 2 * (size - 1)
-                seen.append((mesh, own[kept], true[kept]))
+                seen.append((look.points, np.array([face[name] for name in SHARES]), true[kept]))
         if seen:
             mesh, own, true = (np.array(each) for each in zip(*seen, strict=True))
             meshes.append(mesh)
@@ -61,10 +55,15 @@ def fit(sets: list[tuple[np.ndarray, np.ndarray, float]], ridge: float) -> np.nd
     left, right, total = np.zeros((count, count)), np.zeros((count, len(SHARES))), 0.0
     for meshes, wanted, share in sets:
         middle = meshes.mean(1, keepdims=True)
-        unit = np.hypot(*(meshes[:, 33] - meshes[:, 263]).T)[:, None, None]
+        unit = _eyes_apart(meshes)[:, None, None]
         a, b = (((each - middle) / unit).transpose(0, 2, 1).reshape(2 * len(each), -1) for each in (meshes, wanted))
         left, right, total = left + share * (a.T @ a) / len(a), right + share * (a.T @ b) / len(a), total + share
     return np.linalg.solve(left + ridge * total * np.eye(count), right).T
+
+
+def _eyes_apart(meshes: np.ndarray) -> np.ndarray:
+    """(N,): the distance of the eyes' outer corners."""
+    return np.asarray(np.hypot(*(meshes[:, RIGHT_EYE] - meshes[:, LEFT_EYE]).T))
 
 
 def main() -> None:
@@ -87,7 +86,7 @@ def main() -> None:
     for (meshes, wanted, _), folder in zip(sets, options.folders, strict=True):
         middle = meshes.mean(1, keepdims=True)
         found = middle + weights @ (meshes - middle)
-        unit = np.hypot(*(meshes[:, 33] - meshes[:, 263]).T)[:, None]
+        unit = _eyes_apart(meshes)[:, None]
         print(f"{folder}: off by {(np.linalg.norm(found - wanted, axis=2) / unit).mean():.4f} of the eyes' distance")
     save_file({"weights": np.ascontiguousarray(weights, np.float32)}, options.output)
 

@@ -38,7 +38,8 @@ def find_front(images: Sequence[Image.Image]) -> Window | None:
     """One square around the heads of what stands in front in `images` (RGB, of one size), within them; None where less
     than half of them show something clearly.
     """
-    heads = [head for image in images if (head := head_of(person_in(image), image.size)) is not None]
+    seen = zip(images, people_in(images), strict=True)
+    heads = [head for image, person in seen if (head := head_of(person, image.size)) is not None]
     if 2 * len(heads) < max(len(images), 1):
         return None
     centers = np.array([head.center for head in heads])
@@ -48,10 +49,12 @@ def find_front(images: Sequence[Image.Image]) -> Window | None:
     return within(float(x), float(y), usual + float((high - low).max()), images[0].size)
 
 
-def person_in(image: Image.Image) -> NDArray[np.float32]:
-    """The probability (SIDE, SIDE) that parts of `image` (RGB) show a person, or what else stands in front."""
-    with borrow_graph(MODEL, "person") as network:
-        return np.asarray(network({"frame": _small(image)[None]})["person"][0, 0], np.float32)
+def people_in(images: Sequence[Image.Image]) -> list[NDArray[np.float32]]:
+    """The probability (SIDE, SIDE), of each of the `images` (RGB), that its parts show a person, or what else stands in
+    front.
+    """
+    with borrow_graph(MODEL, "person") as network:  # opening it takes longer than a look
+        return [np.asarray(network({"frame": _small(image)[None]})["person"][0, 0], np.float32) for image in images]
 
 
 def head_of(person: NDArray[np.floating], size: tuple[int, int]) -> Window | None:

@@ -13,8 +13,9 @@ from PIL import Image
 
 from runtime.framing.faces import Face
 from runtime.framing.framing import HEAD, RISE
-from runtime.framing.front import SIDE, find_front, largest, person_in
+from runtime.framing.front import SIDE, find_front, largest, people_in
 from runtime.framing.search import confirmed, search_everywhere, search_faces
+from runtime.graphs.sessions import keep_borrowed
 
 Kind = Literal["face", "body", "cartoon"]
 """What models move (`Framing.moves`): "cartoon" stands for whatever shows nobody's face."""
@@ -36,7 +37,8 @@ def kind_of(images: Sequence[Image.Image], *, thorough: bool) -> Kind:
     """
     if not images:
         return "face"
-    kinds = Counter(_kind(image, thorough) for image in images)
+    with keep_borrowed():  # the same networks look at every picture, some of them twice
+        kinds = Counter(_kind(image, thorough) for image in images)
     return kinds.most_common(1)[0][0]
 
 
@@ -74,7 +76,7 @@ def _small_face(image: Image.Image) -> Face | None:
 
 def _heads_seen(image: Image.Image, face: Face) -> float:
     """How many times the head of a `face` goes into what is seen of the person, from its crown down."""
-    person = largest(person_in(image))
+    person = largest(people_in([image])[0])
     down, across = image.height / SIDE, image.width / SIDE
     head = HEAD * face.size
     x, y = face.center

@@ -249,7 +249,7 @@ def see_faces(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float3
     """What the networks that look at faces see in `frames`, uint8 (B, R, R, 3), whose points (B, K, 2) have `names`:
     the head (B, 40, 3), eyes (B, 2, 3) and lips (B, 7, 2), as motions have them.
     """
-    seen = _looked_at(frames, names, points)
+    seen = looks_at(frames, names, points)
     heads = [see_head(*each) for each in seen]
     faces = [averaged(face, head) for (face, _), head in zip(seen, heads, strict=True)]
     eyes = [[[eye.opening, *eye.gaze] for eye in pair] for pair in _eyes(frames, faces)]
@@ -259,14 +259,16 @@ def see_faces(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float3
 
 def see_heads(frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32]) -> dict[str, Floats]:
     """The first of them alone."""
-    heads = [see_head(*each) for each in _looked_at(frames, names, points)]
+    heads = [see_head(*each) for each in looks_at(frames, names, points)]
     return {HEAD: as_array(heads, frames.shape[1])}
 
 
-def _looked_at(
+def looks_at(
     frames: Bytes, names: Mapping[str, int], points: NDArray[np.float32]
 ) -> list[tuple[dict[str, Array], Look | None]]:
-    """The named points in each frame, in its pixels, and what the mesh sees there."""
+    """The named points in each of the `frames`, in its pixels, and what the mesh sees there; arguments as of
+    `see_faces`.
+    """
     places, on_face = bounded(_pixels(frames, points)), _on_face(names)
     faces = [named(each, names) for each in places]
     looks = [_look(frame, face, each[on_face]) for frame, face, each in zip(frames, faces, places, strict=True)]

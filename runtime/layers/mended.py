@@ -12,24 +12,23 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from checkpoints.parameters import HEAD
+from runtime.layers.expression import SIDES
 from runtime.layers.frames import Array, bounded
 from runtime.layers.mesh import MIN_SCORE, Look
 from runtime.layers.shutters import smooth
 from runtime.motion.modes import Motion
 from runtime.values import Floats
 
-_SIDES = ("left", "right")
-
 
 def _shares() -> Iterable[tuple[str, float]]:
     for name in ("corner_left", "corner_right", "upper_lip", "lower_lip", "chin"):
         yield f"mouth.{name}", 0.6
-    for side in _SIDES:
+    for side in SIDES:
         for name in ("inner", "outer", "upper_lid", "lower_lid", "brow"):
             yield f"eye_{side}.{name}", 0.65
     for name in ("bridge", "tip", "wing_left", "wing_right", "base"):
         yield f"nose.{name}", 0.8
-    for side in _SIDES:
+    for side in SIDES:
         for name in ("below_eye", "bone", "beside_nose", "beside_mouth"):
             yield f"cheek_{side}.{name}", 0.75
         yield f"cheek_{side}.side", 0.3

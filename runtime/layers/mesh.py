@@ -23,7 +23,7 @@ MIN_SCORE = 0.5
 """Least probability of a face."""
 _APART = 1.4
 """How much farther parted lips are apart than the network finds them, which draws them to each other."""
-_RIGHT_EYE, _LEFT_EYE, NOSE, CHIN = 33, 263, 2, 152
+_RIGHT_EYE, _LEFT_EYE, _NOSE, CHIN = 33, 263, 2, 152
 
 _INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 _INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
@@ -110,4 +110,4 @@ def lips_of(mesh: Array) -> Found:
     """The lips among the landmarks `mesh` (468, 2)."""
     upper, lower, *rims = lines_of(mesh)
     wider = (_APART - 1) / 2 * (lower - upper)
-    return Found((upper - wider, lower + wider, *rims), mesh[NOSE], mesh[CHIN])  # type: ignore[arg-type]
+    return Found((upper - wider, lower + wider, *rims), mesh[_NOSE], mesh[CHIN])  # type: ignore[arg-type]

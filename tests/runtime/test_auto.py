@@ -57,7 +57,7 @@ def test_who_is_seen_to_the_knees_shows_a_body(portrait, monkeypatch, below, kin
     whole.paste(portrait)
     person = np.zeros((SIDE, SIDE), np.float32)
     person[SIDE // 8 :, SIDE // 4 : -SIDE // 4] = 0.99
-    monkeypatch.setattr(kinds, "person_in", lambda image: person)
+    monkeypatch.setattr(kinds, "people_in", lambda images: [person])
     assert kind_of([whole], thorough=True) == kind
 
 

@@ -4,10 +4,13 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
+from safetensors.numpy import load_file
 
 from export.assets.face_mesh_points import with_points
+from runtime.cli import main as bunraku
 from runtime.layers.mended import SHARES
 from runtime.layers.mesh import MODEL
+from training import mended
 from training.mended import fit
 
 
@@ -20,6 +23,19 @@ def faces():
     shape = random.normal(0, 1, (468, 2)) + random.normal(0, 0.3, (100, 468, 2))
     places = 100 + 40 * shape
     return places, true @ places
+
+
+def test_the_command_fits_them_to_people_in_motion(tmp_path, monkeypatch, capsys):
+    command = ["synth", str(tmp_path / "people"), "--clips", "2", "--frames", "4", "--size", "128", "--format", "shard"]
+    assert bunraku([*command, "--quiet"]) == 0
+    monkeypatch.setattr("sys.argv", ["mended", str(tmp_path / "people"), "-o", str(tmp_path / "points.safetensors")])
+    mended.main()
+    told = capsys.readouterr().out
+    assert "people: 4 frames" in told
+    assert float(told.split("off by ")[1].split()[0]) < 0.03
+    weights = load_file(tmp_path / "points.safetensors")["weights"]
+    assert weights.shape == (len(SHARES), 468)
+    assert np.isfinite(weights).all()
 
 
 def test_points_are_told_of_faces_in_other_places_and_sizes(faces):

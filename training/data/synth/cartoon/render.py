@@ -12,7 +12,7 @@ from torch.nn import functional
 from ..core.lens import through_lenses
 from ..core.photos import Photos
 from ..core.raster import hits, interpolate, rasterise
-from ..core.renderer import EXPOSED, Cache, Frames, Renderer, SceneSpec, as_bytes
+from ..core.renderer import EXPOSED, Cache, Frames, Renderer, SceneSpec
 from ..core.seeds import Array
 from ..core.topology import load_topology
 from ..core.truth import Truth, points_visible, to_samples
@@ -113,15 +113,7 @@ class CartoonRenderer(Renderer):
         image = (picture.clamp(0, 1) ** (1 / 2.2) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
         named = truth.screen[:, self._points]
         seen = points_visible(truth, named[..., :2], named[..., 2], buffer, _POINT_SLACK) & (named[..., 2] > 0)
-        return Frames(
-            image.contiguous(),
-            named[..., :2].clone(),
-            seen,
-            cover > 0.5,
-            truth,
-            as_bytes(cover),
-            torch.zeros_like(cover, dtype=torch.bool),
-        )
+        return Frames.without_hairs(image.contiguous(), named[..., :2].clone(), seen, cover, truth)
 
     def _truth(self, specs: list[SceneSpec], times: Array) -> Truth:
         screens, backgrounds = [], []

@@ -57,6 +57,12 @@ class Frames:
     loose: Tensor
     """(N, H, W) bool, True where hairs stand before the backdrop, which are no surface of the truth."""
 
+    @staticmethod
+    def without_hairs(image: Tensor, points: Tensor, points_visible: Tensor, cover: Tensor, truth: Truth) -> Frames:
+        """Frames of figures without single hairs; `cover` (N, H, W) in [0, 1]: how much of a pixel they are."""
+        loose = torch.zeros_like(cover, dtype=torch.bool)
+        return Frames(image, points, points_visible, cover > 0.5, truth, as_bytes(cover), loose)
+
     def __len__(self) -> int:
         return len(self.image)
 

@@ -16,7 +16,7 @@ from runtime.framing.framer import Framing
 
 from ..core.photos import Photos, read_photo
 from ..core.raster import Hits, hits, interpolate, rasterise
-from ..core.renderer import EXPOSED, REST, Cache, Frames, SceneSpec, as_bytes, device_name
+from ..core.renderer import EXPOSED, REST, Cache, Frames, SceneSpec, device_name
 from ..core.seeds import Array, Draw
 from ..core.truth import Truth, points_visible, to_samples
 from ..person.actor import Actor, canonical
@@ -145,15 +145,7 @@ class PhotoRenderer(PersonRenderer):
         image = (linear.clamp(0, 1) ** (1 / 2.2) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
         named = full[:, self._points]
         seen = points_visible(truth, named[..., :2], named[..., 2], buffer, _POINT_SLACK)
-        return Frames(
-            image.contiguous(),
-            named[..., :2].clone(),
-            seen,
-            cover > 0.5,
-            truth,
-            as_bytes(cover),
-            torch.zeros_like(cover, dtype=torch.bool),
-        )
+        return Frames.without_hairs(image.contiguous(), named[..., :2].clone(), seen, cover, truth)
 
     def _project(self, spec: SceneSpec, time: float) -> tuple[Tensor, Tensor]:
         """All vertices (1, V, 3) in the frame, and the backdrop's map (1, 2, 3)."""
