@@ -43,6 +43,7 @@ from runtime.motion.modes import Drive, Motion
 from runtime.motion.shots import PATIENCE, Shot
 from runtime.motion.smoothing import OneEuro
 from runtime.motion.takes import Takes, as_array, at_rest, by_take
+from runtime.motion.watched import Watch
 from runtime.options import Option, StreamOptions, made_with
 from runtime.result.finish import Finish, Piece, Rendered, warn_without_flow
 from runtime.values import Bytes
@@ -114,6 +115,7 @@ class Animator:
         self._layers = options.layers == "auto" and self._layered
         self._cut = Cutter(self.framer, self.engine.resolution, options.fps, options.limits)
         self._takes = Takes(options.fps, watch=self.framer.framing.watches_faces)
+        self._watch = Watch(self.engine)
         self._patience = Shot(wait=PATIENCE * options.fps)
         self._limits = options.limits
         self._background = Background.of(options.background)
@@ -252,6 +254,7 @@ class Animator:
             self._openings.forget()
         self._take = 0
         self._takes.reset()
+        self._watch.reset()
         self._smooth.reset()
         self._cut.reset()
 
@@ -290,15 +293,18 @@ class Animator:
         """The source in the pose of one driving frame: uint8 (height, width, 3) in RGB, of the `size`."""
         self.hasten()
         cut = self._cut(picture)
-        motion = self.engine.detect(cut[None], expression=self.watches)
         take = self._takes(cut, self._patience if self._cut.begins else None)
-        return self.poses(motion.with_arrays({TAKES: as_array([take])}))[0]
+        return self.poses(self.watch(cut[None], [take]).with_arrays({TAKES: as_array([take])}))[0]
+
+    def watch(self, squares: Bytes, takes: Sequence[int]) -> Motion:
+        """The motion of the next frames of the stream, uint8 (B, R, R, 3), each of its take, as `poses` takes it."""
+        return self._watch(squares, takes, expression=self.watches)
 
     def frames(self, squares: Bytes) -> Bytes:
         """The same for the next frames of the stream at once, all uint8 (B, R, R, 3): cut to the model's size. Their
         motion counts from the first one on, whatever it shows.
         """
-        return self.poses(self.engine.detect(squares, expression=self.watches))
+        return self.poses(self.watch(squares, [1] * len(squares)))
 
     def poses(self, motion: Motion) -> Bytes:
         """The same for the next frames of the stream whose motion was detected before: uint8 (B, height, width, 3)."""
@@ -312,12 +318,12 @@ class Animator:
         rendered, driven, faces = made
         if self._finish is None:
             return rendered.image, rendered
-        return self._finish(rendered, driven.places, faces), rendered
+        return self._finish(rendered, driven.places, faces, driven.residual), rendered
 
     def pieces(self, motion: Motion) -> list[Piece]:
         """The same before it is pasted back, for whoever pastes several people into one picture: see `Finish.lay`."""
         rendered, driven, faces = self._driven(motion)
-        return self.finish.pieces(rendered, driven.places, faces)
+        return self.finish.pieces(rendered, driven.places, faces, driven.residual)
 
     @property
     def finish(self) -> Finish:

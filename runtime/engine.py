@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
+from PIL import Image
 
 from checkpoints.bundle import Bundle
 from checkpoints.contract import (
@@ -43,6 +44,7 @@ from runtime.layers.matte import find_person
 from runtime.layers.mended import mended
 from runtime.layers.neighbours import Neighbours
 from runtime.layers.openings import see_openings
+from runtime.layers.residual import DRIVER, Driver, open_registration
 from runtime.motion.modes import Motion, check_mode
 from runtime.options import CommonOptions
 from runtime.result.detail import Detail, open_detail
@@ -54,6 +56,10 @@ DEFAULT_MODEL = "faces-lite"
 
 _ON_CARD, _FOR_EACH = 8, 2
 """Frames a call on a graphics card, and on the CPU for each that is computed at once."""
+
+
+_CELLS = 64
+"""Cells a side in which a driver's own picture is moved."""
 
 
 @dataclass(frozen=True)
@@ -286,6 +292,25 @@ class Engine:
             return None
         rest = Rest(still.image[0], still.flow[0])
         return Layers(self._layers_graph, canvas, subject, person, rest, border, behind, neighbours)
+
+    def driver(self, square: Bytes, motion: Motion) -> Driver | None:
+        """What finds in driving frames what points do not tell, from one of them on: its `square`, uint8 (R, R, 3), and
+        its `motion` (one frame, its points as exact as `looked` makes a source's). None where the points have no names,
+        or no person is seen.
+        """
+        image = Image.fromarray(square)
+        small = np.asarray(image.resize((DRIVER, DRIVER), Image.Resampling.BOX))
+        canvas = Canvas.around(small, image, None)
+        subject = see_subject(canvas, self.names, motion.places[0], self.resolution) if self.names else None
+        person = None if subject is None else find_person(canvas, subject.middle)
+        if subject is None or person is None:
+            return None
+        rest = Rest(square, np.zeros((_CELLS, _CELLS, 2), np.float32))
+        return Driver(Layers(self._layers_graph, canvas, subject, person, rest, None), self._registration_graph)
+
+    @cached_property
+    def _registration_graph(self) -> Graph:
+        return open_registration(self.device, self._threads)
 
     @cached_property
     def _layers_graph(self) -> Graph:

@@ -18,10 +18,10 @@ from export.assets.detail_graph import parsed
 TEXT = """
 <ir_version: 10, opset_import: ["": 19]>
 layers (uint8[1, r, r, 3] image, float[1, 2, f, f] moved, float[1, 2, f, f] head, float[1, 2, f, f] trunk,
-        float[1, 6, c, c] texture,
+        float[1, 2, f, f] more, float[1, 6, c, c] texture,
         float[1, 3, n, n] plate, float[1, 3, h, h] rest, float[1, 2, n, n] grid, float[1, 2, h, h] half_grid,
         float[n, f] flow_up, float[h, f] flow_half, float[n, q] missing_up, float[q, q] blur, float[2] reach,
-        float[2] limits, int64[4] size, int64[1] row, float[1, 3, n, n] wrong, float[1] stillness)
+        float[2] limits, int64[4] size, int64[1] row, float[1, 3, n, n] wrong, float[1] stillness, float[1] ratio)
     => (uint8[1, n, n, 3] result, float[1, 1, n, n] alpha)
 {
     one = Constant <value_float = 1.0> ()
@@ -109,8 +109,26 @@ layers (uint8[1, r, r, 3] image, float[1, 2, f, f] moved, float[1, 2, f, f] head
     missing_wide = MatMul (missing, missing_up_t)
     missing_tall = MatMul (missing_up, missing_wide)
     missing_full = Clip (missing_tall, zero, one)
-    paint = Resize <mode = "linear", coordinate_transformation_mode = "half_pixel"> (picture, , , size)
-    weight = Mul (missing_full, painted)
+    paint_there = Resize <mode = "linear", coordinate_transformation_mode = "half_pixel"> (picture, , , size)
+    painting = Concat <axis = 1> (paint_there, missing_full)
+    more_size = Abs (more)
+    most_more = ReduceMax <keepdims = 0> (more_size)
+    goes_on = Greater (most_more, zero)
+    moved_painting = If (goes_on) <
+        then_branch = further () => (float[1, 4, n, n] there) {
+            more_across = MatMul (more, flow_up_t)
+            more_full = MatMul (flow_up, more_across)
+            own_grid = Mul (grid, ratio)
+            more_grid = Add (own_grid, more_full)
+            more_look = Transpose <perm = [0, 2, 3, 1]> (more_grid)
+            there = GridSample <mode = "bilinear", padding_mode = "border", align_corners = 0> (painting, more_look)
+        },
+        else_branch = here () => (float[1, 4, n, n] same) {
+            same = Identity (painting)
+        }>
+    paint = Slice (moved_painting, at_0, at_3, channels)
+    missing_there = Slice (moved_painting, at_3, at_4, channels)
+    weight = Mul (missing_there, painted)
     correction = Sub (paint, layered)
     weighted = Mul (weight, correction)
     full = Add (layered, weighted)

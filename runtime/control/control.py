@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from checkpoints.contract import FROM_REFERENCE, NEEDS
-from checkpoints.parameters import EYES, LIPS
+from checkpoints.parameters import EYES, LIPS, RESIDUAL
 from runtime.control.head import Head, expressions
 from runtime.control.neutral import relaxed
 from runtime.control.parts import Strengths
@@ -59,12 +59,16 @@ class Control:
         return faces if self._rest is None else [face.on_top_of(self._rest) for face in faces]
 
     def weigh(self, driven: Motion, strengths: Strengths) -> Motion:
-        """`driven`, of which each part is taken over by its strength; linear parts by that of the head."""
+        """`driven`, of which each part is taken over by its strength; linear parts, and what points do not tell, by
+        that of the head.
+        """
         turned = {
             name: KINDS[what.kind].between(self._source.arrays[name], driven.arrays[name], strengths.head, what)
             for name, what in driven.parameters.items()
             if what.kind == "linear" and name in self._source.arrays
         }
+        if driven.residual is not None:
+            turned[RESIDUAL] = driven.residual * np.float32(strengths.head)
         return driven.with_arrays(turned).with_places(self._head.weigh(driven.places, strengths))
 
     def posed(self, motion: Motion, strengths: Strengths) -> Moved:

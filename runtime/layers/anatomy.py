@@ -23,7 +23,7 @@ from runtime.layers.matte import box_blur
 from runtime.layers.mended import as_array, averaged, see_head
 from runtime.layers.mesh import Look, lips_of, look_at
 from runtime.layers.mouth import Lips, MouthShutter
-from runtime.layers.person import Anatomy
+from runtime.layers.person import STIFF, Anatomy
 from runtime.layers.shutters import EyeShutter, Place, joined, smooth
 from runtime.values import Bytes, Floats
 
@@ -75,6 +75,14 @@ class Subject(Protocol):
         """`moved`, as exact as the points that are known to lie on the face make it; arguments as of `pairs`."""
         ...
 
+    def told(self, driven: Array, cells: Array, moved: Array) -> Array:
+        """What points alone tell in place of `moved`; `moved` where they tell nothing. Arguments as of `pairs`."""
+        ...
+
+    def head(self, driven: Array) -> Affine | None:
+        """From the head's own frame to where it is in the result; None where points do not tell."""
+        ...
+
     def shutters(self, picture: Pixels) -> Shutters:
         """What changes the expression in `picture` (c, c, 4), colours and alpha."""
         ...
@@ -112,7 +120,7 @@ class NamedFace:
 
     def __init__(self, canvas: Bytes, names: Mapping[str, int], points: Array) -> None:
         """`names`: of the `points` (K, 2), pixels of `canvas`, uint8 (c, c, 3)."""
-        self._canvas, self._points = canvas, points
+        self._canvas, self._names, self._points = canvas, names, points
         face = named(points, names)
         self._named = face
         self._stiff = [i for name, i in names.items() if name.startswith(_STIFF) or name.endswith(_STIFF_TOO)]
@@ -154,6 +162,14 @@ class NamedFace:
         step = float(cells[0, 1, 0] - cells[0, 0, 0])
         at = (driven[self._held] - cells[0, 0]) / step
         return through(moved, at, self._points[self._held] - driven[self._held], max(_REACH * self._unit / step, 1.0))
+
+    def told(self, driven: Array, cells: Array, moved: Array) -> Array:
+        """See `Subject`."""
+        return Affine.fit(driven[self._stiff], self._points[self._stiff], STIFF)(cells) - cells
+
+    def head(self, driven: Array) -> Affine | None:
+        """See `Subject`."""
+        return head_frame(named(driven, self._names), rigid=True)
 
     def shutters(self, picture: Pixels) -> Shutters:
         """See `Subject`."""
@@ -211,6 +227,14 @@ class SeenFace:
     def exact(self, driven: Array, cells: Array, moved: Array) -> Array:
         """See `Subject`."""
         return moved
+
+    def told(self, driven: Array, cells: Array, moved: Array) -> Array:
+        """See `Subject`."""
+        return moved
+
+    def head(self, driven: Array) -> Affine | None:
+        """See `Subject`."""
+        return None
 
     def shutters(self, picture: Pixels) -> Shutters:
         """See `Subject`."""

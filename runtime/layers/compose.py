@@ -9,6 +9,7 @@ frame is a graph of its own (`export/assets/layers_graph.py`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -26,8 +27,9 @@ from runtime.layers.lips import apart
 from runtime.layers.matte import matte
 from runtime.layers.neighbours import Neighbours
 from runtime.layers.person import Person
+from runtime.layers.residual import added, way_of
 from runtime.result.detail import blurring, enlarging, spreading
-from runtime.values import Bytes
+from runtime.values import Bytes, Floats
 
 MODEL = Path(__file__).parents[1] / "assets" / "layers.onnx"
 
@@ -39,6 +41,8 @@ _STILL = 0.04
 """Motion of the head, in sides of the square, over which what the backdrop was not guessed right by goes."""
 _CROSSED = 0.1
 """Alpha at an edge of the square from which on the person goes on beyond it."""
+_NEVER: Mapping[str, NDArray[np.generic]] = {"limits": np.array([1e6, 2e6], np.float32)}
+"""No difference is so large that a model's picture counts."""
 _AGREE, _DISAGREE = 8.0, 32.0
 """Differences, in 1/255, between the model's picture and the moved source up to which the source counts, and from which
 on the model's picture.
@@ -58,6 +62,16 @@ class Rest:
     """uint8 (R, R, 3)."""
     flow: NDArray[np.float32]
     """(f, f, 2)."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a model makes of one driving frame."""
+
+    image: Bytes
+    """uint8 (R, R, 3)."""
+    flow: NDArray[np.float32]
+    """(f, f, 2): for every cell where to look in the source, in [-1, 1]."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +176,7 @@ class Layers:
         return {
             "plate": np.ascontiguousarray(self._plate.transpose(2, 0, 1)[None]),
             "wrong": np.ascontiguousarray(self._wrong.transpose(2, 0, 1)[None], np.float32),
+            "ratio": np.array([size / side], np.float32),
             "stillness": np.array([size / 2 / (_STILL * side)], np.float32),
             "rest": rest.transpose(2, 0, 1)[None],
             "grid": np.stack(np.meshgrid(at[inner], at[inner]))[None],
@@ -183,37 +198,75 @@ class Layers:
         above = self._cells[apart[0] - 1, 0, 1] - self._canvas.margin if apart[0] else 0
         return np.array([np.clip(np.floor(above), 0, last)], np.int64)
 
-    def __call__(self, image: Bytes, flow: NDArray[np.float32], points: Array, face: Expression | None) -> Bytes:
-        """One picture uint8 (R, R, 3) of the model with its `flow` (f, f, 2), for driving `points` (K, 2) in [-1, 1]
-        and the expression `face`, in layers: uint8 (n, n, 3), or 4 where nothing is behind: colours as they are, and
-        alpha.
+    def __call__(self, made: Made, points: Array, face: Expression | None, residual: Floats | None = None) -> Bytes:
+        """One picture `made` by the model, for driving `points` (K, 2) in [-1, 1] and the expression `face`, in layers:
+        uint8 (n, n, 3), or 4 where nothing is behind: colours as they are, and alpha. `residual`: what points and
+        expression do not tell of how the driver moves (`Driver`); then what they tell leads the face, and the model's
+        picture is used where the source shows nothing.
         """
-        found = self._moved(image, flow, points, face, ["result", "alpha"] if self._cut_out else ["result"])
+        found = self._moved(made, points, face, residual, ["result", "alpha"] if self._cut_out else ["result"])
         return _straight(found["result"][0], found["alpha"][0, 0]) if self._cut_out else found["result"][0]
 
     def apart(
-        self, image: Bytes, flow: NDArray[np.float32], points: Array, face: Expression | None
+        self, made: Made, points: Array, face: Expression | None, residual: Floats | None = None
     ) -> tuple[Bytes, Pixels]:
         """The same over a backdrop, uint8 (n, n, 3), and where in it the person is, f32 (n, n) in [0, 1]."""
-        found = self._moved(image, flow, points, face, ["result", "alpha"])
+        found = self._moved(made, points, face, residual, ["result", "alpha"])
         return found["result"][0], found["alpha"][0, 0]
 
+    def alone(self, points: Array, face: Expression | None) -> Bytes:
+        """The same without a model, as `points` and expression alone say: uint8 (n, n, 3)."""
+        driven = bounded(self._canvas.places(points, len(self._rest.image)))
+        return self._laid(self._rest.image, np.zeros_like(self._cells), driven, face, None, _NEVER, ["result"])[
+            "result"
+        ][0]
+
     def _moved(
-        self, image: Bytes, flow: NDArray[np.float32], points: Array, face: Expression | None, wanted: list[str]
+        self, made: Made, points: Array, face: Expression | None, residual: Floats | None, wanted: list[str]
     ) -> dict[str, np.ndarray]:
         """What the graph makes of one picture."""
-        resolution, size = len(image), len(self._canvas.picture)
+        resolution, size = len(made.image), len(self._canvas.picture)
         side = size - 2 * self._canvas.margin
-        way = bounded(flow) - self._still
+        way = bounded(made.flow) - self._still
         moved = way * (resolution - 1) / 2 * side / resolution
         driven = bounded(self._canvas.places(points, resolution))
+        return self._laid(made.image, moved, driven, face, residual, {}, wanted)
+
+    def _ways(self, moved: Array, driven: Array, residual: Floats | None, alone: bool) -> tuple[Array, Array, Array]:
+        """(f, f, 2) three times: how much further to look for the head, for the trunk, and what of both is the
+        `residual`'s. `moved` (f, f, 2): the same as the model says, for `driven` points (K, 2), in pixels.
+        """
+        if residual is not None or alone:
+            moved = self._subject.told(driven, self._cells, moved)
         exact = self._subject.exact(driven, self._cells, moved)
         head, trunk = self._person(*self._subject.pairs(driven, self._cells, exact), exact)
-        feeds = {"image": image[None], "moved": _first(moved * 2 / side)}
+        frame = None if residual is None else self._subject.head(driven)
+        if residual is None or frame is None:
+            return head, trunk, np.zeros_like(head)
+        more = way_of(residual, frame, self._cells) * self._person.still
+        step = float(self._cells[0, 1, 0] - self._cells[0, 0, 0])
+        return added(head, self._cells, step, more), added(trunk, self._cells, step, more), more
+
+    def _laid(
+        self,
+        image: Bytes,
+        moved: Array,
+        driven: Array,
+        face: Expression | None,
+        residual: Floats | None,
+        instead: Mapping[str, NDArray[np.generic]],
+        wanted: list[str],
+    ) -> dict[str, np.ndarray]:
+        """What the graph makes of a picture of the model, and of what is fed to it `instead` of the usual."""
+        size = len(self._canvas.picture)
+        side = size - 2 * self._canvas.margin
+        head, trunk, more = self._ways(moved, driven, residual, bool(instead))
+        feeds = {"image": image[None], "moved": _first(moved * 2 / side), "more": _first(more * 2 / side)}
         feeds |= {
             "head": _first(head * 2 / size),
             "trunk": _first(trunk * 2 / size),
             "row": self._first_row(head, trunk),
+            **instead,
         }
         texture = self._textures.get()
         try:

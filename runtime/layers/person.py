@@ -17,7 +17,7 @@ from runtime.layers.frames import Affine, Array, Pixels
 from runtime.layers.shutters import smooth
 from runtime.result.detail import blurring
 
-_STIFF = 0.1
+STIFF = 0.1
 """How much the head's map is pulled towards a similarity."""
 _LIMP = 0.2
 """How much of the turn and scale of the neck's points shoulders follow: five points do not tell much."""
@@ -72,6 +72,11 @@ class Person:
             if stays:
                 self._still = np.minimum(self._still, ramp[None] if index % 2 == 0 else ramp[:, None])
 
+    @property
+    def still(self) -> Array:
+        """(f, f, 1): how much of any motion cells take over: at a border that must not move, nothing."""
+        return self._still[..., None]
+
     def front(self, size: int) -> Pixels:
         """(size, size): how much the pixels of a canvas belong to the head, which goes before the trunk."""
         at = np.arange(size, dtype=np.float64)
@@ -81,11 +86,10 @@ class Person:
         """(f, f, 2) twice: by how many pixels to look further for the head, and for the trunk behind it. `head` and
         `neck`: points (K, 2) of these in the result, and in the source. `flow` (f, f, 2): the same as the model says.
         """
-        base = Affine.fit(*head, _STIFF)(self._cells) - self._cells
+        base = Affine.fit(*head, STIFF)(self._cells) - self._cells
         front = base + self._more(base, flow)
         trunk = self._trunk(neck)(self._cells) - self._cells
-        still = self._still[..., None]
-        return front * still, (front + self._weight_of(front, trunk) * (trunk - front)) * still
+        return front * self.still, (front + self._weight_of(front, trunk) * (trunk - front)) * self.still
 
     def _weight_of(self, front: Array, trunk: Array) -> Array:
         """(f, f, 1): how much cells behind the head move as the `trunk` does, and not as what is in `front`."""

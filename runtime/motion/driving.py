@@ -34,6 +34,7 @@ from runtime.motion.file import MotionFile, is_motion, load_motion
 from runtime.motion.modes import Motion, best_frame
 from runtime.motion.shots import LONGEST, PATIENCE, Shot, find_shots, first_samples
 from runtime.motion.takes import Takes, as_array
+from runtime.motion.watched import Watch
 from runtime.values import Bytes, is_number, is_whole
 
 if TYPE_CHECKING:
@@ -255,12 +256,12 @@ def read_motion(framed: Framed, engine: Engine, *, expression: bool = False) -> 
             yield recorded.motion[start : start + batch]
         return
     found = False
-    takes = Takes(float(framed.clip.rate), watch=framed.watched)
+    takes, watch = Takes(float(framed.clip.rate), watch=framed.watched), Watch(engine)
     with prefetch(read_shown(framed, engine.resolution), depth=2 * batch) as ready:
         while shown := list(islice(ready, batch if found else engine.first_batch)):
             found = True
-            motion = engine.detect(np.stack([square for square, _ in shown]), expression=expression)
             numbers = [takes(square, begins) for square, begins in shown]
+            motion = watch(np.stack([square for square, _ in shown]), numbers, expression=expression)
             yield motion.with_arrays({TAKES: as_array(numbers)}) if framed.watched else motion
     if not found:
         raise InputError("The driving frames are empty; give at least one.")

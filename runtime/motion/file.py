@@ -23,7 +23,7 @@ import numpy as np
 from checkpoints.bundle import Bundle
 from checkpoints.contract import MOTION
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
-from checkpoints.parameters import EYES, HEAD, LIPS, OPENINGS, TAKES, Parameter, parse_parameters, usual
+from checkpoints.parameters import EYES, HEAD, LIPS, OPENINGS, RESIDUAL, TAKES, Parameter, parse_parameters, usual
 from runtime.control.hand import controls_of
 from runtime.control.pose import POSE, is_track, shown
 from runtime.control.templates import FOLDER as TEMPLATES
@@ -40,6 +40,7 @@ _SEEN = {
     EYES: Parameter("eye", (2, 3)),
     LIPS: Parameter("lip", (7, 2)),
     HEAD: Parameter("head", (40, 3)),
+    RESIDUAL: Parameter("residual", (64, 64, 2)),
     TAKES: Parameter("take", (1,)),
     OPENINGS: Parameter("opening", (3,)),
 }

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.contract import EYE_OPENING, LIP_OPENING, PARAMETERS
-from checkpoints.parameters import EYES, HEAD, LIPS, OPENINGS, TAKES, Parameter
+from checkpoints.parameters import EYES, HEAD, LIPS, OPENINGS, RESIDUAL, TAKES, Parameter
 from runtime.values import Floats
 
 _LEAST = 1e-6
@@ -228,6 +228,12 @@ class Seen(Kind):
     axes = (-1,)
 
 
+class Residual(Code):
+    """How far a driver moves otherwise than points and expression say: of a source at rest, nothing."""
+
+    axes = (-1,)
+
+
 KINDS: Mapping[str, Kind] = {
     "point": Place(),
     "contour": Place(),
@@ -240,13 +246,14 @@ KINDS: Mapping[str, Kind] = {
     "eye": Seen(),
     "lip": Seen(),
     "head": Kind(),
+    "residual": Residual(),
     "opening": Kind(),
     "take": Kind(),
     "told": Kind(),
 }
 """Of every name what is done."""
 
-USUAL: Mapping[str, str] = {**PARAMETERS, EYES: "eye", LIPS: "lip", HEAD: "head", TAKES: "take"}
+USUAL: Mapping[str, str] = {**PARAMETERS, EYES: "eye", LIPS: "lip", HEAD: "head", RESIDUAL: "residual", TAKES: "take"}
 """Kinds of the parameters that have a name of their own in `runtime.motion.modes.Motion`."""
 
 BESIDE: Mapping[str, str] = {OPENINGS: "opening", LIP_OPENING: "told", EYE_OPENING: "told"}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from checkpoints.contract import MODES
 from checkpoints.errors import OptionError
-from checkpoints.parameters import OPENINGS, Parameter
+from checkpoints.parameters import OPENINGS, RESIDUAL, Parameter
 from runtime.motion.kinds import BESIDE, KINDS, USUAL
 from runtime.values import Floats
 
@@ -120,6 +120,13 @@ class Motion:
         return self.arrays.get("lips")
 
     @property
+    def residual(self) -> Floats | None:
+        """(T, 64, 64, 2): what points and expression do not tell of how the head and what is about it move since the
+        first frame of the take (`runtime.layers.residual`); None where nobody looked.
+        """
+        return self.arrays.get(RESIDUAL)
+
+    @property
     def openings(self) -> Floats | None:
         """(T, 3): how far lips and lids are apart (`runtime.layers.openings`); None where nobody looked."""
         return self.arrays.get(OPENINGS)
@@ -204,6 +211,8 @@ class Drive:
         `reference`. Raises `OptionError` for a mode that there is not.
         """
         check_mode(mode)
+        if driving.residual is not None and source.residual is None:  # a picture by itself does not move
+            source = source.with_arrays({RESIDUAL: np.zeros_like(driving.residual[:1])})
         return MOVES[mode](self, source, driving, reference)
 
 

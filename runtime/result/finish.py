@@ -17,7 +17,7 @@ from checkpoints.errors import BunrakuWarning, OptionError
 from runtime.framing.window import Window
 from runtime.graphs.cores import available_cores
 from runtime.layers.canvas import Canvas
-from runtime.layers.compose import Behind, Layers
+from runtime.layers.compose import Behind, Layers, Made
 from runtime.layers.expression import Expression
 from runtime.layers.neighbours import Neighbours
 from runtime.media.background import Background
@@ -192,38 +192,46 @@ class Finish:
         return (self._size, self._size) if self._paste is None else self._paste.size
 
     def __call__(
-        self, rendered: Rendered, points: Floats | None = None, faces: Sequence[Expression | None] = ()
+        self,
+        rendered: Rendered,
+        points: Floats | None = None,
+        faces: Sequence[Expression | None] = (),
+        residuals: Floats | None = None,
     ) -> Bytes:
         """The results: uint8 (B, height, width, 3), or 4 without a background. For layers: the driving `points`
-        (B, K, 2) of what was rendered, and what its faces do.
+        (B, K, 2) of what was rendered, what its faces do, and what both do not tell (`Motion.residual`).
         """
         if self._paste is not None:
-            pieces = self.pieces(rendered, points, faces)
+            pieces = self.pieces(rendered, points, faces, residuals)
             return np.stack(self._each(self._laid, [(piece,) for piece in pieces]))
         if self.layers is None and self._background is not None:  # nobody before another backdrop
             return np.stack([self.still] * len(rendered.image))
         if self.layers is not None and points is not None and rendered.flow is not None:
-            frames = list(zip(rendered.image, rendered.flow, points, faces, strict=True))
+            frames = _frames(rendered, points, faces, residuals)
             return np.stack(self._each(partial(self._layer_one, self.layers), frames))
         if self._side == len(rendered.image[0]):
             return rendered.image
         return np.stack([self._sized(self._sharp(rendered, index)) for index in range(len(rendered.image))])
 
     def pieces(
-        self, rendered: Rendered, points: Floats | None = None, faces: Sequence[Expression | None] = ()
+        self,
+        rendered: Rendered,
+        points: Floats | None = None,
+        faces: Sequence[Expression | None] = (),
+        residuals: Floats | None = None,
     ) -> list[Piece]:
         """The same, not yet pasted back, for `lay`."""
         if self._neighbours is not None and self._own is None:
             self._own = self._neighbours.territory(self._side)
         if self.layers is not None and points is not None and rendered.flow is not None:
-            frames = list(zip(rendered.image, rendered.flow, points, faces, strict=True))
+            frames = _frames(rendered, points, faces, residuals)
             return self._each(partial(self._layered_piece, self.layers), frames)
         return [Piece(self._sharp(rendered, index), self._own) for index in range(len(rendered.image))]
 
     def _layered_piece(
-        self, layers: Layers, image: Bytes, flow: Floats, points: Floats, face: Expression | None
+        self, layers: Layers, made: Made, points: Floats, face: Expression | None, residual: Floats | None
     ) -> Piece:
-        picture, alpha = layers.apart(image, flow, points.astype(np.float64), face)
+        picture, alpha = layers.apart(made, points.astype(np.float64), face, residual)
         return Piece(picture, None if self._own is None else np.maximum(self._own, alpha))
 
     def lay(self, whole: Image.Image, piece: Piece) -> None:
@@ -251,8 +259,10 @@ class Finish:
         started = [self._team.submit(make, *frame) for frame in frames]
         return [future.result() for future in started]
 
-    def _layer_one(self, layers: Layers, image: Bytes, flow: Floats, points: Floats, face: Expression | None) -> Bytes:
-        return self._sized(layers(image, flow, points.astype(np.float64), face))
+    def _layer_one(
+        self, layers: Layers, made: Made, points: Floats, face: Expression | None, residual: Floats | None
+    ) -> Bytes:
+        return self._sized(layers(made, points.astype(np.float64), face, residual))
 
     def _sharp(self, rendered: Rendered, index: int) -> Bytes:
         """What the model made of one frame, with the source's own detail."""
@@ -266,6 +276,15 @@ class Finish:
         if len(image) != self._side:
             image = np.array(Image.fromarray(image).resize((self._side, self._side), Image.Resampling.BICUBIC))
         return self._part(image)
+
+
+def _frames(
+    rendered: Rendered, points: Floats, faces: Sequence[Expression | None], residuals: Floats | None
+) -> list[tuple[Made, Floats, Expression | None, Floats | None]]:
+    """What layers need of every frame, of a model that gives flow."""
+    flows = () if rendered.flow is None else rendered.flow
+    made = [Made(image, flow) for image, flow in zip(rendered.image, flows, strict=True)]
+    return list(zip(made, points, faces, [None] * len(made) if residuals is None else residuals, strict=True))
 
 
 def check_size(size: int | None) -> None:

@@ -201,7 +201,7 @@ class BundleMover:
         results: list[Clip] = []
         for start in range(0, len(driving), self.batch):
             squares = _resized(driving[start : start + self.batch], self.engine.resolution)
-            frames, rendered = animator.rendered(self.engine.detect(squares, expression=animator.layered))
+            frames, rendered = animator.rendered(animator.watch(squares, [1] * len(squares)))
             results.append(frames)
             parts.append(rendered)
         occlusion = _joined([part.occlusion for part in parts])
@@ -209,7 +209,7 @@ class BundleMover:
         return Moved(frames, _joined([part.flow for part in parts]), None if occlusion is None else occlusion[:, 0])
 
 
-LAYERS_VERSION = 1
+LAYERS_VERSION = 2
 """Changes when the engine makes other pictures of the same weights: older results are then measured again."""
 
 

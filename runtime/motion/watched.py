@@ -1,0 +1,68 @@
+"""One stream of driving frames, watched: its motion, and what that does not tell of how its driver moves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from checkpoints.parameters import RESIDUAL
+from runtime.control.control import seen_faces
+from runtime.control.parts import Strengths
+from runtime.graphs.cores import available_cores
+from runtime.layers.anatomy import named
+from runtime.layers.mended import mended
+from runtime.layers.residual import CELLS, Driver
+from runtime.motion.modes import Motion
+from runtime.values import Bytes, Floats
+
+if TYPE_CHECKING:
+    from runtime.engine import Engine
+
+
+class Watch:
+    """Of one stream. Not for several threads."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._team = ThreadPoolExecutor(available_cores(), "bunraku-watch")
+        self.reset()
+
+    def reset(self) -> None:
+        """The next frame begins a new stream."""
+        self._take = 0
+        self._first: Motion | None = None
+        self._driver: Driver | None = None
+
+    def __call__(self, squares: Bytes, takes: Sequence[int], *, expression: bool = False) -> Motion:
+        """The motion of the next frames, uint8 (B, R, R, 3), each of its take (`runtime.motion.takes`); with
+        `expression` also what `Engine.detect` sees then, and what neither tells, where the points have names.
+        """
+        motion = self._engine.detect(squares, expression=expression)
+        if not (expression and self._engine.names):
+            return motion
+        exact = mended(motion, self._engine.names)
+        frames = [self._begun(squares[at], exact[at : at + 1], take) for at, take in enumerate(takes)]
+        return motion.with_arrays({RESIDUAL: np.stack([each.result() for each in frames])})
+
+    def _begun(self, square: Bytes, motion: Motion, take: int) -> Future[Floats]:
+        """The residual of one frame, being found: nothing where nobody is seen yet, and in the first one of a take."""
+        if take and take != self._take:
+            self._take, self._first = take, motion
+            self._driver = self._engine.driver(square, motion)
+            return self._team.submit(_nothing)
+        if not take or self._driver is None or self._first is None:
+            return self._team.submit(_nothing)
+        return self._team.submit(self._missed, self._driver, self._first, square, motion)
+
+    def _missed(self, driver: Driver, first: Motion, square: Bytes, motion: Motion) -> Floats:
+        names = self._engine.names
+        (face,) = seen_faces(names, first, (motion, motion), None, Strengths(), "absolute")
+        places = motion.places[0]
+        return driver(square, places, named(places, names), face)
+
+
+def _nothing() -> Floats:
+    return np.zeros((CELLS, CELLS, 2), np.float32)
