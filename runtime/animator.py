@@ -68,8 +68,10 @@ class Prepared:
     """uint8 (R, R, 3): what of it the model sees (of the first view)."""
 
 
-Driven = tuple[Rendered, Motion, list[Expression | None]]
-"""What the model made of some frames, the motion that it was rendered by, and what the faces do."""
+Driven = tuple[Rendered | None, Motion, list[Expression | None]]
+"""What the model made of some frames, the motion that it was rendered by, and what the faces do. None: points, faces
+and what both do not tell move a source in layers by themselves.
+"""
 
 
 class Animator:
@@ -279,7 +281,7 @@ class Animator:
         control = self._control
         if self.source is None or control is None:
             raise InputError("There is no source picture yet; call set_source first.")
-        return self._finished(self._made([control.held(as_row(controls))]))[0][0]
+        return self._finished(self._made([control.held(as_row(controls))]))[0]
 
     def hasten(self) -> None:
         """Frames are going to come one by one, each to be had as soon as possible (`Engine.hasten`). Whoever knows says
@@ -308,17 +310,18 @@ class Animator:
 
     def poses(self, motion: Motion) -> Bytes:
         """The same for the next frames of the stream whose motion was detected before: uint8 (B, height, width, 3)."""
-        return self.rendered(motion)[0]
+        return self._finished(self._driven(motion))
 
     def rendered(self, motion: Motion) -> tuple[Bytes, Rendered]:
         """The same with what the model by itself makes of these frames: its pictures, and maps where it has them."""
-        return self._finished(self._driven(motion))
+        made = self._driven(motion)
+        return self._finished(made), made[0] or self._render(made[1])
 
-    def _finished(self, made: Driven) -> tuple[Bytes, Rendered]:
+    def _finished(self, made: Driven) -> Bytes:
         rendered, driven, faces = made
-        if self._finish is None:
-            return rendered.image, rendered
-        return self._finish(rendered, driven.places, faces, driven.residual), rendered
+        if self._finish is not None:
+            return self._finish(rendered, driven.places, faces, driven.residual)
+        return (rendered or self._render(driven)).image
 
     def pieces(self, motion: Motion) -> list[Piece]:
         """The same before it is pasted back, for whoever pastes several people into one picture: see `Finish.lay`."""
@@ -343,9 +346,13 @@ class Animator:
     def _made(self, parts: Sequence[Moved]) -> Driven:
         driven = Motion.concatenate([part for part, _ in parts])
         faces = [face for _, faces in parts for face in faces]
-        if self.stitching == 1:
-            return self.engine.render_dense(self.source, driven), driven, faces
-        return self.engine.render_dense(self.source, driven, stitching=self.stitching), driven, faces
+        if driven.residual is not None and self._finish is not None and self._finish.layers is not None:
+            return None, driven, faces
+        return self._render(driven), driven, faces
+
+    def _render(self, driven: Motion) -> Rendered:
+        stitching = None if self.stitching == 1 else self.stitching
+        return self.engine.render_dense(self.source, driven, stitching=stitching)
 
     def _posed(self, take: int, motion: Motion) -> list[Moved]:
         """What to render for the next frames, all of one take, and what the face does in each of them."""

@@ -25,6 +25,7 @@ from runtime.layers.mesh import Look, lips_of, look_at
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import STIFF, Anatomy
 from runtime.layers.shutters import EyeShutter, Place, joined, smooth
+from runtime.layers.spline import ThinPlate
 from runtime.values import Bytes, Floats
 
 Pairs = tuple[Array, Array]
@@ -33,8 +34,10 @@ Pairs = tuple[Array, Array]
 _FACE = ("mouth", "eye_left", "eye_right", "nose", "cheek_left", "cheek_right", "jaw")
 """Groups of points that lie on the face itself."""
 _STIFF = ("nose.", "forehead.", "skull.")
-_STIFF_TOO = (".inner", ".outer", ".below_eye", ".bone", ".side", ".beside_nose")
+_STIFF_TOO = (".inner", ".outer", ".below_eye", ".bone", ".side", ".beside_nose", ".angle_left", ".angle_right")
 """Points that expressions move little."""
+_EASE = 0.3
+"""How straight the map through them is: chosen on talkers and on drawn people who turn by thirty degrees."""
 _HELD = ("eye_", "nose.", "cheek_", "jaw.", "forehead.")
 """Points, but for lids, through which a face's flow is led: mouths and lids open and shut by themselves."""
 _REACH = 0.12
@@ -65,18 +68,19 @@ class Subject(Protocol):
     face: Pixels
     """(c, c) in [0, 1]: where the model's own flow and picture count."""
 
-    def pairs(self, driven: Array, cells: Array, moved: Array) -> tuple[Pairs, Pairs]:
-        """Of the head and of the neck. `driven` (K, 2): the model's points in the result; `moved` (f, f, 2): how much
-        further the model looks from its `cells` (f, f, 2); all in pixels of the canvas.
+    def base(self, driven: Array, cells: Array, moved: Array | None) -> Array:
+        """(f, f, 2): how the head moves, if no expression moves it: where from its `cells` (f, f, 2) a result looks
+        further. `driven` (K, 2): the model's points in the result; `moved` (f, f, 2): the same as the model says, which
+        may be None where points have names; all in pixels of the canvas.
         """
         ...
 
-    def exact(self, driven: Array, cells: Array, moved: Array) -> Array:
-        """`moved`, as exact as the points that are known to lie on the face make it; arguments as of `pairs`."""
+    def neck(self, driven: Array, cells: Array, moved: Array) -> Pairs:
+        """Of the neck; arguments as of `base`."""
         ...
 
-    def told(self, driven: Array, cells: Array, moved: Array) -> Array:
-        """What points alone tell in place of `moved`; `moved` where they tell nothing. Arguments as of `pairs`."""
+    def exact(self, driven: Array, cells: Array, moved: Array) -> Array:
+        """`moved`, as exact as the points that are known to lie on the face make it; arguments as of `base`."""
         ...
 
     def head(self, driven: Array) -> Affine | None:
@@ -153,19 +157,20 @@ class NamedFace:
             away = np.minimum(away, np.hypot((x - middle[0]) / 0.26, (y - middle[1] + 0.04) / 0.2))
         return smooth((1.25 - away) / 0.25)
 
-    def pairs(self, driven: Array, cells: Array, moved: Array) -> tuple[Pairs, Pairs]:
+    def base(self, driven: Array, cells: Array, moved: Array | None) -> Array:
         """See `Subject`."""
-        return (driven[self._stiff], self._points[self._stiff]), (driven[self._neck], self._points[self._neck])
+        pairs = driven[self._stiff], self._points[self._stiff]
+        return ThinPlate(*pairs, Affine.fit(*pairs, STIFF), _EASE)(cells) - cells
+
+    def neck(self, driven: Array, cells: Array, moved: Array) -> Pairs:
+        """See `Subject`."""
+        return driven[self._neck], self._points[self._neck]
 
     def exact(self, driven: Array, cells: Array, moved: Array) -> Array:
         """See `Subject`."""
         step = float(cells[0, 1, 0] - cells[0, 0, 0])
         at = (driven[self._held] - cells[0, 0]) / step
         return through(moved, at, self._points[self._held] - driven[self._held], max(_REACH * self._unit / step, 1.0))
-
-    def told(self, driven: Array, cells: Array, moved: Array) -> Array:
-        """See `Subject`."""
-        return Affine.fit(driven[self._stiff], self._points[self._stiff], STIFF)(cells) - cells
 
     def head(self, driven: Array) -> Affine | None:
         """See `Subject`."""
@@ -214,21 +219,20 @@ class SeenFace:
         x, y = np.moveaxis(self.anatomy.frame.inverse()(places), -1, 0)
         return x, y
 
-    def pairs(self, driven: Array, cells: Array, moved: Array) -> tuple[Pairs, Pairs]:
+    def base(self, driven: Array, cells: Array, moved: Array | None) -> Array:
         """See `Subject`."""
-        places = cells + moved
-        x, y = self._own(places)
-        head = np.hypot(x / 0.65, (y - 0.2) / 0.55) < 1
-        neck = (np.abs(x) < 0.9) & (y > self.anatomy.chin + 0.3) & (y < self.anatomy.shoulders[2, 1] + 0.4)
-        still = (cells.reshape(-1, 2), cells.reshape(-1, 2))
-        first, second = ((cells[part], places[part]) if part.sum() > 5 else still for part in (head, neck))
-        return first, second
+        if moved is None:
+            raise ValueError("without named points only a model tells how a head moves")
+        x, y = self._own(cells + moved)
+        return Affine.fit(*_within(np.hypot(x / 0.65, (y - 0.2) / 0.55) < 1, cells, moved), STIFF)(cells) - cells
+
+    def neck(self, driven: Array, cells: Array, moved: Array) -> Pairs:
+        """See `Subject`."""
+        x, y = self._own(cells + moved)
+        inside = (np.abs(x) < 0.9) & (y > self.anatomy.chin + 0.3) & (y < self.anatomy.shoulders[2, 1] + 0.4)
+        return _within(inside, cells, moved)
 
     def exact(self, driven: Array, cells: Array, moved: Array) -> Array:
-        """See `Subject`."""
-        return moved
-
-    def told(self, driven: Array, cells: Array, moved: Array) -> Array:
         """See `Subject`."""
         return moved
 
@@ -239,6 +243,12 @@ class SeenFace:
     def shutters(self, picture: Pixels) -> Shutters:
         """See `Subject`."""
         return Shutters([], None)
+
+
+def _within(part: NDArray[np.bool_], cells: Array, moved: Array) -> Pairs:
+    """`cells` (f, f, 2) in a `part` of them, and where they are `moved`; where that is too small, all at rest."""
+    still = cells.reshape(-1, 2)
+    return (cells[part], (cells + moved)[part]) if part.sum() > 5 else (still, still)
 
 
 def see_subject(

@@ -198,75 +198,57 @@ class Layers:
         above = self._cells[apart[0] - 1, 0, 1] - self._canvas.margin if apart[0] else 0
         return np.array([np.clip(np.floor(above), 0, last)], np.int64)
 
-    def __call__(self, made: Made, points: Array, face: Expression | None, residual: Floats | None = None) -> Bytes:
-        """One picture `made` by the model, for driving `points` (K, 2) in [-1, 1] and the expression `face`, in layers:
-        uint8 (n, n, 3), or 4 where nothing is behind: colours as they are, and alpha. `residual`: what points and
-        expression do not tell of how the driver moves (`Driver`); then what they tell leads the face, and the model's
-        picture is used where the source shows nothing.
+    def __call__(
+        self, made: Made | None, points: Array, face: Expression | None, residual: Floats | None = None
+    ) -> Bytes:
+        """One picture, for driving `points` (K, 2) in [-1, 1] and the expression `face`: uint8 (n, n, 3), or 4 where
+        nothing is behind: colours as they are, and alpha. `made`: what the model makes of the frame; None: points and
+        expression alone lead the face, which they do where points have names. `residual`: what these do not tell of how
+        the driver moves (`Driver`).
         """
         found = self._moved(made, points, face, residual, ["result", "alpha"] if self._cut_out else ["result"])
         return _straight(found["result"][0], found["alpha"][0, 0]) if self._cut_out else found["result"][0]
 
     def apart(
-        self, made: Made, points: Array, face: Expression | None, residual: Floats | None = None
+        self, made: Made | None, points: Array, face: Expression | None, residual: Floats | None = None
     ) -> tuple[Bytes, Pixels]:
         """The same over a backdrop, uint8 (n, n, 3), and where in it the person is, f32 (n, n) in [0, 1]."""
         found = self._moved(made, points, face, residual, ["result", "alpha"])
         return found["result"][0], found["alpha"][0, 0]
 
-    def alone(self, points: Array, face: Expression | None) -> Bytes:
-        """The same without a model, as `points` and expression alone say: uint8 (n, n, 3)."""
-        driven = bounded(self._canvas.places(points, len(self._rest.image)))
-        return self._laid(self._rest.image, np.zeros_like(self._cells), driven, face, None, _NEVER, ["result"])[
-            "result"
-        ][0]
-
-    def _moved(
-        self, made: Made, points: Array, face: Expression | None, residual: Floats | None, wanted: list[str]
-    ) -> dict[str, np.ndarray]:
-        """What the graph makes of one picture."""
-        resolution, size = len(made.image), len(self._canvas.picture)
-        side = size - 2 * self._canvas.margin
-        way = bounded(made.flow) - self._still
-        moved = way * (resolution - 1) / 2 * side / resolution
-        driven = bounded(self._canvas.places(points, resolution))
-        return self._laid(made.image, moved, driven, face, residual, {}, wanted)
-
-    def _ways(self, moved: Array, driven: Array, residual: Floats | None, alone: bool) -> tuple[Array, Array, Array]:
+    def _ways(self, moved: Array | None, driven: Array, residual: Floats | None) -> tuple[Array, Array, Array]:
         """(f, f, 2) three times: how much further to look for the head, for the trunk, and what of both is the
-        `residual`'s. `moved` (f, f, 2): the same as the model says, for `driven` points (K, 2), in pixels.
+        `residual`'s. `moved` (f, f, 2): the same as the model says, if it was asked; `driven` points (K, 2); in pixels.
         """
-        if residual is not None or alone:
-            moved = self._subject.told(driven, self._cells, moved)
-        exact = self._subject.exact(driven, self._cells, moved)
-        head, trunk = self._person(*self._subject.pairs(driven, self._cells, exact), exact)
-        frame = None if residual is None else self._subject.head(driven)
+        subject, cells = self._subject, self._cells
+        base = subject.base(driven, cells, moved)
+        exact = subject.exact(driven, cells, base if moved is None else moved)
+        head, trunk = self._person(base, subject.neck(driven, cells, exact), exact)
+        frame = None if residual is None else subject.head(driven)
         if residual is None or frame is None:
             return head, trunk, np.zeros_like(head)
-        more = way_of(residual, frame, self._cells) * self._person.still
-        step = float(self._cells[0, 1, 0] - self._cells[0, 0, 0])
-        return added(head, self._cells, step, more), added(trunk, self._cells, step, more), more
+        more = way_of(residual, frame, cells) * self._person.still
+        step = float(cells[0, 1, 0] - cells[0, 0, 0])
+        return added(head, cells, step, more), added(trunk, cells, step, more), more
 
-    def _laid(
-        self,
-        image: Bytes,
-        moved: Array,
-        driven: Array,
-        face: Expression | None,
-        residual: Floats | None,
-        instead: Mapping[str, NDArray[np.generic]],
-        wanted: list[str],
+    def _moved(
+        self, made: Made | None, points: Array, face: Expression | None, residual: Floats | None, wanted: list[str]
     ) -> dict[str, np.ndarray]:
-        """What the graph makes of a picture of the model, and of what is fed to it `instead` of the usual."""
-        size = len(self._canvas.picture)
+        """What the graph makes of one picture."""
+        image = self._rest.image if made is None else made.image
+        resolution, size = len(image), len(self._canvas.picture)
         side = size - 2 * self._canvas.margin
-        head, trunk, more = self._ways(moved, driven, residual, bool(instead))
-        feeds = {"image": image[None], "moved": _first(moved * 2 / side), "more": _first(more * 2 / side)}
+        way = None if made is None else bounded(made.flow) - self._still
+        moved = None if way is None else way * (resolution - 1) / 2 * side / resolution
+        driven = bounded(self._canvas.places(points, resolution))
+        head, trunk, more = self._ways(moved, driven, residual)
+        feeds = {"image": image[None], "more": _first(more * 2 / side)}
         feeds |= {
+            "moved": _first((np.zeros_like(head) if moved is None else moved) * 2 / side),
             "head": _first(head * 2 / size),
             "trunk": _first(trunk * 2 / size),
             "row": self._first_row(head, trunk),
-            **instead,
+            **(_NEVER if made is None else {}),
         }
         texture = self._textures.get()
         try:

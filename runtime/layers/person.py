@@ -82,11 +82,11 @@ class Person:
         at = np.arange(size, dtype=np.float64)
         return 1 - smooth(self._depth(self._own(np.stack(np.meshgrid(at, at), -1))) / _NAPE)
 
-    def __call__(self, head: tuple[Array, Array], neck: tuple[Array, Array], flow: Array) -> tuple[Array, Array]:
-        """(f, f, 2) twice: by how many pixels to look further for the head, and for the trunk behind it. `head` and
-        `neck`: points (K, 2) of these in the result, and in the source. `flow` (f, f, 2): the same as the model says.
+    def __call__(self, base: Array, neck: tuple[Array, Array], flow: Array) -> tuple[Array, Array]:
+        """(f, f, 2) twice: by how many pixels to look further for the head, and for the trunk behind it. `base`
+        (f, f, 2): the same for a head without an expression; `neck`: points (K, 2) of it in the result, and in the
+        source; `flow` (f, f, 2): the same for the face.
         """
-        base = Affine.fit(*head, STIFF)(self._cells) - self._cells
         front = base + self._more(base, flow)
         trunk = self._trunk(neck)(self._cells) - self._cells
         return front * self.still, (front + self._weight_of(front, trunk) * (trunk - front)) * self.still

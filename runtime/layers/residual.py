@@ -91,7 +91,7 @@ class Driver:
         must be moved to be `frame`, uint8 (R, R, 3); backward, x and y in the head's own frame. `named`: the points by
         their names, all in [-1, 1].
         """
-        told = self._layers.alone(points.astype(np.float64), face)
+        told = self._layers(None, points.astype(np.float64), face)
         size = len(frame)
         face_at = {name: (at + 1) / 2 * (size - 1) for name, at in named.items()}
         head = head_frame(face_at, rigid=True)

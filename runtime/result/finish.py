@@ -193,29 +193,32 @@ class Finish:
 
     def __call__(
         self,
-        rendered: Rendered,
+        rendered: Rendered | None,
         points: Floats | None = None,
         faces: Sequence[Expression | None] = (),
         residuals: Floats | None = None,
     ) -> Bytes:
         """The results: uint8 (B, height, width, 3), or 4 without a background. For layers: the driving `points`
-        (B, K, 2) of what was rendered, what its faces do, and what both do not tell (`Motion.residual`).
+        (B, K, 2) of what was rendered, what its faces do, and what both do not tell (`Motion.residual`); where they
+        need no model, nothing need be `rendered`.
         """
         if self._paste is not None:
             pieces = self.pieces(rendered, points, faces, residuals)
             return np.stack(self._each(self._laid, [(piece,) for piece in pieces]))
-        if self.layers is None and self._background is not None:  # nobody before another backdrop
-            return np.stack([self.still] * len(rendered.image))
-        if self.layers is not None and points is not None and rendered.flow is not None:
+        if self.layers is not None and points is not None and (rendered is None or rendered.flow is not None):
             frames = _frames(rendered, points, faces, residuals)
             return np.stack(self._each(partial(self._layer_one, self.layers), frames))
+        if rendered is None:
+            raise ValueError("only layers need no model")
+        if self.layers is None and self._background is not None:  # nobody before another backdrop
+            return np.stack([self.still] * len(rendered.image))
         if self._side == len(rendered.image[0]):
             return rendered.image
         return np.stack([self._sized(self._sharp(rendered, index)) for index in range(len(rendered.image))])
 
     def pieces(
         self,
-        rendered: Rendered,
+        rendered: Rendered | None,
         points: Floats | None = None,
         faces: Sequence[Expression | None] = (),
         residuals: Floats | None = None,
@@ -223,13 +226,15 @@ class Finish:
         """The same, not yet pasted back, for `lay`."""
         if self._neighbours is not None and self._own is None:
             self._own = self._neighbours.territory(self._side)
-        if self.layers is not None and points is not None and rendered.flow is not None:
+        if self.layers is not None and points is not None and (rendered is None or rendered.flow is not None):
             frames = _frames(rendered, points, faces, residuals)
             return self._each(partial(self._layered_piece, self.layers), frames)
+        if rendered is None:
+            raise ValueError("only layers need no model")
         return [Piece(self._sharp(rendered, index), self._own) for index in range(len(rendered.image))]
 
     def _layered_piece(
-        self, layers: Layers, made: Made, points: Floats, face: Expression | None, residual: Floats | None
+        self, layers: Layers, made: Made | None, points: Floats, face: Expression | None, residual: Floats | None
     ) -> Piece:
         picture, alpha = layers.apart(made, points.astype(np.float64), face, residual)
         return Piece(picture, None if self._own is None else np.maximum(self._own, alpha))
@@ -260,7 +265,7 @@ class Finish:
         return [future.result() for future in started]
 
     def _layer_one(
-        self, layers: Layers, made: Made, points: Floats, face: Expression | None, residual: Floats | None
+        self, layers: Layers, made: Made | None, points: Floats, face: Expression | None, residual: Floats | None
     ) -> Bytes:
         return self._sized(layers(made, points.astype(np.float64), face, residual))
 
@@ -279,11 +284,12 @@ class Finish:
 
 
 def _frames(
-    rendered: Rendered, points: Floats, faces: Sequence[Expression | None], residuals: Floats | None
-) -> list[tuple[Made, Floats, Expression | None, Floats | None]]:
+    rendered: Rendered | None, points: Floats, faces: Sequence[Expression | None], residuals: Floats | None
+) -> list[tuple[Made | None, Floats, Expression | None, Floats | None]]:
     """What layers need of every frame, of a model that gives flow."""
-    flows = () if rendered.flow is None else rendered.flow
-    made = [Made(image, flow) for image, flow in zip(rendered.image, flows, strict=True)]
+    made: list[Made | None] = [None] * len(points)
+    if rendered is not None and rendered.flow is not None:
+        made = [Made(image, flow) for image, flow in zip(rendered.image, rendered.flow, strict=True)]
     return list(zip(made, points, faces, [None] * len(made) if residuals is None else residuals, strict=True))
 
 
