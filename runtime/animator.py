@@ -45,6 +45,7 @@ from runtime.motion.smoothing import OneEuro
 from runtime.motion.takes import Takes, as_array, at_rest, by_take
 from runtime.motion.watched import Watch
 from runtime.options import Option, StreamOptions, made_with
+from runtime.prepared import Prepared
 from runtime.result.finish import Finish, Piece, Rendered, warn_without_flow
 from runtime.values import Bytes
 
@@ -56,16 +57,6 @@ class AnimatorOptions(StreamOptions):
     engine: Engine | str | os.PathLike[str] | Bundle = field(default=DEFAULT_MODEL, kw_only=False)
     device: Annotated[Device, Option("machine", check_device)] = "auto"
     """Where to compute, unless an engine is shared."""
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A source, ready to be moved."""
-
-    source: Source
-    finish: Finish
-    square: Bytes
-    """uint8 (R, R, 3): what of it the model sees (of the first view)."""
 
 
 Driven = tuple[Rendered | None, Motion, list[Expression | None]]

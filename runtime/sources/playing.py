@@ -11,7 +11,7 @@ import numpy as np
 from checkpoints.contract import FROM_REFERENCE
 from checkpoints.errors import BunrakuWarning
 from checkpoints.parameters import TAKES
-from runtime.animator import Animator, Prepared
+from runtime.animator import Animator
 from runtime.control.declared import faces_itself
 from runtime.control.pose import is_track
 from runtime.graphs.sessions import keep_borrowed
@@ -20,6 +20,7 @@ from runtime.motion.driving import read_motion, reference_of
 from runtime.motion.modes import Motion
 from runtime.motion.seamless import SEAMLESS, has_cuts, seamless
 from runtime.options import Options
+from runtime.prepared import Prepared
 from runtime.progress import Progress
 from runtime.sources.drivers import held, in_batches, resampled, singly, together
 from runtime.sources.staging import Staging

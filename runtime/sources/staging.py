@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from checkpoints.bundle import Bundle
 from checkpoints.contract import FROM_REFERENCE
 from checkpoints.errors import BunrakuWarning, InputError, OptionError
-from runtime.animator import Animator, Prepared
+from runtime.animator import Animator
 from runtime.auto import AUTO, AutoModel
 from runtime.control.pose import is_track
 from runtime.engine import Engine
@@ -32,6 +32,7 @@ from runtime.media.video import exact_rate
 from runtime.motion.driving import Clip, Framed, frame_clip, open_clip
 from runtime.motion.modes import Motion
 from runtime.motion.seamless import SEAMLESS
+from runtime.prepared import Prepared
 from runtime.result.compare import check_compare
 from runtime.sources.drivers import at_rate, frames_at, resampled
 from runtime.sources.footage import Footage, Look, count_people
