@@ -16,6 +16,7 @@ import { lipsBetween, MouthShutter } from "../src/layers/mouth";
 import { Person, type Pairs } from "../src/layers/person";
 import { Lips } from "../src/layers/reference";
 import { EyeShutter, type Patch } from "../src/layers/shutters";
+import { ThinPlate } from "../src/layers/spline";
 import { SIDE as MOUTH_SIDE, type MouthNetwork } from "../src/layers/teeth";
 import { resizeFloats } from "../src/resample";
 import { withLooks, type Motion } from "../src/motion";
@@ -24,7 +25,7 @@ import { Window } from "../src/window";
 import vectors from "./vectors/layers.json";
 import { drawn, near } from "./vectors";
 
-const { frames, expressions, lips: mouths, looks, references, lookedReferences } = vectors;
+const { frames, splines, expressions, lips: mouths, looks, references, lookedReferences } = vectors;
 const { person, seen, shutters, matte: mattes, border } = vectors;
 
 const affineFrom = ({ linear, offset }: { linear: number[]; offset: number[] }): Affine =>
@@ -125,11 +126,16 @@ describe("expressions", () => {
   });
 });
 
+it.each(splines)("maps bend through points as the engine bends them, ease $ease", ({ before, after, base, ease, ...given }) => {
+  const map = new ThinPlate(before as never as Point[], after as never as Point[], affineFrom(base), ease);
+  near(map.steps(given.places as never as Point[]), given.steps, 1e-4);
+});
+
 it("a person moves as the engine moves it", () => {
-  const { anatomy, cells, size, head, neck, flow } = person;
+  const { anatomy, cells, size, base, neck, flow } = person;
   const whole = { ...anatomy, frame: affineFrom(anatomy.frame), shoulders: anatomy.shoulders as never as Point[] };
   const moving = new Person(whole, disc(size, person.disc), size, cells as never as Point[]);
-  const moved = moving.move(head as never as Pairs, neck as never as Pairs, flow);
+  const moved = moving.move(base, neck as never as Pairs, flow);
   near(moved.head, person.moved.head, 1e-4);
   near(moved.trunk, person.moved.trunk, 1e-4);
   near(moving.front(), person.front, 1e-5);
@@ -143,8 +149,10 @@ it("a face that the detector sees moves with the flow", async () => {
     [...face.face].filter((_, at) => at % size % 4 === 0 && Math.floor(at / size) % 4 === 0),
     seen.face,
   );
-  const pairs = face.pairs([], seen.cells as never as Point[], seen.moved);
-  pairs.forEach((pair, which) => pair.forEach((points, end) => near(points.flat(), seen.pairs[which][end].flat())));
+  const cells = seen.cells as never as Point[];
+  near(face.base([], cells, seen.moved), seen.base);
+  face.neck([], cells, seen.moved).forEach((points, end) => near(points.flat(), seen.neck[end].flat()));
+  expect(() => face.base([], cells)).toThrow("without named points");
   expect((await face.shutters()).covers(new Float32Array())).toEqual([]);
 });
 

@@ -27,6 +27,7 @@ from runtime.layers.mesh import Look
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import Anatomy, Person
 from runtime.layers.shutters import EyeShutter
+from runtime.layers.spline import ThinPlate
 from runtime.layers.teeth import FINER
 from runtime.motion.modes import Motion
 from runtime.result.detail import blurring, enlarging, spreading
@@ -199,6 +200,21 @@ def exact_vectors() -> list[dict[str, Any]]:
     return cases
 
 
+def spline_vectors() -> list[dict[str, Any]]:
+    """Maps bent through points: many of them, three, which bend nothing, on one line, and all on one spot."""
+    random, cases = _random(76), []
+    line = np.stack([np.arange(5.0), 2 * np.arange(5.0)], 1)
+    knots = (random.uniform(5, 30, (12, 2)), random.uniform(5, 30, (3, 2)), line, np.full((4, 2), 7.0))
+    for ease, before in zip((0.3, 0.05, 0.3, 0.3), knots, strict=True):
+        after = before + random.normal(0, 2, before.shape)
+        base = Affine.fit(before, after, 0.1)
+        places = before.mean(0) + random.uniform(-3, 3, (20, 2)) * max(before.std(), 1e-6)
+        steps = ThinPlate(before, after, base, ease)(places) - places
+        case = {"before": _pairs(before), "after": _pairs(after), "base": _affine(base), "ease": ease}
+        cases.append(case | {"places": _pairs(places), "steps": _numbers(steps)})
+    return cases
+
+
 def looked_reference_vectors() -> list[dict[str, Any]]:
     """What those count from whose lips are seen: their lips, and the heights of the points of lower lip and chin."""
     random, names, cases = _random(69), {name: at for at, name in enumerate(_FACE)}, []
@@ -244,18 +260,18 @@ def person_vectors() -> dict[str, Any]:
     face = _head(random, 0.0, 8.0)
     anatomy = Anatomy(head_frame(face, rigid=True), 1.2, np.array(_SHOULDERS))
     mask = disc(_SIDE, 20, 15, 8)
-    pairs = [random.uniform(8, 30, (6, 2)) for _ in range(2)]
-    moved = [points + random.normal(0, 0.6, points.shape) + (1.5, -0.7) for points in pairs]
-    flow = random.normal(0, 1, (cells, cells, 2))
+    neck = random.uniform(8, 30, (6, 2))
+    moved = neck + random.normal(0, 0.6, neck.shape) + (1.5, -0.7)
+    base, flow = (random.normal(0, 1, (cells, cells, 2)) for _ in range(2))
     person = Person(anatomy, mask, places, None)
-    before, behind = person((moved[0], pairs[0]), (moved[1], pairs[1]), flow)
+    before, behind = person(base, (moved, neck), flow)
     return {
         "cells": _pairs(places.reshape(-1, 2)),
         "anatomy": {"frame": _affine(anatomy.frame), "chin": anatomy.chin, "shoulders": _pairs(anatomy.shoulders)},
         "size": _SIDE,
         "disc": [20, 15, 8],
-        "head": [_pairs(moved[0]), _pairs(pairs[0])],
-        "neck": [_pairs(moved[1]), _pairs(pairs[1])],
+        "base": _numbers(base),
+        "neck": [_pairs(moved), _pairs(neck)],
         "flow": _numbers(flow),
         "moved": {"head": _numbers(before), "trunk": _numbers(behind)},
         "front": _numbers(person.front(_SIDE)),
@@ -269,7 +285,7 @@ def seen_vectors() -> dict[str, Any]:
     at = np.linspace(4, 36, 12)
     cells = np.stack(np.meshgrid(at, at), -1)
     moved = _random(75).normal(0, 0.4, cells.shape)
-    pairs = face.pairs(np.zeros((0, 2)), cells, moved)
+    nothing = np.zeros((0, 2))
     return {
         "landmarks": _pairs(np.array(landmarks)),
         "size": _SIDE,
@@ -277,7 +293,8 @@ def seen_vectors() -> dict[str, Any]:
         "face": _numbers(face.face[::4, ::4]),
         "cells": _pairs(cells.reshape(-1, 2)),
         "moved": _numbers(moved),
-        "pairs": [[_pairs(part) for part in pair] for pair in pairs],
+        "base": _numbers(face.base(nothing, cells, moved)),
+        "neck": [_pairs(part.reshape(-1, 2)) for part in face.neck(nothing, cells, moved)],
     }
 
 
@@ -388,6 +405,7 @@ def layer_vectors() -> dict[str, Any]:
         "looks": look_vectors(),
         "heads": head_vectors(),
         "exact": exact_vectors(),
+        "splines": spline_vectors(),
         "references": reference_vectors(),
         "lookedReferences": looked_reference_vectors(),
         "person": person_vectors(),

@@ -35,6 +35,7 @@ from runtime.layers import (
     mesh,
     mouth,
     person,
+    residual,
     shutters,
     teeth,
 )
@@ -103,7 +104,7 @@ def shared_colours() -> str:
 
 _LAYERS = (
     *(frames, expression, reference, eyes, lips, mesh, mended, matte, backdrop, border, person, shutters, teeth),
-    *(mouth, exact, anatomy, compose),
+    *(mouth, exact, anatomy, residual, compose),
 )
 
 
@@ -124,9 +125,13 @@ def shared_layers() -> str:
 
 
 def _listed(value: Any) -> Any:
-    """What JSON has no word for as a list: sets in order, slices by where they start and stop."""
+    """What JSON has no word for as a list: sets in order, slices by where they start and stop, arrays."""
     if isinstance(value, slice):
         return [value.start, value.stop]
+    if isinstance(value, dict):
+        return {name: _listed(each) for name, each in value.items()}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
     return sorted(value) if isinstance(value, frozenset) else value
 
 

@@ -20,9 +20,12 @@ import { lipsBetween, MouthShutter } from "./mouth";
 import type { Anatomy, Pairs } from "./person";
 import { named, pixelsOf, type Names } from "./points";
 import { CHANNELS, EyeShutter, type Place, type Texture } from "./shutters";
+import { ThinPlate } from "./spline";
 import type { MouthNetwork } from "./teeth";
 
-const { FACE, STIFF, STIFF_TOO, HELD, REACH, NEEDED, COLLAR, SIDES, USUAL_SHOULDERS, BETWEEN, MOUTH } = constants.anatomy;
+const { FACE, STIFF, STIFF_TOO, EASE, HELD, REACH, NEEDED, COLLAR, SIDES, USUAL_SHOULDERS, BETWEEN, MOUTH } = constants.anatomy;
+/** How much the head's map is pulled towards a similarity. */
+const STIFFNESS = constants.person.STIFF;
 
 /** What looks at faces. */
 export interface Lookers {
@@ -56,12 +59,17 @@ export interface Subject {
   /** (c, c) in [0, 1]: where the model's own flow and picture count. */
   face: Float32Array;
   /**
-   * Of the head and of the neck. `driven`: the model's points in the result; `moved` (f, f, 2): how much further the model
-   * looks from its `cells`; all in pixels of the canvas.
+   * (f, f, 2): how the head moves, if no expression moves it: where from its `cells` a result looks further. `driven`: the
+   * model's points in the result; `moved` (f, f, 2): the same as the model says, which may be missing where points have
+   * names; all in pixels of the canvas.
    */
-  pairs(driven: readonly Point[], cells: readonly Point[], moved: ArrayLike<number>): [head: Pairs, neck: Pairs];
-  /** `moved`, as exact as the points that are known to lie on the face make it; arguments as of `pairs`. */
+  base(driven: readonly Point[], cells: readonly Point[], moved?: ArrayLike<number>): Float64Array;
+  /** Of the neck; arguments as of `base`. */
+  neck(driven: readonly Point[], cells: readonly Point[], moved: ArrayLike<number>): Pairs;
+  /** `moved`, as exact as the points that are known to lie on the face make it; arguments as of `base`. */
   exact(driven: readonly Point[], cells: readonly Point[], moved: Float64Array): Float64Array;
+  /** From the head's own frame to where it is in the result; nothing where points do not tell. */
+  head(driven: readonly Point[]): Affine | undefined;
   /** What changes the expression in `picture`. */
   shutters(picture: Texture, look: Lookers): Promise<Shutters>;
 }
@@ -122,14 +130,14 @@ export class NamedFace implements Subject {
   readonly lips: Float64Array;
   readonly face: Float32Array;
   private stiff: number[];
-  private neck: number[];
+  private collar: number[];
   private held: number[];
   private onFace: number[];
   private unit: number;
 
   private constructor(
     private canvas: Picture,
-    names: Names,
+    private names: Names,
     private points: Point[],
     private named: Named,
     private eyes: Eye[],
@@ -142,7 +150,7 @@ export class NamedFace implements Subject {
     this.stiff = numbers(
       (name) => STIFF.some((start) => name.startsWith(start)) || STIFF_TOO.some((end) => name.endsWith(end)),
     );
-    this.neck = numbers((name) => name.startsWith("neck."));
+    this.collar = numbers((name) => name.startsWith("neck."));
     this.held = numbers((name) => HELD.some((start) => name.startsWith(start)) && !name.endsWith("_lid"));
     this.onFace = onFaceOf(names);
     const frame = headFrame(named, true);
@@ -199,11 +207,21 @@ export class NamedFace implements Subject {
     return result;
   }
 
-  pairs(driven: readonly Point[]): [head: Pairs, neck: Pairs] {
-    const [head, neck] = [this.stiff, this.neck].map(
-      (numbers): Pairs => [numbers.map((k) => driven[k]), numbers.map((k) => this.points[k])],
-    );
-    return [head, neck];
+  base(driven: readonly Point[], cells: readonly Point[]): Float64Array {
+    const [before, after] = this.pairs(this.stiff, driven);
+    return new ThinPlate(before, after, Affine.fit(before, after, STIFFNESS), EASE).steps(cells);
+  }
+
+  neck(driven: readonly Point[]): Pairs {
+    return this.pairs(this.collar, driven);
+  }
+
+  private pairs(numbers: readonly number[], driven: readonly Point[]): Pairs {
+    return [numbers.map((k) => driven[k]), numbers.map((k) => this.points[k])];
+  }
+
+  head(driven: readonly Point[]): Affine {
+    return headFrame(named(driven, this.names), true);
   }
 
   exact(driven: readonly Point[], cells: readonly Point[], moved: Float64Array): Float64Array {
@@ -265,19 +283,27 @@ export class SeenFace implements Subject {
     });
   }
 
-  pairs(_: unknown, cells: readonly Point[], moved: ArrayLike<number>): [head: Pairs, neck: Pairs] {
-    const places = cells.map(([x, y], k): Point => [x + moved[2 * k], y + moved[2 * k + 1]]);
-    const seen = places.map((place) => this.own.at(place));
+  base(_: unknown, cells: readonly Point[], moved?: ArrayLike<number>): Float64Array {
+    if (!moved) throw new Error("without named points only a model tells how a head moves");
+    const map = Affine.fit(...this.within(([x, y]) => Math.hypot(x / 0.65, (y - 0.2) / 0.55) < 1, cells, moved), STIFFNESS);
+    return Float64Array.from(cells.flatMap((cell) => [...minus(map.at(cell), cell)]));
+  }
+
+  neck(_: unknown, cells: readonly Point[], moved: ArrayLike<number>): Pairs {
     const { chin, shoulders } = this.anatomy;
-    const chosen = (fits: (place: Point) => boolean): Pairs => {
-      const numbers = [...cells.keys()].filter((k) => fits(seen[k]));
-      if (numbers.length <= 5) return [[...cells], [...cells]]; // it stays where it is
-      return [numbers.map((k) => cells[k]), numbers.map((k) => places[k])];
-    };
-    return [
-      chosen(([x, y]) => Math.hypot(x / 0.65, (y - 0.2) / 0.55) < 1),
-      chosen(([x, y]) => Math.abs(x) < 0.9 && y > chin + 0.3 && y < shoulders[2][1] + 0.4),
-    ];
+    return this.within(([x, y]) => Math.abs(x) < 0.9 && y > chin + 0.3 && y < shoulders[2][1] + 0.4, cells, moved);
+  }
+
+  /** `cells` that show what `fits` in the head's own frame, and where they are `moved`; where these are too few, all at rest. */
+  private within(fits: (place: Point) => boolean, cells: readonly Point[], moved: ArrayLike<number>): Pairs {
+    const places = cells.map(([x, y], k): Point => [x + moved[2 * k], y + moved[2 * k + 1]]);
+    const numbers = [...cells.keys()].filter((k) => fits(this.own.at(places[k])));
+    if (numbers.length <= 5) return [[...cells], [...cells]];
+    return [numbers.map((k) => cells[k]), numbers.map((k) => places[k])];
+  }
+
+  head(): undefined {
+    return undefined;
   }
 
   exact(_: unknown, __: unknown, moved: Float64Array): Float64Array {

@@ -117,7 +117,8 @@ export class Layers {
     const way = Float64Array.from(flow, (value, k) => (value - this.rest.flow[k]) * scale);
     const driven = canvas.places(points, resolution);
     const exact = this.subject.exact(driven, this.cells, way);
-    const { head, trunk } = this.person.move(...this.subject.pairs(driven, this.cells, exact), exact);
+    const base = this.subject.base(driven, this.cells, way);
+    const { head, trunk } = this.person.move(base, this.subject.neck(driven, this.cells, exact), exact);
     for (const { place, data } of this.shutters.covers(this.own, face)) this.cover(place, data);
     const cells = Math.sqrt(this.cells.length);
     const graph = networks.layers;
@@ -128,6 +129,7 @@ export class Layers {
         moved: graph.floats(planes(way, 2, 2 / side), [1, 2, cells, cells]),
         head: graph.floats(planes(head, 2, 2 / size), [1, 2, cells, cells]),
         trunk: graph.floats(planes(trunk, 2, 2 / size), [1, 2, cells, cells]),
+        more: graph.floats(new Float32Array(2 * cells * cells), [1, 2, cells, cells]),
         texture: graph.floats(this.texture, [1, CHANNELS + 2, size, size]),
         row: graph.longs([this.firstRow(head, trunk)]),
       },
@@ -178,6 +180,7 @@ function constant(
   return {
     plate: graph.floats(planes(inner(plate), 3), [1, 3, side, side]),
     wrong: graph.floats(planes(inner(wrong), 3), [1, 3, side, side]),
+    ratio: graph.floats(Float32Array.of(size / side), [1]),
     stillness: graph.floats(Float32Array.of(size / 2 / (STILL * side)), [1]),
     rest: graph.floats(planes(halved(rest.image, resolution), 3), [1, 3, half, half]),
     grid: graph.floats(grid(size, margin, side), [1, 2, side, side]),

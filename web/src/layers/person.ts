@@ -7,7 +7,7 @@ import { clamp, interpolate, roundHalfEven, smooth } from "../numbers";
 import constants from "../shared/layers.json";
 import { Affine, mean, minus, plus, times, type Point } from "./frames";
 
-const { STIFF, LIMP, SLOW, ROUNDS, COLLAR, NEAR, FAR, LITTLE, NAPE } = constants.person;
+const { LIMP, SLOW, ROUNDS, COLLAR, NEAR, FAR, LITTLE, NAPE } = constants.person;
 
 /** Points in the result and in the source. */
 export type Pairs = readonly [before: Point[], after: Point[]];
@@ -64,12 +64,12 @@ export class Person {
   }
 
   /**
-   * (f, f, 2) each: by how many pixels to look further for the head, and for the trunk behind it. `head` and `neck`: points
-   * of these; `flow` (f, f, 2): the same as the model says.
+   * (f, f, 2) each: by how many pixels to look further for the head, and for the trunk behind it. `base` (f, f, 2): the same
+   * for a head without an expression; `neck`: points of it; `flow` (f, f, 2): the same for the face.
    */
-  move(head: Pairs, neck: Pairs, flow: ArrayLike<number>): { head: Float64Array; trunk: Float64Array } {
+  move(base: ArrayLike<number>, neck: Pairs, flow: ArrayLike<number>): { head: Float64Array; trunk: Float64Array } {
     // Numbers one by one here and below, not points: this is done for every cell of every frame.
-    const front = this.steps(Affine.fit(...head, STIFF));
+    const front = Float64Array.from(base);
     this.addFace(front, flow);
     const behind = this.steps(trunk(neck));
     const { cells, own } = this;
