@@ -8,7 +8,7 @@ const DESCRIPTION = "public/model/bundle.json";
 const LATER = /\.(wasm|mjs|map)$|^sw\.js$/;
 
 /** Those of the engine's own networks that the page takes, where they are. */
-const NETWORKS = ["face", "eye", "face_mesh", "mouth", "person", "layers"];
+const NETWORKS = ["face", "eye", "face_mesh", "mouth", "person", "layers", "registration"];
 const RUNTIME = "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded";
 
 /** Tells the service worker what the page consists of, and puts the Space's description beside it. */

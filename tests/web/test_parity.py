@@ -30,7 +30,7 @@ LIMIT = 3
 """Largest difference of a byte."""
 LARGEST_DOWNLOAD = 14_000_000
 """Of the model and of the networks that find faces, persons, eyes and lips, and paint teeth."""
-NETWORKS = ("face", "eye", "face_mesh", "mouth", "person", "layers")
+NETWORKS = ("face", "eye", "face_mesh", "mouth", "person", "layers", "registration")
 EVERY = 10
 """Frames of the clip for one that is compared: WebAssembly takes its time."""
 WEB = Path(__file__).resolve().parents[2] / "web"

@@ -7,7 +7,21 @@ import { expression, type Expression, type Face } from "./layers/expression";
 import { named, pointsOf } from "./layers/points";
 import { mended } from "./layers/mended";
 import { Lips } from "./layers/reference";
-import { absolute, EYES, HEAD, isFromReference, isReshaped, LIPS, places, relative, withLooks, withPlaces, type Look, type Mode, type Motion } from "./motion";
+import { CELLS, type Driver } from "./layers/residual";
+import {
+  absolute,
+  EYES,
+  isFromReference,
+  isReshaped,
+  LIPS,
+  places,
+  relative,
+  RESIDUAL,
+  withLooks,
+  withSeen,
+  type Mode,
+  type Motion,
+} from "./motion";
 import { OneEuro } from "./smoothing";
 
 export interface Settings {
@@ -56,10 +70,8 @@ export class Animator {
   private smooth = new OneEuro(0, 25);
   private scene?: Scene;
   private first?: Motion;
-  /** What the frame before held. */
-  private last?: Motion["arrays"];
-  /** How far its points were from where the face mesh made them more exact, (K, 2). */
-  private away?: Float32Array;
+  /** The first frame of the stream, as it was seen, and what finds in others what points do not tell. */
+  private met?: { first: Motion; driver?: Driver };
   private lips?: Lips;
 
   constructor(readonly engine: Engine) {}
@@ -91,19 +103,43 @@ export class Animator {
 
   /** Count the motion from the next frame's pose on. */
   rest(): void {
-    this.first = this.lips = this.last = this.away = undefined;
+    this.first = this.lips = this.met = undefined;
     this.smooth.reset();
   }
 
   /** The photo in the pose of one driving frame, both RGB bytes (R, R, 3). */
   async frame(square: Uint8Array): Promise<Uint8Array> {
-    return this.show(this.follow(await this.see(square)));
+    const seen = await this.see(square);
+    if (!this.met) await this.meet(square, seen);
+    return this.show(this.follow(seen));
   }
 
-  /** The motion of a driving frame, RGB bytes (R, R, 3), whatever came before. */
-  async see(square: Uint8Array, look: Look = "both"): Promise<Motion> {
+  /**
+   * The motion of a driving frame, RGB bytes (R, R, 3), with what it does that its points do not tell since the first one of
+   * the stream, once that was met; whatever came between.
+   */
+  async see(square: Uint8Array): Promise<Motion> {
     const found = await this.engine.detect(square);
-    return this.scene?.layers?.eyes ? this.engine.withLooks(square, found, look) : found;
+    if (!this.scene?.layers?.eyes) return found;
+    const looked = await this.engine.withLooks(square, found);
+    return withSeen(looked, { [RESIDUAL]: await this.missed(square, looked) });
+  }
+
+  /** The stream begins with the frame `square`, whose motion was seen: others are compared with its driver. */
+  async meet(square: Uint8Array, seen: Motion): Promise<void> {
+    if (!seen.arrays[EYES]) return;
+    const first = mended(seen, this.engine.bundle.names);
+    this.met = { first, driver: await this.engine.driver(square, first) };
+  }
+
+  /** What points and looks do not tell of a frame: nothing where no driver was met. */
+  private async missed(square: Uint8Array, looked: Motion): Promise<Float32Array> {
+    if (!this.met?.driver) return new Float32Array(2 * CELLS * CELLS);
+    const { driver, first } = this.met;
+    const motion = mended(looked, this.engine.bundle.names);
+    const face = (one: Motion): Face => ({ ...this.faceOf(one), lips: one.arrays[LIPS] });
+    const does = expression(face(motion), face(first), { mouth: 1, eyes: 1, brows: 1 }, false);
+    return driver.missed(square, places(motion), does);
   }
 
   /**
@@ -112,25 +148,14 @@ export class Animator {
    */
   follow(seen: Motion): Step {
     const { eyes, lips } = this.scene?.layers ?? {};
-    const { [EYES]: seenEyes = this.last?.[EYES], [LIPS]: seenLips = this.last?.[LIPS], [HEAD]: head } = seen.arrays;
-    // It is from before there was this photo, and nothing is known of what it was not looked at for.
-    const unseen = eyes && lips && !(seenEyes && seenLips && (head || this.away));
-    // What a frame was not looked at for is as it was last.
-    const whole = eyes && lips ? withLooks(this.exact(seen), seenEyes ?? eyes, seenLips ?? lips) : seen;
-    this.last = whole.arrays;
+    const { [EYES]: seenEyes, [LIPS]: seenLips } = seen.arrays;
+    let whole = seen;
+    // Of one that is from before there was this photo nothing is known: its face is the photo's.
+    if (eyes && lips) whole = withLooks(mended(seen, this.engine.bundle.names), seenEyes ?? eyes, seenLips ?? lips);
     const driving = this.smooth.step(whole);
     const step = { driving, reference: this.referenceOf(driving) };
-    if (unseen) this.rest(); // exact points do not count from others
+    if (eyes && !seenEyes) this.rest(); // exact points do not count from others
     return step;
-  }
-
-  /** `seen` with points made more exact by what it holds of the head; where it holds nothing, by as much as the last one. */
-  private exact(seen: Motion): Motion {
-    const own = places(seen);
-    if (!seen.arrays[HEAD]) return this.away ? withPlaces(seen, own.map((value, k) => value + this.away![k])) : seen;
-    const found = mended(seen, this.engine.bundle.names);
-    this.away = places(found).map((value, k) => value - own[k]);
-    return found;
   }
 
   /** The photo at that step of a stream: RGB bytes (R, R, 3). */
@@ -140,7 +165,10 @@ export class Animator {
     const driven = await this.drive(source.motion, driving, reference);
     if (!layers) return engine.render(source, driven);
     const face = this.face(layers, driving, driven, reference);
-    return layers.compose(await engine.renderDense(source, driven), places(driven), face);
+    const { [RESIDUAL]: residual } = driven.arrays;
+    // Where the driver is watched, points lead the face, and no model is asked.
+    const made = residual ? undefined : await engine.renderDense(source, driven);
+    return layers.compose(made, places(driven), face, residual);
   }
 
   /** What the next frame counts from; itself where the mode counts from none. */
@@ -176,8 +204,11 @@ export class Animator {
   private async drive(source: Motion, driving: Motion, reference: Motion): Promise<Motion> {
     const { settings, engine } = this;
     const disentangle: Given["disentangle"] = (...motions) => engine.disentangle(...motions);
-    const driven = await MOVES[settings.mode]({ source, driving, reference, settings, disentangle });
-    return isFromReference(settings.mode) ? keptInside(source, driven) : driven;
+    const { [RESIDUAL]: residual } = driving.arrays;
+    // A picture by itself does not move.
+    const still = residual ? withSeen(source, { [RESIDUAL]: new Float32Array(residual.length) }) : source;
+    const driven = await MOVES[settings.mode]({ source: still, driving, reference, settings, disentangle });
+    return isFromReference(settings.mode) ? keptInside(still, driven) : driven;
   }
 }
 

@@ -1,15 +1,20 @@
 /** An opened model: bytes in, bytes out, one picture at a time. */
 import { GRAPHS, SMALLER, type Bundle, type GraphName } from "./bundle";
 import { Graph, type Runtime, type Tensors } from "./graphs";
-import { seeEyes, seeFace, seeHeadIn, seeSubject } from "./layers/anatomy";
-import type { Canvas } from "./layers/canvas";
+import { seeFace, seeHeadIn, seeSubject } from "./layers/anatomy";
+import { Canvas } from "./layers/canvas";
 import { Layers, type Rendered } from "./layers/compose";
 import { findPerson } from "./layers/matte";
 import { mended } from "./layers/mended";
 import type { Networks } from "./layers/networks";
-import { EYES, HEAD, places, withArrays, withSeen, type Look, type Motion } from "./motion";
+import { Driver, DRIVER } from "./layers/residual";
+import { HEAD, places, withArrays, withSeen, type Motion } from "./motion";
 import type { Picture } from "./picture";
+import { resize } from "./resample";
 import { withWeights } from "./weights";
+
+/** Along a side of the flow by which a driver's picture is moved. */
+const DRIVER_CELLS = 64;
 
 /** A photo, encoded once: everything that `render` needs of it. */
 export interface Source {
@@ -102,11 +107,8 @@ export class Engine {
    * `motion` with what the eyes and the lips do in `frame`, of which it is, and where the face mesh sees the head there. Only
    * where there are layers.
    */
-  async withLooks(frame: Uint8Array, motion: Motion, look: Look = "both"): Promise<Motion> {
-    const [{ names }, { eye, mesh }] = [this.bundle, this.networks!];
-    const given = [this.pictureOf(frame), names, places(motion)] as const;
-    if (look === "eyes") return withSeen(motion, { [EYES]: await seeEyes(...given, eye) });
-    return withSeen(motion, await seeFace(...given, look === "lips" ? { mesh } : { mesh, eye }));
+  async withLooks(frame: Uint8Array, motion: Motion): Promise<Motion> {
+    return withSeen(motion, await seeFace(this.pictureOf(frame), this.bundle.names, places(motion), this.networks!));
   }
 
   /**
@@ -144,6 +146,24 @@ export class Engine {
     if (!person) return undefined;
     const rest = await this.renderDense(source, source.motion);
     return Layers.of(networks, canvas, subject, person, rest, resolution);
+  }
+
+  /**
+   * What finds in driving frames what points do not tell, from one of them on: its `square`, RGB bytes of the bundle's
+   * resolution, and its `motion`, its points as exact as `looked` makes a source's. Nothing where no person is seen. Only
+   * where points have names.
+   */
+  async driver(square: Uint8Array, motion: Motion): Promise<Driver | undefined> {
+    const [{ names, resolution }, networks] = [this.bundle, this.networks!];
+    const picture = this.pictureOf(square);
+    const small = resize(picture, [DRIVER, DRIVER], { filter: "box" }).data as Uint8Array;
+    const canvas = Canvas.around(small, DRIVER, picture);
+    const subject = await seeSubject(canvas, names, places(motion), resolution, networks);
+    const person = subject && (await findPerson(canvas, subject.middle, networks.person));
+    if (!person) return undefined;
+    const rest = { image: square, flow: new Float32Array(2 * DRIVER_CELLS * DRIVER_CELLS) };
+    const layers = await Layers.of(networks, canvas, subject, person, rest, resolution);
+    return new Driver(layers, names, networks.registration);
   }
 
   /** Give back what `source` holds. */

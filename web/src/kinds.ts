@@ -113,10 +113,11 @@ const KINDS: Readonly<Record<string, Kind>> = {
   eye: OWN,
   lip: OWN,
   head: OWN,
+  residual: CODE,
   take: OWN,
 };
 /** What no model finds, but the engine itself. */
-const LOOKED = ["eye", "lip", "head", "take"];
+const LOOKED = ["eye", "lip", "head", "residual", "take"];
 
 /** What is done to parameters of that kind. */
 export function kindOf({ kind }: Parameter): Kind {

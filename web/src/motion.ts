@@ -25,10 +25,16 @@ export const EYES = "eyes";
 export const LIPS = "lips";
 /** `head` is (40, 3): where the face mesh sees the points of `SHARES` (layers/mended.ts), and how sure that is; likewise. */
 export const HEAD = "head";
+/**
+ * `residual` is (64, 64, 2): what points and expression do not tell of how the driver moves since the stream's first frame
+ * (layers/residual.ts); likewise.
+ */
+export const RESIDUAL = "residual";
 const LOOKED: Parameters = {
   [EYES]: { kind: USUAL_KINDS[EYES], shape: [2, 3] },
   [LIPS]: { kind: USUAL_KINDS[LIPS], shape: [7, 2] },
   [HEAD]: { kind: USUAL_KINDS[HEAD], shape: [40, 3] },
+  [RESIDUAL]: { kind: USUAL_KINDS[RESIDUAL], shape: [64, 64, 2] },
 };
 
 /** The driving modes that this page does (animator.ts); those of a bundle that are not among them are not offered. */
@@ -54,15 +60,12 @@ export function withArrays(motion: Motion, arrays: Record<string, Float32Array>)
   return { ...motion, arrays: { ...motion.arrays, ...arrays } };
 }
 
-/** What a frame is looked at for beside its motion; whoever looks at lips sees the head, too. */
-export type Look = "both" | "eyes" | "lips";
-
 /** `motion` with what the eyes and the lips do. */
 export function withLooks(motion: Motion, eyes: ArrayLike<number>, lips: ArrayLike<number>): Motion {
   return withSeen(motion, { [EYES]: Float32Array.from(eyes), [LIPS]: Float32Array.from(lips) });
 }
 
-/** `motion` with what the networks that look at faces see: any of `EYES`, `LIPS` and `HEAD`. */
+/** `motion` with what was seen of its driver beside it: any of `EYES`, `LIPS`, `HEAD` and `RESIDUAL`. */
 export function withSeen(motion: Motion, seen: Record<string, Float32Array>): Motion {
   return { arrays: { ...motion.arrays, ...seen }, parameters: { ...motion.parameters, ...LOOKED } };
 }

@@ -2,7 +2,7 @@
 import type { Settings } from "./animator";
 import type { Crop, Framed } from "./framing";
 import type { Fetched, Places } from "./model";
-import type { Look, Motion } from "./motion";
+import type { Motion } from "./motion";
 import type { About } from "./stage";
 
 /** Frames and photos cross as bitmaps: handing one over copies nothing. */
@@ -13,7 +13,8 @@ export type Order =
   | { kind: "adjust"; settings: Settings }
   | { kind: "rest" }
   | { kind: "resize"; side: number }
-  | { kind: "see"; image: ImageBitmap; look: Look }
+  | { kind: "see"; image: ImageBitmap }
+  | { kind: "meet"; image: ImageBitmap; motion: Motion }
   | { kind: "follow"; motion: Motion }
   | { kind: "show"; motion: Motion };
 

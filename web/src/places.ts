@@ -9,12 +9,13 @@ import faceMesh from "../../runtime/assets/face_mesh.onnx?url";
 import layers from "../../runtime/assets/layers.onnx?url";
 import mouth from "../../runtime/assets/mouth.onnx?url";
 import person from "../../runtime/assets/person.onnx?url";
+import registration from "../../runtime/assets/registration.onnx?url";
 import { NETWORKS, type NetworkName } from "./layers/networks";
 import type { Places } from "./model";
 
 /** Bytes of the files, written in by the build. */
 declare const __SIZES__: Record<NetworkName | "webgpu" | "wasm", number>;
-const URLS: Record<NetworkName, string> = { face, eye, face_mesh: faceMesh, mouth, person, layers };
+const URLS: Record<NetworkName, string> = { face, eye, face_mesh: faceMesh, mouth, person, layers, registration };
 
 /** An address that a worker, which lies elsewhere, understands as well. */
 const here = (url: string): string => new URL(url, document.baseURI).href;

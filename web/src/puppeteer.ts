@@ -3,7 +3,7 @@ import type { Settings } from "./animator";
 import { VisitorError } from "./errors";
 import type { Crop, Framed } from "./framing";
 import type { Fetched, Places } from "./model";
-import type { Look, Motion } from "./motion";
+import type { Motion } from "./motion";
 import type { Answer, Order, Said } from "./orders";
 import type { About } from "./stage";
 
@@ -47,9 +47,19 @@ export class Puppeteer {
     await this.ask({ kind: "resize", side });
   }
 
-  /** The motion of the driving frame `image`, which is handed over; whatever came before. */
-  see(image: ImageBitmap, look: Look): Promise<Motion> {
-    return this.ask({ kind: "see", image, look }, [image]) as Promise<Motion>;
+  /** The motion of the driving frame `image`, which is handed over; of what came before only the one that was met counts. */
+  see(image: ImageBitmap): Promise<Motion> {
+    return this.ask({ kind: "see", image }, [image]) as Promise<Motion>;
+  }
+
+  /** The motion of a driving frame that is to be met; it stays the caller's. */
+  first(image: ImageBitmap): Promise<Motion> {
+    return this.ask({ kind: "see", image }) as Promise<Motion>;
+  }
+
+  /** The stream begins with the driving frame `image`, which has that motion. */
+  async meet(image: ImageBitmap, motion: Motion): Promise<void> {
+    await this.ask({ kind: "meet", image, motion });
   }
 
   /** The next frame of the stream has that motion, and somebody else shows it. */

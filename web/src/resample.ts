@@ -8,7 +8,7 @@
 import { black, type Picture, type Size } from "./picture";
 
 export type Box = readonly [left: number, top: number, right: number, bottom: number];
-export type Filter = "bicubic" | "bilinear";
+export type Filter = "bicubic" | "bilinear" | "box";
 
 export interface ResizeOptions {
   /** The part of the picture, in its pixels; all of it by default. */
@@ -28,6 +28,7 @@ const BITS = 22;
 const HALF = 2 ** (BITS - 1);
 
 const KERNELS: Record<Filter, Kernel> = {
+  box: { support: 0.5, at: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bilinear: { support: 1, at: (x) => Math.max(0, 1 - Math.abs(x)) },
   bicubic: {
     support: 2,

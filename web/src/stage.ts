@@ -5,7 +5,7 @@ import type { Engine } from "./engine";
 import { openModel, type Fetched, type Opened, type Places } from "./model";
 import type { Backend } from "./graphs";
 import { Canvas } from "./layers/canvas";
-import { places, type Look, type Mode, type Motion } from "./motion";
+import { places, type Mode, type Motion } from "./motion";
 import type { Picture } from "./picture";
 import { resize, type Box } from "./resample";
 
@@ -110,9 +110,18 @@ export class Stage {
     this.animator.rest();
   }
 
-  /** The motion of a driving frame, whatever came before. */
-  see(picture: Picture, look: Look): Promise<Motion> {
-    return this.animator.see(cutTo(picture, this.framed, this.opened.engine.resolution), look);
+  /** The motion of a driving frame; of what came before only the first frame counts. */
+  see(picture: Picture): Promise<Motion> {
+    return this.animator.see(this.cut(picture));
+  }
+
+  /** That driving frame, whose motion was seen, is the first one of a stream. */
+  meet(picture: Picture, seen: Motion): Promise<void> {
+    return this.animator.meet(this.cut(picture), seen);
+  }
+
+  private cut(picture: Picture): Uint8Array {
+    return cutTo(picture, this.framed, this.opened.engine.resolution);
   }
 
   /** The next frame of the stream has that motion, and is shown elsewhere. */

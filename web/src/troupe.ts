@@ -7,7 +7,7 @@ import type { Progress } from "./download";
 import type { Crop, Framed } from "./framing";
 import type { Backend } from "./graphs";
 import { fetchModel, type Places } from "./model";
-import type { Look, Motion } from "./motion";
+import type { Motion } from "./motion";
 import { Puppeteer } from "./puppeteer";
 import type { About } from "./stage";
 
@@ -28,9 +28,10 @@ export class Troupe {
   private turn = 0;
   private puppeteers: Puppeteer[] = [];
   private side?: number;
-  private largest = 0;
   /** Whether the next frame is one that others count from. */
   private fresh = true;
+  /** When all have been told of the last one that was. */
+  private met: Promise<unknown> = Promise.resolve();
 
   constructor(private create: () => Worker) {}
 
@@ -48,7 +49,6 @@ export class Troupe {
     this.puppeteers = all.filter((one, index) => opened[index].status === "fulfilled" || one.close());
     const abouts = opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
     if (!abouts.length) throw (opened[0] as PromiseRejectedResult).reason;
-    this.largest = abouts[0].resolution;
     return { ...abouts[0], threads: threads * this.size };
   }
 
@@ -88,7 +88,8 @@ export class Troupe {
   /** RGBA bytes of the photo in the pose of the next driving frame, `image`, which is handed over. Need not be waited for. */
   async frame(image: ImageBitmap): Promise<Uint8ClampedArray<ArrayBuffer>> {
     const one = this.puppeteers[this.turn++ % this.size];
-    const seen = one.see(image, this.look());
+    const seen = this.seenBy(one, image);
+    seen.catch(() => {}); // heard when it is its turn
     const shown = await this.inTurn(async () => {
       const motion = await seen;
       return { pixels: this.shownBy(one, motion) }; // in an object, so that nobody waits for them
@@ -96,11 +97,20 @@ export class Troupe {
     return shown.pixels;
   }
 
-  /** In a smaller size eyes and lips have turns; not in a frame that others count from. */
-  private look(): Look {
-    const turns = this.side !== undefined && this.side < this.largest && !this.fresh;
+  /** The motion of a frame. The one that others count from is met by all before they look at those. */
+  private seenBy(one: Puppeteer, image: ImageBitmap): Promise<Motion> {
+    if (!this.fresh) return this.met.then(() => one.see(image));
     this.fresh = false;
-    return turns ? (this.turn % 2 ? "eyes" : "lips") : "both";
+    // What was told before, a new photo or a new beginning, must have been heard.
+    const seen = this.last.then(() => one.first(image));
+    this.met = seen
+      .then((motion) => {
+        // Who could not meet the driver finds no more than points say, and its console tells.
+        for (const each of this.puppeteers) each.meet(image, motion).catch(() => {});
+      })
+      .catch(() => {}) // heard by whoever shows it
+      .finally(() => image.close());
+    return seen;
   }
 
   private shownBy(one: Puppeteer, motion: Motion): Promise<Uint8ClampedArray<ArrayBuffer>> {

@@ -27,7 +27,9 @@ async function carryOut(order: Order): Promise<Answer> {
     case "resize":
       return stage.resize(order.side);
     case "see":
-      return stage.see(readPixels(order.image), order.look);
+      return stage.see(readPixels(order.image));
+    case "meet":
+      return stage.meet(readPixels(order.image), order.motion);
     case "follow":
       return stage.follow(order.motion);
     case "show":

@@ -2,13 +2,13 @@
 import { describe, expect, it } from "vitest";
 import { Animator, DEFAULTS } from "../src/animator";
 import type { Engine } from "../src/engine";
-import { NamedFace, seeEyes, seeFace, seeHeadIn, type Lookers } from "../src/layers/anatomy";
+import { NamedFace, seeFace, seeHeadIn, type Lookers } from "../src/layers/anatomy";
 import { Canvas } from "../src/layers/canvas";
 import { through } from "../src/layers/exact";
 import { Affine, headFrame, type Named, type Point } from "../src/layers/frames";
 import { asArray, averaged, mended, seeHead, SHARES } from "../src/layers/mended";
 import { lookAt, type MeshOutputs } from "../src/layers/mesh";
-import { EYES, HEAD, places, withLooks, withSeen, type Motion } from "../src/motion";
+import { EYES, HEAD, LIPS, places, RESIDUAL, withLooks, withSeen, type Motion } from "../src/motion";
 import constants from "../src/shared/layers.json";
 import vectors from "./vectors/layers.json";
 import { drawn, near } from "./vectors";
@@ -154,8 +154,6 @@ describe("a face with names", () => {
     const plain = await seeFace(picture, numbers, places(motion), lookers(0, [0, 0]));
     near(places(mended(withSeen(motion, plain), numbers)), places(motion), 0);
     expect([found.eyes?.length, found.lips.length]).toEqual([6, 14]);
-    expect(await seeFace(picture, numbers, places(motion), { mesh: look.mesh })).toEqual({ head: found.head, lips: found.lips });
-    expect((await seeEyes(picture, numbers, places(motion), look.eye)).length).toBe(6);
     expect(found.lips).not.toEqual(plain.lips);
   });
   it("leads flows through its points, but for mouth and lids", async () => {
@@ -216,21 +214,31 @@ describe("an animator", () => {
     expect(steps.slice(1).map(({ reference }) => reference)).toEqual([expected, expected]);
     expect(places(steps[2].driving)).toEqual(places(layers ? mended(last, { "nose.tip": 0 }) : last));
   });
-  it("holds what the mesh added where it looked last, and forgets it at rest", async () => {
-    const animator = new Animator(engineWith(moving));
-    animator.begin(DEFAULTS, 25);
+  it("compares frames with the driver whom it met, until it rests, and asks no model then", async () => {
+    const found = Float32Array.from({ length: 2 * 64 * 64 }, (_, k) => k);
+    const [composed, met]: [unknown[][], Motion[]] = [[], []];
+    const layers = { ...moving, compose: async (...given: unknown[]) => void composed.push(given) };
+    const faces = Object.fromEntries(Object.entries(frames.face).map(([name], k) => [name, k]));
+    const motion = motionOf(Object.values(frames.face));
+    const engine = Object.assign(engineWith(layers), {
+      bundle: { names: faces },
+      detect: async () => motion,
+      encode: async () => ({ motion, features: {} }),
+      looked: async () => ({ motion, features: {} }),
+      withLooks: async (_: unknown, one: Motion) =>
+        withSeen(one, { [EYES]: new Float32Array(6).fill(0.2), [LIPS]: new Float32Array(14), [HEAD]: new Float32Array(120) }),
+      driver: async (_: unknown, one: Motion) => (met.push(one), { missed: async () => found }),
+      renderDense: () => expect.unreachable(),
+    });
+    const animator = new Animator(engine as never);
     await animator.setSource(new Uint8Array(), {} as never);
-    const eyes = (x: number): Motion => withSeen(seen(x), { [EYES]: new Float32Array(6) });
-    const [first, second] = [looked(4), eyes(6)].map((motion) => animator.follow(motion));
-    const added = places(first.driving)[0] - places(seen(4))[0];
-    expect(Math.abs(added)).toBeGreaterThan(0.1);
-    expect(places(second.driving)[0]).toBeCloseTo(places(seen(6))[0] + added, 6);
-    expect(second.reference).toBe(first.driving);
+    animator.begin({ ...DEFAULTS, strength: 0.5 }, 25);
+    for (let frame = 0; frame < 3; frame++) await animator.frame(new Uint8Array());
     animator.rest();
-    // One that nothing is known of is shown as it is, and counts for no other.
-    const [third, fourth, fifth] = [eyes(7), looked(8), looked(9)].map((motion) => animator.follow(motion));
-    expect(places(third.driving)).toEqual(places(seen(7)));
-    expect([fourth.reference, fifth.reference]).toEqual([fourth.driving, fourth.driving]);
+    await animator.frame(new Uint8Array());
+    const residuals = composed.map(([made, , , residual]) => [made, Math.max(...(residual as Float32Array))]);
+    expect(residuals).toEqual([0, 4095.5, 4095.5, 0].map((most) => [undefined, most]));
+    expect(met.map(({ arrays }) => Object.keys(arrays))).toEqual([1, 2].map(() => ["points", EYES, LIPS, RESIDUAL]));
   });
   it("moves the points that were looked at only in layers", async () => {
     const layers = { compose: async () => {} };

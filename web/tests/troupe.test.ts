@@ -43,7 +43,7 @@ function answer(order: Order): never {
   return (order.kind === "show" ? `picture of ${order.motion}` : {}) as never;
 }
 
-const image = (name: string): never => name as never;
+const image = (name: string): never => ({ close: vi.fn(), toString: () => name }) as never;
 const places = {} as never;
 const closing = (): never => ({ close: vi.fn() }) as never;
 
@@ -90,27 +90,35 @@ describe("a troupe", () => {
     for (const { heard } of acting) expect(heard).toEqual(["open", "source", "begin"]);
   });
 
-  it("looks at eyes and lips in turn in a smaller size, and at both where others count from it", async () => {
+  it("meets the driver of a stream's first frame before it looks at others", async () => {
+    turns = (order) => (order.kind === "see" ? 3 : 0);
     const troupe = new Troupe(created);
     await troupe.open(places, () => {});
-    const looked: string[] = [];
-    turns = (order) => (order.kind === "see" && looked.push(order.look), 0);
-    const frame = async (): Promise<unknown> => troupe.frame(image("a"));
-    await troupe.resize(64);
-    for (let count = 0; count < 2; count++) await frame();
-    await troupe.resize(32);
-    for (let count = 0; count < 3; count++) await frame();
-    await troupe.rest();
-    for (let count = 0; count < 2; count++) await frame();
-    expect(looked.slice(0, 2)).toEqual(["both", "both"]);
-    expect(looked.slice(2, 5).join()).toMatch(/^eyes,lips,eyes$|^lips,eyes,lips$/);
-    expect(looked[5]).toBe("both");
-    expect(["eyes", "lips"]).toContain(looked[6]);
-    for (const { heard } of acting) expect(heard.filter((order) => order === "resize")).toHaveLength(2);
+    const first = image("a");
+    const frames = [first, image("b"), image("c")].map((one) => troupe.frame(one));
+    void troupe.rest();
+    frames.push(troupe.frame(image("d")), troupe.frame(image("e")));
+    await Promise.all(frames);
+    const looked = acting.map(({ heard }) => heard.filter((order) => /^(see|meet|rest)/.test(order)));
+    expect(looked[0]).toEqual(["see a", "meet motion of a", "see c", "rest", "meet motion of d", "see e"]);
+    expect(looked[1]).toEqual(["meet motion of a", "see b", "rest", "see d", "meet motion of d"]);
+    expect((first as { close: () => void }).close).toHaveBeenCalledOnce();
+  });
+
+  it("meets the driver anew for another photo, and for another film", async () => {
+    const troupe = new Troupe(created);
+    await troupe.open(places, () => {});
+    await troupe.frame(image("a"));
+    void troupe.source(closing(), "auto");
+    await troupe.frame(image("b"));
+    void troupe.begin([closing()], "auto", {} as never, 25);
+    await Promise.all([troupe.frame(image("c")), troupe.frame(image("d"))]);
+    const met = ["meet motion of a", "source", "meet motion of b", "begin", "meet motion of c"];
+    for (const { heard } of acting) expect(heard.filter((order) => /^(meet|source|begin)/.test(order))).toEqual(met);
   });
 
   it("goes on after a frame that fails", async () => {
-    fails = (order) => order.kind === "see" && (order.image as never) === "b";
+    fails = (order) => order.kind === "see" && String(order.image) === "b";
     const troupe = new Troupe(created);
     await troupe.open(places, () => {});
     const [a, b, c] = ["a", "b", "c"].map((name) => troupe.frame(image(name)));

@@ -12,22 +12,18 @@ from checkpoints.parameters import HEAD
 from runtime.control.neutral import LOWER, UPPER
 from runtime.control.parts import Strengths
 from runtime.control.reference import References
-from runtime.framing.faces import Face
 from runtime.layers import lips
-from runtime.layers.anatomy import NEEDED, SeenFace, _hull, _plain_eye
+from runtime.layers.anatomy import NEEDED, _hull, _plain_eye
 from runtime.layers.backdrop import backdrop
 from runtime.layers.border import complete
 from runtime.layers.canvas import Canvas
-from runtime.layers.exact import through
 from runtime.layers.expression import Expression, Named, Seen, expression
 from runtime.layers.frames import TEMPLATE, Affine, Array, Pixels, head_frame
 from runtime.layers.matte import SIDE, _connected, box_blur, matte, resized
 from runtime.layers.mended import SHARES, as_array, averaged, mended, see_head
 from runtime.layers.mesh import Look
 from runtime.layers.mouth import Lips, MouthShutter
-from runtime.layers.person import Anatomy, Person
 from runtime.layers.shutters import EyeShutter
-from runtime.layers.spline import ThinPlate
 from runtime.layers.teeth import FINER
 from runtime.motion.modes import Motion
 from runtime.result.detail import blurring, enlarging, spreading
@@ -46,7 +42,6 @@ _FACE = TEMPLATE | {
     "mouth.chin": (0.0, 1.25),
 }
 """A face in the head's own frame."""
-_SHOULDERS = ((-1.4, 2.0), (-0.5, 1.5), (0.0, 1.9), (0.5, 1.5), (1.4, 2.0))
 _SIDE = 40
 """Pixels along a side of the pictures here."""
 
@@ -187,34 +182,6 @@ def head_vectors() -> dict[str, Any]:
     return {"size": _SIDE, "names": names, "cases": cases}
 
 
-def exact_vectors() -> list[dict[str, Any]]:
-    """Flows led through points: in the middle, far apart, on cells, beyond the border."""
-    random, cases = _random(73), []
-    for count, reach, low, high in ((1, 1.0, 3.0, 5.0), (6, 1.3, 0.0, 8.0), (12, 2.5, -2.0, 11.0)):
-        flow, at = random.normal(0, 1, (9, 9, 2)), random.uniform(low, high, (count, 2))
-        at[0] = np.round(at[0])
-        wanted = random.normal(0, 2, (count, 2))
-        found = through(flow, at, wanted, reach)
-        case = {"flow": _numbers(flow), "at": _pairs(at), "wanted": _pairs(wanted), "reach": reach}
-        cases.append(case | {"through": _numbers(found)})
-    return cases
-
-
-def spline_vectors() -> list[dict[str, Any]]:
-    """Maps bent through points: many of them, three, which bend nothing, on one line, and all on one spot."""
-    random, cases = _random(76), []
-    line = np.stack([np.arange(5.0), 2 * np.arange(5.0)], 1)
-    knots = (random.uniform(5, 30, (12, 2)), random.uniform(5, 30, (3, 2)), line, np.full((4, 2), 7.0))
-    for ease, before in zip((0.3, 0.05, 0.3, 0.3), knots, strict=True):
-        after = before + random.normal(0, 2, before.shape)
-        base = Affine.fit(before, after, 0.1)
-        places = before.mean(0) + random.uniform(-3, 3, (20, 2)) * max(before.std(), 1e-6)
-        steps = ThinPlate(before, after, base, ease)(places) - places
-        case = {"before": _pairs(before), "after": _pairs(after), "base": _affine(base), "ease": ease}
-        cases.append(case | {"places": _pairs(places), "steps": _numbers(steps)})
-    return cases
-
-
 def looked_reference_vectors() -> list[dict[str, Any]]:
     """What those count from whose lips are seen: their lips, and the heights of the points of lower lip and chin."""
     random, names, cases = _random(69), {name: at for at, name in enumerate(_FACE)}, []
@@ -249,53 +216,6 @@ def _expression(face: Expression) -> dict[str, Any]:
     mouth = {"upperLip": face.upper_lip, "lowerLip": face.lower_lip, "chin": face.chin, "corners": _pairs(face.corners)}
     mouth |= {"parted": face.parted, "thickness": _numbers(face.thickness)}
     return mouth | {"lids": _numbers(face.lids), "brows": _numbers(face.brows), "gaze": _pairs(face.gaze)}
-
-
-def person_vectors() -> dict[str, Any]:
-    """A person's flow, of a few cells."""
-    random, cells, margin = _random(70), 8, 8
-    canvas = Canvas(np.zeros((_SIDE, _SIDE, 3), np.uint8), margin, (slice(0, _SIDE), slice(0, _SIDE)))
-    corners = np.linspace(-1, 1, cells)
-    places = canvas.places(np.stack(np.meshgrid(corners, corners), -1), 24)
-    face = _head(random, 0.0, 8.0)
-    anatomy = Anatomy(head_frame(face, rigid=True), 1.2, np.array(_SHOULDERS))
-    mask = disc(_SIDE, 20, 15, 8)
-    neck = random.uniform(8, 30, (6, 2))
-    moved = neck + random.normal(0, 0.6, neck.shape) + (1.5, -0.7)
-    base, flow = (random.normal(0, 1, (cells, cells, 2)) for _ in range(2))
-    person = Person(anatomy, mask, places, None)
-    before, behind = person(base, (moved, neck), flow)
-    return {
-        "cells": _pairs(places.reshape(-1, 2)),
-        "anatomy": {"frame": _affine(anatomy.frame), "chin": anatomy.chin, "shoulders": _pairs(anatomy.shoulders)},
-        "size": _SIDE,
-        "disc": [20, 15, 8],
-        "base": _numbers(base),
-        "neck": [_pairs(moved), _pairs(neck)],
-        "flow": _numbers(flow),
-        "moved": {"head": _numbers(before), "trunk": _numbers(behind)},
-        "front": _numbers(person.front(_SIDE)),
-    }
-
-
-def seen_vectors() -> dict[str, Any]:
-    """A face that the detector sees, and what of a flow is its head's."""
-    landmarks = ((16.0, 14.5), (24.5, 14.0), (20.0, 18.0), (20.5, 22.0), (13.0, 16.0), (27.0, 15.0))
-    face = SeenFace(Face(12, 8, 28, 26, 0.9, landmarks), _SIDE)
-    at = np.linspace(4, 36, 12)
-    cells = np.stack(np.meshgrid(at, at), -1)
-    moved = _random(75).normal(0, 0.4, cells.shape)
-    nothing = np.zeros((0, 2))
-    return {
-        "landmarks": _pairs(np.array(landmarks)),
-        "size": _SIDE,
-        "middle": _numbers(face.middle),
-        "face": _numbers(face.face[::4, ::4]),
-        "cells": _pairs(cells.reshape(-1, 2)),
-        "moved": _numbers(moved),
-        "base": _numbers(face.base(nothing, cells, moved)),
-        "neck": [_pairs(part.reshape(-1, 2)) for part in face.neck(nothing, cells, moved)],
-    }
 
 
 def plain_painter(mouth: Pixels, own: Pixels) -> Pixels:
@@ -396,7 +316,7 @@ def border_vectors() -> dict[str, Any]:
 
 
 def layer_vectors() -> dict[str, Any]:
-    """All of them."""
+    """All of these."""
     assert set(_FACE) >= {name for name in NEEDED if not name.startswith("neck.")}
     return {
         "frames": frame_vectors(),
@@ -404,12 +324,8 @@ def layer_vectors() -> dict[str, Any]:
         "lips": lip_vectors(),
         "looks": look_vectors(),
         "heads": head_vectors(),
-        "exact": exact_vectors(),
-        "splines": spline_vectors(),
         "references": reference_vectors(),
         "lookedReferences": looked_reference_vectors(),
-        "person": person_vectors(),
-        "seen": seen_vectors(),
         "shutters": shutter_vectors(),
         "matte": matte_vectors(),
         "border": border_vectors(),

@@ -46,6 +46,7 @@ from runtime.motion.kinds import KINDS, USUAL
 from runtime.motion.modes import Motion, absolute, hull_area, movement_scale, relative
 from runtime.motion.smoothing import SPEED_CUTOFF, SPEED_GAIN, OneEuro
 from runtime.result.label import TEXT
+from web.tools.flow_vectors import flow_vectors
 from web.tools.framing_vectors import face_vectors, framing_vectors
 from web.tools.layer_vectors import layer_vectors
 
@@ -261,8 +262,14 @@ def picture_vectors() -> dict[str, Any]:
         (9, 7, (14, 12), (1.25, 0.5, 8.5, 6.75), "bicubic", None),
         (61, 47, (6, 5), (2.0, 3.0, 60.0, 46.0), "bicubic", 3.0),
         (83, 64, (4, 3), (0, 0, 83, 64), "bilinear", 2.0),
+        (24, 16, (12, 8), (0, 0, 24, 16), "box", None),
+        (9, 7, (4, 5), (0, 0, 9, 7), "box", None),
     ]:
-        resample = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}[kind]
+        resample = {
+            "bicubic": Image.Resampling.BICUBIC,
+            "bilinear": Image.Resampling.BILINEAR,
+            "box": Image.Resampling.BOX,
+        }[kind]
         image = Image.fromarray(drawn(width, height))
         result = np.asarray(image.resize(size, resample, box=box, reducing_gap=gap))
         case = {"picture": [width, height], "size": size, "box": box, "filter": kind, "gap": gap}
@@ -300,7 +307,7 @@ def files() -> dict[Path, str]:
         "pictures": picture_vectors(),
         "framing": framing_vectors(),
         "faces": face_vectors(),
-        "layers": layer_vectors(),
+        "layers": layer_vectors() | flow_vectors(),
         "contract": contract_names(),
     }
     made = {WEB / "tests" / "vectors" / f"{name}.json": json.dumps(value) + "\n" for name, value in vectors.items()}

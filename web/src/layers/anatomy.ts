@@ -333,29 +333,24 @@ export async function seeSubject(
 
 /**
  * What the networks that look at faces see in the square picture `frame`, where a model's `points` (K, 2) in [-1, 1] have
- * `names`: the head (40, 3), lips (7, 2) and, where it is given, by that of eyes, these (2, 3), as motions have them.
+ * `names`: the head (40, 3), lips (7, 2) and eyes (2, 3), as motions have them.
  */
 export async function seeFace(
   frame: Picture,
   names: Names,
   points: ArrayLike<number>,
-  look: Pick<Lookers, "mesh"> & Partial<Pick<Lookers, "eye">>,
-): Promise<Record<"head" | "lips", Float32Array> & { eyes?: Float32Array }> {
+  look: Pick<Lookers, "mesh" | "eye">,
+): Promise<Record<"head" | "lips" | "eyes", Float32Array>> {
   const places = pixelsOf(points, frame.width);
   const seen = await lookOf(frame, names, places, look.mesh);
   const head = seeHead(named(places, names), seen);
   const face = averaged(named(places, names), head);
-  const found = { head: asArray(head, frame.width), lips: Float32Array.from(seeMouth(face, seen)) };
-  return look.eye ? { ...found, eyes: await doesOf(frame, face, look.eye) } : found;
-}
-
-/** What the eyes alone do there, where the mesh does not look: (2, 3). */
-export function seeEyes(frame: Picture, names: Names, points: ArrayLike<number>, look: EyeNetwork): Promise<Float32Array> {
-  return doesOf(frame, named(pixelsOf(points, frame.width), names), look);
-}
-
-async function doesOf(picture: Picture, face: Named, look: EyeNetwork): Promise<Float32Array> {
-  return Float32Array.from((await eyesOf(picture, face, look)).flatMap((eye) => eye.does));
+  const eyes = (await eyesOf(frame, face, look.eye)).flatMap((eye) => eye.does);
+  return {
+    head: asArray(head, frame.width),
+    lips: Float32Array.from(seeMouth(face, seen)),
+    eyes: Float32Array.from(eyes),
+  };
 }
 
 /** The first of them alone. */

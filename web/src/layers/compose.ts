@@ -15,9 +15,10 @@ import { apart } from "./lips";
 import { matte } from "./matte";
 import type { Networks } from "./networks";
 import { Person } from "./person";
+import { added, wayOf } from "./residual";
 import { CHANNELS, type Place } from "./shutters";
 
-const { AGREE, DISAGREE, STILL } = constants.compose;
+const { AGREE, DISAGREE, NEVER, STILL } = constants.compose;
 
 /** What a model makes of a pose: RGB bytes (R, R, 3), and a flow (f, f, 2). */
 export interface Rendered {
@@ -107,35 +108,60 @@ export class Layers {
   }
 
   /**
-   * One picture of the model with its flow, for driving `points` (K, 2) in [-1, 1] and the expression `face`, in layers: RGB
-   * bytes of the square's size.
+   * One picture, for driving `points` (K, 2) in [-1, 1] and the expression `face`: RGB bytes of the square's size. `made`: what
+   * the model makes of the frame; without it points and expression alone lead the face, which they do where points have
+   * names. `residual`: what these do not tell of how the driver moves (`Driver`).
    */
-  async compose({ image, flow }: Rendered, points: ArrayLike<number>, face?: Expression): Promise<Uint8Array> {
+  async compose(
+    made: Rendered | undefined,
+    points: ArrayLike<number>,
+    face?: Expression,
+    residual?: Float32Array,
+  ): Promise<Uint8Array> {
     const { canvas, resolution, networks } = this;
     const { size, side } = canvas;
     const scale = ((resolution - 1) / 2) * (side / resolution);
-    const way = Float64Array.from(flow, (value, k) => (value - this.rest.flow[k]) * scale);
-    const driven = canvas.places(points, resolution);
-    const exact = this.subject.exact(driven, this.cells, way);
-    const base = this.subject.base(driven, this.cells, way);
-    const { head, trunk } = this.person.move(base, this.subject.neck(driven, this.cells, exact), exact);
+    const moved = made && Float64Array.from(made.flow, (value, k) => (value - this.rest.flow[k]) * scale);
+    const { head, trunk, more } = this.ways(moved, canvas.places(points, resolution), residual);
     for (const { place, data } of this.shutters.covers(this.own, face)) this.cover(place, data);
     const cells = Math.sqrt(this.cells.length);
     const graph = networks.layers;
+    const flow = (values: Float64Array, factor: number): Tensors[string] =>
+      graph.floats(planes(values, 2, factor), [1, 2, cells, cells]);
     const { result } = await graph.run(
       {
         ...this.fixed,
-        image: graph.bytes(image, [1, resolution, resolution, 3]),
-        moved: graph.floats(planes(way, 2, 2 / side), [1, 2, cells, cells]),
-        head: graph.floats(planes(head, 2, 2 / size), [1, 2, cells, cells]),
-        trunk: graph.floats(planes(trunk, 2, 2 / size), [1, 2, cells, cells]),
-        more: graph.floats(new Float32Array(2 * cells * cells), [1, 2, cells, cells]),
+        ...(made ? {} : { limits: graph.floats(Float32Array.from(NEVER.limits), [2]) }),
+        image: graph.bytes((made ?? this.rest).image, [1, resolution, resolution, 3]),
+        moved: flow(moved ?? new Float64Array(head.length), 2 / side),
+        more: flow(more, 2 / side),
+        head: flow(head, 2 / size),
+        trunk: flow(trunk, 2 / size),
         texture: graph.floats(this.texture, [1, CHANNELS + 2, size, size]),
         row: graph.longs([this.firstRow(head, trunk)]),
       },
       ["result"],
     );
     return result.data as Uint8Array;
+  }
+
+  /**
+   * (f, f, 2) each: how much further to look for the head, for the trunk, and what of both is the `residual`'s. `moved`: the
+   * same as the model says, if it was asked; in pixels.
+   */
+  private ways(
+    moved: Float64Array | undefined,
+    driven: Point[],
+    residual?: Float32Array,
+  ): Record<"head" | "trunk" | "more", Float64Array> {
+    const { subject, cells } = this;
+    const base = subject.base(driven, cells, moved);
+    const exact = subject.exact(driven, cells, moved ?? base);
+    const { head, trunk } = this.person.move(base, subject.neck(driven, cells, exact), exact);
+    const frame = residual && subject.head(driven);
+    if (!residual || !frame) return { head, trunk, more: new Float64Array(head.length) };
+    const more = wayOf(residual, frame, cells);
+    return { head: added(head, cells, more), trunk: added(trunk, cells, more), more };
   }
 
   /** The row of the result from which on `head` and `trunk` move differently; above, all is head. */

@@ -1,7 +1,7 @@
 /** A model's flow, led through its own points: runtime/layers/exact.py says why. */
 import { clamp } from "../numbers";
 import constants from "../shared/layers.json";
-import { minus, type Point } from "./frames";
+import type { Point } from "./frames";
 
 const { ROUNDS, FAINT } = constants.exact;
 /** Below this nothing of a Gaussian is left that counts. */
@@ -27,9 +27,9 @@ export function through(
   const weight = spread(side, bells, at.map(() => 1)).map((value) => value + FAINT);
   const result = Float64Array.from(flow);
   for (let round = 0; round < ROUNDS; round++) {
-    const missing = at.map((place, n) => minus(wanted[n], between(result, side, place)));
+    const missing = [0, 1].map((axis) => at.map(([x, y], n) => wanted[n][axis] - between(result, side, x, y, axis)));
     for (const axis of [0, 1]) {
-      const added = spread(side, bells, missing.map((way) => way[axis]));
+      const added = spread(side, bells, missing[axis]);
       for (let k = 0; k < added.length; k++) result[2 * k + axis] += added[k] / weight[k];
     }
   }
@@ -53,16 +53,13 @@ function spread(side: number, bells: readonly Bells[], amounts: readonly number[
   return sum;
 }
 
-/** What `flow` (side, side, 2) is at a place between its cells. */
-function between(flow: Float64Array, side: number, place: Point): Point {
-  const [x, y] = place.map((value) => clamp(value, 0, side - 1));
-  const [left, top] = [x, y].map((value) => Math.min(Math.floor(value), side - 2));
-  const value = (axis: number): number => {
-    const [above, below] = [top, top + 1].map((row) => {
-      const first = 2 * (row * side + left) + axis;
-      return flow[first] + (x - left) * (flow[first + 2] - flow[first]);
-    });
-    return above + (y - top) * (below - above);
-  };
-  return [value(0), value(1)];
+/** What number `axis` of `flow` (side, side, 2) is at (x, y) between its cells; beyond its border as at it. */
+export function between(flow: Float64Array, side: number, x: number, y: number, axis: number): number {
+  const [across, down] = [clamp(x, 0, side - 1), clamp(y, 0, side - 1)];
+  const [left, top] = [Math.min(Math.floor(across), side - 2), Math.min(Math.floor(down), side - 2)];
+  const first = 2 * (top * side + left) + axis;
+  const next = first + 2 * side;
+  const above = flow[first] + (across - left) * (flow[first + 2] - flow[first]);
+  const below = flow[next] + (across - left) * (flow[next + 2] - flow[next]);
+  return above + (down - top) * (below - above);
 }

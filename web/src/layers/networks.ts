@@ -5,19 +5,21 @@ import type { Lookers } from "./anatomy";
 import { SIDE as EYE_SIDE } from "./eyes";
 import { SIDE as PERSON_SIDE, type PersonNetwork } from "./matte";
 import { SIDE as MESH_SIDE } from "./mesh";
+import { SIDE as COMPARED_SIDE, type Registration } from "./residual";
 import { SIDE as MOUTH_SIDE } from "./teeth";
 
-export const NETWORKS = ["face", "eye", "face_mesh", "mouth", "person", "layers"] as const;
+export const NETWORKS = ["face", "eye", "face_mesh", "mouth", "person", "layers", "registration"] as const;
 export type NetworkName = (typeof NETWORKS)[number];
 
 export interface Networks extends Lookers {
   person: PersonNetwork;
   layers: Graph;
+  registration: Registration;
 }
 
 /** Open the `files`; all so small that a GPU would only be in their way. */
 export async function openNetworks(runtime: Runtime, files: Record<NetworkName, Uint8Array>): Promise<Networks> {
-  const [face, eye, mesh, mouth, person, layers] = await Promise.all(
+  const [face, eye, mesh, mouth, person, layers, registration] = await Promise.all(
     NETWORKS.map((name) => Graph.open({ ...runtime, backend: "wasm" }, files[name])),
   );
   return {
@@ -47,5 +49,16 @@ export async function openNetworks(runtime: Runtime, files: Record<NetworkName, 
       return found.person.data as Float32Array;
     },
     layers,
+    registration: async ({ seen, told, look, weight, face: onFace }) => {
+      const [large, small] = [seen, told].map(({ length }) => Math.sqrt(length / 3));
+      const { residual } = await registration.run({
+        seen: registration.bytes(seen, [1, large, large, 3]),
+        told: registration.bytes(told, [1, small, small, 3]),
+        look: registration.floats(look, [1, COMPARED_SIDE, COMPARED_SIDE, 2]),
+        weight: registration.floats(weight, [1, 1, COMPARED_SIDE, COMPARED_SIDE]),
+        face: registration.floats(onFace, [1, 1, COMPARED_SIDE, COMPARED_SIDE]),
+      });
+      return residual.data as Float32Array;
+    },
   };
 }
