@@ -33,13 +33,13 @@ brow.
 """
 _SHADE = 0.42
 """Which of the skin's tones there: the quantile."""
-_HIGH = 0.28
+_HIGH = 0.36
 """How far above its edge a lid is painted: over its lashes."""
 _COLUMNS = 25
 """Places along an eye where these are looked at."""
 _FOLD = 0.4
 """Where a lid folds, on the way from its edge to the brow, ..."""
-_DRAWN = 0.15
+_DRAWN = 0.4
 """... and how much of the lid's way the fold goes."""
 _BROW = (-0.75, 1.9)
 """From where to where a brow's motion is felt, ..."""
