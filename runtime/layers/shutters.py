@@ -176,7 +176,10 @@ class Look:
 
     def __init__(self, iris: float, radius: float, upper: Array, lower: Array) -> None:
         """`iris`: x of its middle, as it is found; its `radius`; `upper`, `lower` (K, 2): the lids' edges."""
-        self._middle, self._radius = float(np.clip(0.5 + _HELD * (iris - 0.5), 0.1, 0.9)), min(radius, 0.3)
+        self._middle, self._radius = (
+            float(np.clip(0.5 + _HELD * (iris - 0.5), 0.1, 0.9)),
+            float(np.clip(radius, 0.05, 0.3)),
+        )
         self._low, self._high = max(self._middle - self._radius, 0.05), min(self._middle + self._radius, 0.95)
         self._lids = Lines([upper, lower])
         white = self._low, 1 - self._high
@@ -196,21 +199,25 @@ class Look:
         """How much what is at `x` of the eye at rest goes up and down with the iris."""
         return np.exp(-(((x - self._middle) / (1.3 * self._radius)) ** 2))
 
-    def aside(self, x: Pixels, y: Pixels, right: float, margin: float) -> tuple[Pixels, Pixels]:
-        """Where to look for what is at (x, y), once the iris has moved by `right`: it moves as a disc and goes on
-        behind the corners, the white is stretched beside it. `margin`: how far from the lids is no skin.
+    def aside(self, x: Pixels, way: Pixels, y: Pixels, right: float, margin: float) -> tuple[Pixels, Pixels]:
+        """Where to look for what is at (x, y), which is `way` of the way from the upper lid to the lower one, once the
+        iris has moved by `right`: it moves as a disc and goes on behind the corners, the white is stretched beside it.
+        `margin`: how far from the lids is no skin.
         """
         low, high = self._low + right, self._high + right
         knots = [min(0.0, low - 0.02), low, high, max(1.0, high + 0.02)]
         place = np.interp(x, knots, [0.0, self._low, self._high, 1.0]).astype(np.float32)
-        away = smooth(np.maximum(low - x, x - high) / 0.1)
-        row = y + away * (self._row(x, y, place, right) - y)
         upper, lower = self._lids(place)
+        row = y + smooth(np.maximum(low - x, x - high) / 0.1) * (_inner(way, right, upper, lower) - y)
         return place, np.clip(row, upper + margin, np.maximum(lower - margin, upper + margin))
 
-    def lent(self, x: Pixels, y: Pixels, right: float) -> tuple[tuple[Pixels, Pixels], Pixels]:
+    def lends(self, right: float) -> float:
+        """How much of what appears as the iris moves by `right` is the other side's white."""
+        return self._lends[0 if right > 0 else 1]
+
+    def lent(self, x: Pixels, way: Pixels, right: float) -> tuple[tuple[Pixels, Pixels], Pixels]:
         """Where to look for the white that appears as the iris moves by `right` on a side that has little of it, the
-        other side's mirrored; and how much it counts (n,).
+        other side's mirrored; and how much it counts (n,). Arguments as of `aside`.
         """
         if right > 0:
             edge = max(self._low + right, 1e-3)
@@ -220,16 +227,15 @@ class Look:
             edge = max(1 - self._high - right, 1e-3)
             share = (x - 1 + edge) / edge
             place = self._low * (1 - _LENT * np.clip(share, 0, 1))
-        lends = self._lends[0 if right > 0 else 1] * smooth(abs(right) / _APPEARS)
+        lends = self.lends(right) * smooth(abs(right) / _APPEARS)
         place = place.astype(np.float32)
-        return (place, self._row(x, y, place, right)), (lends * smooth(share / 0.15)).astype(np.float32)
+        return (place, _inner(way, right, *self._lids(place))), (lends * smooth(share / 0.15)).astype(np.float32)
 
-    def _row(self, x: Pixels, y: Pixels, place: Pixels, right: float) -> Pixels:
-        """As far between the lids at `place` as `y` is at `x`, but not on their edges once the iris moves `right`."""
-        (upper, lower), (above, below) = self._lids(x), self._lids(place)
-        way = (y - upper) / np.maximum(lower - upper, 1e-3) - 0.5
-        inner = 1 - _EDGES * smooth(abs(right) / _APPEARS)
-        return 0.5 * (above + below) + inner * np.clip(way, -0.5, 0.5) * (below - above)
+
+def _inner(way: Pixels, right: float, upper: Pixels, lower: Pixels) -> Pixels:
+    """`way` from the lid at `upper` to that at `lower`, but not on their edges once an iris moves by `right`."""
+    inner = 1 - _EDGES * smooth(abs(right) / _APPEARS)
+    return 0.5 * (upper + lower) + inner * (np.clip(way, 0, 1) - 0.5) * (lower - upper)
 
 
 class EyeShutter:
@@ -348,10 +354,9 @@ class EyeShutter:
             y = np.clip(y - down * self._look.near(x - right), upper + edge, np.maximum(lower - edge, upper + edge))
         if not right:
             return patch.look(picture, x, y)
-        found = patch.look(picture, *self._look.aside(x, y, right, margin))
-        white, share = self._look.lent(x, y, right)
-        lent = np.nonzero(share)
-        if len(lent[0]):
-            seen = patch.look(picture, *(values[lent] for values in white))
-            found[lent] += share[lent][:, None] * (seen - found[lent])
+        way = (y - upper) / np.maximum(lower - upper, 1e-3)
+        found = patch.look(picture, *self._look.aside(x, way, y, right, margin))
+        if self._look.lends(right):
+            white, share = self._look.lent(x, way, right)
+            found += share[:, None] * (patch.look(picture, *white) - found)
         return found

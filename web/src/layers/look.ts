@@ -24,7 +24,7 @@ export class Look {
     private lower: Line,
   ) {
     this.middle = clamp(0.5 + HELD * (iris - 0.5), 0.1, 0.9);
-    this.radius = Math.min(radius, 0.3);
+    this.radius = clamp(radius, 0.05, 0.3);
     this.low = Math.max(this.middle - this.radius, 0.05);
     this.high = Math.min(this.middle + this.radius, 0.95);
     const white = [this.low, 1 - this.high];
@@ -46,14 +46,15 @@ export class Look {
   }
 
   /**
-   * Where to look for what is at (x, y), once the iris has moved by `right`: it moves as a disc and goes on behind the
-   * corners, the white is stretched beside it. `margin`: how far from the lids is no skin.
+   * Where to look for what is at (x, y), which is `way` of the way from the upper lid to the lower one, once the iris has
+   * moved by `right`: it moves as a disc and goes on behind the corners, the white is stretched beside it. `margin`: how
+   * far from the lids is no skin.
    */
-  aside(x: number, y: number, right: number, margin: number): Point {
+  aside(x: number, way: number, y: number, right: number, margin: number): Point {
     const [low, high] = [this.low + right, this.high + right];
     const knots = [Math.min(0, low - 0.02), low, high, Math.max(1, high + 0.02)];
     const place = interpolate(x, knots, [0, this.low, this.high, 1]);
-    const row = y + smooth(Math.max(low - x, x - high) / 0.1) * (this.row(x, y, place, right) - y);
+    const row = y + smooth(Math.max(low - x, x - high) / 0.1) * (this.row(way, place, right) - y);
     const from = this.upper.height(place) + margin;
     return [place, clamp(row, from, Math.max(this.lower.height(place) - margin, from))];
   }
@@ -62,21 +63,20 @@ export class Look {
    * Where to look for the white that appears as the iris moves by `right` on a side that has little of it, the other
    * side's mirrored; and how much it counts.
    */
-  lent(x: number, y: number, right: number): [at: Point, counts: number] {
+  lent(x: number, way: number, right: number): [at: Point, counts: number] {
     const inwards = right > 0;
     const edge = Math.max(inwards ? this.low + right : 1 - this.high - right, 1e-3);
     const share = (inwards ? edge - x : x - 1 + edge) / edge;
-    const way = LENT * clamp(share, 0, 1);
-    const place = inwards ? this.high + way * (1 - this.high) : this.low * (1 - way);
+    const part = LENT * clamp(share, 0, 1);
+    const place = inwards ? this.high + part * (1 - this.high) : this.low * (1 - part);
     const counts = this.lends[inwards ? 0 : 1] * smooth(Math.abs(right) / APPEARS) * smooth(share / 0.15);
-    return [[place, this.row(x, y, place, right)], counts];
+    return [[place, this.row(way, place, right)], counts];
   }
 
-  /** As far between the lids at `place` as `y` is at `x`, but not on their edges once the iris moves `right`. */
-  private row(x: number, y: number, place: number, right: number): number {
-    const [upper, above, below] = [this.upper.height(x), this.upper.height(place), this.lower.height(place)];
-    const way = (y - upper) / Math.max(this.lower.height(x) - upper, 1e-3) - 0.5;
+  /** `way` of the way from lid to lid at `place`, but not on their edges once the iris moves `right`. */
+  private row(way: number, place: number, right: number): number {
+    const [above, below] = [this.upper.height(place), this.lower.height(place)];
     const inner = 1 - EDGES * smooth(Math.abs(right) / APPEARS);
-    return 0.5 * (above + below) + inner * clamp(way, -0.5, 0.5) * (below - above);
+    return 0.5 * (above + below) + inner * (clamp(way, 0, 1) - 0.5) * (below - above);
   }
 }

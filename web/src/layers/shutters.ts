@@ -318,8 +318,9 @@ export class EyeShutter {
         patch.look(picture, x, y, to, 0);
         return;
       }
-      patch.look(picture, ...turned.aside(x, y, right, margin), to, 0);
-      const [at, counts] = turned.lent(x, y, right);
+      const way = (y - upper) / Math.max(lower - upper, 1e-3);
+      patch.look(picture, ...turned.aside(x, way, y, right, margin), to, 0);
+      const [at, counts] = turned.lent(x, way, right);
       if (!counts) return;
       patch.look(picture, ...at, white, 0);
       for (let channel = 0; channel < CHANNELS; channel++) to[channel] += counts * (white[channel] - to[channel]);
