@@ -227,7 +227,7 @@ class Layers:
         frame = None if residual is None else subject.head(driven)
         if residual is None or frame is None:
             return head, trunk, np.zeros_like(head)
-        more = way_of(residual, frame, cells) * self._person.still
+        more = way_of(residual, frame, cells) * self._person.follows(head)
         step = float(cells[0, 1, 0] - cells[0, 0, 0])
         return added(head, cells, step, more), added(trunk, cells, step, more), more
 

@@ -29,8 +29,10 @@ on a wink.
 """
 _VERGENCE = 0.3
 """How much of what irises do against each other counts: most of it is noise."""
-_SIDEWAYS = 1.6
-"""Of what is found of irises that turn aside: the network that finds them holds back (see docs/layers.md)."""
+_SIDEWAYS, _UPRIGHT = 1.85, 1.5
+"""Of what is found of irises that turn aside, and up or down: the network that finds them holds back (see
+docs/layers.md).
+"""
 _SEEN = (0.15, 0.6)
 """Of what it is at rest: an eye less open than the first does not tell where it looks, above the second it does."""
 _LEAST_OPEN = 0.12
@@ -227,7 +229,7 @@ def _gaze(moved: Array, lids: Array) -> Array:
     """
     low, high = _SEEN
     known = smooth((float(lids.mean()) - low) / (high - low))
-    across, down = moved[:, 0], float(moved[:, 1].mean())
+    across, down = moved[:, 0], _UPRIGHT * float(moved[:, 1].mean())
     right = _SIDEWAYS * float(across[0] - across[1]) / 2
     inward = _VERGENCE * float(across[0] + across[1]) / 2
     return known * np.array([[inward + right, down], [inward - right, down]])

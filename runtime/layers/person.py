@@ -72,10 +72,13 @@ class Person:
             if stays:
                 self._still = np.minimum(self._still, ramp[None] if index % 2 == 0 else ramp[:, None])
 
-    @property
-    def still(self) -> Array:
-        """(f, f, 1): how much of any motion cells take over: at a border that must not move, nothing."""
-        return self._still[..., None]
+    def follows(self, head: Array) -> Array:
+        """(f, f, 1): how much cells take over of what moves otherwise than the `head` (f, f, 2): at a border that must
+        not move, nothing, and shoulders that stay, nothing.
+        """
+        if not self._seated:
+            return self._still[..., None]
+        return (self._still * (1 - smooth(self._depth(self._own(self._cells + head)))))[..., None]
 
     def front(self, size: int) -> Pixels:
         """(size, size): how much the pixels of a canvas belong to the head, which goes before the trunk."""
@@ -89,7 +92,8 @@ class Person:
         """
         front = base + self._more(base, flow)
         trunk = self._trunk(neck)(self._cells) - self._cells
-        return front * self.still, (front + self._weight_of(front, trunk) * (trunk - front)) * self.still
+        still = self._still[..., None]
+        return front * still, (front + self._weight_of(front, trunk) * (trunk - front)) * still
 
     def _weight_of(self, front: Array, trunk: Array) -> Array:
         """(f, f, 1): how much cells behind the head move as the `trunk` does, and not as what is in `front`."""

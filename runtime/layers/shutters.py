@@ -33,13 +33,13 @@ brow.
 """
 _SHADE = 0.42
 """Which of the skin's tones there: the quantile."""
-_HIGH = 0.28
+_HIGH = 0.36
 """How far above its edge a lid is painted: over its lashes."""
 _COLUMNS = 25
 """Places along an eye where these are looked at."""
 _FOLD = 0.4
 """Where a lid folds, on the way from its edge to the brow, ..."""
-_DRAWN = 0.15
+_DRAWN = 0.4
 """... and how much of the lid's way the fold goes."""
 _BROW = (-0.75, 1.9)
 """From where to where a brow's motion is felt, ..."""
@@ -47,6 +47,24 @@ _FOREHEAD = 0.8
 """... and how far above it."""
 _LIFT = (-0.3, 0.12)
 """How far a brow goes up and down, in widths of the eye."""
+_ASIDE = (0.21, 0.77)
+"""Where between the outer corner (0) and the inner one (1) the middle of an iris is that looks as far aside as eyes
+do; ..."""
+_UP_AND_DOWN = 0.08
+"""... and how far it goes up and down, in widths of the eye."""
+_HELD = 1.5
+"""How much farther from the middle an iris is than its network, which holds back, finds it."""
+_SCARCE, _PLENTY = (0.12, 0.24), (0.28, 0.4)
+"""White on one side of an iris, in widths of the eye, up to which none of it is stretched when the iris moves away, and
+from which on all of it is; how much the other side has from which on it lends, and from which on it lends all; ..."""
+_LENT = 0.75
+"""... which part of the other side's is taken: none of the inner corner; ..."""
+_APPEARS = 0.06
+"""... and over which way of the iris it appears."""
+_EDGES = 0.3
+"""How much of the white's height is left out, next to the lids, where it is stretched or lent: their edges are found a
+pixel off.
+"""
 _LASHES = 0.5
 """Light of the lashes of a shut eye as a part of the skin's."""
 _TABLE = 1024
@@ -153,6 +171,73 @@ class Lines:
         return [np.ascontiguousarray(found[..., index]) for index in range(found.shape[-1])]
 
 
+class Look:
+    """How one eyeball is seen that turns: x from the eye's outer corner (0) to the inner one (1), y down."""
+
+    def __init__(self, iris: float, radius: float, upper: Array, lower: Array) -> None:
+        """`iris`: x of its middle, as it is found; its `radius`; `upper`, `lower` (K, 2): the lids' edges."""
+        self._middle, self._radius = (
+            float(np.clip(0.5 + _HELD * (iris - 0.5), 0.1, 0.9)),
+            float(np.clip(radius, 0.05, 0.3)),
+        )
+        self._low, self._high = max(self._middle - self._radius, 0.05), min(self._middle + self._radius, 0.95)
+        self._lids = Lines([upper, lower])
+        white = self._low, 1 - self._high
+        self._lends = [
+            float(smooth((_SCARCE[1] - own) / np.ptp(_SCARCE)) * smooth((other - _PLENTY[0]) / np.ptp(_PLENTY)))
+            for own, other in (white, white[::-1])
+        ]
+        """How much of what appears on the outer and on the inner side is the other side's white."""
+
+    def bounded(self, gaze: Array) -> tuple[float, float]:
+        """By how much the iris moves inwards and down: as `gaze` (2,) says, and no farther than eyes turn."""
+        outwards, inwards = (end - self._middle for end in _ASIDE)
+        right = float(np.clip(gaze[0], min(outwards, 0.0), max(inwards, 0.0)))
+        return right, float(np.clip(gaze[1], -_UP_AND_DOWN, _UP_AND_DOWN))
+
+    def near(self, x: Pixels) -> Pixels:
+        """How much what is at `x` of the eye at rest goes up and down with the iris."""
+        return np.exp(-(((x - self._middle) / (1.3 * self._radius)) ** 2))
+
+    def aside(self, x: Pixels, way: Pixels, y: Pixels, right: float, margin: float) -> tuple[Pixels, Pixels]:
+        """Where to look for what is at (x, y), which is `way` of the way from the upper lid to the lower one, once the
+        iris has moved by `right`: it moves as a disc and goes on behind the corners, the white is stretched beside it.
+        `margin`: how far from the lids is no skin.
+        """
+        low, high = self._low + right, self._high + right
+        knots = [min(0.0, low - 0.02), low, high, max(1.0, high + 0.02)]
+        place = np.interp(x, knots, [0.0, self._low, self._high, 1.0]).astype(np.float32)
+        upper, lower = self._lids(place)
+        row = y + smooth(np.maximum(low - x, x - high) / 0.1) * (_inner(way, right, upper, lower) - y)
+        return place, np.clip(row, upper + margin, np.maximum(lower - margin, upper + margin))
+
+    def lends(self, right: float) -> float:
+        """How much of what appears as the iris moves by `right` is the other side's white."""
+        return self._lends[0 if right > 0 else 1]
+
+    def lent(self, x: Pixels, way: Pixels, right: float) -> tuple[tuple[Pixels, Pixels], Pixels]:
+        """Where to look for the white that appears as the iris moves by `right` on a side that has little of it, the
+        other side's mirrored; and how much it counts (n,). Arguments as of `aside`.
+        """
+        if right > 0:
+            edge = max(self._low + right, 1e-3)
+            share, other = (edge - x) / edge, 1 - self._high
+            place = self._high + _LENT * np.clip(share, 0, 1) * other
+        else:
+            edge = max(1 - self._high - right, 1e-3)
+            share = (x - 1 + edge) / edge
+            place = self._low * (1 - _LENT * np.clip(share, 0, 1))
+        lends = self.lends(right) * smooth(abs(right) / _APPEARS)
+        place = place.astype(np.float32)
+        return (place, _inner(way, right, *self._lids(place))), (lends * smooth(share / 0.15)).astype(np.float32)
+
+
+def _inner(way: Pixels, right: float, upper: Pixels, lower: Pixels) -> Pixels:
+    """`way` from the lid at `upper` to that at `lower`, but not on their edges once an iris moves by `right`."""
+    inner = 1 - _EDGES * smooth(abs(right) / _APPEARS)
+    return 0.5 * (upper + lower) + inner * (np.clip(way, 0, 1) - 0.5) * (lower - upper)
+
+
 class EyeShutter:
     """One eye with its lids and brow. Its frame: x from the outer corner (0) to the inner one (1), y down."""
 
@@ -173,8 +258,7 @@ class EyeShutter:
         self._with_brow = smooth((x - _BROW[0]) / 0.5) * smooth((_BROW[1] - x) / 0.9)
         self._between = ((x > 0) & (x < 1)).astype(np.float32)
         self._along = smooth(x / 0.2) * smooth((1 - x) / 0.2) * self.patch.inside
-        self._iris = back(eye.iris)
-        self._radius = min(eye.radius / eye.width, 0.3)
+        self._look = Look(float(back(eye.iris)[0]), eye.radius / eye.width, upper, lower)
         far = np.maximum(self._upper - self.patch.y - _HIGH, self.patch.y - self._lower - 0.4)
         self._lid = np.nonzero((far < 0) & (np.abs(x - 0.5) < 0.52))
         """Pixels where a lid may be seen that has unfolded, or its lashes."""
@@ -258,20 +342,21 @@ class EyeShutter:
         stretched and squeezed.
         """
         patch, upper, lower = self.patch, self._upper[at], self._lower[at]
-        place, y = patch.x[at], patch.y[at]
-        middle, radius = float(self._iris[0]), self._radius
-        right, down = float(np.clip(gaze[0], -0.16, 0.16)), float(np.clip(gaze[1], -0.08, 0.08))
-        low, high = max(middle - radius, 0.05), min(middle + radius, 0.95)
-        x = place
-        if right:
-            knots = [0.0, max(low + right, 0.02), min(high + right, 0.98), 1.0]
-            x = np.interp(x, knots, [0.0, low, high, 1.0]).astype(np.float32)
+        x, y = patch.x[at], patch.y[at]
         # Wider open than in the picture: what it shows is stretched.
         wider = lower - (lower - y) * (lower - upper) / np.maximum(lower - target, 1e-6)
         y = np.where(target < upper, wider, y)
+        right, down = self._look.bounded(gaze)
+        margin = _EDGE / patch.unit
         if down:
-            near = np.exp(-(((place - middle - right) / (1.3 * radius)) ** 2))
             # What the lids hide in the picture is not shown: the edge of what they leave is repeated.
-            margin = min(_EDGE / patch.unit, 4 * abs(down))
-            y = np.clip(y - down * near, upper + margin, np.maximum(lower - margin, upper + margin))
-        return patch.look(picture, x, y)
+            edge = min(margin, 4 * abs(down))
+            y = np.clip(y - down * self._look.near(x - right), upper + edge, np.maximum(lower - edge, upper + edge))
+        if not right:
+            return patch.look(picture, x, y)
+        way = (y - upper) / np.maximum(lower - upper, 1e-3)
+        found = patch.look(picture, *self._look.aside(x, way, y, right, margin))
+        if self._look.lends(right):
+            white, share = self._look.lent(x, way, right)
+            found += share[:, None] * (patch.look(picture, *white) - found)
+        return found

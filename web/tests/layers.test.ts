@@ -8,7 +8,7 @@ import { complete } from "../src/layers/border";
 import { Canvas } from "../src/layers/canvas";
 import { atRest, expression, type Expression, type Face } from "../src/layers/expression";
 import { Eye } from "../src/layers/eyes";
-import { Affine, headFrame, type Named, type Point } from "../src/layers/frames";
+import { Affine, headFrame, minus, type Named, plus, type Point, times } from "../src/layers/frames";
 import { hullOf } from "../src/layers/hull";
 import { apart, ofMesh, opened, seeMouth, shut } from "../src/layers/lips";
 import { connected, matte, SIDE } from "../src/layers/matte";
@@ -169,7 +169,11 @@ describe("shutters", () => {
   const { size } = shutters;
   const [face, picture] = [faceFrom(shutters.face), waves(size)];
   const own = headFrame(face, true).inverse();
-  const eyeShutter = (side: string): EyeShutter => new EyeShutter(plainEye(face, side), face[`eye_${side}.brow`], { size, data: picture });
+  const eyeShutter = (side: string, looks = 0): EyeShutter => {
+    const eye = plainEye(face, side);
+    const iris = plus(eye.iris, times(looks, minus(eye.inner, eye.outer)));
+    return new EyeShutter(new Eye(eye.upper, eye.lower, iris, eye.radius), face[`eye_${side}.brow`], { size, data: picture });
+  };
   const corner = (side: string): Point => own.at(face[`mouth.corner_${side}`]);
   const painter: MouthNetwork = (mouth, ownMouth) => {
     const { FINER } = constants.teeth;
@@ -188,8 +192,8 @@ describe("shutters", () => {
     return MouthShutter.of(own.inverse(), lips, nose, 1.25, { size, data: picture }, painter);
   };
 
-  it.each(shutters.eyes)("open the $side eye by $lids", ({ side, lids, brow, gaze, place, patch }) => {
-    const shutter = eyeShutter(side);
+  it.each(shutters.eyes)("open the $side eye by $lids", ({ side, lids, brow, gaze, looks, place, patch }) => {
+    const shutter = eyeShutter(side, looks);
     expect(shutter.patch.place).toEqual(place);
     near(thinned(shutter.apply(picture, lids, brow, gaze as never), shutter.patch), patch, 0.02);
   });

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -231,12 +232,16 @@ def shutter_vectors() -> dict[str, Any]:
     own = frame.inverse()
     eyes, mouths = [], []
     for side in ("left", "right"):
-        eye = _plain_eye(face, side)
-        shutter = EyeShutter(eye, face[f"eye_{side}.brow"], picture)
-        for lids, brow, gaze in ((0.0, 0.0, (0.0, 0.0)), (0.6, -0.2, (0.1, -0.05)), (1.15, 0.1, (-0.12, 0.06))):
-            patch = shutter(picture, lids, brow, np.array(gaze))
-            case = {"side": side, "lids": lids, "brow": brow, "gaze": gaze, "place": _place(shutter.patch.place)}
-            eyes.append({**case, "patch": _numbers(patch[::3, ::3])})
+        for lids, brow, gaze, looks in (
+            *((0.0, 0.0, (0.0, 0.0), 0.0), (0.6, -0.2, (0.1, -0.05), 0.0), (1.15, 0.1, (-0.12, 0.06), 0.0)),
+            *((1.0, 0.0, (0.3, 0.0), -0.15), (0.9, 0.0, (-0.4, 0.02), 0.16)),
+        ):
+            eye = _plain_eye(face, side)
+            eye = replace(eye, iris=eye.iris + looks * (eye.upper[-1] - eye.upper[0]))
+            shutter = EyeShutter(eye, face[f"eye_{side}.brow"], picture)
+            patch = shutter(picture, lids, brow, np.array(gaze))[::3, ::3]
+            case = {"side": side, "lids": lids, "brow": brow, "gaze": gaze, "looks": looks}
+            eyes.append({**case, "place": _place(shutter.patch.place), "patch": _numbers(patch)})
     corners = [own(face[f"mouth.corner_{side}"]) for side in ("right", "left")]
     for lower, open_already, driver, thickness in (
         *((0.35, 0.0, None, (1.0, 1.0)), (0.1, 0.06, 0.02, (0.7, 1.2))),
@@ -246,15 +251,9 @@ def shutter_vectors() -> dict[str, Any]:
         parted = mouth.inner_lower + np.array([0, open_already])
         mouth = Lips(mouth.inner_upper, parted, mouth.outer_upper, mouth.outer_lower)
         shutter = MouthShutter(frame, mouth, float(own(face["nose.base"])[1]), 1.25, picture, plain_painter)
+        corner_ways, nothing = np.array([[0.05, 0.02], [-0.03, -0.14]]), (np.ones(2), np.zeros(2), np.zeros((2, 2)))
         does = Expression(
-            -0.04,
-            lower,
-            0.8 * lower,
-            np.array([[0.05, 0.02], [-0.03, -0.14]]),
-            np.ones(2),
-            np.zeros(2),
-            np.zeros((2, 2)),
-            driver,
+            *(-0.04, lower, 0.8 * lower, corner_ways, *nothing, driver),
             thickness=np.array(thickness),
         )
         case = {

@@ -16,7 +16,7 @@ from runtime.framing.window import Window
 from runtime.layers import lips
 from runtime.layers.anatomy import named
 from runtime.layers.canvas import Canvas
-from runtime.layers.compose import MODEL
+from runtime.layers.compose import MODEL, Made
 from runtime.layers.expression import SIDES
 from runtime.motion.file import MotionFile, load_motion, save_motion
 from runtime.motion.modes import Motion
@@ -175,7 +175,7 @@ def test_a_head_that_sinks_goes_before_shoulders_that_stay_whole(engine, sample,
     neck = [index for name, index in engine.names.items() if name.startswith("neck.")]
     sinking = np.delete(np.arange(len(points)), neck)
     points[sinking, 1] += sunk
-    moved = layers(layers._rest.image, layers._rest.flow - np.array([0, sunk], np.float32), points, None)
+    moved = layers(Made(layers._rest.image, layers._rest.flow - np.array([0, sunk], np.float32)), points, None)
     inner = np.arange(layers._canvas.inner.start, layers._canvas.inner.stop, dtype=float)
     trunk = layers._person._depth(layers._person._own(np.stack(np.meshgrid(inner, inner), -1))) >= 1
     shoulders = trunk & (animator.still[..., 3] == 255)

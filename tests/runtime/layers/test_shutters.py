@@ -1,5 +1,7 @@
 """Shutters: at rest they give the picture back; lids cover the eye, lips part over something dark, irises move."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -159,11 +161,37 @@ def test_nothing_moves_beside_the_eye(eye_shutter, busy):
         np.testing.assert_allclose(edge, same, atol=1)
 
 
-@pytest.mark.parametrize("way", [-0.12, 0.12])
+@pytest.mark.parametrize("way", [-0.25, -0.12, 0.12, 0.25])
 def test_the_iris_moves_with_the_gaze(eye_shutter, face, way):
     looked = whole(face, eye_shutter, eye_shutter(face, 1.0, 0.0, np.array([way, 0.0])))
     middle = np.nonzero(looked[..., :3].mean(-1) < 60)[1].mean()
     assert middle == pytest.approx(63.5 + 40 * way, abs=1.5)  # the inner corner is to the right
+
+
+@pytest.mark.parametrize("way", [-1.0, 1.0])
+def test_an_iris_goes_no_farther_than_to_a_corner(eye_shutter, face, way):
+    far, farther = (eye_shutter(face, 1.0, 0.0, np.array([turned, 0.0])) for turned in (0.3 * way, way))
+    np.testing.assert_array_equal(far, farther)
+    dark = np.nonzero(whole(face, eye_shutter, far)[..., :3].mean(-1) < 60)[1]
+    assert 44 <= dark.min() < dark.max() <= 84  # the corners
+
+
+@pytest.fixture
+def aside(eye):
+    """An eye that looks towards its outer corner, to the left, with white on its other side alone; and its picture."""
+    shown = painted((WHITE, (64, 64), (20, 10)), (DARK, (51, 64), (8, 8)))
+    return EyeShutter(replace(eye, iris=np.array([55.3, 64.0])), BROW, shown), shown
+
+
+def test_an_eye_that_looked_aside_has_white_where_it_looks_away_from(aside):
+    shutter, shown = aside
+    looked = whole(shown, shutter, shutter(shown, 1.0, 0.0, np.array([0.4, 0.0])))
+    light = looked[62:67, 49:56, :3].mean(-1)  # where the iris was
+    assert light.min() > 0.9 * np.mean(WHITE)
+    middle = np.nonzero(looked[60:68, 44:84, :3].mean(-1) < 60)[1].mean() + 44
+    assert middle == pytest.approx(51 + 40 * 0.4, abs=2.5)
+    same = whole(shown, shutter, shutter(shown, 1.0, 0.0, np.zeros(2)))
+    np.testing.assert_allclose(same, shown, atol=0.51)
 
 
 def test_an_open_mouth_is_dark_where_the_lips_parted_and_has_lips_around(mouth, mouth_face):

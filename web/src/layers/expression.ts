@@ -5,7 +5,7 @@ import { headFrame, minus, times, type Affine, type Named, type Point } from "./
 import * as mouth from "./lips";
 
 const { SIDES, SHUT, SURELY, POSSIBLY, WIDEST, LEAST_OPEN, NARROWER, WINK, VERGENCE } = constants.expression;
-const { SEEN, SIDEWAYS, WIDENED, THICKNESS, THIN, MOST } = constants.expression;
+const { SEEN, SIDEWAYS, UPRIGHT, WIDENED, THICKNESS, THIN, MOST } = constants.expression;
 const { PARTED, CLOSED, SHOWN, SLOWLY, NARROW, GIVEN_UP, OPENED, LEAST_PARTED, CLOSING, ROOM } = constants.expression;
 const { CALM, WIDE_MOUTH } = constants.expression;
 
@@ -144,7 +144,7 @@ function gazeOf(across: Point, down: Point, lids: Point): Point[] {
   const known = smooth(((lids[0] + lids[1]) / 2 - SEEN[0]) / (SEEN[1] - SEEN[0]));
   const right = (SIDEWAYS * (across[0] - across[1])) / 2;
   const inward = (VERGENCE * (across[0] + across[1])) / 2;
-  const both = (down[0] + down[1]) / 2;
+  const both = (UPRIGHT * (down[0] + down[1])) / 2;
   return [right, -right].map((way): Point => [known * (inward + way), known * both]);
 }
 

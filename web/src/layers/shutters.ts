@@ -6,6 +6,7 @@ import { clamp, interpolate, smooth } from "../numbers";
 import constants from "../shared/layers.json";
 import type { Eye } from "./eyes";
 import { Affine, minus, type Point } from "./frames";
+import { Look } from "./look";
 
 const { RISE, WET, DIM, SHADOW, UNFOLDED, BELOW, SHADE, HIGH, COLUMNS, FOLD, DRAWN, BROW } = constants.shutters;
 const { FOREHEAD, LIFT, LASHES, EDGE } = constants.shutters;
@@ -163,8 +164,7 @@ export class EyeShutter {
   private withBrow: Float32Array;
   /** ... and lies between the corners. */
   private along: Float32Array;
-  private iris: number;
-  private radius: number;
+  private turned: Look;
   /** (pixels, CHANNELS): what the skin looks like above and below the eye in each column. */
   private above: Float32Array;
   private below: Float32Array;
@@ -185,8 +185,7 @@ export class EyeShutter {
     this.lower = x.map((at, k) => Math.max(bottom.height(at), this.upper[k]));
     this.withBrow = x.map((at) => smooth((at - BROW[0]) / 0.5) * smooth((BROW[1] - at) / 0.9));
     this.along = x.map((at, k) => smooth(at / 0.2) * smooth((1 - at) / 0.2) * inside[k]);
-    this.iris = back.at(eye.iris)[0];
-    this.radius = Math.min(eye.radius / eye.width, 0.3);
+    this.turned = new Look(back.at(eye.iris)[0], eye.radius / eye.width, top, bottom);
     const room = 0.5 * (highest - this.brow);
     this.above = this.skin(picture.data, top, spaced(-0.5 * room, -room, 4));
     this.below = this.skin(picture.data, bottom, spaced(0.14, 0.34, 6));
@@ -303,23 +302,28 @@ export class EyeShutter {
 
   /** What shows between the lids: an iris that moves as a disc, the white beside it stretched and squeezed. */
   private eyeball(picture: Float32Array, gaze: Point): (k: number, target: number, to: Float64Array) => void {
-    const { patch, iris: middle, radius } = this;
-    const [right, down] = [clamp(gaze[0], -0.16, 0.16), clamp(gaze[1], -0.08, 0.08)];
-    const [low, high] = [Math.max(middle - radius, 0.05), Math.min(middle + radius, 0.95)];
-    const after = [0, Math.max(low + right, 0.02), Math.min(high + right, 0.98), 1];
-    const before = [0, low, high, 1];
+    const { patch, turned } = this;
+    const [right, down] = turned.bounded(gaze);
+    const margin = EDGE / patch.unit;
     // What the lids hide in the picture is not shown: the edge of what they leave is repeated.
-    const margin = Math.min(EDGE / patch.unit, 4 * Math.abs(down));
+    const edge = Math.min(margin, 4 * Math.abs(down));
+    const white = new Float64Array(CHANNELS);
     return (k, target, to) => {
       const [x, upper, lower] = [patch.x[k], this.upper[k], this.lower[k]];
       // Wider open than in the picture: what it shows is stretched.
       const wider = lower - ((lower - patch.y[k]) * (lower - upper)) / Math.max(lower - target, 1e-6);
       let y = target < upper ? wider : patch.y[k];
-      if (down) {
-        const near = Math.exp(-(((x - middle - right) / (1.3 * radius)) ** 2));
-        y = clamp(y - down * near, upper + margin, Math.max(lower - margin, upper + margin));
+      if (down) y = clamp(y - down * turned.near(x - right), upper + edge, Math.max(lower - edge, upper + edge));
+      if (!right) {
+        patch.look(picture, x, y, to, 0);
+        return;
       }
-      patch.look(picture, right ? interpolate(x, after, before) : x, y, to, 0);
+      const way = (y - upper) / Math.max(lower - upper, 1e-3);
+      patch.look(picture, ...turned.aside(x, way, y, right, margin), to, 0);
+      const [at, counts] = turned.lent(x, way, right);
+      if (!counts) return;
+      patch.look(picture, ...at, white, 0);
+      for (let channel = 0; channel < CHANNELS; channel++) to[channel] += counts * (white[channel] - to[channel]);
     };
   }
 }
