@@ -1,6 +1,6 @@
 /**
  * How large the live picture is where that is left to the page: the model's own size where the machine keeps up, else a smaller
- * one, which comes nearly twice as often.
+ * one, which comes more often.
  */
 
 /** Frames a second below which it becomes smaller, and those to be expected before it becomes larger again. */

@@ -26,7 +26,7 @@ export const words = {
   CAMERA_ON: "Use my webcam",
   CAMERA_OFF: "Switch the webcam off",
   SIZE: "Size of the live picture",
-  SIZE_HINT: "In pixels along the side. The smaller one comes nearly twice as often.",
+  SIZE_HINT: "In pixels along the side. The smaller one comes more often.",
   SIZE_AUTO: "As this machine keeps up",
   RECORD: "Record",
   RECORD_STOP: "Stop recording",
