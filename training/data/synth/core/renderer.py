@@ -117,8 +117,8 @@ def device_name(device: str | torch.device) -> str:
 
 
 def as_bytes(matte: Tensor) -> Tensor:
-    """uint8 of values in [0, 1]."""
-    return (matte.clamp(0, 1) * 255).round().to(torch.uint8)
+    """uint8 of values in [0, 1]; 255 is kept for 1."""
+    return torch.where(matte > 1 - 1e-5, 255.0, (matte.clamp(0, 1) * 255).round().clamp_max(254)).to(torch.uint8)
 
 
 class Cache(OrderedDict[Hashable, _T]):

@@ -21,6 +21,8 @@ from .shade import Looks
 _SHIFTS = (0.07, -0.10)
 """By how much scales turn both highlights, the first towards the root."""
 _EXPONENTS = (90.0, 14.0)
+_CROWD = 8
+"""Hairs of one sample that count: more hide no more."""
 _PENUMBRA = 0.01
 """Metres over which a shadow's edge is spread on hair."""
 
@@ -78,8 +80,9 @@ def hair_over(
     else:
         reach = shadows.lit(start, normal, frame, _PENUMBRA)
         lit = light_hair(functional.normalize(end - start, dim=1), normal, start, albedo, shade, frame, looks, reach)
-    # Tips are thinner than a sample.
-    cover = (torch.cat(faint)[strand] * (1 - 0.25 * ((piece + seen.way) / pieces) ** 3))[:, None]
+    # Tips are thinner than a sample; hairs that lie one behind the other hide together what is behind them all.
+    each = torch.cat(faint)[strand] * (1 - 0.25 * ((piece + seen.way) / pieces) ** 3)
+    cover = (1 - (1 - each) ** seen.crowd.clamp_max(_CROWD))[:, None]
     layer[seen.sample] = torch.lerp(layer[seen.sample], functional.pad(lit, (0, 1), value=1.0), cover)
 
 
