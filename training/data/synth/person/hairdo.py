@@ -202,7 +202,7 @@ def grow_hair(grid: Array, comb: Comb, thickness: Array, length: Array, bare: Fl
     turn = turn + away * random.normal(0, 0.5, count)
     whole = comb.length * random.uniform(0.7, 1.2, locks)[of] * random.uniform(0.75, 1.15, count)
     azimuth = np.abs(np.linspace(-np.pi, np.pi, HAIR_COLUMNS))
-    rooted = (thickness[:, -1] < 0) * np.clip((1.25 - azimuth) / 0.3, 0, 1)
+    rooted = np.where(thickness[:, -1] < 0, np.clip((1.25 - azimuth) / 0.3, 0, 1), 0)
     over = _OVER * random.uniform(0.15, 1, locks)[of] * random.uniform(0.7, 1, count)  # else they end in one line
     paths = _walk(comb, (row, column), turn, whole / (POINTS - 1), (down, across), last, over, rooted)
     way = np.linspace(0, 1, POINTS, dtype=np.float32)

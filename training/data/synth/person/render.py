@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..core.lens import through_lenses
+from ..core.lens import clean, through_lenses
 from ..core.photos import Photos
+from ..core.plate import plate_margin
 from ..core.raster import Hits, hits, interpolate, rasterise, vertex_normals
-from ..core.renderer import EXPOSED, Cache, Frames, Renderer, SceneSpec, as_bytes, device_name
+from ..core.renderer import EXPOSED, Cache, Frames, Renderer, SceneSpec, as_bytes, as_picture, device_name
 from ..core.seeds import Array
 from ..core.shadow import ShadowMap, crease_light, shadow_map
 from ..core.truth import Truth, points_visible, to_samples
@@ -93,12 +94,22 @@ class PersonRenderer(Renderer):
         if shading:
             lenses, seeds = [actor.scene.lens for actor in actors], [spec.scene for spec in specs]
             linear = through_lenses(linear, lenses, seeds, times.tolist(), self._noise[..., 3])
-        image = (linear.clamp(0, 1) ** (1 / 2.2) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
         named = truth.screen[:, self._points]
         seen = points_visible(truth, named[..., :2], named[..., 2], buffer, _POINT_SLACK)
         return Frames(
-            image.contiguous(), named[..., :2].clone(), seen, cover > 0.5, truth, as_bytes(cover), loose > _LOOSE
+            as_picture(linear), named[..., :2].clone(), seen, cover > 0.5, truth, as_bytes(cover), loose > _LOOSE
         )
+
+    @torch.no_grad()
+    def plates(self, specs: list[SceneSpec], times: Tensor, size: int) -> Tensor:
+        """See `Renderer.plates`."""
+        moments = np.asarray(times, np.float64)
+        scenes = [self._actor(spec).scene for spec in specs]
+        drift = np.concatenate([scene.camera.background(moments[i : i + 1]) for i, scene in enumerate(scenes)])
+        margin = plate_margin(size)
+        behind = self._behind(specs, torch.from_numpy(drift).to(self.device), size, margin)
+        lenses, seeds = [clean(scene.lens) for scene in scenes], [spec.scene for spec in specs]
+        return as_picture(through_lenses(behind, lenses, seeds, moments.tolist(), self._noise[..., 3], margin))
 
     def _pose(self, specs: list[SceneSpec], actors: list[Actor], times: Array) -> tuple[Tensor, Truth]:
         """Vertices (N, V, 3) in the camera's frame, and projected."""
