@@ -69,7 +69,9 @@ class Drawn:
     def photograph(self, moment):
         points, screen, _ = self.screen(moment)
         behind = torch.linspace(0.2, 0.6, SIZE).expand(1, 3, SIZE, SIZE)
-        linear = self.renderer._draw([self.actor], points, Truth(screen, STILL), behind, True)[0][0]
+        truth = Truth(screen, STILL)
+        stand = self.renderer._stand([self.actor], points, truth, True)
+        linear = self.renderer._draw([self.actor], stand, truth, behind)[0][0]
         return (linear.clamp(0, 1) ** (1 / 2.2) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
 
 
