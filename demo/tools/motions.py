@@ -108,6 +108,18 @@ def _laugh(frame: int) -> Pose:
     )  # fmt: skip
 
 
+def greeting(frame: int) -> Pose:
+    """Of twice as many frames: somebody turns about, talks, and smiles."""
+    share = frame / (2 * FRAMES)
+    yaw, roll = 14 * np.sin(4 * np.pi * share), 6 * np.sin(np.pi * share)
+    sounds = [(_SOUNDS[sound], _bump(frame, at, 3.0)) for at, sound in _SPOKEN]
+    blinks = [_blink(frame, at) for at in (34, 57, 91)]
+    return pose_of(
+        REST, *sounds, *blinks, (_LAUGHING, 0.8 * _bump(frame, 72, 14)), (_LIFTED, _bump(frame, 23, 5)),
+        yaw=yaw, pitch=3 * np.sin(6 * np.pi * share), roll=roll, gaze=(-0.4 * yaw, 0.0),
+    )  # fmt: skip
+
+
 MOTIONS: Mapping[str, Motion] = {
     "nod": _nod,
     "look-around": _look_around,

@@ -26,8 +26,8 @@ def faces():
 
 
 def test_the_command_fits_them_to_people_in_motion(tmp_path, monkeypatch, capsys):
-    command = ["synth", str(tmp_path / "people"), "--clips", "2", "--frames", "4", "--size", "128", "--format", "shard"]
-    assert bunraku([*command, "--quiet"]) == 0
+    size = ["--clips", "2", "--frames", "4", "--size", "128", "--format", "shard"]
+    assert bunraku(["synth", str(tmp_path / "people"), *size, "--no-props", "--quiet"]) == 0
     monkeypatch.setattr("sys.argv", ["mended", str(tmp_path / "people"), "-o", str(tmp_path / "points.safetensors")])
     mended.main()
     told = capsys.readouterr().out

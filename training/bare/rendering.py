@@ -32,8 +32,8 @@ TEST_CLIPS = 64
 SPLITS = ("train", "test")
 ENOUGH = 4
 """Shards to train on that a run begins with, if there are to be so many."""
-_TRUTH = 64 * 1024
-"""Bytes of a frame's truth, beside its picture, at most."""
+_TRUTH = 88 * 1024
+"""Bytes of a frame's truth, beside its picture, its matte and its masks, at most."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Wanted:
     @property
     def bytes(self) -> int:
         """That the shards of it take, about."""
-        return int(1.1 * self.clips * self.frames * (3 * self.size**2 + _TRUTH))
+        return int(1.1 * self.clips * self.frames * (4.25 * self.size**2 + _TRUTH))
 
 
 def render_all(folder: Path, wanted: Wanted, workers: int, time_is_up: Callable[[], bool]) -> tuple[int, bool]:
@@ -83,7 +83,7 @@ def _jobs(folder: Path, wanted: Wanted, split: str) -> list[Job]:
     for unfinished in folder.glob(".clips-*.part"):  # of processes that were stopped in the middle
         unfinished.unlink()
     plan = SetPlan(wanted.of(split), wanted.frames, wanted.seed, split, step=0.7, jitter=0.6, kind=wanted.kind)
-    todo = jobs(plan, folder, wanted.size, "shard", CLIPS_A_SHARD)
+    todo = jobs(plan, folder, wanted.size, "shard", CLIPS_A_SHARD, plates=False)
     if not torch.cuda.is_available():
         return todo
     # Several processes share the GPU's memory: at most as much at once as 16 frames of 256 pixels take.

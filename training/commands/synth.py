@@ -40,6 +40,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--backdrops", type=Path, metavar="FOLDER", help="folder of photos to put behind them (default: drawn ones)"
     )
     parser.add_argument("--no-props", action="store_true", help="heads before which nothing passes")
+    parser.add_argument(
+        "--no-plates", action="store_true", help="shards without the backdrops that would be seen with nobody there"
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes (default: 1)")
     parser.add_argument("--clips-per-shard", type=int, default=32, help="clips in one shard file (default: 32)")
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -72,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     plan = SetPlan(
         args.clips, args.frames, args.seed, args.split, group, step, jitter, args.kind, photos, not args.no_props
     )
-    todo = jobs(plan, args.out, args.size, args.format, args.clips_per_shard, args.exposure)
+    todo = jobs(plan, args.out, args.size, args.format, args.clips_per_shard, args.exposure, not args.no_plates)
     frames, seconds = make_set(todo, args.workers, not args.quiet)
     rate = f"{frames / seconds:.1f} frames/s" if frames else "everything was there already"
     print(f"{frames} frames in {seconds:.0f} s, {rate}", file=sys.stderr)

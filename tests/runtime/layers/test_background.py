@@ -71,7 +71,9 @@ def test_transparent_results_laid_over_a_colour_are_those_before_it(engine, samp
     difference = np.abs(over(results, (0x00, 0xB1, 0x40)) - before)
     assert difference.mean() < 0.1
     assert np.quantile(difference, 0.9999) <= most
-    assert (animator.pose() == animator.still).all()
+    at_rest, still = (over(each, (0, 0, 0)) for each in (animator.pose(), animator.still))
+    assert np.abs(at_rest - still).max() < 0.05  # the colour of what is hardly there is a matter of rounding
+    assert (animator.pose()[..., 3] == animator.still[..., 3]).all()
 
 
 @pytest.mark.parametrize("extension", [".webm", ".webp"])

@@ -69,7 +69,9 @@ class Drawn:
     def photograph(self, moment):
         points, screen, _ = self.screen(moment)
         behind = torch.linspace(0.2, 0.6, SIZE).expand(1, 3, SIZE, SIZE)
-        linear = self.renderer._draw([self.actor], points, Truth(screen, STILL), behind, True)[0][0]
+        truth = Truth(screen, STILL)
+        stand = self.renderer._stand([self.actor], points, truth, True)
+        linear = self.renderer._draw([self.actor], stand, truth, behind)[0][0]
         return (linear.clamp(0, 1) ** (1 / 2.2) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
 
 
@@ -161,8 +163,8 @@ def test_the_first_frame_is_the_photograph(renderer, folder):
     colours = still.image[0].reshape(-1, 3).float().mean(0).numpy()
     assert np.abs(colours - picture.mean((0, 1))).max() < 25
     sitting = renderer.sitting(SPEC)
-    full, background = renderer._project(SPEC, REST)
-    linear = renderer._paint(sitting, full, background, 128)[0][0]
+    full, _ = renderer._project(SPEC, REST)
+    linear = renderer._paint(sitting, full, 128)[0][0]
     painted = (linear.clamp(0, 1) ** (1 / 2.2) * 255).permute(1, 2, 0)
     assert (painted - still.image[0]).abs().mean() < 2.5
     assert still.mask.float().mean() > 0.2
@@ -221,6 +223,9 @@ def test_shards_of_photographs_and_of_drawn_people_mix(folder, tmp_path, capsys)
     assert pair.flow_visible.float().mean() > 0.5
     assert pair.mask.float().mean() > 0.2
     assert pair.visible_b.float().mean() > 0.5
+    plate, around = shards.plate(2, 1).float(), shards.matte(2, 1) == 0  # the photograph's own backdrop, completed
+    assert (shards.image(2, 1).float() - plate)[around].abs().max() <= 1
+    assert (shards.image(2, 1).float() - plate)[~around].abs().mean() > 5
     source = ShardPairs(out)
     source.cross = 1.0
     assert source.draw(2, np.random.default_rng(0))["target"].shape == (3, 64, 64)

@@ -105,12 +105,14 @@ def test_shards_of_the_first_heads_are_still_read(tmp_path):
     old = asset.span(BEARD).start
     assert not (tensors["screen"][:, :, old:, 2] != 0).any()
     tensors["screen"] = tensors["screen"][:, :, :old].contiguous()
+    del tensors["plate"]
     with safe_open(path, "pt") as file:
         head = json.loads(file.metadata()["bunraku"])
     head |= {"topology": 1}
     save_file(tensors, path, metadata={"bunraku": json.dumps(head)})
     for fresh, read in zip(new, SynthShards(tmp_path).flow(0, 0, 1), strict=True):
         assert torch.equal(fresh, read)
+    assert SynthShards(tmp_path).plate(0, 0) is None
     assert asset.span(PROP).stop == len(asset.part)
     assert asset.span(FRAME).start == asset.span(BEARD).stop
     head |= {"topology": 99}

@@ -10,6 +10,7 @@ import torch
 from checkpoints.errors import InputError, OptionError, OutputError
 from training.commands import synth
 from training.data.synth import HeadRenderer, SceneSpec, true_flow
+from training.data.synth.core.plate import plate_in_frame, plate_margin
 from training.data.synth.core.renderer import TEST_SEEDS
 from training.data.synth.person.scene import sample_scene
 from training.data.synth.sets.plan import SetPlan
@@ -47,6 +48,36 @@ def test_shards_give_back_what_was_rendered(folder):
     both = visible[0] & pair.flow_visible
     assert (visible[0] == pair.flow_visible).float().mean() > 0.93  # depth is compared at 64 there, at 128 here
     assert (flow[0] - pair.flow)[both].abs().max() * 32 < 0.25  # pixels of 64
+
+
+def test_plates_show_what_is_seen_around_people_in_every_frame(folder):
+    shards = SynthShards(folder)
+    cameras = [sample_scene(clip.scene).camera for clip in shards.info]
+    assert any(camera.drift[:, 0].any() for camera in cameras)
+    for clip in range(4):
+        for frame in range(3):
+            picture, plate = shards.image(clip, frame).float(), shards.plate(clip, frame)
+            off = (picture - plate.float()).abs().mean(-1)
+            around = shards.matte(clip, frame) == 0
+            assert off[around].median() < 6  # noise and compression
+            assert off[shards.matte(clip, frame) == 255].mean() > 2 * off[around].mean()
+
+
+def test_a_plate_moves_as_its_backdrop_does():
+    size, margin = 40, plate_margin(40)
+    columns = torch.arange(size + 2 * margin, dtype=torch.uint8)
+    plate = (4 * columns).expand(size + 2 * margin, -1)[..., None].expand(-1, -1, 3)
+    assert torch.equal(plate_in_frame(plate, torch.eye(3), size), plate[margin:-margin, margin:-margin])
+    motion = torch.eye(3)
+    motion[0, 2] = 3 * 2 / (size - 1)  # three pixels
+    moved = plate_in_frame(plate, motion, size)
+    assert torch.equal(moved, plate[margin:-margin, margin + 3 : margin + 3 + size])
+
+
+def test_shards_without_plates_say_so(tmp_path):
+    words = ("--clips", "1", "--frames", "1", "--size", "32", "--format", "shard", "--no-plates")
+    assert command(str(tmp_path), *words) == 0
+    assert SynthShards(tmp_path).plate(0, 0) is None
 
 
 def test_groups_share_motion_and_times_but_not_people(folder):

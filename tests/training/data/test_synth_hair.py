@@ -9,6 +9,7 @@ import torch
 
 from training.data.synth import HeadRenderer, SceneSpec
 from training.data.synth.core.lens import Lens, compressed, through_lenses
+from training.data.synth.core.renderer import as_bytes
 from training.data.synth.core.seeds import Draw
 from training.data.synth.core.shadow import crease_light, shadow_map
 from training.data.synth.core.strands import Strands, draw, place
@@ -16,6 +17,7 @@ from training.data.synth.person.contours import contour_vertices
 from training.data.synth.person.hairdo import sample_comb
 from training.data.synth.person.performance import ACTIONS, Motion
 from training.data.synth.person.rest import over_rest, sample_rest
+from training.data.synth.person.skin import brow_middle
 from training.data.synth.sets.plan import SetPlan
 from training.data.synth.sets.shards import SynthShards
 from training.data.synth.sets.writers import jobs, make_set
@@ -55,6 +57,19 @@ def test_a_line_covers_its_samples_where_nothing_is_nearer():
     assert set(seen.segment.tolist()) == {0, 1}
     wide = draw(line[1:], torch.tensor([3]), torch.zeros(1, dtype=torch.int64), torch.zeros(100), 10)
     assert set((wide.sample // 10).tolist()) == {5, 6, 7}
+
+
+def test_hairs_that_lie_one_behind_the_other_are_counted():
+    line = torch.tensor([[[1.2, 4, 1], [8.2, 4, 1]], [[1.2, 4, 2], [8.2, 4, 2]], [[5.2, 4, 3], [8.2, 4, 3]]])
+    below = torch.zeros(100)
+    below[47] = 2.5  # hides two of them
+    seen = draw(line, torch.ones(3, dtype=torch.int64), torch.zeros(3, dtype=torch.int64), below, 10)
+    crowd = dict(zip(seen.sample.tolist(), seen.crowd.tolist(), strict=True))
+    assert (crowd[42], crowd[43], crowd[46], crowd[47]) == (2, 2, 3, 1)
+
+
+def test_only_what_nothing_shows_through_is_255():
+    assert as_bytes(torch.tensor([0.0, 0.5, 0.9985, 1 - 1e-7, 1.0])).tolist() == [0, 128, 254, 255, 255]
 
 
 def test_fewer_strands_are_drawn_where_samples_are_wide():
@@ -141,6 +156,16 @@ def test_faces_rest_differently_and_may_still_do_everything():
 def test_dark_skinned_people_have_tighter_curls_more_often():
     pitches = [[sample_comb(Draw(1, seed), "medium", tone, 0.6).pitch for seed in range(150)] for tone in (0.1, 0.8)]
     assert np.mean(np.array(pitches[1]) < 0.02) > 2 * np.mean(np.array(pitches[0]) < 0.02)
+
+
+def test_drawn_brows_lie_along_their_contours():
+    renderer = HeadRenderer()
+    brows = torch.from_numpy(np.stack([renderer.identity(seed).brow for seed in range(40)]))
+    line = renderer.asset.mean[contour_vertices(renderer.asset)["brow_left"]]
+    drawn = torch.stack([brow_middle(x.expand(40), brows) for x in line[:, 0]], 1)
+    assert (drawn.mean(0) - line[:, 1]).abs().max() < 0.005
+    assert (drawn[:, 2:4].mean(1) < drawn[:, 0]).float().mean() > 0.9  # they arch, and come down
+    assert (drawn[:, -1] > drawn[:, 3]).float().mean() > 0.9
 
 
 def test_contours_lie_where_their_names_say():

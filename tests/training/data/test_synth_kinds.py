@@ -138,6 +138,7 @@ def test_shards_give_back_what_was_rendered(renderer_of, tmp_path, kind):
     assert (head["kind"], head["topology"]) == (kind, READABLE[kind][-1])
     assert "backdrops" not in head
     shards = SynthShards(tmp_path)
+    assert (shards.plate(1, 1) is None) == (kind not in ("head", "body"))
     clip = plan.clip(1)
     frames = renderer_of(kind).render([clip.spec] * 2, torch.tensor(clip.times, dtype=torch.float64), 64)
     pair = shards[1, 0, 1]

@@ -10,7 +10,8 @@ have separate seeds, so a motion can be rendered on any identity. `person/actor.
 `person/pose.py` moves and projects it, `core/raster.py` finds what is seen, `person/shade.py` colours and
 `person/lighting.py` lights it, `core/strands.py` lays hairs over it (`person/hairdo.py`, `person/bristles.py`,
 `person/fibres.py`), `core/truth.py` says where every pixel was in another frame, `person/contours.py` which vertices
-are lips, lids, brows and irises. Identity and motion seeds from TEST_SEEDS on are the test split.
+are lips, lids, brows and irises, `person/cuts.py` how these are drawn alone, `core/plate.py` what is behind. Identity
+and motion seeds from TEST_SEEDS on are the test split.
 
 The truth is kept as projected vertices (`Truth.screen`): every part of a figure, hair and clothes included, is one mesh
 of fixed topology, so a place on a triangle is the same surface point in all frames of one identity and scene. Flow at

@@ -63,19 +63,28 @@ def _blur(image: Tensor, deviation: float) -> Tensor:
     return functional.conv2d(functional.conv2d(wide, kernel), kernel.transpose(2, 3))[:, 0]
 
 
-def through_lenses(images: Tensor, lenses: list[Lens], seeds: list[int], times: list[float], texture: Tensor) -> Tensor:
+def clean(lens: Lens) -> Lens:
+    """The same camera without what differs from frame to frame: noise, flicker, compression."""
+    return replace(lens, noise=0.0, rows=0.0, quality=0)
+
+
+def through_lenses(
+    images: Tensor, lenses: list[Lens], seeds: list[int], times: list[float], texture: Tensor, margin: int = 0
+) -> Tensor:
     """(N, 3, S, S) linear light as each camera gives it, from the same; not clamped.
 
     `texture` (E, E) of independent values in [0, 1] gives the noise; which part of it follows from seed and time.
+    `margin`: pixels on each side that lie outside of the camera's frame.
     """
-    side, device = images.shape[-1], images.device
+    side, device = images.shape[-1] - 2 * margin, images.device
     soft = [row for row, lens in enumerate(lenses) if lens.softness * side > 0.15]
     if soft:
         images = images.clone()
         for row in soft:
             images[row] = _blur(images[row], lenses[row].softness * side)
     if any(lens.vignette for lens in lenses):
-        axis = torch.linspace(-1, 1, side, device=device)
+        reach = 1 + 2 * margin / (side - 1)
+        axis = torch.linspace(-reach, reach, images.shape[-1], device=device)
         lost = torch.tensor([lens.vignette for lens in lenses], device=device).view(-1, 1, 1, 1)
         images = images * (1 - lost * ((axis[:, None] ** 2 + axis**2) / 2) ** 1.5)
     noisy = [row for row, lens in enumerate(lenses) if lens.noise]

@@ -16,8 +16,9 @@ from torch.nn import functional
 
 from .backdrop import EXTENT
 from .photos import Photos
+from .plate import wide_grid
 from .seeds import Array
-from .truth import Truth, flow_between, pixel_grid, surface_buffer, without_loose_hair
+from .truth import Truth, flow_between, surface_buffer, without_loose_hair
 
 _T = TypeVar("_T")
 TEST_SEEDS = 1_000_000
@@ -103,11 +104,13 @@ def true_flow(source: Frames, driving: Frames, size: int = 64) -> tuple[Tensor, 
     return flow, without_loose_hair(flow, visible, source.loose, driving.loose)
 
 
-def backdrops(pictures: Tensor, background: Tensor, size: int) -> Tensor:
-    """(N, 3, size, size) linear light behind the figures: pictures (N, 3, E, E) moved by affine maps (N, 2, 3)."""
-    grid = pixel_grid(size, background.device).view(1, -1, 2) - background[:, None, :, 2]
+def backdrops(pictures: Tensor, background: Tensor, size: int, margin: int = 0) -> Tensor:
+    """(N, 3, P, P) linear light behind the figures: pictures (N, 3, E, E) moved by affine maps (N, 2, 3); P is `size`
+    and twice the `margin`.
+    """
+    grid = wide_grid(size, margin, background.device).view(1, -1, 2) - background[:, None, :, 2]
     grid = grid @ torch.linalg.inv(background[:, :, :2]).transpose(1, 2)
-    grid = grid.view(len(pictures), size, size, 2) / EXTENT
+    grid = grid.view(len(pictures), size + 2 * margin, size + 2 * margin, 2) / EXTENT
     return functional.grid_sample(pictures, grid, padding_mode="reflection", align_corners=True)
 
 
@@ -116,9 +119,14 @@ def device_name(device: str | torch.device) -> str:
     return str(torch.empty(0, device=device).device)
 
 
+def as_picture(light: Tensor) -> Tensor:
+    """(N, H, W, 3) uint8, sRGB, of linear light (N, 3, H, W)."""
+    return (light.clamp(0, 1) ** (1 / 2.2) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
 def as_bytes(matte: Tensor) -> Tensor:
-    """uint8 of values in [0, 1]."""
-    return (matte.clamp(0, 1) * 255).round().to(torch.uint8)
+    """uint8 of values in [0, 1]; 255 is kept for 1."""
+    return torch.where(matte > 1 - 1e-5, 255.0, (matte.clamp(0, 1) * 255).round().clamp_max(254)).to(torch.uint8)
 
 
 class Cache(OrderedDict[Hashable, _T]):
@@ -164,19 +172,25 @@ class Renderer(ABC):
     def _backdrop(self, seed: int) -> Array:
         """(3, E, E) the procedural backdrop of a scene's seed."""
 
-    def _behind(self, specs: list[SceneSpec], background: Tensor, size: int) -> Tensor:
-        """(N, 3, size, size) linear light behind the figures; `background` (N, 2, 3) as of `Truth`."""
+    def _behind(self, specs: list[SceneSpec], background: Tensor, size: int, margin: int = 0) -> Tensor:
+        """(N, 3, P, P) linear light behind the figures, as of `backdrops`; `background` (N, 2, 3) as of `Truth`."""
 
         def plate(seed: int) -> Tensor:
             picture = self._backdrop(seed) if self.photos is None else self.photos.plate(seed)
             return torch.from_numpy(picture).to(self.device)
 
         plates = [self._plates.get_or_make(spec.scene, partial(plate, spec.scene)) for spec in specs]
-        return backdrops(torch.stack(plates), background, size)
+        return backdrops(torch.stack(plates), background, size, margin)
 
     @abstractmethod
     def _render(self, specs: list[SceneSpec], times: Array, size: int, shading: bool, exposure: float) -> Frames:
         """At most `batch` frames; arguments as of `render`."""
+
+    def plates(self, specs: list[SceneSpec], times: Tensor, size: int) -> Tensor | None:
+        """(N, P, P, 3) uint8: the backdrops of frames of `size` pixels without the figures and with a margin, see
+        `plate`; None of kinds that have none.
+        """
+        return None
 
     def turns(self, specs: list[SceneSpec], times: Tensor) -> Tensor | None:
         """(N, 3, 3): how heads of `specs` are turned at `times` (N,), for row vectors (x, y, z) with y down and z away

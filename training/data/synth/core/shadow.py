@@ -52,10 +52,14 @@ class ShadowMap:
         total = torch.zeros(len(place), device=place.device)
         spread = width * self.scale[frame]
         flat = self.near.flatten()
+        # Every place looks in directions of its own: the same ones everywhere would show the map's texels as stairs.
+        phase = (at * at.new_tensor([12.9898, 78.233])).sum(1).remainder(1) * (2 * math.pi)
+        across, down = spread * phase.cos(), spread * phase.sin()
         for tap in range(_TAPS):
             angle, radius = tap * 2.39996, math.sqrt((tap + 0.5) / _TAPS)
-            x = (at[:, 0] + spread * (radius * math.cos(angle))).round().long().clamp(0, _SIDE - 1)
-            y = (at[:, 1] + spread * (radius * math.sin(angle))).round().long().clamp(0, _SIDE - 1)
+            cos, sin = radius * math.cos(angle), radius * math.sin(angle)
+            x = (at[:, 0] + across * cos - down * sin).round().long().clamp(0, _SIDE - 1)
+            y = (at[:, 1] + across * sin + down * cos).round().long().clamp(0, _SIDE - 1)
             nearest = flat[(frame * _SIDE + y) * _SIDE + x]
             total += ((nearest - seen[:, 2] - _BIAS) / _SOFT).clamp(0, 1)
         inside = ((at - _SIDE / 2).abs() < _SIDE / 2 - 2).all(1)

@@ -92,6 +92,8 @@ class Seen:
     """(P,) in [0, 1], from the segment's first point to its second."""
     inverse_depth: Tensor
     """(P,)"""
+    crowd: Tensor
+    """(P,) int64: how many hairs there are, that one included."""
 
 
 def _free(screen: Tensor, frame: Tensor, below: Tensor, side: int) -> Tensor:
@@ -133,4 +135,5 @@ def draw(screen: Tensor, wide: Tensor, frame: Tensor, below: Tensor, side: int) 
     best.scatter_reduce_(0, sample[kept], key, "amax")
     hit = (best >= 0).nonzero().flatten()
     winner = best[hit] & 0xFFFFFFFF
-    return Seen(hit, chosen[kept][winner], way[kept][winner], depth[winner])
+    crowd = torch.bincount(sample[kept], minlength=len(below))[hit]
+    return Seen(hit, chosen[kept][winner], way[kept][winner], depth[winner], crowd)

@@ -57,7 +57,9 @@ def _places(renderer: HeadRenderer, seed: int, jaw: float) -> Tensor | None:
     background = torch.eye(3)[None, :2]
     truth_screen = project(points, [actor], background)
     truth = Truth(truth_screen, background)
-    linear = renderer._draw([actor], points, truth, torch.full((1, 3, SIZE, SIZE), 0.4), True)[0][0]
+    linear = renderer._draw(
+        [actor], renderer._stand([actor], points, truth, True), truth, torch.full((1, 3, SIZE, SIZE), 0.4)
+    )[0][0]
     seen = see((linear.clamp(0, 1) ** (1 / 2.2) * 255).byte().permute(1, 2, 0).contiguous().numpy())
     if seen is None:
         return None

@@ -36,6 +36,9 @@ from .identity import Identity
 from .prop import PROP_VERTICES, prop_canonical
 from .scene import Scene
 
+_HEM = 0.024
+"""Metres over which a garment leaves the skin: as wide as the mesh's triangles there, or its edge would be jagged."""
+
 
 @dataclass
 class Actor:
@@ -136,7 +139,7 @@ def _paint(asset: HeadAsset, who: Identity, scene: Scene) -> Tensor:
         albedo[part == which] = colour(value)
     azimuth, polar = _skull_polar(asset)
     line = np.interp(azimuth.cpu().numpy(), azimuths(), who.hair.paint_line).astype(np.float32)
-    scalp = torch.sigmoid((torch.from_numpy(line).to(device) - polar) / 0.035) * (1 - ears) * (part == SKIN)
+    scalp = torch.sigmoid((torch.from_numpy(line).to(device) - polar) / 0.05) * (1 - ears) * (part == SKIN)
     scalp = scalp * (torch.from_numpy(line).to(device) > 0)
     beard = beard_mask(place, who.beard_kind) * who.beard * (part == SKIN) * (1 - lips) * (1 - inside)
     mouth = lips * (part == SKIN) * (1 - inside)
@@ -177,14 +180,15 @@ def build_actor(asset: HeadAsset, who: Identity, scene: Scene, garment: Tensor |
     skull = (body[asset.skull_index] * asset.skull_weights[..., None]).sum(2)[:, : asset.skull_index.shape[1] // 2]
     if garment is None:
         garment = cloth_height(asset.mean[:mesh], torch.from_numpy(scene.clothes.neckline).to(device))
-    lift = scene.clothes.lift * (garment / 0.004).clamp(0, 1)
-    lift = lift + scene.clothes.collar * _bump(garment, 0.006, 0.008)
+    lift = scene.clothes.lift * (0.5 + garment / _HEM).clamp(0, 1) + scene.clothes.collar * _bump(
+        garment, 0.01, 0.5 * _HEM
+    )
     normals = vertex_normals(body[None], asset.triangles[asset.triangle_part <= LASHES])[0]
     hair = on_shoulders(asset, hair_points(asset, body, who.hair), body, normals)
     region = asset.beard_region
     bare = asset.masks[region, 0] + asset.masks[region, 3]
     beard = body[region] + beard_offsets(asset.mean[region], normals[region], bare, who.beard_shape, who.beard_kind)
-    body = body + normals * (lift * (asset.part[:mesh] == SKIN) * (garment > 0))[:, None]
+    body = body + normals * (lift * (asset.part[:mesh] == SKIN))[:, None]
     things = torch.cat([hair, beard, _glasses(asset, body, joints, who), _prop(scene).to(device)])
     width = float(skull[..., 0].max() - skull[..., 0].min())
     eyes_apart = float((joints[2] - joints[3]).norm())
@@ -231,8 +235,8 @@ def _prop(scene: Scene) -> Tensor:
 
 
 def _shown(asset: HeadAsset, who: Identity, scene: Scene) -> Tensor:
-    """(V,), see `Actor.shown`; clear lenses are no surface of the truth."""
-    shown = torch.ones(len(asset.part), device=asset.mean.device)
+    """(V,), see `Actor.shown`; clear lenses are no surface of the truth, nor are lashes: they are hairs."""
+    shown = (asset.part != LASHES).float()
     shown[asset.span(HAIR)] = 0.0 if who.hair.bald else 1.0
     shown[asset.span(BEARD)] = float(who.beard_shape.thickness > 0)
     shown[asset.span(FRAME)] = float(who.glasses is not None)

@@ -12,10 +12,12 @@ from ..core.strands import Strands
 from .beard import beard_mask
 from .head import BEARD, LASHES, SKIN, HeadAsset
 from .identity import Identity
-from .skin import brows
+from .skin import BROW_LENGTH, BROW_START, brow_middle, brows
 
 _BROW, _BEARD = 7000, 5200
 """Places that are tried."""
+_NOSE, _LIP = 0.048, 0.066
+"""Heights on the mean head, metres, between which a moustache grows."""
 _ANCHORS = 12
 """Of a row of lashes, from the inner corner of an eye to the outer one."""
 
@@ -78,23 +80,23 @@ def brow_strands(asset: HeadAsset, who: Identity, body: Tensor, normals: Tensor,
     index, weight, at = _places(asset, False)
     brow = torch.from_numpy(who.brow).to(at)[None]
     even = torch.full((len(at), 4), 0.5, device=at.device)
-    chance = brows(at, brow, even).clamp(0, 1) * 0.36
+    chance = brows(at, brow, even).clamp(0, 1) * 0.5
     kept = (torch.rand(len(at), generator=generator).to(at) < chance).nonzero().flatten()
     index, weight, at = index[kept], weight[kept], at[kept]
-    along = ((at[:, 0].abs() - 0.012) / 0.041).clamp(0, 1)
-    middle = -0.0185 - brow[:, 0] - brow[:, 1] * torch.sin(along * 2.4)
-    angle = 1.25 * (1 - along / 0.35).clamp_min(0) + 0.25 - 0.5 * along
+    along = ((at[:, 0].abs() - BROW_START) / BROW_LENGTH).clamp(0, 1)
+    middle = brow_middle(at[:, 0].abs(), brow)
+    angle = 0.8 * (1 - along / 0.3).clamp_min(0) + 0.2 - 0.6 * along
     angle = angle + ((at[:, 1] - middle) / 0.004).clamp(-1, 1) * 0.45  # towards the middle line
-    angle = angle + 0.15 * torch.randn(len(at), generator=generator).to(at)
+    angle = angle + 0.11 * torch.randn(len(at), generator=generator).to(at)
     direction = torch.stack([angle.cos() * at[:, 0].sign(), -angle.sin(), 0.25 * along], 1)
     way = _framed(index, weight, body, normals, functional.normalize(direction, dim=1))
-    way[:, 0] = 0.06
+    way[:, 0] = 0.04
     length = 0.004 + 0.003 * torch.rand(len(at), generator=generator).to(at)
     share = torch.linspace(0, 1, points, device=at.device)
-    lift = (0.0003 + 0.0008 * torch.sin(share * 2.6)).expand(len(at), points)
+    lift = (0.0003 + 0.0005 * torch.sin(share * 2.6)).expand(len(at), points)
     colour = _mottled(torch.from_numpy(who.brow_colour).to(at), len(at), generator)
     shade = torch.full_like(length, 0.9)
-    return _rooted(points, (index, weight), way, lift, length, shade, colour, 0.00035)
+    return _rooted(points, (index, weight), way, lift, length, shade, colour, 0.00026)
 
 
 def beard_strands(asset: HeadAsset, who: Identity, body: Tensor, normals: Tensor, points: int) -> Strands:
@@ -117,6 +119,10 @@ def beard_strands(asset: HeadAsset, who: Identity, body: Tensor, normals: Tensor
         if full
         else 0.0012 + 0.0012 * torch.rand(count, generator=generator)
     ).to(at)
+    # What grows above the mouth is cut short of it.
+    above = ((_LIP - at[:, 1]) * 0.8).clamp_min(0.0015)
+    over = (at[:, 1] > _NOSE) & (at[:, 1] < _LIP) & (at[:, 0].abs() < 0.028)
+    length = torch.where(over, torch.minimum(length, above), length)
     if full:
         number = torch.zeros(asset.mesh_vertices, dtype=torch.int64, device=at.device)
         number[asset.beard_region] = torch.arange(len(asset.beard_region), device=at.device) + asset.span(BEARD).start
@@ -124,7 +130,7 @@ def beard_strands(asset: HeadAsset, who: Identity, body: Tensor, normals: Tensor
     lift = (0.0002 + 0.001 * torch.rand(count, 1, generator=generator).to(at) * full).expand(count, points)
     colour = _mottled(torch.from_numpy(who.beard_colour).to(at), count, generator)
     shade = 0.6 + 0.4 * torch.rand(count, generator=generator).to(at)
-    return _rooted(points, (index, weight), way, lift, length, shade, colour, 0.0007 if full else 0.0003)
+    return _rooted(points, (index, weight), way, lift, length, shade, colour, 0.0007 if full else 0.0002)
 
 
 @lru_cache(maxsize=4)
@@ -153,11 +159,11 @@ def lash_strands(asset: HeadAsset, who: Identity, points: int, made_up: float) -
     index, weight = [], []
     for number, (inner, outer) in enumerate(lash_rows(asset)):
         lower = number % 2
-        count = int((90 + 70 * made_up) * (0.55 if lower else 1))
+        count = int((80 + 60 * made_up) * (0.55 if lower else 1))
         place = torch.rand(count, generator=generator) * (_ANCHORS - 1.001)
         cell, share = place.long(), (place % 1)[:, None]
         reach = (
-            (0.5 if lower else 1.0) * (0.75 + 0.5 * torch.rand(count, 1, generator=generator)) * (1.1 + 0.5 * made_up)
+            (0.35 if lower else 0.8) * (0.75 + 0.5 * torch.rand(count, 1, generator=generator)) * (1.1 + 0.5 * made_up)
         )
         fan = 0.35 * torch.randn(count, 1, generator=generator)
         row = torch.linspace(0, 1, points) * reach * 1.5
@@ -170,5 +176,5 @@ def lash_strands(asset: HeadAsset, who: Identity, points: int, made_up: float) -
     zero = torch.zeros_like(weights[..., :3])
     dark = torch.from_numpy(who.brow_colour).to(zero) * 0.35
     colour = _mottled(dark, len(indices), generator)
-    full = Strands(indices, weights, zero, zero[..., 0] + 0.8, colour, zero[:, 0, 0] + 0.0003)
+    full = Strands(indices, weights, zero, zero[..., 0] + 0.8, colour, zero[:, 0, 0] + 0.00018)
     return full.at(order)

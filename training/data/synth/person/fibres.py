@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from ..core.shadow import ShadowMap
-from ..core.strands import draw, place
-from ..core.truth import to_samples
+from ..core.strands import Strands, draw, place
+from ..core.truth import Truth, to_samples
 from .actor import Actor
 from .pose import project_points
 from .shade import Looks
@@ -21,38 +21,49 @@ from .shade import Looks
 _SHIFTS = (0.07, -0.10)
 """By how much scales turn both highlights, the first towards the root."""
 _EXPONENTS = (90.0, 14.0)
+_NEAR = 1.5
+"""Frame units from the middle beyond which vertices lead no hair into the frame."""
+_CROWD = 8
+"""Hairs of one sample that count: more hide no more."""
 _PENUMBRA = 0.01
 """Metres over which a shadow's edge is spread on hair."""
 
 
-def sample_width(actor: Actor, side: int) -> float:
-    """Metres of a sample at an actor's face, `side` of them to a frame."""
-    return actor.size / (actor.scene.camera.head_width * side)
+def sample_width(actor: Actor, side: int, background: Tensor) -> float:
+    """Metres of a sample at an actor's face, `side` of them to what the backdrop's map (2, 3) makes of the frame."""
+    zoom = float(torch.linalg.det(background[:, :2].double()).abs().sqrt())
+    return actor.size / (actor.scene.camera.head_width * side * zoom)
+
+
+def _within(strands: Strands, screen: Tensor) -> Strands:
+    """Those of which some point is bound to a vertex in the frame, or near it; `screen` (V, 3) as of `Truth`."""
+    near = (screen[:, :2].abs() < _NEAR).all(1)
+    return strands.at(near[strands.index[..., 0]].any(1).nonzero().flatten())
 
 
 def hair_over(
     layer: Tensor,
     actors: list[Actor],
     mesh: tuple[Tensor, Tensor],
-    background: Tensor,
+    truth: Truth,
     below: Tensor,
     looks: Looks,
     shadows: ShadowMap | None,
 ) -> None:
     """Changes samples `layer` (N * S * S, 4), in linear light with coverage, in place.
 
-    `mesh`: points and normals (N, V, 3) in the camera's frame; `background` (N, 2, 3) as of `Truth`; `below`
-    (N * S * S,) inverse depth of what is drawn already. Without `shadows` hairs have one colour in any light.
+    `mesh`: points and normals (N, V, 3) in the camera's frame, projected as `truth` has them; `below` (N * S * S,)
+    inverse depth of what is drawn already. Without `shadows` hairs have one colour in any light.
     """
-    if not any(len(actor.strands) for actor in actors):
-        return
     side = int((len(layer) // len(actors)) ** 0.5)
     screens, places, ways, frames, wide, faint, chosen = [], [], [], [], [], [], []
     for row, actor in enumerate(actors):
-        sample = sample_width(actor, side)
-        strands = actor.strands.thinned(sample)
+        sample = sample_width(actor, side, truth.background[row])
+        strands = _within(actor.strands.thinned(sample), truth.screen[row])
+        if not len(strands):
+            continue
         curve, normal = place(strands, mesh[0][row], mesh[1][row])
-        flat = project_points(curve.flatten(0, 1)[None], [actor], background[row : row + 1])[0]
+        flat = project_points(curve.flatten(0, 1)[None], [actor], truth.background[row : row + 1])[0]
         screens.append(to_samples(flat, side // 2, 2).view(curve.shape))
         places.append(curve)
         ways.append(normal)
@@ -60,6 +71,8 @@ def hair_over(
         faint.append((strands.width / sample).sqrt().clamp_max(1))
         wide.append((strands.width / sample).round().clamp(1, 3).long())
         chosen.append(strands)
+    if not chosen:
+        return
     seen = draw(torch.cat(screens), torch.cat(wide), torch.cat(frames), below, side)
     if not len(seen.sample):
         return
@@ -78,8 +91,9 @@ def hair_over(
     else:
         reach = shadows.lit(start, normal, frame, _PENUMBRA)
         lit = light_hair(functional.normalize(end - start, dim=1), normal, start, albedo, shade, frame, looks, reach)
-    # Tips are thinner than a sample.
-    cover = (torch.cat(faint)[strand] * (1 - 0.25 * ((piece + seen.way) / pieces) ** 3))[:, None]
+    # Tips are thinner than a sample; hairs that lie one behind the other hide together what is behind them all.
+    each = torch.cat(faint)[strand] * (1 - 0.25 * ((piece + seen.way) / pieces) ** 3)
+    cover = (1 - (1 - each) ** seen.crowd.clamp_max(_CROWD))[:, None]
     layer[seen.sample] = torch.lerp(layer[seen.sample], functional.pad(lit, (0, 1), value=1.0), cover)
 
 

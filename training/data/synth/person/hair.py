@@ -73,6 +73,9 @@ def _natural_line(draw: Draw, gender: float, age: float) -> Array:
     """(C,) polar angle of the hairline, receding at the temples of some men."""
     side = np.abs(azimuths())
     line = np.interp(side, _LINE_AZIMUTH, _LINE_POLAR) + math.radians(draw.normal(3.5))
+    # Across the forehead it is round, straight or lower in the middle; temples are where it turns down.
+    line = line + np.radians(draw.between(-3, 8)) * np.interp(side, [0, 0.4, 0.75, 1.15], [0, 0.35, 1, 0])
+    line = line + np.radians(draw.between(0, 4) * draw.chance(0.4)) * np.exp(-((side / 0.13) ** 2))
     receding = np.radians(max(0.0, draw.normal(1)) * 9 * gender * min(1, age))
     return line - receding * np.exp(-(((side - 0.65) / 0.35) ** 2)) - receding / 3
 
@@ -107,6 +110,27 @@ def _paint_line(draw: Draw, kind: str, natural: Array) -> Array:
     return np.where(np.abs(azimuths()) > 1.0, natural, -1.0)
 
 
+def _fringe(draw: Draw) -> tuple[Array, Array]:
+    """(C,) polar angle where a fringe over the forehead ends, lock by lock, and how much of it there is in [0, 1]:
+    to a side, parted, or across in uneven locks.
+    """
+    azimuth = azimuths()
+    low = np.radians(draw.between(72, 83)) + azimuth * draw.normal(0.03)
+    sort = draw.pick(3, (3, 2, 2))
+    if sort == 0:
+        low = low + azimuth * draw.between(0.1, 0.22) * (1 if draw.chance(0.5) else -1)
+    elif sort == 1:
+        middle = draw.between(-0.3, 0.3)
+        low = low + 0.06 - draw.between(0.16, 0.3) * np.exp(-(((azimuth - middle) / draw.between(0.18, 0.35)) ** 2))
+    low = (
+        low
+        + _wave(draw, azimuth, 12, np.radians(draw.between(0.5, 1.6)))
+        + _jagged(draw, np.radians(draw.between(1.5, 4)))
+    )
+    blend = np.clip((draw.between(0.95, 1.3) - np.abs(azimuth)) / 0.35, 0, 1)
+    return low.astype(np.float32), blend
+
+
 def sample_style(draw: Draw, gender: float, age: float) -> HairStyle:
     """A random style; short and receding hair is commoner in men, long hair in women."""
     azimuth = azimuths()
@@ -118,10 +142,9 @@ def sample_style(draw: Draw, gender: float, age: float) -> HairStyle:
     thickness = _shell(draw, kind, base)
     line = natural + _jagged(draw, np.radians(draw.between(0.3, 1.2)))
     bare = np.ones_like(azimuth)  # where the shell ends on the skin, 0 where it ends in a fringe or in locks
-    if kind not in ("bald", "buzz") and draw.chance(0.35):  # a fringe over the forehead
-        low = np.radians(draw.between(74, 86)) + (azimuth * draw.normal(0.05))
-        blend = np.clip((draw.between(0.95, 1.3) - side) / 0.35, 0, 1)
-        line = line * (1 - blend) + np.maximum(line, low + _jagged(draw, np.radians(draw.between(0.4, 1.5)))) * blend
+    if kind not in ("bald", "buzz") and draw.chance(0.35):
+        low, blend = _fringe(draw)
+        line = line * (1 - blend) + np.maximum(line, low) * blend
         bare *= 1 - np.clip(blend * 3, 0, 1)
         thickness = np.maximum(thickness, 0.006 * blend[:, None])
     length = np.zeros_like(azimuth)

@@ -24,6 +24,8 @@ _LOCKS, _EACH = 560, 13
 _OVER = 0.018
 """Metres that hair may hang over the end of its grid."""
 _EDGE = SCALP_ROWS - 1
+_ROOTS, _AWAY = 5, 1.75
+"""Rows above a hairline over which hair grows away from it, and at what angle there."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +78,18 @@ def sample_comb(draw: Draw, kind: str, tone: float, age: float) -> Comb:
     )  # fmt: skip
 
 
-def _direction(comb: Comb, azimuth: Array, row: Array) -> Array:
-    """Angle from "down the grid" (0) towards growing azimuth at places of it."""
+def _direction(comb: Comb, azimuth: Array, row: Array, rooted: Array) -> Array:
+    """Angle from "down the grid" (0) towards growing azimuth at places of it; `rooted` in [0, 1]: how much of a
+    hairline the edge below is, from which hair grows away.
+    """
+    combed = _combed(comb, azimuth, row)
+    near = np.clip((row - _EDGE + _ROOTS) / _ROOTS, 0, 1) * rooted
+    away = azimuth - comb.parting if comb.sort == "down" else azimuth
+    return combed + near * (np.sign(away + 1e-6) * np.maximum(np.abs(combed), _AWAY) - combed)
+
+
+def _combed(comb: Comb, azimuth: Array, row: Array) -> Array:
+    """Angles away from hairlines."""
     side = np.abs(azimuth)
     top = np.clip((_EDGE + 1 - row) / 6, 0, 1)
     if comb.sort == "back":
@@ -113,10 +125,11 @@ class _Paths:
 
 
 def _walk(comb: Comb, start: tuple[Array, Array], turn: Array, step: Array, spacing: tuple[Array, Array],
-          last: Array) -> _Paths:  # fmt: skip
+          last: Array, over: Array, rooted: Array) -> _Paths:  # fmt: skip
     """Paths from `start` (rows, columns (S,)) in steps (S,) of metres; `turn` (S,) from the comb's direction.
 
-    `last` (C,): the row where hair of a column ends.
+    `last` (C,): the row where hair of a column ends; `over` (S,) metres that a path may hang over it; `rooted` (C,) as
+    of `_direction`.
     """
     row, column = start
     beyond = np.zeros_like(row)
@@ -124,15 +137,20 @@ def _walk(comb: Comb, start: tuple[Array, Array], turn: Array, step: Array, spac
     for _ in range(POINTS):
         found.append((row, column, beyond))
         azimuth = (column / (HAIR_COLUMNS - 1) * 2 - 1) * np.pi
-        angle = _direction(comb, (azimuth + np.pi) % (2 * np.pi) - np.pi, row) + turn
+        angle = (
+            _direction(
+                comb, (azimuth + np.pi) % (2 * np.pi) - np.pi, row, rooted[column.astype(int) % (HAIR_COLUMNS - 1)]
+            )
+            + turn
+        )
         hanging = row > _EDGE + 0.2
         angle = np.where(hanging, 0.12 * turn, angle)
         forward = step * np.cos(angle)
         row_next = row + forward / _look(spacing[0], row, column)
         end = last[column.astype(int) % (HAIR_COLUMNS - 1)]
-        over = (row_next >= end) & (forward > 0)
-        beyond = np.minimum(beyond + np.where(over, forward, 0), _OVER)
-        row = np.where(over, end, row_next).clip(0.3, HAIR_ROWS - 1.001)
+        hangs = (row_next >= end) & (forward > 0)
+        beyond = np.minimum(beyond + np.where(hangs, forward, 0), over)
+        row = np.where(hangs, end, row_next).clip(0.3, HAIR_ROWS - 1.001)
         column = column + (step * np.sin(angle) / _look(spacing[1], np.maximum(row, 1.5), column)).clip(-3, 3)
     return _Paths(*(np.stack(values, 1) for values in zip(*found, strict=True)))
 
@@ -170,7 +188,9 @@ def grow_hair(grid: Array, comb: Comb, thickness: Array, length: Array, bare: Fl
     area = (down * across)[:, : HAIR_COLUMNS - 1] * (np.arange(HAIR_ROWS)[:, None] < last[: HAIR_COLUMNS - 1])
     area *= ~bare[: HAIR_COLUMNS - 1]
     edge = area * (np.abs(np.arange(HAIR_ROWS) - _EDGE + 1) < 1.5)[:, None]
-    lock = np.concatenate([np.stack(_starts(random, _LOCKS, area)), np.stack(_starts(random, _LOCKS // 3, edge))], 1)
+    # More of them about the edge, to hide it; stubble has none, and would only be darker there.
+    starts = [_starts(random, _LOCKS, area), _starts(random, _LOCKS // 3 if comb.length > 0.01 else 0, edge)]
+    lock = np.concatenate([np.stack(each) for each in starts], 1)
     locks = int(lock.shape[1])
     of = np.tile(np.arange(locks), _EACH)
     count = len(of)
@@ -181,7 +201,10 @@ def grow_hair(grid: Array, comb: Comb, thickness: Array, length: Array, bare: Fl
     away = random.random(count) < comb.frizz
     turn = turn + away * random.normal(0, 0.5, count)
     whole = comb.length * random.uniform(0.7, 1.2, locks)[of] * random.uniform(0.75, 1.15, count)
-    paths = _walk(comb, (row, column), turn, whole / (POINTS - 1), (down, across), last)
+    azimuth = np.abs(np.linspace(-np.pi, np.pi, HAIR_COLUMNS))
+    rooted = np.where(thickness[:, -1] < 0, np.clip((1.25 - azimuth) / 0.3, 0, 1), 0)
+    over = _OVER * random.uniform(0.15, 1, locks)[of] * random.uniform(0.7, 1, count)  # else they end in one line
+    paths = _walk(comb, (row, column), turn, whole / (POINTS - 1), (down, across), last, over, rooted)
     way = np.linspace(0, 1, POINTS, dtype=np.float32)
     # Tips of a lock run together.
     for value, middle in ((paths.row, lock[0]), (paths.column, lock[1])):

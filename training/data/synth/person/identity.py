@@ -98,14 +98,17 @@ def _moles(draw: Draw) -> Array:
     return places.astype(np.float32)
 
 
-def _adorned(who: Identity, draw: Draw, makeup: bool) -> Identity:
-    """With beard, glasses, moles and make-up, from a stream of their own: the other looks do not depend on it."""
+def _adorned(who: Identity, draw: Draw, makeup: bool, natural: Array) -> Identity:
+    """With beard, glasses, moles and make-up, from a stream of their own: the other looks do not depend on it.
+
+    `natural` (3,): the colour of hair that is not dyed.
+    """
     shape = sample_beard(draw, who.beard)
     shade = draw.between(0.6, 1.3)
     painted = draw.chance(0.75) and makeup
     rouge = linear(np.array([0.80, 0.30, 0.30]) * draw.generator.uniform(0.75, 1.15, 3))
     return replace(
-        who, beard_shape=shape, beard_colour=(who.hair_colour * shade).clip(0.003, 1).astype(np.float32),
+        who, beard_shape=shape, beard_colour=(natural * shade).clip(0.003, 1).astype(np.float32),
         beard=max(who.beard, 0.85) if shape.thickness else who.beard, glasses=sample_glasses(draw, who.age),
         blush=np.append(rouge, draw.between(0.05, 0.3) * painted).astype(np.float32),
         liner=draw.between(0.15, 0.6) * painted, moles=_moles(draw),
@@ -114,7 +117,7 @@ def _adorned(who: Identity, draw: Draw, makeup: bool) -> Identity:
 
 def _likeness(draw: Draw) -> float:
     """How far somebody's shape is from everybody's mean: mostly less than the asset's people, who are all extremes."""
-    return 1.0 if draw.chance(0.15) else draw.between(0.55, 0.85)
+    return 1.0 if draw.chance(0.06) else draw.between(0.45, 0.75)
 
 
 def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
@@ -132,11 +135,14 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
     grey = max(0.0, age - 0.75) * 12
     hair_weights = tuple(blond + np.array([0, 0, 0, 0, 0, 0, 0, grey, grey]))
     hair = _HAIR[draw.pick(9, hair_weights)] * draw.between(0.75, 1.3)
-    if draw.chance(0.05):
-        hair = draw.colour(1.0, 0.2, 0.7)
-    brow = along(np.stack([hair, _HAIR[0]]), draw.between(0.3, 0.95)) if tone < 0.5 else _HAIR[0] * draw.between(0.8, 2)
+    natural = hair
+    if draw.chance(0.02):
+        hair = draw.colour(0.7, 0.2, 0.7)
+    brow = (
+        along(np.stack([natural, _HAIR[0]]), draw.between(0.3, 0.95)) if tone < 0.5 else _HAIR[0] * draw.between(0.8, 2)
+    )
     makeup = (1 - gender) * (age > 0.5) * draw.chance(0.5)
-    natural_lips = skin * np.array([0.93, 0.66, 0.66])
+    natural_lips = skin * np.array([0.92, 0.69, 0.69])
     lips = (
         natural_lips
         if not makeup
@@ -153,11 +159,11 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
         wrinkles=float(np.clip((age - 0.62) * 2.2, 0, 1)) * draw.between(0.3, 1),
         lips=linear(np.clip(lips, 0.02, 1)), lip_strength=draw.between(0.55, 1.0),
         lid_colour=linear(draw.colour(0.9, 0.1, 0.5)) if makeup else linear(skin * 0.72),
-        lid_strength=draw.between(0.2, 0.7) if makeup else draw.between(0.1, 0.5),
+        lid_strength=draw.between(0.1, 0.45) if makeup else draw.between(0.1, 0.5),
         gloss=draw.between(0.1, 0.9),
         hair_colour=linear(np.clip(hair, 0.02, 1)), streaks=draw.between(0.2, 0.8), strands=draw.between(0.6, 1.6),
         hair=sample_style(draw, gender, age),
-        beard=draw.between(0.15, 1.0) * float(draw.chance(0.55)) * adult_man, beard_kind=draw.pick(4),
+        beard=draw.between(0.3, 1.0) * float(draw.chance(0.55)) * adult_man, beard_kind=draw.pick(4),
         brow_colour=linear(np.clip(brow, 0.02, 1)),
         brow=np.array([draw.normal(0.0015), draw.between(0.001, 0.007), draw.normal(0.06),
                        draw.between(0.0025, 0.005) + 0.0014 * gender, draw.between(0.75, 1.15)], np.float32),
@@ -170,4 +176,4 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
     combed = replace(
         plain, comb=sample_comb(Draw(0x57A4D, seed), plain.hair.kind, tone, age), rest=sample_rest(Draw(0x4E57, seed))
     )
-    return _adorned(combed, Draw(0x1DE472, seed), makeup > 0 and gender < 0.5)
+    return _adorned(combed, Draw(0x1DE472, seed), makeup > 0 and gender < 0.5, linear(np.clip(natural, 0.02, 1)))

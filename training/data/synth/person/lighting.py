@@ -81,8 +81,9 @@ def _wet(surface: Surface, normal: Tensor, view: Tensor, looks: Looks) -> Tensor
     sky = looks.of("sky", frame) * (0.05 * (0.5 - 0.5 * mirrored[:, 1:2]))
     lamps, colours = looks.of("lamps", frame), looks.of("lamp_colours", frame)
     for lamp in range(lamps.shape[1]):
-        seen = torch.sigmoid((dot(mirrored, lamps[:, lamp]) - 0.955) / 0.006)
-        sky = sky + colours[:, lamp] * (0.8 * seen * (wet.lit if lamp == 0 else 0.5))[:, None]
+        # A cornea is rounder than the ball it sits on, and mirrors smaller: a window of 34 degrees takes 20 here.
+        seen = torch.sigmoid((dot(mirrored, lamps[:, lamp]) - 0.985) / 0.0025)
+        sky = sky + colours[:, lamp] * (0.9 * seen * (wet.lit if lamp == 0 else 0.5))[:, None]
     added[eye] = sky * wet.open.clamp(0.5, 1)[:, None]
     return added
 

@@ -12,6 +12,8 @@ _ARCH = 0.063
 """Metres of half an arch."""
 _BITE = 0.0712
 """Height of the bite on the mean head."""
+_DARKENING = 0.032
+"""Metres along the arch, behind the front teeth, over which light falls to a third."""
 _GUM = (0.56, 0.24, 0.23)
 
 
@@ -45,7 +47,7 @@ def teeth(place: Tensor, enamel: Tensor) -> tuple[Tensor, Tensor]:
     shade = shade * (1 - 0.22 * across**2) * (1 + 0.10 * odd)
     edge = torch.exp(-root / 0.09)
     colour = enamel * shade[:, None] * (1 - edge[:, None] * place.new_tensor([0.22, 0.17, 0.10]))
-    colour = colour * (1 - 0.16 * (along / 0.03).clamp(0, 1.6))[:, None]  # farther back less light comes in
+    colour = colour * torch.exp((0.012 - along).clamp_max(0) / _DARKENING)[:, None]  # farther back less light comes in
     line = 0.98 - 0.16 * across**2 + 0.04 * odd
     gum = torch.sigmoid((root - line) / 0.03)
     pink = place.new_tensor(_GUM) * (0.75 + 0.25 * torch.sigmoid((root - line - 0.08) / 0.04))[:, None]

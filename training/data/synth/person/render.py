@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,14 +11,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..core.lens import through_lenses
+from ..core.lens import clean, through_lenses
 from ..core.photos import Photos
+from ..core.plate import plate_margin
 from ..core.raster import Hits, hits, interpolate, rasterise, vertex_normals
-from ..core.renderer import EXPOSED, Cache, Frames, Renderer, SceneSpec, as_bytes, device_name
+from ..core.renderer import EXPOSED, Cache, Frames, Renderer, SceneSpec, as_bytes, as_picture, device_name
 from ..core.seeds import Array
 from ..core.shadow import ShadowMap, crease_light, shadow_map
 from ..core.truth import Truth, points_visible, to_samples
 from .actor import Actor, build_actor, canonical
+from .cuts import PARTS, Cuts, part_windows, through_window
 from .fibres import hair_over, sample_width
 from .glass import glass_over
 from .head import EYE_LEFT, EYE_RIGHT, HAIR, LASHES, LENS, TEETH, TONGUE, HeadAsset, load_head
@@ -40,6 +42,19 @@ _LOOSE = 0.04
 """Share of a pixel that hairs before the backdrop must cover to count."""
 _POINT_SLACK = 0.03
 """Metres of hair that may cover a named point which still counts as visible: its place is known."""
+
+
+@dataclass(frozen=True)
+class Stand:
+    """People as they stand, whatever is looked at of them."""
+
+    points: Tensor
+    """(N, V, 3) in the camera's frame."""
+    normals: Tensor
+    """(N, V, 3)."""
+    looks: Looks
+    shadows: ShadowMap | None
+    """Of the first lamp; None: everything is in full light."""
 
 
 class PersonRenderer(Renderer):
@@ -85,7 +100,8 @@ class PersonRenderer(Renderer):
         actors = [self._actor(spec) for spec in specs]
         points, truth = self._pose(specs, actors, times)
         behind = self._behind(specs, truth.background, size)
-        linear, cover, buffer, loose = self._draw(actors, points, truth, behind, shading)
+        stand = self._stand(actors, points, truth, shading)
+        linear, cover, buffer, loose = self._draw(actors, stand, truth, behind)
         if exposure:
             moments = [times + exposure * share for share in EXPOSED]
             others = [self._moment(specs, actors, at, size, shading) for at in moments]
@@ -93,12 +109,26 @@ class PersonRenderer(Renderer):
         if shading:
             lenses, seeds = [actor.scene.lens for actor in actors], [spec.scene for spec in specs]
             linear = through_lenses(linear, lenses, seeds, times.tolist(), self._noise[..., 3])
-        image = (linear.clamp(0, 1) ** (1 / 2.2) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+        return self._frames(linear, cover, buffer, loose, truth)
+
+    def _frames(self, linear: Tensor, cover: Tensor, buffer: Tensor, loose: Tensor, truth: Truth) -> Frames:
+        """Of what `_draw` gives, the light as the camera gives it."""
         named = truth.screen[:, self._points]
         seen = points_visible(truth, named[..., :2], named[..., 2], buffer, _POINT_SLACK)
         return Frames(
-            image.contiguous(), named[..., :2].clone(), seen, cover > 0.5, truth, as_bytes(cover), loose > _LOOSE
+            as_picture(linear), named[..., :2].clone(), seen, cover > 0.5, truth, as_bytes(cover), loose > _LOOSE
         )
+
+    @torch.no_grad()
+    def plates(self, specs: list[SceneSpec], times: Tensor, size: int) -> Tensor:
+        """See `Renderer.plates`."""
+        moments = np.asarray(times, np.float64)
+        scenes = [self._actor(spec).scene for spec in specs]
+        drift = np.concatenate([scene.camera.background(moments[i : i + 1]) for i, scene in enumerate(scenes)])
+        margin = plate_margin(size)
+        behind = self._behind(specs, torch.from_numpy(drift).to(self.device), size, margin)
+        lenses, seeds = [clean(scene.lens) for scene in scenes], [spec.scene for spec in specs]
+        return as_picture(through_lenses(behind, lenses, seeds, moments.tolist(), self._noise[..., 3], margin))
 
     def _pose(self, specs: list[SceneSpec], actors: list[Actor], times: Array) -> tuple[Tensor, Truth]:
         """Vertices (N, V, 3) in the camera's frame, and projected."""
@@ -110,29 +140,33 @@ class PersonRenderer(Renderer):
     def _moment(self, specs: list[SceneSpec], actors: list[Any], times: Array, size: int, shading: bool) -> Tensor:
         """Linear light (N, 3, H, W) at other times (N,)."""
         points, truth = self._pose(specs, actors, times)
-        return self._draw(actors, points, truth, self._behind(specs, truth.background, size), shading)[0]
+        stand = self._stand(actors, points, truth, shading)
+        return self._draw(actors, stand, truth, self._behind(specs, truth.background, size))[0]
+
+    def _stand(self, actors: list[Any], points: Tensor, truth: Truth, shading: bool) -> Stand:
+        """Points (N, V, 3) in the camera's frame with what of their light no camera changes."""
+        looks = self.looks(actors, self.device)
+        shadows = self._shadows(points, truth, looks) if shading else None
+        return Stand(points, vertex_normals(points, self.asset.triangles), looks, shadows)
 
     def _draw(
-        self, actors: list[Actor], points: Tensor, truth: Truth, behind: Tensor, shading: bool
+        self, actors: list[Actor], stand: Stand, truth: Truth, behind: Tensor
     ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Linear light (N, 3, H, W), coverage (N, H, W), the buffer of triangles, and the coverage by loose hairs
         (N, H, W); `behind` (N, 3, H, W).
         """
+        points, looks, shadows = stand.points, stand.looks, stand.shadows
         size = behind.shape[-1]
         asset, count, side = self.asset, len(actors), size * _SUPERSAMPLING
         screen = to_samples(truth.screen, size, _SUPERSAMPLING)
         buffer = rasterise(screen, asset.triangles, asset.two_sided, side, side)
         found = hits(buffer, screen, asset.triangles)
-        normals = vertex_normals(points, asset.triangles)
-        surface = self._surface(actors, points, normals, found)
-        looks = self.looks(actors, self.device)
+        surface = self._surface(actors, points, stand.normals, found)
         albedo, gloss, exponent = albedo_and_gloss(surface, looks, self._noise, self.dress)
         layer = torch.zeros(count * side * side, 4, device=self.device)
-        shadows = None
-        if shading:
-            shadows = self._shadows(points, truth, looks)
+        if shadows is not None:
             surface.lit = shadows.lit(surface.position, surface.normal, surface.frame, _PENUMBRA)
-            samples = [sample_width(actor, side) for actor in actors]
+            samples = [sample_width(actor, side, truth.background[row]) for row, actor in enumerate(actors)]
             surface.open = _creases(layer, surface, found, samples)
             rough = roughened(surface, self._pores(surface), samples)
             lit = light(surface, albedo, gloss, exponent, looks, rough)
@@ -142,8 +176,8 @@ class PersonRenderer(Renderer):
         layer[found.sample, 3] = 1
         below = torch.zeros(len(layer), device=self.device)
         below[found.sample] = 1 / surface.position[:, 2].clamp_min(1e-3)
-        hair_over(layer, actors, (points, normals), truth.background, below, looks, shadows)
-        if shading and any(actor.clear_glass for actor in actors):
+        hair_over(layer, actors, (points, stand.normals), truth, below, looks, shadows)
+        if shadows is not None and any(actor.clear_glass for actor in actors):
             glass_over(layer, actors, points, screen, found, asset, looks)
         layer = functional.avg_pool2d(layer.view(count, side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)
         solid = functional.avg_pool2d((buffer >= 0).float(), _SUPERSAMPLING)
@@ -254,6 +288,39 @@ class HeadRenderer(PersonRenderer):
         """See `Renderer.turns`."""
         tilts = [self.scene(spec.scene).camera.tilt for spec in specs]
         return face_turns(specs, times.numpy(), tilts).to(self.device)
+
+    @torch.no_grad()
+    def cuts(
+        self, specs: list[SceneSpec], times: Tensor, size: int = 128, parts: tuple[str, ...] = tuple(PARTS)
+    ) -> dict[str, Cuts]:
+        """The `parts` alone of the frames that `render` would draw, `size` x `size` pixels each; see `cuts.Cuts`.
+
+        The camera has its colours and tones, and neither noise, compression nor blur. Raises `KeyError` for a part
+        that is not in `cuts.PARTS`.
+        """
+        rows = []
+        for spec, time in zip(specs, np.asarray(times, np.float64), strict=True):
+            actor = [self._actor(spec)]
+            points, truth = self._pose([spec], actor, time[None])
+            stand = self._stand(actor, points, truth, True)
+            windows = {part: part_windows(self.asset, actor, truth.screen, part) for part in parts}
+            rows.append(
+                {part: Cuts(self._cut(spec, actor, stand, truth, at, size), at) for part, at in windows.items()}
+            )
+        return {
+            part: Cuts(Frames.join([row[part].frames for row in rows]), torch.cat([row[part].window for row in rows]))
+            for part in parts
+        }
+
+    def _cut(
+        self, spec: SceneSpec, actor: list[Actor], stand: Stand, truth: Truth, window: Tensor, size: int
+    ) -> Frames:
+        """What one frame shows in a window (1, 3)."""
+        seen = through_window(truth, window)
+        drawn = self._draw(actor, stand, seen, self._behind([spec], seen.background, size))
+        lens = replace(clean(actor[0].scene.lens), vignette=0.0, softness=0.0)
+        light_up = through_lenses(drawn[0], [lens], [spec.scene], [0.0], self._noise[..., 3])
+        return self._frames(light_up, *drawn[1:], seen)
 
     def _vertices(self, specs: list[SceneSpec], actors: list[Any], times: Array) -> Tensor:
         posed = pose_vertices(self.asset, actors, rested(face_poses(specs, times), actors))

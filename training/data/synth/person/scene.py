@@ -116,8 +116,8 @@ def _camera(draw: Draw, framing: Draw, stand: Draw) -> Camera:
 
 def _lamp_colour(draw: Draw) -> Array:
     """From candle to blue sky, rarely a coloured lamp."""
-    if draw.chance(0.08):
-        return linear(np.clip(draw.colour(1.0, 0.5, 0.9), 0, 1))
+    if draw.chance(0.05):
+        return linear(np.clip(draw.colour(0.6, 0.6, 0.95), 0, 1))
     warm = draw.normal(0.16)
     return np.array([1 + warm, 1, 1 - warm], np.float32).clip(0.4, 1.6)
 

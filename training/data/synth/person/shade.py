@@ -19,6 +19,8 @@ from .skin import brows, complexion
 
 _NOISE_SIZE = 256
 _SPOTS = 1500
+_CONTACT, _NEAR = 0.45, 0.006
+"""How dark skin is right above a garment's edge, and over how many metres."""
 _DEEP = 0.75
 """Share of the light that reaches the hair under the outermost hairs."""
 
@@ -171,6 +173,8 @@ def dress_torso(skin: Surface, looks: Looks, texture: Tensor, colour: Tensor, sh
     below = cloth_height(dressed.place, looks.of("cloth", dressed.frame)[:, :3])
     albedo, gloss = cloth(dressed, looks, texture, below)
     cover = (below > 0).float()
+    contact = 1 - _CONTACT * torch.exp(-((below / _NEAR) ** 2)) * (below <= 0)
+    colour[worn] = colour[worn] * contact[:, None]
     colour[worn] = mix(colour[worn], albedo, cover)
     shine[worn] = torch.lerp(shine[worn], gloss, cover)
 
@@ -201,7 +205,7 @@ def _skin(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tens
     albedo = mix(albedo, looks.of("brow_colour", frame), 0.5 * brows(place, looks.of("brow", frame), noise).clamp(0, 1))
     lips = surface.paint[:, 5]
     creases = noise_at(texture, place[:, 0] * 9, place[:, 1] * 0.6)[:, 2] - 0.5
-    albedo = albedo * (1 + 0.45 * lips * creases)[:, None]
+    albedo = albedo * (1 + 0.28 * lips * creases)[:, None]
     gloss = scalars[:, 3] * (0.5 + 1.0 * noise[:, 1])
     return albedo, gloss + lips * (0.9 + creases)
 

@@ -5,19 +5,30 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+BROW_START, BROW_LENGTH = 0.012, 0.041
+"""Metres from the middle of the face to a brow's inner end, and from there to its outer one."""
+_ARCH, _TAIL = 2.5, 0.0022
+"""Angle of the arch at the outer end, and metres by which that comes down: brows that stay high there look angry."""
+
 
 def _bump(value: Tensor, centre: float, width: float) -> Tensor:
     return torch.exp(-(((value - centre) / width) ** 2))
 
 
+def brow_middle(x: Tensor, brow: Tensor) -> Tensor:
+    """(P,) height on the mean head, metres, of the middle line of brows (., 5) at `x` (P,) metres from the face's."""
+    height, arch, tilt, _, _ = brow.unbind(1)
+    along = ((x - BROW_START) / BROW_LENGTH).clamp(0, 1)
+    return -0.0195 - height - arch * torch.sin(along * _ARCH) + tilt * (x - 0.03) + _TAIL * along**3
+
+
 def brows(place: Tensor, brow: Tensor, noise: Tensor) -> Tensor:
     """(P,) how much brow covers a place on the face."""
     x, y = place[:, 0].abs(), place[:, 1]
-    height, arch, tilt, thickness, density = brow.unbind(1)
-    along = (x - 0.012) / 0.041
-    centre = -0.0185 - height - arch * torch.sin(along.clamp(0, 1) * 2.4) + tilt * (x - 0.03)
+    thickness, density = brow[:, 3], brow[:, 4]
+    along = (x - BROW_START) / BROW_LENGTH
     half = thickness * (1.3 - 0.8 * along.clamp(0, 1))
-    distance = (y - centre).abs() + (noise[:, 3] - 0.5) * 0.0016
+    distance = (y - brow_middle(x, brow)).abs() + (noise[:, 3] - 0.5) * 0.0016
     inside = torch.sigmoid((half - distance) / 0.0007)
     ends = torch.sigmoid(along / 0.04) * torch.sigmoid((1 - along) / 0.05)
     return inside * ends * density * (0.75 + 0.5 * (noise[:, 2] - 0.5)) * (place[:, 2] < 0.03)

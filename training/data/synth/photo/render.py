@@ -15,8 +15,9 @@ from checkpoints.errors import InputError
 from runtime.framing.framer import Framing
 
 from ..core.photos import Photos, read_photo
+from ..core.plate import plate_margin
 from ..core.raster import Hits, hits, interpolate, rasterise
-from ..core.renderer import EXPOSED, REST, Cache, Frames, SceneSpec, device_name
+from ..core.renderer import EXPOSED, REST, Cache, Frames, SceneSpec, as_picture, device_name
 from ..core.seeds import Array, Draw
 from ..core.truth import Truth, points_visible, to_samples
 from ..person.actor import Actor, canonical
@@ -136,16 +137,22 @@ class PhotoRenderer(PersonRenderer):
         sitting = self.sitting(spec)
         full, background = self._project(spec, time)
         truth = Truth(_only(full, sitting.true), background, "head")
-        linear, cover, buffer = self._paint(sitting, full, background, size)
+        linear, cover, buffer = self._paint(sitting, full, size)
         if time == REST:
-            linear = self._plate(sitting.canvas.picture, background, size)
+            linear = _plate(sitting.canvas.picture, size)
         elif exposure:
-            moments = [self._project(spec, time + exposure * share) for share in EXPOSED]
-            linear = torch.stack([linear, *(self._paint(sitting, *each, size)[0] for each in moments)]).mean(0)
-        image = (linear.clamp(0, 1) ** (1 / 2.2) * 255).round().to(torch.uint8).permute(0, 2, 3, 1)
+            moments = [self._project(spec, time + exposure * share)[0] for share in EXPOSED]
+            linear = torch.stack([linear, *(self._paint(sitting, each, size)[0] for each in moments)]).mean(0)
         named = full[:, self._points]
         seen = points_visible(truth, named[..., :2], named[..., 2], buffer, _POINT_SLACK)
-        return Frames.without_hairs(image.contiguous(), named[..., :2].clone(), seen, cover, truth)
+        return Frames.without_hairs(as_picture(linear), named[..., :2].clone(), seen, cover, truth)
+
+    @torch.no_grad()
+    def plates(self, specs: list[SceneSpec], times: Tensor, size: int) -> Tensor:
+        """See `Renderer.plates`: the backdrops that the engine completes behind the people; cameras stand still."""
+        margin = plate_margin(size)
+        wide = [_plate(self.sitting(spec).canvas.plate, size, margin) for spec in specs]
+        return as_picture(torch.cat(wide))
 
     def _project(self, spec: SceneSpec, time: float) -> tuple[Tensor, Tensor]:
         """All vertices (1, V, 3) in the frame, and the backdrop's map (1, 2, 3)."""
@@ -154,11 +161,7 @@ class PhotoRenderer(PersonRenderer):
         background = torch.eye(3, device=self.device)[None, :2]
         return project(points, actors, background), background
 
-    def _plate(self, picture: Tensor, background: Tensor, size: int) -> Tensor:
-        """(1, 3, size, size) of a canvas' picture (3, C, C)."""
-        return functional.avg_pool2d(_fine(picture, size), _SUPERSAMPLING)
-
-    def _paint(self, sitting: Sitting, full: Tensor, background: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _paint(self, sitting: Sitting, full: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
         """Linear light (1, 3, H, W), coverage (1, H, W) and the buffer of the triangles of the truth."""
         asset, side = self.asset, size * _SUPERSAMPLING
         screen = to_samples(_only(full, sitting.drawn), size, _SUPERSAMPLING)
@@ -168,7 +171,7 @@ class PhotoRenderer(PersonRenderer):
         layer[found.sample] = self._colours(sitting, found)
         layer = functional.avg_pool2d(layer.view(1, side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)
         if size not in sitting.plates:
-            sitting.plates[size] = self._plate(sitting.canvas.plate, background, size)
+            sitting.plates[size] = _plate(sitting.canvas.plate, size)
         behind = sitting.plates[size]
         return layer[:, :3] + behind * (1 - layer[:, 3:]), layer[:, 3], buffer
 
@@ -209,13 +212,14 @@ def _only(full: Tensor, kept: Tensor) -> Tensor:
     return torch.cat([full[..., :2], full[..., 2:] * kept[:, None]], -1)
 
 
-def _fine(picture: Tensor, size: int) -> Tensor:
-    """(1, 3, s, s), s = 2 size: samples of a canvas (3, C, C) within the frame."""
-    side = size * _SUPERSAMPLING
-    axis = (torch.arange(side) + 0.5) / _SUPERSAMPLING - 0.5
+def _plate(picture: Tensor, size: int, margin: int = 0) -> Tensor:
+    """(1, 3, P, P) of a canvas' picture (3, C, C) within the frame, `margin` pixels about it included."""
+    side = (size + 2 * margin) * _SUPERSAMPLING
+    axis = (torch.arange(side) + 0.5) / _SUPERSAMPLING - 0.5 - margin
     axis = axis / ((size - 1) / 2) - 1
     y, x = torch.meshgrid(axis, axis, indexing="ij")
-    return look_up(picture, torch.stack([x, y], -1).view(-1, 2)).T.reshape(1, 3, side, side)
+    fine = look_up(picture, torch.stack([x, y], -1).view(-1, 2)).T.reshape(1, 3, side, side)
+    return functional.avg_pool2d(fine, _SUPERSAMPLING)
 
 
 def _led(asset: HeadAsset, sheet: Sheet, actor: Actor, pose: Pose) -> Tensor:

@@ -4,8 +4,9 @@ A shard `clips-00012.safetensors` holds, for C clips of M frames: `image` uint8 
 (C, M, 50, 2); `points_visible` bool (C, M, 50); `mask` uint8 (C, M, S*S/8) packed bits; `screen` int16 (C, M, V, 3),
 projected vertices in 1/8000; `background` float32 (C, M, 2, 3); `triangle` int16 (C, M, 64, 64) and `weights` uint8
 (C, M, 64, 64, 2), the surface at 64 x 64; `matte` uint8 (C, M, S, S), how much of a pixel the figure is; `loose`
-uint8 (C, M, S*S/8) packed bits, where hairs stand before the backdrop. Shards made
-before 30 November 2026 have neither. Metadata `bunraku` is JSON with the kind of scene, the number of its
+uint8 (C, M, S*S/8) packed bits, where hairs stand before the backdrop; `plate` uint8 (C, P, P, 3), the backdrop of
+each clip's first frame with nobody in it and a margin (`core.plate`), of heads, bodies and photographs. Shards made
+before 30 November 2026 have none of these three. Metadata `bunraku` is JSON with the kind of scene, the number of its
 topology (`topology.READABLE`), the clips' seeds and times, and, where the backdrops are photos, `backdrops`: their
 names and the SHA-256 of names and contents (`photos.Photos`), so that the shard can be made again. Photographs set in
 motion are of kind "head", whose triangles they have, with their record as `photographs`; the first frame of each clip
@@ -29,6 +30,7 @@ from torch import Tensor
 from checkpoints.errors import InputError, OutputError
 
 from ..core.photos import Photos
+from ..core.plate import plate_in_frame
 from ..core.renderer import Frames
 from ..core.topology import PHOTO, READABLE
 from ..core.truth import SurfaceBuffer, Truth, background_between, flow_between, surface_buffer, without_loose_hair
@@ -89,10 +91,12 @@ class Pair:
     """(S, S) bool, the person in frame b."""
 
 
-def write_shard(path: Path, clips: list[ClipPlan], frames: Frames, photos: Photos | None = None) -> None:
+def write_shard(
+    path: Path, clips: list[ClipPlan], frames: Frames, photos: Photos | None = None, plates: Tensor | None = None
+) -> None:
     """Writes consecutive clips, whose frames follow one another in `frames`, aside and then renames.
 
-    `photos` are what their backdrops were made of, or what was set in motion.
+    `photos` are what their backdrops were made of, or what was set in motion; `plates` as of `Renderer.plates`.
 
     Raises `OutputError` when the file cannot be written; nothing half-written ever has the final name.
     """
@@ -115,6 +119,8 @@ def write_shard(path: Path, clips: list[ClipPlan], frames: Frames, photos: Photo
         {"group": c.group, "times": c.times, **{k: v for k, v in asdict(c.spec).items() if k != "kind"}} for c in clips
     ]
     packed = {name: value.cpu().view(*shape, *value.shape[1:]).contiguous() for name, value in tensors.items()}
+    if plates is not None:
+        packed["plate"] = plates.cpu().contiguous()
     kind = frames.truth.kind
     head = {"format": FORMAT, "topology": READABLE[kind][-1], "kind": kind, "clips": info}
     if photos:
@@ -241,6 +247,16 @@ class SynthShards:
     def matte(self, clip: int, frame: int) -> Tensor | None:
         """(S, S) uint8: how much of a pixel the figure is; None in shards of earlier versions."""
         return self._read(clip, frame, ("matte",))[0][0] if self._holds(clip, "matte") else None
+
+    def plate(self, clip: int, frame: int) -> Tensor | None:
+        """(S, S, 3) uint8: what `frame` would show with nobody in it, without noise and compression; None in shards of
+        earlier versions, and of kinds that have none.
+        """
+        if not self._holds(clip, "plate"):
+            return None
+        path, row = self._places[clip]
+        first, here = (self._read(clip, each, ("background",))[0] for each in (0, frame))
+        return plate_in_frame(self._open[path]["plate"][row], background_between(first, here)[0], self.side)
 
     def pair(self, clip: int, a: int, b: int) -> Pair:
         """Source frame a and driving frame b of one clip."""

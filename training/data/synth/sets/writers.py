@@ -38,6 +38,8 @@ class Job:
     """Where it is drawn."""
     batch: int | None = None
     """Frames drawn at once; None: as `Renderer` has it."""
+    plates: bool = True
+    """Whether shards hold backdrops without the figures."""
 
 
 _renderers: dict[tuple[str, str, str], Renderer] = {}
@@ -47,7 +49,7 @@ def _start_worker() -> None:
     torch.set_num_threads(1)
 
 
-def _render(job: Job) -> tuple[list[ClipPlan], Frames]:
+def _render(job: Job) -> tuple[list[ClipPlan], Frames, Renderer]:
     kind, photos = job.plan.kind, job.plan.photos
     key = (kind, job.device, photos.digest if photos else "")
     if key not in _renderers:
@@ -55,7 +57,8 @@ def _render(job: Job) -> tuple[list[ClipPlan], Frames]:
     clips = [job.plan.clip(index) for index in range(job.first, job.last)]
     specs = [clip.spec for clip in clips for _ in clip.times]
     times = torch.tensor([t for clip in clips for t in clip.times], dtype=torch.float64)
-    return clips, _renderers[key].render(specs, times, job.size, exposure=job.exposure)
+    renderer = _renderers[key]
+    return clips, renderer.render(specs, times, job.size, exposure=job.exposure), renderer
 
 
 def _write_mp4(path: Path, frames: Frames, rate: float) -> None:
@@ -91,10 +94,12 @@ def _write_frames(path: Path, frames: Frames) -> None:
 
 def run_job(job: Job) -> int:
     """Draws and writes one job; returns the number of frames. Raises `OutputError` when writing fails."""
-    clips, frames = _render(job)
+    clips, frames, renderer = _render(job)
     try:
         if job.format == "shard":
-            write_shard(job.path, clips, frames, job.plan.photos)
+            first = torch.tensor([clip.times[0] for clip in clips], dtype=torch.float64)
+            plates = renderer.plates([clip.spec for clip in clips], first, job.size) if job.plates else None
+            write_shard(job.path, clips, frames, job.plan.photos, plates)
         elif job.format == "mp4":
             _write_mp4(job.path, frames, 1 / job.plan.step)
         else:
@@ -107,8 +112,9 @@ def run_job(job: Job) -> int:
 
 
 def jobs(
-    plan: SetPlan, folder: Path, size: int, format: str, clips_per_shard: int = 32, exposure: float = 0.0
-) -> list[Job]:
+    plan: SetPlan, folder: Path, size: int, format: str, clips_per_shard: int = 32, exposure: float = 0.0,
+    plates: bool = True,
+) -> list[Job]:  # fmt: skip
     """What is to be done; work whose result is already there is left out, so an interrupted run can be repeated.
 
     mp4 clips and frame folders are named `IDENTITY#CLIP`, the name that training by identity expects.
@@ -127,7 +133,7 @@ def jobs(
         if format != "shard":
             name = f"id{plan.clip(first).spec.identity}#{first:06d}" + (".mp4" if format == "mp4" else "")
         if not (folder / name).exists():
-            found.append(Job(plan, first, last, size, format, folder / name, exposure))
+            found.append(Job(plan, first, last, size, format, folder / name, exposure, plates=plates))
     return found
 
 
