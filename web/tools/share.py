@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from checkpoints import contract
-from checkpoints.parameters import Parameter
+from checkpoints.parameters import RESIDUAL, Parameter
 from demo import appearance, words
 from runtime.control import reference
 from runtime.framing.window import Window
@@ -158,7 +158,8 @@ def _motion(random: np.random.Generator, affine: bool, frames: int = 1, looks: b
     points = random.uniform(-0.9, 0.9, (frames, 6, 2)).astype(np.float32)
     if looks:
         eyes, lips = (random.uniform(0, 0.4, (frames, *shape)).astype(np.float32) for shape in ((2, 3), (7, 2)))
-        return Motion(points, eyes=eyes, lips=lips)
+        residual = random.normal(0, 0.1, (frames, 4, 4, 2)).astype(np.float32)
+        return Motion(points, eyes=eyes, lips=lips).with_arrays({RESIDUAL: residual})
     if not affine:
         return Motion(points)
     jacobians, covariances = (random.normal(size=(frames, 6, 2, 2)).astype(np.float32) for _ in range(2))
