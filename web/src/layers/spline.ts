@@ -1,4 +1,4 @@
-/** A thin-plate spline through noisy point pairs, the smoothest map that leads near to all of them: runtime/layers/spline.py. */
+/** A thin-plate spline through noisy point pairs, the smoothest map that leads near to all: runtime/layers/spline.py. */
 import { distance, mean, minus, times, type Affine, type Point } from "./frames";
 
 /** A map of the plane: an affine one, and what bends it. Far from its points it goes on as it leads there. */
