@@ -30,7 +30,7 @@ from runtime.control.templates import FOLDER as TEMPLATES
 from runtime.media.given import called
 from runtime.media.names import aside, destination
 from runtime.motion.kinds import USUAL
-from runtime.motion.modes import Motion
+from runtime.motion.modes import STORED, Motion
 
 SUFFIX = ".motion"
 FORMATS = ("1", "2")
@@ -138,7 +138,10 @@ def save_motion(path: Path, recorded: MotionFile) -> None:
     if about["format"] == "2":
         about["motion"] = {name: what.to_json() for name, what in motion.parameters.items() if name not in _SEEN}
     data = save(
-        {name: np.ascontiguousarray(array) for name, array in motion.arrays.items()},
+        {
+            name: np.ascontiguousarray(array, STORED if name == RESIDUAL else None)
+            for name, array in motion.arrays.items()
+        },
         {"bunraku_motion": json.dumps(about)},
     )
     target = destination(path)
@@ -187,6 +190,8 @@ def load_motion(path: Path) -> MotionFile:
         raise InputError(
             f"{path} is not a motion file or is damaged; make one with `bunraku motion extract`."
         ) from error
+    if RESIDUAL in arrays and arrays[RESIDUAL].dtype == STORED:
+        arrays[RESIDUAL] = arrays[RESIDUAL].astype(np.float32)
     parameters = _parameters(arrays, declared)
     words = all(isinstance(text, str) for text in (family, model, graph))
     if not (0 < rate <= _MAX_RATE and words and _sound(arrays, parameters)):

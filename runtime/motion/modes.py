@@ -19,6 +19,9 @@ from checkpoints.parameters import OPENINGS, RESIDUAL, Parameter
 from runtime.motion.kinds import BESIDE, KINDS, USUAL
 from runtime.values import Floats
 
+STORED = np.float16
+"""As what motion files hold residuals, which are most of a motion's numbers and say no more with 32 bits."""
+
 
 class Motion:
     """Motion parameters of T frames (or V views), by name. Coordinates are (x, y[, z]) in [-1, 1], y down. Not to be

@@ -15,7 +15,7 @@ from runtime.graphs.cores import available_cores
 from runtime.layers.anatomy import named
 from runtime.layers.mended import mended
 from runtime.layers.residual import CELLS, Driver
-from runtime.motion.modes import Motion
+from runtime.motion.modes import STORED, Motion
 from runtime.values import Bytes, Floats
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class Watch:
         names = self._engine.names
         (face,) = seen_faces(names, first, (motion, motion), None, Strengths(), "absolute")
         places = motion.places[0]
-        return driver(square, places, named(places, names), face)
+        found = driver(square, places, named(places, names), face)
+        return found.astype(STORED).astype(np.float32)  # as motion files hold it, so that these play the same
 
 
 def _nothing() -> Floats:
