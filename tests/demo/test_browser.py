@@ -14,6 +14,7 @@ from served_page import Served
 
 from demo import words
 from demo.samples import Samples
+from runtime.result.finish import Finish
 
 PHONE = {"viewport": {"width": 390, "height": 844}, "is_mobile": True, "has_touch": True}
 SMALL_PHONE = {"viewport": {"width": 320, "height": 640}, "is_mobile": True, "has_touch": True}
@@ -332,15 +333,15 @@ def test_stop_ends_the_work_and_leaves_nothing(visit, files, served, monkeypatch
     page = visit()
     upload(page, files)
     gate, studio = threading.Event(), served.studio
-    render, calls = type(studio.engine).render_dense, []
+    render, calls = Finish.__call__, []
 
-    def held(engine, *arguments):
+    def held(finish, *arguments):
         calls.append(None)
         if len(calls) == 2:
             gate.wait(120)
-        return render(engine, *arguments)
+        return render(finish, *arguments)
 
-    monkeypatch.setattr(type(studio.engine), "render_dense", held)
+    monkeypatch.setattr(Finish, "__call__", held)
     go(page)
     # Real progress: one batch is done.
     page.get_by_text(re.compile(rf"{studio.engine.first_batch}/10 frames")).wait_for()
@@ -360,9 +361,8 @@ def test_stop_ends_the_work_and_leaves_nothing(visit, files, served, monkeypatch
 
 def test_who_waits_sees_a_place_and_who_leaves_makes_room(visit, files, served, monkeypatch, request):
     gate, running = threading.Event(), served.studio.visitors._running
-    engine = type(served.studio.engine)
-    render = engine.render_dense
-    monkeypatch.setattr(engine, "render_dense", lambda *arguments: gate.wait(120) and render(*arguments))
+    render = Finish.__call__
+    monkeypatch.setattr(Finish, "__call__", lambda *arguments: gate.wait(120) and render(*arguments))
     request.addfinalizer(gate.set)  # whatever fails here, the tests that follow do not wait for it
     first, second = visit(), visit()
     for page in (first, second):

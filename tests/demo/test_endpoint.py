@@ -22,6 +22,7 @@ from checkpoints.errors import InputError
 from demo import words
 from demo.endpoint import PlainEndpoint
 from demo.gate import Gate
+from runtime.result.finish import Finish
 
 
 @pytest.fixture
@@ -138,15 +139,15 @@ def test_what_is_too_large_is_refused_and_nobody_is_told_to_raise_a_limit(served
 
 
 def test_who_hangs_up_stops_the_work(served, post, monkeypatch):
-    engine, gate, begun = type(served.studio.engine), threading.Event(), threading.Event()
-    render = engine.render_dense
+    gate, begun = threading.Event(), threading.Event()
+    render = Finish.__call__
 
     def held(*arguments: Any) -> Any:
         begun.set()
         gate.wait(30)
         return render(*arguments)
 
-    monkeypatch.setattr(engine, "render_dense", held)
+    monkeypatch.setattr(Finish, "__call__", held)
     before = uploads(served)
     with pytest.raises(httpx.ReadTimeout):
         post(PAIR, timeout=3.0)

@@ -20,6 +20,8 @@ from PIL import Image
 from served_page import Served
 from stranger import API, FILES, Stranger, file, function, messages
 
+from runtime.result.finish import Finish
+
 REFUSED = "This file is not here; upload it first (what was uploaded is deleted after a while)."
 
 
@@ -234,15 +236,15 @@ def test_who_hangs_up_makes_room(served, files, monkeypatch, hears):
 
     monkeypatch.setattr(hangups, "BACK", 0.1)
     monkeypatch.setattr(hangups, "BEGIN", 60.0 if hears else 0.1)
-    engine, visitors = type(served.studio.engine), served.studio.visitors
-    render, begun, gate = engine.render_dense, [], threading.Event()
+    visitors = served.studio.visitors
+    render, begun, gate = Finish.__call__, [], threading.Event()
 
     def held(*arguments: Any) -> Any:
         begun.append(None)
         gate.wait(30)
         return render(*arguments)
 
-    monkeypatch.setattr(engine, "render_dense", held)
+    monkeypatch.setattr(Finish, "__call__", held)
     gone, waiting = Stranger(served.url), Stranger(served.url)
     (animate,) = gone.named("animate")
     for each in (gone, waiting):
