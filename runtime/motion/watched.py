@@ -34,7 +34,7 @@ class Watch:
         """The next frame begins a new stream."""
         self._take = 0
         self._first: Motion | None = None
-        self._driver: Driver | None = None
+        self._driver: Future[Driver | None] | None = None
 
     def __call__(self, squares: Bytes, takes: Sequence[int], *, expression: bool = False) -> Motion:
         """The motion of the next frames, uint8 (B, R, R, 3), each of its take (`runtime.motion.takes`); with
@@ -51,14 +51,17 @@ class Watch:
         """The residual of one frame, being found: nothing where nobody is seen yet, and in the first one of a take."""
         if take and take != self._take:
             self._take, self._first = take, motion
-            self._driver = self._engine.driver(square, motion)
-            return self._team.submit(_nothing)
+            # Not waited for here: the first frame needs nothing of it.
+            self._driver = self._team.submit(self._engine.driver, square, motion)
+            return _nothing_found()
         if not take or self._driver is None or self._first is None:
-            return self._team.submit(_nothing)
+            return _nothing_found()
         return self._team.submit(self._missed, self._driver, self._first, square, motion)
 
-    def _missed(self, driver: Driver, first: Motion, square: Bytes, motion: Motion) -> Floats:
-        names = self._engine.names
+    def _missed(self, driving: Future[Driver | None], first: Motion, square: Bytes, motion: Motion) -> Floats:
+        driver, names = driving.result(), self._engine.names  # begun before, so that this does not wait for itself
+        if driver is None:
+            return _nothing()
         (face,) = seen_faces(names, first, (motion, motion), None, Strengths(), "absolute")
         places = motion.places[0]
         found = driver(square, places, named(places, names), face)
@@ -67,3 +70,10 @@ class Watch:
 
 def _nothing() -> Floats:
     return np.zeros((CELLS, CELLS, 2), np.float32)
+
+
+def _nothing_found() -> Future[Floats]:
+    """At once, whatever else is being found."""
+    found: Future[Floats] = Future()
+    found.set_result(_nothing())
+    return found
