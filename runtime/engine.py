@@ -39,7 +39,7 @@ from runtime.graphs.cores import available_cores
 from runtime.graphs.sessions import Device, Graph, open_aside
 from runtime.layers.anatomy import see_faces, see_heads, see_subject
 from runtime.layers.canvas import Canvas
-from runtime.layers.compose import Behind, Layers, Rest, open_layers
+from runtime.layers.compose import Behind, Layers, Made, open_layers
 from runtime.layers.matte import find_person
 from runtime.layers.mended import mended
 from runtime.layers.neighbours import Neighbours
@@ -179,6 +179,13 @@ class Engine:
         """
         return self.batch if self.device == "cuda" else self._graphs[RENDER].at_once
 
+    @property
+    def first_watched(self) -> int:
+        """The same where the driver is watched (`runtime.motion.watched`), and the points have names: on the CPU one,
+        while which is moved what the others count from is made ready.
+        """
+        return 1 if self.names and self.device != "cuda" else self.first_batch
+
     def hasten(self) -> None:
         """From now on, a call with a single frame gives it as soon as possible: for live pictures. Without this, each
         core works on a frame of its own where the model is small enough, for most frames a second.
@@ -290,7 +297,7 @@ class Engine:
         still = self.render_dense(source, source.motion[:1], (IMAGE, "flow"))
         if still.flow is None:
             return None
-        rest = Rest(still.image[0], still.flow[0])
+        rest = Made(still.image[0], still.flow[0])
         return Layers(self._layers_graph, canvas, subject, person, rest, border, behind, neighbours)
 
     def driver(self, square: Bytes, motion: Motion) -> Driver | None:
@@ -305,7 +312,7 @@ class Engine:
         person = None if subject is None else find_person(canvas, subject.middle)
         if subject is None or person is None:
             return None
-        rest = Rest(square, np.zeros((_CELLS, _CELLS, 2), np.float32))
+        rest = Made(square, np.zeros((_CELLS, _CELLS, 2), np.float32))
         return Driver(Layers(self._layers_graph, canvas, subject, person, rest, None), self._registration_graph)
 
     @cached_property

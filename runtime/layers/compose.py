@@ -55,18 +55,8 @@ def open_layers(device: str, cores: int) -> Graph:
 
 
 @dataclass(frozen=True)
-class Rest:
-    """What a model makes of the source's own pose."""
-
-    image: Bytes
-    """uint8 (R, R, 3)."""
-    flow: NDArray[np.float32]
-    """(f, f, 2)."""
-
-
-@dataclass(frozen=True)
 class Made:
-    """What a model makes of one driving frame."""
+    """What a model makes of one pose."""
 
     image: Bytes
     """uint8 (R, R, 3)."""
@@ -93,7 +83,7 @@ class Layers:
         canvas: Canvas,
         subject: Subject,
         person: Pixels,
-        rest: Rest,
+        rest: Made,
         border: NDArray[np.bool_] | None,
         behind: Behind | None = None,
         neighbours: Neighbours | None = None,
@@ -242,8 +232,9 @@ class Layers:
         moved = None if way is None else way * (resolution - 1) / 2 * side / resolution
         driven = bounded(self._canvas.places(points, resolution))
         head, trunk, more = self._ways(moved, driven, residual)
-        feeds = {"image": image[None], "more": _first(more * 2 / side)}
-        feeds |= {
+        feeds = {
+            "image": image[None],
+            "more": _first(more * 2 / side),
             "moved": _first((np.zeros_like(head) if moved is None else moved) * 2 / side),
             "head": _first(head * 2 / size),
             "trunk": _first(trunk * 2 / size),

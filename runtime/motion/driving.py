@@ -256,8 +256,7 @@ def read_motion(framed: Framed, engine: Engine, *, expression: bool = False) -> 
             yield recorded.motion[start : start + batch]
         return
     found = False
-    # What the others count from is made ready while the first one is moved.
-    first = 1 if expression and engine.names else engine.first_batch
+    first = engine.first_watched if expression else engine.first_batch
     takes, watch = Takes(float(framed.clip.rate), watch=framed.watched), Watch(engine)
     with prefetch(read_shown(framed, engine.resolution), depth=2 * batch) as ready:
         while shown := list(islice(ready, batch if found else first)):

@@ -231,8 +231,6 @@ class Seen(Kind):
 class Residual(Code):
     """How far a driver moves otherwise than points and expression say: of a source at rest, nothing."""
 
-    axes = (-1,)
-
 
 KINDS: Mapping[str, Kind] = {
     "point": Place(),

@@ -205,9 +205,9 @@ class Finish:
         if self._paste is not None:
             pieces = self.pieces(rendered, points, faces, residuals)
             return np.stack(self._each(self._laid, [(piece,) for piece in pieces]))
-        if self.layers is not None and points is not None and (rendered is None or rendered.flow is not None):
-            frames = _frames(rendered, points, faces, residuals)
-            return np.stack(self._each(partial(self._layer_one, self.layers), frames))
+        layered = self._in_layers(self._layer_one, rendered, points, faces, residuals)
+        if layered is not None:
+            return np.stack(layered)
         if rendered is None:
             raise ValueError("only layers need no model")
         if self.layers is None and self._background is not None:  # nobody before another backdrop
@@ -226,12 +226,25 @@ class Finish:
         """The same, not yet pasted back, for `lay`."""
         if self._neighbours is not None and self._own is None:
             self._own = self._neighbours.territory(self._side)
-        if self.layers is not None and points is not None and (rendered is None or rendered.flow is not None):
-            frames = _frames(rendered, points, faces, residuals)
-            return self._each(partial(self._layered_piece, self.layers), frames)
+        layered = self._in_layers(self._layered_piece, rendered, points, faces, residuals)
+        if layered is not None:
+            return layered
         if rendered is None:
             raise ValueError("only layers need no model")
         return [Piece(self._sharp(rendered, index), self._own) for index in range(len(rendered.image))]
+
+    def _in_layers(
+        self,
+        make: Callable[..., T],
+        rendered: Rendered | None,
+        points: Floats | None,
+        faces: Sequence[Expression | None],
+        residuals: Floats | None,
+    ) -> list[T] | None:
+        """What `make` makes of the layers and of every frame; None where the source is not moved in layers."""
+        if self.layers is None or points is None or (rendered is not None and rendered.flow is None):
+            return None
+        return self._each(partial(make, self.layers), _frames(rendered, points, faces, residuals))
 
     def _layered_piece(
         self, layers: Layers, made: Made | None, points: Floats, face: Expression | None, residual: Floats | None
