@@ -43,7 +43,10 @@
     }
     // What the server reads although this browser cannot play it is no error; what it cannot read it says itself.
     for (const toast of document.querySelectorAll(".toast-body"))
-      if (toast.innerText.includes("Video not playable")) toast.querySelector(".toast-close")?.click();
+      if (toast.innerText.includes("Video not playable")) {
+        toast.style.display = "none"; // at once: closed, it fades
+        toast.querySelector(".toast-close")?.click();
+      }
     for (const icon of document.querySelectorAll("footer img")) set(icon, "alt", "");
     const share = document.getElementById("share");
     if (share && !navigator.canShare) share.hidden = true; // the download beside it does for all others

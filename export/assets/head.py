@@ -1,5 +1,5 @@
-"""The head of `runtime/control/head.py` from the drawn people's: fifty named points in space, and how expressions move
-them:
+"""The head of `runtime/layers/solid.py` from the drawn people's: fifty named points in space, how expressions move
+them, and how deep what is seen from the front lies:
 
     python -m export.assets.head runtime/assets/head.safetensors
 
@@ -34,6 +34,10 @@ RECIPES: Mapping[str, Mapping[str, float]] = {
     "brows_down": {"browDownX": 1.0},
 }
 """Names of movements, and the actions of which they are made; "X" stands for both sides."""
+CORNER, SPAN, CELLS = (-13.5, -14.0), 27.0, 72
+"""Of the square whose depth is kept, in centimetres; cells along its side."""
+LEAST, STEP = -5.0, 0.0625
+"""Of the bytes that depths are kept as."""
 
 
 def build() -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -54,8 +58,38 @@ def build() -> tuple[dict[str, np.ndarray], dict[str, str]]:
         "moves": 100 * moves,
     }
     assert JOINTS[:2] == ("neck", "head")
-    about = {"points": POINT_NAMES, "moves": list(RECIPES), "neck_share": NECK_SHARE}
-    return {name: value.numpy().astype(np.float32) for name, value in tensors.items()}, {"head": json.dumps(about)}
+    place = {"corner": CORNER, "span": SPAN, "least": LEAST, "step": STEP}
+    about = {"points": POINT_NAMES, "moves": list(RECIPES), "neck_share": NECK_SHARE, "depth": place}
+    arrays = {name: value.numpy().astype(np.float32) for name, value in tensors.items()}
+    skin = head.triangles[(head.triangles < mesh).all(1)]
+    seen = seen_depth(100 * head.mean[:mesh].numpy(), skin.numpy())
+    arrays["depth"] = np.clip(np.rint((seen - LEAST) / STEP), 0, 255).astype(np.uint8)
+    return arrays, {"head": json.dumps(about)}
+
+
+def seen_depth(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+    """(CELLS, CELLS): z of what is seen from the front of `vertices` (V, 3) and `triangles` (T, 3); where nothing is,
+    infinity.
+    """
+    places = (vertices[:, :2] - CORNER) / SPAN * CELLS - 0.5
+    depth = np.full((CELLS, CELLS), np.inf)
+    for triangle in triangles:
+        corners, heights = places[triangle], vertices[triangle, 2]
+        (left, top), (right, bottom) = np.ceil(corners.min(0)), np.floor(corners.max(0))
+        x, y = np.meshgrid(
+            np.arange(max(left, 0), min(right, CELLS - 1) + 1), np.arange(max(top, 0), min(bottom, CELLS - 1) + 1)
+        )
+        (a, b), (c, d) = corners[1:] - corners[0]
+        area = a * d - b * c
+        if not x.size or abs(area) < 1e-9:
+            continue
+        second = ((x - corners[0, 0]) * d - c * (y - corners[0, 1])) / area
+        third = (a * (y - corners[0, 1]) - (x - corners[0, 0]) * b) / area
+        inside = (second >= 0) & (third >= 0) & (second + third <= 1)
+        z = heights[0] + second * (heights[1] - heights[0]) + third * (heights[2] - heights[0])
+        rows, columns = y[inside].astype(int), x[inside].astype(int)
+        depth[rows, columns] = np.minimum(depth[rows, columns], z[inside])
+    return depth
 
 
 def main(path: Path) -> None:

@@ -6,11 +6,7 @@ orthographic camera, a turn is then linear in (x, y, z) of the points of the ver
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 
 import numpy as np
 
@@ -18,15 +14,10 @@ from runtime.control.parts import PARTS, Strengths, part_of
 from runtime.control.pose import CONTROLS
 from runtime.layers.expression import SIDES, Expression
 from runtime.layers.frames import Array, bounded
+from runtime.layers.solid import Camera, drawn, weight
 from runtime.motion.kinds import inverse
 from runtime.values import Floats
 
-ASSET = Path(__file__).parents[1] / "assets" / "head.safetensors"
-
-_STIFF = ("nose.", "forehead.", "skull.")
-_STIFF_TOO = (".inner", ".outer", ".below_eye", ".bone", ".side", ".beside_nose")
-_WEIGHTS = {"forehead.": 0.4, "skull.": 0.3, "cheek": 0.5}
-"""How much groups of points that expressions hardly move say of the head: brows pull foreheads, hair hides skulls."""
 _OUTLINE = ("skull.", "jaw.angle", "cheek_left.side", "cheek_right.side")
 _FACE, _SHALLOW, _NEARER = -2.0, 0.5, 0.7
 """Depth of the face in centimetres; how much of theirs behind it points at a head's outline have when it turns, whose
@@ -46,71 +37,34 @@ _WIDER = 0.15
 """By how much wide eyes are more open."""
 
 
-@dataclass(frozen=True)
-class _Drawn:
-    """The drawn people's mean head, in centimetres: x to the person's left, y down, z away."""
-
-    names: Mapping[str, int]
-    points: Array
-    """(P, 3)."""
-    joints: Array
-    """(2, 3): of the neck and of the head."""
-    weights: Array
-    """(P, 3): how much torso, neck and head move a point."""
-    moves: Mapping[str, Array]
-    """(P, 3) each: by how much a movement of the face moves the points."""
-    neck_share: float
-    """How much of the head's turn the neck already makes."""
-
-    @property
-    def unit(self) -> float:
-        """Distance of the outer corners of the eyes."""
-        return float(np.ptp([self.points[self.names[f"eye_{side}.outer"], 0] for side in SIDES]))
-
-
-@cache
-def _drawn() -> _Drawn:
-    from safetensors import safe_open  # here: only few animations need it
-
-    with safe_open(ASSET, "np") as file:
-        about = json.loads(file.metadata()["head"])
-        arrays = {name: file.get_tensor(name).astype(np.float64) for name in ("points", "joints", "weights", "moves")}
-    moves = dict(zip(about["moves"], arrays["moves"], strict=True))
-    names = {name: index for index, name in enumerate(about["points"])}
-    return _Drawn(names, arrays["points"], arrays["joints"], arrays["weights"], moves, about["neck_share"])
-
-
 class Head:
     """The head in a source picture whose points have names."""
 
     def __init__(self, names: Mapping[str, int], places: Floats) -> None:
         """`places` (K, 2): of the source's points, of which `names` names some or all, in [-1, 1]."""
-        drawn = _drawn()
+        known = drawn()
         self._places = bounded(places)
-        self._known = [index for name, index in names.items() if name in drawn.names]
+        self._known = [index for name, index in names.items() if name in known.names]
         """Numbers of the points that the drawn head has, too; the others move as its trunk does."""
-        rows = [drawn.names[name] for name in names if name in drawn.names]
-        self._drawn, self._rows = drawn, rows
-        weights = np.array([_weight(name) for name in names if name in drawn.names])
+        rows = [known.names[name] for name in names if name in known.names]
+        self._drawn, self._rows = known, rows
+        weights = np.array([weight(name) for name in names if name in known.names])
         self._parts = np.array(["head"] * len(places), dtype=object)
         self._parts[list(names.values())] = [part_of(name) for name in names]
-        self._find_camera(drawn.points[rows], weights)
+        self._find_camera(known.points[rows], weights)
         self._depth = np.zeros(len(places))
-        self._depth[self._known] = self._scale * (drawn.points[rows] - self._middle) @ self._turn[2]
+        self._depth[self._known] = self._scale * (known.points[rows] - self._middle) @ self._turn[2]
         self._solid = np.concatenate([self._places, self._shallow()[:, None]], 1)
         self._solve = self._solver(weights)
 
     def _find_camera(self, points: Array, weights: Array) -> None:
         """How the drawn head's `points` (P, 3) are turned, scaled and shifted to lie on the source's."""
-        seen, weights = self._places[self._known], weights[:, None] / max(float(weights.sum()), _NEVER)
-        self._middle, self._offset = (weights * points).sum(0), (weights * seen).sum(0)
-        x, y = points - self._middle, seen - self._offset
-        linear = np.linalg.solve((weights * x).T @ x + _NEVER * np.eye(3), (weights * x).T @ y).T
-        left, sizes, right = np.linalg.svd(linear, full_matrices=False)
-        across = left @ right
-        self._scale = max(float(sizes.mean()), _NEVER)
+        camera = Camera.fit(points, self._places[self._known], weights)
+        self._middle = (weights[:, None] * points).sum(0) / max(float(weights.sum()), _NEVER)
+        self._offset: Array = camera(self._middle)
+        self._scale = camera.scale
         """Of a centimetre, in the picture's units."""
-        self._turn: Array = np.concatenate([across, np.cross(across[0], across[1])[None]])
+        self._turn: Array = camera.turn
         """(3, 3): from the drawn head's frame to the camera's."""
 
     def _shallow(self) -> Array:
@@ -157,13 +111,13 @@ class Head:
 
     def posed(self, values: Floats) -> Floats:
         """(T, K, 2): the source's points in the poses `values` (T, N), by the values of `CONTROLS`."""
-        drawn, known, rows = self._drawn, self._known, self._rows
+        mean, known, rows = self._drawn, self._known, self._rows
         angles = np.radians([1.0, -1.0, 1.0]) * values[:, :3].astype(np.float64)
         turns = self._turned(angles)
-        necks = self._turned(drawn.neck_share * angles)
-        joints = self._scale * (drawn.joints * (1, 1, _NEARER) - self._middle) @ self._turn.T
+        necks = self._turned(mean.neck_share * angles)
+        joints = self._scale * (mean.joints * (1, 1, _NEARER) - self._middle) @ self._turn.T
         neck, head = joints + np.append(self._offset, 0.0)
-        moves = np.einsum("tm,mpd->tpd", _moves_of(values), np.stack(list(drawn.moves.values()))[:, rows])
+        moves = np.einsum("tm,mpd->tpd", _moves_of(values), np.stack(list(mean.moves.values()))[:, rows])
         points = np.repeat(self._solid[None], len(values), 0)
         points[:, known] += self._scale * moves @ self._turn.T
         moved_head = neck + np.einsum("tij,j->ti", necks, head - neck)
@@ -171,7 +125,7 @@ class Head:
         by_neck = np.einsum("tij,tkj->tki", necks, points - neck) + neck
         weights = np.zeros((len(self._solid), 3))
         weights[:, 0] = 1.0
-        weights[known] = drawn.weights[rows]
+        weights[known] = mean.weights[rows]
         weights = weights / weights.sum(1, keepdims=True)
         still, on_neck, on_head = (weights[:, index, None] for index in range(3))
         return (still * points + on_neck * by_neck + on_head * by_head)[..., :2].astype(np.float32)
@@ -197,13 +151,6 @@ def rotations(angles: Array) -> Array:
     return yaw @ pitch @ roll
 
 
-def _weight(name: str) -> float:
-    """How much the named point says of where the head is."""
-    if not (name.startswith(_STIFF) or name.endswith(_STIFF_TOO)) or part_of(name) != "head":
-        return 0.0
-    return next((weight for group, weight in _WEIGHTS.items() if name.startswith(group)), 1.0)
-
-
 def _moves_of(values: Floats) -> Array:
     """(T, M): how much of each of the drawn head's movements is made, in their order."""
     at = dict(zip(CONTROLS, values.T.astype(np.float64), strict=True))
@@ -219,7 +166,7 @@ def _moves_of(values: Floats) -> Array:
         "brows_up": at["brows"].clip(0),
         "brows_down": (-at["brows"]).clip(0),
     }
-    return np.stack([made[name] for name in _drawn().moves], 1)
+    return np.stack([made[name] for name in drawn().moves], 1)
 
 
 def _lids(values: Floats) -> Array:
@@ -232,11 +179,11 @@ def _lids(values: Floats) -> Array:
 
 def expressions(values: Floats) -> list[Expression]:
     """What the face does in each of the poses `values` (T, N)."""
-    drawn, lids = _drawn(), _lids(values)
-    moves = np.einsum("tm,mpd->tpd", _moves_of(values), np.stack(list(drawn.moves.values()))) / drawn.unit
+    known, lids = drawn(), _lids(values)
+    moves = np.einsum("tm,mpd->tpd", _moves_of(values), np.stack(list(known.moves.values()))) / known.unit
 
     def at(name: str) -> Array:
-        return moves[:, drawn.names[name], :2]
+        return moves[:, known.names[name], :2]
 
     upper, lower = at("mouth.upper_lip")[:, 1], at("mouth.lower_lip")[:, 1]
     lower = upper + _OPENS * (lower - upper)

@@ -24,8 +24,8 @@ from runtime.layers.mended import as_array, averaged, see_head
 from runtime.layers.mesh import Look, lips_of, look_at
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import STIFF, Anatomy
+from runtime.layers.relief import Relief
 from runtime.layers.shutters import EyeShutter, Place, joined, smooth
-from runtime.layers.spline import ThinPlate
 from runtime.values import Bytes, Floats
 
 Pairs = tuple[Array, Array]
@@ -33,11 +33,6 @@ Pairs = tuple[Array, Array]
 
 _FACE = ("mouth", "eye_left", "eye_right", "nose", "cheek_left", "cheek_right", "jaw")
 """Groups of points that lie on the face itself."""
-_STIFF = ("nose.", "forehead.", "skull.")
-_STIFF_TOO = (".inner", ".outer", ".below_eye", ".bone", ".side", ".beside_nose", ".angle_left", ".angle_right")
-"""Points that expressions move little."""
-_EASE = 0.3
-"""How straight the map through them is: chosen on talkers and on drawn people who turn by thirty degrees."""
 _HELD = ("eye_", "nose.", "cheek_", "jaw.", "forehead.")
 """Points, but for lids, through which a face's flow is led: mouths and lids open and shut by themselves."""
 _REACH = 0.12
@@ -55,6 +50,17 @@ _BETWEEN, _MOUTH = 0.333, 0.78
 """Where the detector's landmarks lie in the head's own frame."""
 
 
+class Base(Protocol):
+    """How a head moves, if no expression moves it."""
+
+    def __call__(self, driven: Array, cells: Array, moved: Array | None) -> Array:
+        """(f, f, 2): where from its `cells` (f, f, 2) a result looks further. `driven` (K, 2): the model's points in
+        the result; `moved` (f, f, 2): the same as the model says, which may be None where points have names; all in
+        pixels of the canvas.
+        """
+        ...
+
+
 class Subject(Protocol):
     """A face in a canvas of c pixels a side."""
 
@@ -68,19 +74,16 @@ class Subject(Protocol):
     face: Pixels
     """(c, c) in [0, 1]: where the model's own flow and picture count."""
 
-    def base(self, driven: Array, cells: Array, moved: Array | None) -> Array:
-        """(f, f, 2): how the head moves, if no expression moves it: where from its `cells` (f, f, 2) a result looks
-        further. `driven` (K, 2): the model's points in the result; `moved` (f, f, 2): the same as the model says, which
-        may be None where points have names; all in pixels of the canvas.
-        """
+    def base(self, alpha: Pixels) -> Base:
+        """How the head moves, if no expression moves it. `alpha` (c, c): where in the canvas the person is."""
         ...
 
     def neck(self, driven: Array, cells: Array, moved: Array) -> Pairs:
-        """Of the neck; arguments as of `base`."""
+        """Of the neck; arguments as of `Base`."""
         ...
 
     def exact(self, driven: Array, cells: Array, moved: Array) -> Array:
-        """`moved`, as exact as the points that are known to lie on the face make it; arguments as of `base`."""
+        """`moved`, as exact as the points that are known to lie on the face make it; arguments as of `Base`."""
         ...
 
     def head(self, driven: Array) -> Affine | None:
@@ -127,7 +130,6 @@ class NamedFace:
         self._canvas, self._names, self._points = canvas, names, points
         face = named(points, names)
         self._named = face
-        self._stiff = [i for name, i in names.items() if name.startswith(_STIFF) or name.endswith(_STIFF_TOO)]
         self._neck = [i for name, i in names.items() if name.startswith("neck.")]
         self._held = [i for name, i in names.items() if name.startswith(_HELD) and not name.endswith("_lid")]
         self._on_face = _on_face(names)
@@ -157,10 +159,10 @@ class NamedFace:
             away = np.minimum(away, np.hypot((x - middle[0]) / 0.26, (y - middle[1] + 0.04) / 0.2))
         return smooth((1.25 - away) / 0.25)
 
-    def base(self, driven: Array, cells: Array, moved: Array | None) -> Array:
+    def base(self, alpha: Pixels) -> Base:
         """See `Subject`."""
-        pairs = driven[self._stiff], self._points[self._stiff]
-        return ThinPlate(*pairs, Affine.fit(*pairs, STIFF), _EASE)(cells) - cells
+        relief = Relief(self._named, alpha)
+        return lambda driven, cells, moved: relief(named(driven, self._names), cells)
 
     def neck(self, driven: Array, cells: Array, moved: Array) -> Pairs:
         """See `Subject`."""
@@ -219,8 +221,12 @@ class SeenFace:
         x, y = np.moveaxis(self.anatomy.frame.inverse()(places), -1, 0)
         return x, y
 
-    def base(self, driven: Array, cells: Array, moved: Array | None) -> Array:
+    def base(self, alpha: Pixels) -> Base:
         """See `Subject`."""
+        return self._flat
+
+    def _flat(self, driven: Array, cells: Array, moved: Array | None) -> Array:
+        """See `Base`: by the one affine map that the flow makes about the face."""
         if moved is None:
             raise ValueError("without named points only a model tells how a head moves")
         x, y = self._own(cells + moved)

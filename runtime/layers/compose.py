@@ -134,6 +134,7 @@ class Layers:
             self._textures.put(texture.copy())
         self._still = bounded(rest.flow)
         self._shutters = subject.shutters(self._own)
+        self._base = subject.base(scene.alpha)
         self._fixed = {name: graph.place(value) for name, value in self._constants(resolution, cells).items()}
 
     @property
@@ -211,7 +212,7 @@ class Layers:
         `residual`'s. `moved` (f, f, 2): the same as the model says, if it was asked; `driven` points (K, 2); in pixels.
         """
         subject, cells = self._subject, self._cells
-        base = subject.base(driven, cells, moved)
+        base = self._base(driven, cells, moved)
         exact = subject.exact(driven, cells, base if moved is None else moved)
         head, trunk = self._person(base, subject.neck(driven, cells, exact), exact)
         frame = None if residual is None else subject.head(driven)

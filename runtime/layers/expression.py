@@ -12,6 +12,7 @@ from runtime.control.parts import Strengths
 from runtime.layers import lips
 from runtime.layers.frames import Array, bounded, head_frame
 from runtime.layers.shutters import smooth
+from runtime.layers.turn import Turn
 
 Named = Mapping[str, Array]
 
@@ -71,6 +72,8 @@ _CALM = 0.6
 """How much of their motion the corners of a mouth take over: they are found least well."""
 _WIDE_MOUTH = 0.75
 """Farthest that lips part."""
+_AS_DEEP = ("corner_left", "corner_right", "upper_lip", "lower_lip", "upper_lip", "lower_lip", "chin")
+"""Points of a mouth that lie as deep as each of `runtime.layers.lips`' places."""
 _MOST = 1e3
 """Strength beyond which nothing more happens to a face."""
 
@@ -155,11 +158,14 @@ def expression(now: Seen, rest: Seen, strengths: Strengths = EVERYTHING, counted
     mouth, lids_by, brows, gaze = (
         min(value, _MOST) for value in (strengths.mouth, strengths.eyes, strengths.brows, strengths.gaze)
     )
-    a, b = _own(now.points), _own(rest.points)
+    turn = Turn(now.points, rest.points)
+    b = _own(rest.points)
+    a = _unturned(_own(now.points), b, turn)
     if now.lips is None or rest.lips is None:
         part = _mouth_by_points(a, b, mouth, counted)
     else:
-        part = _mouth_by_lips(bounded(now.lips), bounded(rest.lips), mouth, counted)
+        lips_rest = bounded(rest.lips)
+        part = _mouth_by_lips(_lips_unturned(bounded(now.lips), lips_rest, turn), lips_rest, mouth, counted)
     lids = _lids(eyes[:, 0], eyes_rest[:, 0])
     return replace(
         part,
@@ -167,6 +173,24 @@ def expression(now: Seen, rest: Seen, strengths: Strengths = EVERYTHING, counted
         brows=brows * np.array([(a[name] - b[name])[1] for name in (f"eye_{side}.brow" for side in SIDES)]),
         gaze=gaze * _gaze(eyes[:, 1:] - eyes_rest[:, 1:], lids),
     )
+
+
+def _unturned(now: Mapping[str, Array], rest: Mapping[str, Array], turn: Turn) -> dict[str, Array]:
+    """Points in the head's own frame `now`, those of mouth and brows less what the `turn` does to them."""
+    names = [name for name in rest if name.startswith("mouth.") or name.endswith(".brow")]
+    ways = turn.way(np.array([rest[name] for name in names]), names)
+    found = dict(now) | {name: now[name] - way for name, way in zip(names, ways, strict=True)}
+    corners = [f"mouth.corner_{side}" for side in SIDES]
+    aside = sum(found[name][0] - rest[name][0] for name in corners) / 2 * turn.sideways(rest["mouth.chin"])
+    return found | {name: found[name] - np.array([aside, 0.0]) for name in corners}
+
+
+def _lips_unturned(now: Array, rest: Array, turn: Turn) -> Array:
+    """Lips (7, 2) `now`, less what the `turn` does to them."""
+    found = now - turn.way(rest, [f"mouth.{name}" for name in _AS_DEEP])
+    corners = [lips.LEFT, lips.RIGHT]
+    found[corners, 0] -= turn.sideways(rest[lips.TIP]) * (found[corners, 0] - rest[corners, 0]).mean()
+    return found
 
 
 def _mouth_by_lips(now: Array, rest: Array, strength: float, counted: bool) -> Expression:
