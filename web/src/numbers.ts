@@ -34,3 +34,9 @@ export function quantile(values: ArrayLike<number>, at: number): number {
   const above = Math.min(below + 1, ordered.length - 1);
   return ordered[below] + (place - below) * (ordered[above] - ordered[below]);
 }
+
+/** `count` numbers at equal distances, from the first to the last of them: numpy's `linspace`. */
+export function linspace(first: number, last: number, count: number): Float64Array {
+  const step = (last - first) / (count - 1);
+  return Float64Array.from({ length: count }, (_, k) => (k === count - 1 ? last : first + k * step));
+}

@@ -41,3 +41,11 @@ export function withAlpha({ width, height, data }: Picture): Picture {
   for (let pixel = 0; pixel < width * height; pixel++) rgba.set(data.subarray(3 * pixel, 3 * pixel + 3), 4 * pixel);
   return { width, height, stride: 4, data: rgba };
 }
+
+/** `disc` of web/tools/layer_vectors.py. */
+export function disc(size: number, [x, y, radius]: number[]): Float32Array {
+  return Float32Array.from({ length: size * size }, (_, at) => {
+    const away = Math.hypot((at % size) - x, Math.floor(at / size) - y);
+    return Math.min(Math.max((radius - away) / 8 + 0.5, 0), 1);
+  });
+}

@@ -90,7 +90,7 @@ def seen_vectors() -> dict[str, Any]:
         "face": _numbers(face.face[::4, ::4]),
         "cells": _pairs(cells.reshape(-1, 2)),
         "moved": _numbers(moved),
-        "base": _numbers(face.base(nothing, cells, moved)),
+        "base": _numbers(face.base(np.ones((_SIDE, _SIDE), np.float32))(nothing, cells, moved)),
         "neck": [_pairs(part.reshape(-1, 2)) for part in face.neck(nothing, cells, moved)],
     }
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from safetensors import safe_open
 
 from checkpoints import contract
 from checkpoints.parameters import RESIDUAL, Parameter
@@ -35,9 +36,12 @@ from runtime.layers import (
     mesh,
     mouth,
     person,
+    relief,
     residual,
     shutters,
+    solid,
     teeth,
+    turn,
 )
 from runtime.media.picture import square
 from runtime.media.provenance import _XMP, COMMENT, STATEMENT
@@ -49,6 +53,7 @@ from runtime.result.label import TEXT
 from web.tools.flow_vectors import flow_vectors
 from web.tools.framing_vectors import face_vectors, framing_vectors
 from web.tools.layer_vectors import layer_vectors
+from web.tools.solid_vectors import solid_vectors
 
 WEB = Path(__file__).resolve().parents[1]
 
@@ -105,7 +110,7 @@ def shared_colours() -> str:
 
 _LAYERS = (
     *(frames, expression, reference, eyes, lips, mesh, mended, matte, backdrop, border, person, shutters, teeth),
-    *(mouth, exact, anatomy, residual, compose),
+    *(mouth, exact, anatomy, residual, compose, solid, relief, turn),
 )
 
 
@@ -134,6 +139,17 @@ def _listed(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.tolist()
     return sorted(value) if isinstance(value, frozenset) else value
+
+
+def shared_head() -> str:
+    """The drawn people's mean head: named points to a thousandth of a millimetre, depths as the whole numbers that are
+    kept of them.
+    """
+    with safe_open(solid.ASSET, "np") as file:
+        about = json.loads(file.metadata()["head"])
+        points, cells = file.get_tensor("points").astype(np.float64), file.get_tensor("depth")
+    found = {"names": about["points"], "points": points.round(4).tolist()}
+    return json.dumps(found | {"depth": about["depth"] | {"cells": cells.ravel().tolist()}}) + "\n"
 
 
 def shared_motion() -> str:
@@ -308,12 +324,13 @@ def files() -> dict[Path, str]:
         "pictures": picture_vectors(),
         "framing": framing_vectors(),
         "faces": face_vectors(),
-        "layers": layer_vectors() | flow_vectors(),
+        "layers": layer_vectors() | flow_vectors() | solid_vectors(),
         "contract": contract_names(),
     }
     made = {WEB / "tests" / "vectors" / f"{name}.json": json.dumps(value) + "\n" for name, value in vectors.items()}
     made[WEB / "src" / "shared" / "words.json"] = shared_words()
     made[WEB / "src" / "shared" / "layers.json"] = shared_layers()
+    made[WEB / "src" / "shared" / "head.json"] = shared_head()
     made[WEB / "src" / "shared" / "motion.json"] = shared_motion()
     made[WEB / "src" / "shared" / "colours.css"] = shared_colours()
     return made

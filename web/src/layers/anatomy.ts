@@ -19,11 +19,11 @@ import { lipsOf, lookAt, type Look, type MeshNetwork } from "./mesh";
 import { lipsBetween, MouthShutter } from "./mouth";
 import type { Anatomy, Pairs } from "./person";
 import { named, pixelsOf, type Names } from "./points";
+import { Relief } from "./relief";
 import { CHANNELS, EyeShutter, type Place, type Texture } from "./shutters";
-import { ThinPlate } from "./spline";
 import type { MouthNetwork } from "./teeth";
 
-const { FACE, STIFF, STIFF_TOO, EASE, HELD, REACH, NEEDED, COLLAR, SIDES, USUAL_SHOULDERS, BETWEEN, MOUTH } = constants.anatomy;
+const { FACE, HELD, REACH, NEEDED, COLLAR, SIDES, USUAL_SHOULDERS, BETWEEN, MOUTH } = constants.anatomy;
 /** How much the head's map is pulled towards a similarity. */
 const STIFFNESS = constants.person.STIFF;
 
@@ -47,6 +47,13 @@ export function namesOf(names: readonly string[]): Names {
   return Object.fromEntries(names.map((name, index) => [name, index]));
 }
 
+/**
+ * (f, f, 2): how a head moves, if no expression moves it: where from its `cells` a result looks further. `driven`: the
+ * model's points in the result; `moved` (f, f, 2): the same as the model says, which may be missing where points have
+ * names; all in pixels of the canvas.
+ */
+export type Base = (driven: readonly Point[], cells: readonly Point[], moved?: ArrayLike<number>) => Float64Array;
+
 /** A face in a canvas of c pixels a side. */
 export interface Subject {
   anatomy: Anatomy;
@@ -58,15 +65,11 @@ export interface Subject {
   lips?: Float64Array;
   /** (c, c) in [0, 1]: where the model's own flow and picture count. */
   face: Float32Array;
-  /**
-   * (f, f, 2): how the head moves, if no expression moves it: where from its `cells` a result looks further. `driven`: the
-   * model's points in the result; `moved` (f, f, 2): the same as the model says, which may be missing where points have
-   * names; all in pixels of the canvas.
-   */
-  base(driven: readonly Point[], cells: readonly Point[], moved?: ArrayLike<number>): Float64Array;
-  /** Of the neck; arguments as of `base`. */
+  /** How the head moves, if no expression moves it. `alpha` (c, c): where in the canvas the person is. */
+  base(alpha: Float32Array): Base;
+  /** Of the neck; arguments as of `Base`. */
   neck(driven: readonly Point[], cells: readonly Point[], moved: ArrayLike<number>): Pairs;
-  /** `moved`, as exact as the points that are known to lie on the face make it; arguments as of `base`. */
+  /** `moved`, as exact as the points that are known to lie on the face make it; arguments as of `Base`. */
   exact(driven: readonly Point[], cells: readonly Point[], moved: Float64Array): Float64Array;
   /** From the head's own frame to where it is in the result; nothing where points do not tell. */
   head(driven: readonly Point[]): Affine | undefined;
@@ -129,7 +132,6 @@ export class NamedFace implements Subject {
   readonly expression: Float64Array;
   readonly lips: Float64Array;
   readonly face: Float32Array;
-  private stiff: number[];
   private collar: number[];
   private held: number[];
   private onFace: number[];
@@ -147,9 +149,6 @@ export class NamedFace implements Subject {
       Object.keys(names)
         .filter(fits)
         .map((name) => names[name]);
-    this.stiff = numbers(
-      (name) => STIFF.some((start) => name.startsWith(start)) || STIFF_TOO.some((end) => name.endsWith(end)),
-    );
     this.collar = numbers((name) => name.startsWith("neck."));
     this.held = numbers((name) => HELD.some((start) => name.startsWith(start)) && !name.endsWith("_lid"));
     this.onFace = onFaceOf(names);
@@ -207,17 +206,13 @@ export class NamedFace implements Subject {
     return result;
   }
 
-  base(driven: readonly Point[], cells: readonly Point[]): Float64Array {
-    const [before, after] = this.pairs(this.stiff, driven);
-    return new ThinPlate(before, after, Affine.fit(before, after, STIFFNESS), EASE).steps(cells);
+  base(alpha: Float32Array): Base {
+    const relief = new Relief(this.named, alpha);
+    return (driven, cells) => relief.steps(named(driven, this.names), cells);
   }
 
   neck(driven: readonly Point[]): Pairs {
-    return this.pairs(this.collar, driven);
-  }
-
-  private pairs(numbers: readonly number[], driven: readonly Point[]): Pairs {
-    return [numbers.map((k) => driven[k]), numbers.map((k) => this.points[k])];
+    return [this.collar.map((k) => driven[k]), this.collar.map((k) => this.points[k])];
   }
 
   head(driven: readonly Point[]): Affine {
@@ -283,7 +278,12 @@ export class SeenFace implements Subject {
     });
   }
 
-  base(_: unknown, cells: readonly Point[], moved?: ArrayLike<number>): Float64Array {
+  base(): Base {
+    return (_, cells, moved) => this.flat(cells, moved);
+  }
+
+  /** See `Base`: by the one affine map that the flow makes about the face. */
+  private flat(cells: readonly Point[], moved?: ArrayLike<number>): Float64Array {
     if (!moved) throw new Error("without named points only a model tells how a head moves");
     const map = Affine.fit(...this.within(([x, y]) => Math.hypot(x / 0.65, (y - 0.2) / 0.55) < 1, cells, moved), STIFFNESS);
     return Float64Array.from(cells.flatMap((cell) => [...minus(map.at(cell), cell)]));

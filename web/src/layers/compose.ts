@@ -6,7 +6,7 @@ import { blurring, enlarging, spreading } from "../detail";
 import type { Tensors } from "../graphs";
 import { clamp } from "../numbers";
 import constants from "../shared/layers.json";
-import type { Shutters, Subject } from "./anatomy";
+import type { Base, Shutters, Subject } from "./anatomy";
 import { complete } from "./border";
 import type { Canvas } from "./canvas";
 import type { Expression } from "./expression";
@@ -32,6 +32,7 @@ export class Layers {
     private networks: Networks,
     private canvas: Canvas,
     private subject: Subject,
+    private base: Base,
     private rest: Rendered,
     private resolution: number,
     /** The person's colours times alpha, and alpha: (c, c, CHANNELS). */
@@ -84,7 +85,8 @@ export class Layers {
       (CHANNELS + 1) * size * size,
     );
     const fixed = constant(networks, canvas, plate, wrong, rest, resolution);
-    return new Layers(networks, canvas, subject, rest, resolution, own, texture, shutters, cells, moving, fixed);
+    const base = subject.base(alpha);
+    return new Layers(networks, canvas, subject, base, rest, resolution, own, texture, shutters, cells, moving, fixed);
   }
 
   /** (2, 3): what the eyes of the source do, as a motion's `eyes`; where something opens and shuts. */
@@ -155,7 +157,7 @@ export class Layers {
     residual?: Float32Array,
   ): Record<"head" | "trunk" | "more", Float64Array> {
     const { subject, cells } = this;
-    const base = subject.base(driven, cells, moved);
+    const base = this.base(driven, cells, moved);
     const exact = subject.exact(driven, cells, moved ?? base);
     const { head, trunk } = this.person.move(base, subject.neck(driven, cells, exact), exact);
     const frame = residual && subject.head(driven);

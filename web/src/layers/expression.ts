@@ -1,13 +1,14 @@
 /** What a face does: how far mouth and eyes are open and where they look, apart from how the head is turned. */
 import { clamp, smooth } from "../numbers";
 import constants from "../shared/layers.json";
-import { headFrame, minus, times, type Affine, type Named, type Point } from "./frames";
+import { headFrame, mean, minus, times, type Named, type Point } from "./frames";
 import * as mouth from "./lips";
+import { Turn } from "./turn";
 
 const { SIDES, SHUT, SURELY, POSSIBLY, WIDEST, LEAST_OPEN, NARROWER, WINK, VERGENCE } = constants.expression;
 const { SEEN, SIDEWAYS, UPRIGHT, WIDENED, THICKNESS, THIN, MOST } = constants.expression;
 const { PARTED, CLOSED, SHOWN, SLOWLY, NARROW, GIVEN_UP, OPENED, LEAST_PARTED, CLOSING, ROOM } = constants.expression;
-const { CALM, WIDE_MOUTH } = constants.expression;
+const { CALM, WIDE_MOUTH, AS_DEEP } = constants.expression;
 
 /**
  * How a face differs from itself at rest. Lengths are in the head's own frame, whose unit is the distance of the outer
@@ -62,8 +63,9 @@ export function atRest({ upperLip, lowerLip, chin, corners, lids, brows, gaze, t
  */
 export function expression(now: Face, rest: Face, strengths: Strengths, counted = true): Expression {
   const [byLips, lids, brows] = [strengths.mouth, strengths.eyes, strengths.brows].map((value) => Math.min(value, MOST));
-  const [own, ownRest] = [headFrame(now.points).inverse(), headFrame(rest.points).inverse()];
-  const moved = (name: string): Point => minus(own.at(now.points[name]), ownRest.at(rest.points[name]));
+  const turn = new Turn(now.points, rest.points);
+  const usually = ownOf(rest.points);
+  const moves = unturned(ownOf(now.points), usually, turn);
   const [opening, usual, ...irises] = [0, 1, 2].flatMap((part) =>
     [now, rest].map(({ eyes }): Point => [eyes[part], eyes[3 + part]]),
   );
@@ -71,12 +73,44 @@ export function expression(now: Face, rest: Face, strengths: Strengths, counted 
   const [across, down] = [0, 2].map((at) => minus(irises[at], irises[at + 1]));
   return {
     ...(now.lips && rest.lips
-      ? mouthByLips(now.lips, rest.lips, byLips, counted)
-      : mouthByPoints((name) => times(byLips, moved(`mouth.${name}`)), gapOf(rest.points, ownRest), counted)),
+      ? mouthByLips(lipsUnturned(now.lips, rest.lips, turn), rest.lips, byLips, counted)
+      : mouthByPoints((name) => times(byLips, moves[`mouth.${name}`]), gapOf(usually), counted)),
     lids: open.map((lid) => clamp(1 + lids * (lid - 1), 0, WIDEST)),
-    brows: SIDES.map((side) => brows * moved(`eye_${side}.brow`)[1]),
+    brows: SIDES.map((side) => brows * moves[`eye_${side}.brow`][1]),
     gaze: gazeOf(across, down, open).map((eye) => times(lids, eye)),
   };
+}
+
+/** `points` in the head's own frame, those of mouth and brows. */
+function ownOf(points: Named): Named {
+  const own = headFrame(points).inverse();
+  const names = Object.keys(points).filter((name) => name.startsWith("mouth.") || name.endsWith(".brow"));
+  return Object.fromEntries(names.map((name) => [name, own.at(points[name])]));
+}
+
+/** By how much these differ `now` from `rest`, less what the `turn` does to them. */
+function unturned(now: Named, rest: Named, turn: Turn): Named {
+  const moved = Object.fromEntries(
+    Object.entries(rest).map(([name, place]) => [name, minus(minus(now[name], turn.way(place, name)), place)]),
+  );
+  const corners = SIDES.map((side) => `mouth.corner_${side}`);
+  const aside = mean(corners.map((name) => moved[name]))[0] * turn.sideways(rest["mouth.chin"]);
+  for (const name of corners) moved[name] = minus(moved[name], [aside, 0]);
+  return moved;
+}
+
+/** Lips `now`, less what the `turn` does to them. */
+function lipsUnturned(now: mouth.Places, rest: mouth.Places, turn: Turn): Float64Array {
+  const usual = AS_DEEP.map((_, place): Point => [rest[2 * place], rest[2 * place + 1]]);
+  const found = AS_DEEP.flatMap((name, place) => {
+    const [x, y] = turn.way(usual[place], `mouth.${name}`);
+    return [now[2 * place] - x, now[2 * place + 1] - y];
+  });
+  const [left, right] = [2 * mouth.LEFT, 2 * mouth.RIGHT];
+  const aside = (turn.sideways(usual[mouth.TIP]) * (found[left] - rest[left] + found[right] - rest[right])) / 2;
+  found[left] -= aside;
+  found[right] -= aside;
+  return Float64Array.from(found);
 }
 
 /** What a mouth does, by its lips. */
@@ -117,9 +151,9 @@ function mouthByPoints(moved: (name: string) => Point, gap: number, counted: boo
   };
 }
 
-/** Distance of the lips' points. */
-function gapOf(points: Named, own: Affine): number {
-  return own.at(points["mouth.lower_lip"])[1] - own.at(points["mouth.upper_lip"])[1];
+/** Distance of the lips' points in the head's own frame. */
+function gapOf(own: Named): number {
+  return own["mouth.lower_lip"][1] - own["mouth.upper_lip"][1];
 }
 
 /** How far the eyes are open, of what they are at rest. Lids move together, but for a wink. */

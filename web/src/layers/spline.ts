@@ -69,7 +69,7 @@ function bent(square: number): number {
 }
 
 /** What the square `matrix` leads to the columns `aims`, by elimination with pivots. Both are used up. */
-function solved(matrix: number[][], aims: number[][]): number[][] {
+export function solved(matrix: number[][], aims: number[][]): number[][] {
   const count = matrix.length;
   for (let k = 0; k < count; k++) {
     let pivot = k;

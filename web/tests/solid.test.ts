@@ -1,0 +1,53 @@
+/** Heads that turn in space: against runtime/layers, whose answers web/tools/solid_vectors.py writes. */
+import { describe, expect, it } from "vitest";
+import type { Named, Point } from "../src/layers/frames";
+import { Relief } from "../src/layers/relief";
+import { Camera, drawn, weight, type Solid } from "../src/layers/solid";
+import { Turn } from "../src/layers/turn";
+import constants from "../src/shared/layers.json";
+import vectors from "./vectors/layers.json";
+import { disc, near } from "./vectors";
+
+const { cameras, reliefs, turns } = vectors;
+const faceFrom = (face: object): Named => face as never;
+
+describe("the drawn head", () => {
+  it("has what a face's points are called, and names that say something of where it is", () => {
+    const { names, points, depth, side } = drawn();
+    expect(constants.anatomy.NEEDED.filter((name) => !names.has(name))).toEqual([]);
+    expect([points.length, depth.length]).toEqual([names.size, side * side]);
+    expect(["nose.tip", "skull.crown", "cheek_left.bone", "forehead.between_brows", "mouth.chin"].map(weight)).toEqual([
+      1, 0.3, 0.5, 0, 0,
+    ]);
+  });
+  it("lies nearest at the tip of its nose", () => {
+    const { names, points, depth, side, corner, span } = drawn();
+    const nearest = depth.indexOf(Math.min(...depth));
+    const [x, y] = [nearest % side, Math.floor(nearest / side)].map((at, axis) => corner[axis] + ((at + 0.5) * span) / side);
+    const tip = points[names.get("nose.tip")!];
+    expect(Math.hypot(x - tip[0], y - tip[1])).toBeLessThan(1);
+    expect(Math.abs(depth[nearest] - tip[2])).toBeLessThan(0.5);
+  });
+});
+
+it.each(cameras)("cameras see points as the engine's, scale $scale", ({ points, seen, weights, linear, offset, ...given }) => {
+  const camera = Camera.fit(points as never as Solid[], seen as never as Point[], weights);
+  near(camera.linear, linear, 1e-8);
+  near(camera.offset, offset, 1e-7);
+  near([camera.scale], [given.scale], 1e-8);
+  near(camera.turn, given.turn, 1e-6);
+});
+
+it.each(reliefs.cases)("heads turn as in the engine", ({ driven, steps }) => {
+  const face = Object.fromEntries(Object.keys(driven).map((name) => [name, faceFrom(reliefs.face)[name]]));
+  const relief = new Relief(face, disc(reliefs.size, reliefs.disc));
+  const found = relief.steps(faceFrom(driven), reliefs.cells as never as Point[]);
+  near(found, steps, 0.01);
+});
+
+it.each(turns)("what turns do to a mouth is what it is in the engine, $sideways", ({ now, rest, names, places, ...given }) => {
+  const turn = new Turn(faceFrom(now), faceFrom(rest));
+  const ways = names.map((name, k) => turn.way(places[k] as never as Point, name));
+  near(ways.flat(), given.ways.flat(), 1e-4);
+  near([turn.sideways(places[0] as never as Point)], [given.sideways], 1e-4);
+});

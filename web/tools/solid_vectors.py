@@ -1,0 +1,93 @@
+"""Test vectors of heads that turn in space, which `web/src/layers` must meet: cameras, reliefs, turns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from runtime.layers.expression import Named
+from runtime.layers.frames import Array
+from runtime.layers.relief import Relief
+from runtime.layers.solid import Camera, drawn
+from runtime.layers.turn import Turn
+from web.tools.layer_vectors import _numbers, _pairs, _random, disc
+
+_SIDE = 96
+"""Pixels along a side of the canvas here, ..."""
+_MIDDLE = np.array([47.0, 44.0])
+"""... where in it the middle of the head lies, ..."""
+_SCALE = 3.1
+"""... and how many pixels a centimetre of the head has."""
+_DISC = (47.0, 43.0, 33.0)
+"""Whom the relief is of."""
+_TURNS = ((0.0, 0.0, 0.0), (28.0, 0.0, 0.0), (-24.0, 12.0, 6.0), (5.0, -18.0, -10.0))
+"""Degrees aside, down, and in the plane."""
+
+
+def _turned(aside: float, down: float, lean: float) -> Array:
+    """(3, 3)."""
+    (a, b, c), (d, e, f) = (wave(np.radians([aside, down, lean])) for wave in (np.cos, np.sin))
+    across = np.array([[a, 0, d], [0, 1, 0], [-d, 0, a]])
+    along = np.array([[1, 0, 0], [0, b, -e], [0, e, b]])
+    return np.array([[c, -f, 0], [f, c, 0], [0, 0, 1]]) @ along @ across
+
+
+def _seen(random: np.random.Generator, jitter: float, *turn: float) -> Named:
+    """The drawn head's points, turned about its middle, as a camera sees them that finds them so badly."""
+    known = drawn()
+    head = (known.points - known.points.mean(0)) @ _turned(*turn).T
+    places = _MIDDLE + _SCALE * (head[:, :2] + random.normal(0, jitter, (len(head), 2)))
+    return {name: places[at] for name, at in known.names.items()}
+
+
+def _places(face: Named) -> dict[str, list[float]]:
+    return {name: _numbers(at) for name, at in face.items()}
+
+
+def camera_vectors() -> list[dict[str, Any]]:
+    """Cameras of points in space, of such in a plane, and of such on one spot."""
+    random, cases = _random(81), []
+    plane = random.normal(0, 3, (7, 3)) * (1, 1, 0)
+    for points in (random.normal(0, 3, (9, 3)), plane, np.full((4, 3), 2.0)):
+        seen, weights = random.normal(5, 2, (len(points), 2)), random.uniform(0, 1, len(points))
+        weights[1] = 0
+        camera = Camera.fit(points, seen, weights)
+        case = {"points": _pairs(points), "seen": _pairs(seen), "weights": _numbers(weights)}
+        case |= {"linear": _numbers(camera.linear), "offset": _numbers(camera.offset)}
+        cases.append(case | {"scale": camera.scale, "turn": _numbers(camera.turn)})
+    return cases
+
+
+def relief_vectors() -> dict[str, Any]:
+    """How a head is moved as it turns, once with fewer points."""
+    random = _random(82)
+    face = _seen(random, 0.1, 6.0, -4.0, 2.0)
+    at = np.linspace(8.0, 88.0, 21)
+    cells = np.stack(np.meshgrid(at, at), -1)
+    cases = []
+    for turn in _TURNS:
+        driven = _seen(random, 0.1, *turn)
+        few = turn == _TURNS[-1]
+        known = {name: place for name, place in face.items() if not (few and name.startswith(("skull.", "jaw.")))}
+        steps = Relief(known, disc(_SIDE, *_DISC))({name: driven[name] for name in known}, cells)
+        cases.append({"driven": _places({name: driven[name] for name in known}), "steps": _numbers(steps)})
+    return {"size": _SIDE, "disc": _DISC, "face": _places(face), "cells": _pairs(cells.reshape(-1, 2)), "cases": cases}
+
+
+def turn_vectors() -> list[dict[str, Any]]:
+    """What turns do to mouths and brows."""
+    random, cases = _random(83), []
+    for first, second in zip(_TURNS[1:], _TURNS, strict=False):
+        now, rest = _seen(random, 0.05, *first), _seen(random, 0.05, *second)
+        turn = Turn(now, rest)
+        names = ["mouth.corner_left", "mouth.lower_lip", "eye_right.brow"]
+        places = random.uniform(-0.5, 1.3, (3, 2))
+        case = {"now": _places(now), "rest": _places(rest), "names": names, "places": _pairs(places)}
+        cases.append(case | {"ways": _pairs(turn.way(places, names)), "sideways": turn.sideways(places[0])})
+    return cases
+
+
+def solid_vectors() -> dict[str, Any]:
+    """All of these."""
+    return {"cameras": camera_vectors(), "reliefs": relief_vectors(), "turns": turn_vectors()}
