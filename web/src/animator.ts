@@ -191,7 +191,8 @@ export class Animator {
     }
     // `driven` has the strength in its points already; lids, gaze and lips have it not.
     const strengths = { mouth: isReshaped(mode) ? 1 : strength, eyes: strength, brows: 1 };
-    return expression(this.faceOf(driven), this.faceOf(rest), strengths, false);
+    const head = this.faceOf(driving).points;
+    return expression({ ...this.faceOf(driven), head }, this.faceOf(rest), strengths, false);
   }
 
   private faceOf(motion: Motion): Face {

@@ -111,7 +111,7 @@ def frame_vectors() -> dict[str, Any]:
 
 
 def expression_vectors() -> list[dict[str, Any]]:
-    """What faces do since they were at rest: by their points, and by their lips."""
+    """What faces do since they were at rest: by their points, and by their lips, once seen in another head."""
     random, cases = _random(60), []
     for strength, counted, looked in (
         *((1.0, True, False), (0.5, True, False), (1.6, False, False)),
@@ -123,7 +123,8 @@ def expression_vectors() -> list[dict[str, Any]]:
         # In modes without a reference the points have the strength already.
         weak = Strengths(eyes=strength, gaze=strength, mouth=strength if looked else 1.0)
         strengths = Strengths.of(strength=strength) if counted else weak
-        moments = [Seen(face, eye, mouth) for face, eye, mouth in zip((now, rest), eyes, seen, strict=True)]
+        heads = (_head(random, 0.05) if looked and not counted else None, None)
+        moments = [Seen(*moment) for moment in zip((now, rest), eyes, seen, heads, strict=True)]
         found = expression(moments[0], moments[1], strengths, counted)
         case: dict[str, Any] = {name: _moment(moment) for name, moment in zip(("now", "rest"), moments, strict=True)}
         case["strengths"] = {name: getattr(strengths, name) for name in ("mouth", "eyes", "brows")}
@@ -134,6 +135,8 @@ def expression_vectors() -> list[dict[str, Any]]:
 def _moment(seen: Seen) -> dict[str, Any]:
     points = {name: _numbers(at) for name, at in seen.points.items()}
     moment = {"points": points, "eyes": _numbers(seen.eyes)}
+    if seen.head is not None:
+        moment["head"] = {name: _numbers(at) for name, at in seen.head.items()}
     return moment if seen.lips is None else moment | {"lips": _numbers(seen.lips)}
 
 

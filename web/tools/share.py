@@ -118,7 +118,7 @@ def shared_layers() -> str:
     """The constants of `runtime/layers` and of what expressions count from, module by module, without the underscores
     that make them its own.
     """
-    kinds = (int, float, str, tuple, dict, frozenset, slice)
+    kinds = (int, float, str, tuple, dict, frozenset, slice, np.ndarray)
     found = {
         module.__name__.rpartition(".")[2]: {
             name.lstrip("_"): _listed(value)
@@ -142,13 +142,11 @@ def _listed(value: Any) -> Any:
 
 
 def shared_head() -> str:
-    """The drawn people's mean head: named points to a thousandth of a millimetre, depths as the whole numbers that are
-    kept of them.
-    """
+    """The drawn people's mean head: named points in centimetres, depths as the whole numbers that are kept of them."""
     with safe_open(solid.ASSET, "np") as file:
         about = json.loads(file.metadata()["head"])
         points, cells = file.get_tensor("points").astype(np.float64), file.get_tensor("depth")
-    found = {"names": about["points"], "points": points.round(4).tolist()}
+    found = {"names": about["points"], "points": points.round(6).tolist()}
     return json.dumps(found | {"depth": about["depth"] | {"cells": cells.ravel().tolist()}}) + "\n"
 
 

@@ -46,14 +46,17 @@ def _places(face: Named) -> dict[str, list[float]]:
 
 
 def camera_vectors() -> list[dict[str, Any]]:
-    """Cameras of points in space, of such in a plane, and of such on one spot."""
+    """Cameras of points in space, of such in a plane, and of such on one spot, near to nothing and to others."""
     random, cases = _random(81), []
-    plane = random.normal(0, 3, (7, 3)) * (1, 1, 0)
-    for points in (random.normal(0, 3, (9, 3)), plane, np.full((4, 3), 2.0)):
+    plane, near = random.normal(0, 3, (7, 3)) * (1, 1, 0), np.array([[1.0, 0.1, 0.3], [-0.1, 0.9, 0.2]])
+    for points, like in (
+        *((random.normal(0, 3, (9, 3)), np.zeros((2, 3))), (plane, np.zeros((2, 3))), (plane, near)),
+        (np.full((4, 3), 2.0), near),
+    ):
         seen, weights = random.normal(5, 2, (len(points), 2)), random.uniform(0, 1, len(points))
         weights[1] = 0
-        camera = Camera.fit(points, seen, weights)
-        case = {"points": _pairs(points), "seen": _pairs(seen), "weights": _numbers(weights)}
+        camera = Camera.fit(points, seen, weights, like)
+        case = {"points": _pairs(points), "seen": _pairs(seen), "weights": _numbers(weights), "near": _numbers(like)}
         case |= {"linear": _numbers(camera.linear), "offset": _numbers(camera.offset)}
         cases.append(case | {"scale": camera.scale, "turn": _numbers(camera.turn)})
     return cases

@@ -3,6 +3,7 @@ import { clamp, smooth } from "../numbers";
 import constants from "../shared/layers.json";
 import { headFrame, mean, minus, times, type Named, type Point } from "./frames";
 import * as mouth from "./lips";
+import { drawn } from "./solid";
 import { Turn } from "./turn";
 
 const { SIDES, SHUT, SURELY, POSSIBLY, WIDEST, LEAST_OPEN, NARROWER, WINK, VERGENCE } = constants.expression;
@@ -42,6 +43,8 @@ export interface Face {
   eyes: ArrayLike<number>;
   /** Where nobody looked, points tell, which know less. */
   lips?: mouth.Places;
+  /** The points where the lips were seen, if they are others. */
+  head?: Named;
 }
 
 /** Of each part's motion how much counts; that of the eyes is also the gaze's. */
@@ -63,9 +66,8 @@ export function atRest({ upperLip, lowerLip, chin, corners, lids, brows, gaze, t
  */
 export function expression(now: Face, rest: Face, strengths: Strengths, counted = true): Expression {
   const [byLips, lids, brows] = [strengths.mouth, strengths.eyes, strengths.brows].map((value) => Math.min(value, MOST));
-  const turn = new Turn(now.points, rest.points);
   const usually = ownOf(rest.points);
-  const moves = unturned(ownOf(now.points), usually, turn);
+  const moves = unturned(ownOf(now.points), usually, new Turn(now.points, rest.points));
   const [opening, usual, ...irises] = [0, 1, 2].flatMap((part) =>
     [now, rest].map(({ eyes }): Point => [eyes[part], eyes[3 + part]]),
   );
@@ -73,7 +75,7 @@ export function expression(now: Face, rest: Face, strengths: Strengths, counted 
   const [across, down] = [0, 2].map((at) => minus(irises[at], irises[at + 1]));
   return {
     ...(now.lips && rest.lips
-      ? mouthByLips(lipsUnturned(now.lips, rest.lips, turn), rest.lips, byLips, counted)
+      ? mouthByLips(lipsUnturned(now.lips, rest.lips, new Turn(now.head ?? now.points, rest.points)), rest.lips, byLips, counted)
       : mouthByPoints((name) => times(byLips, moves[`mouth.${name}`]), gapOf(usually), counted)),
     lids: open.map((lid) => clamp(1 + lids * (lid - 1), 0, WIDEST)),
     brows: SIDES.map((side) => brows * moves[`eye_${side}.brow`][1]),
@@ -81,10 +83,11 @@ export function expression(now: Face, rest: Face, strengths: Strengths, counted 
   };
 }
 
-/** `points` in the head's own frame, those of mouth and brows. */
+/** `points` in the head's own frame, those of mouth and brows that the drawn head has as well. */
 function ownOf(points: Named): Named {
   const own = headFrame(points).inverse();
-  const names = Object.keys(points).filter((name) => name.startsWith("mouth.") || name.endsWith(".brow"));
+  const known = Object.keys(points).filter((name) => drawn().names.has(name));
+  const names = known.filter((name) => name.startsWith("mouth.") || name.endsWith(".brow"));
   return Object.fromEntries(names.map((name) => [name, own.at(points[name])]));
 }
 

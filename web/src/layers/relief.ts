@@ -9,7 +9,7 @@ import { Affine, mean, minus, type Named, type Point } from "./frames";
 import { drawn, Head } from "./solid";
 import { ThinPlate } from "./spline";
 
-const { CELLS, DRAWN_TO, LEVELS, NEAREST, HAIR, WALL, WITHIN, STEEP, STEPS, EASE, KNOTS } = constants.relief;
+const { CELLS, DRAWN_TO, LEVELS, NEAREST, HAIR, WALL, WITHIN, STEEP, STEPS, EASE, HIDDEN, PARTS, NOTHING, KNOTS } = constants.relief;
 
 /** Of one source. */
 export class Relief {
@@ -18,7 +18,9 @@ export class Relief {
   private cell: number;
   /** (CELLS, CELLS): how deep it lies, away from the camera and from the head's middle, in pixels. */
   private depth: Float32Array;
-  private levels: Float64Array;
+  /** Of the depths: the least, and that of the wall behind the outline. */
+  private nearest: number;
+  private wall: number;
   private stiff: number[];
 
   /** `face`: named points, in pixels of a canvas of which `alpha` (c, c) shows the person. */
@@ -30,23 +32,20 @@ export class Relief {
     this.cell = size / CELLS;
     const at = Float64Array.from({ length: CELLS }, (_, k) => (k + 0.5) * this.cell - 0.5);
     const rows = Array.from(at, roundHalfEven);
-    const wall = scale * (WALL - middle[2]);
+    const wall = (this.wall = scale * (WALL - middle[2]));
     const edge = boxBlur(alpha, size, Math.max(roundHalfEven(WITHIN * scale * drawn().unit), 1));
     this.depth = drawnDepth(this.head, at).map((deep, k) => {
       const inside = edge[rows[Math.floor(k / CELLS)] * size + rows[k % CELLS]];
       const before = Math.min(scale * deep, wall);
       return before + smooth((1 - inside) / STEEP) * (wall - before);
     });
-    this.levels = linspace(this.depth.reduce((least, value) => Math.min(least, value)), wall, STEPS);
+    this.nearest = this.depth.reduce((least, value) => Math.min(least, value));
     this.stiff = [...weights.keys()].filter((k) => weights[k] > 0);
   }
 
-  /**
-   * (f, f, 2): by how many pixels to look further from the `cells` of a result, where the named points are at `driven`. Plain
-   * loops: the time goes here.
-   */
+  /** (f, f, 2): by how many pixels to look further from the `cells` of a result, where the named points are at `driven`. */
   steps(driven: Named, cells: readonly Point[]): Float64Array {
-    const { head, levels } = this;
+    const { head } = this;
     const camera = head.moved(driven);
     const aims = this.stiff.map((k) => driven[head.names[k]]);
     const led = this.stiff.map((k) => camera.at([head.places[k][0], head.places[k][1], head.depths[k]]));
@@ -55,26 +54,67 @@ export class Relief {
     const [xx, xy, xz, yx, yy, yz] = camera.linear;
     const flat = new Affine([xx, xy, yx, yy], camera.offset).inverse();
     const [a, b, c, d] = flat.linear;
-    const [wayX, wayY] = [-(a * xz + b * yz), -(c * xz + d * yz)];
-    const wall = levels[STEPS - 1];
-    for (let k = 0; k < cells.length; k++) {
-      const [cellX, cellY] = cells[k];
-      const [placeX, placeY] = [cellX + result[2 * k], cellY + result[2 * k + 1]];
-      const x = a * placeX + b * placeY + flat.offset[0];
-      const y = c * placeX + d * placeY + flat.offset[1];
-      const met = this.met(x, y, wayX, wayY);
-      const deep = Number.isNaN(met) ? wall : met;
-      result[2 * k] = x + deep * wayX - cellX;
-      result[2 * k + 1] = y + deep * wayY - cellY;
-    }
-    return result;
+    const way: Point = [-(a * xz + b * yz), -(c * xz + d * yz)];
+    this.follow(cells, result, flat, way);
+    return result.map((value) => (Math.abs(value) < NOTHING ? 0 : value)); // at rest nothing at all moves
   }
 
-  /** How deep it lies where a ray of that `way` meets it that is at (x, y) of the canvas where depth is none. */
-  private met(x: number, y: number, wayX: number, wayY: number): number {
-    const { depth, cell, levels } = this;
-    return metBy(depth, CELLS, (x + 0.5) / cell - 0.5, (y + 0.5) / cell - 0.5, wayX / cell, wayY / cell, levels);
+  /**
+   * From where `steps` lead the `cells`, along the rays that are seen by `flat` at no depth and go that `way`, to where these
+   * meet the relief. Plain loops: the time goes here.
+   */
+  private follow(cells: readonly Point[], steps: Float64Array, flat: Affine, [wayX, wayY]: Point): void {
+    const { nearest, wall, cell } = this;
+    const [a, b, c, d] = flat.linear;
+    const step = cells[1][0] - cells[0][0];
+    const length = Math.max(Math.hypot(wayX, wayY), 1e-9);
+    // The less a turn hides, the fewer looks find it.
+    const levels = linspace(nearest, wall, clamp(Math.ceil((length * (wall - nearest)) / cell), 2, STEPS));
+    const starts = new Float64Array(steps.length);
+    const deep = new Float64Array(cells.length);
+    for (let k = 0; k < cells.length; k++) {
+      const [x, y] = [cells[k][0] + steps[2 * k], cells[k][1] + steps[2 * k + 1]];
+      const startX = (starts[2 * k] = a * x + b * y + flat.offset[0]);
+      const startY = (starts[2 * k + 1] = c * x + d * y + flat.offset[1]);
+      deep[k] = this.met(startX, startY, wayX, wayY, levels);
+      steps[2 * k] = startX + deep[k] * wayX - cells[k][0];
+      steps[2 * k + 1] = startY + deep[k] * wayY - cells[k][1];
+    }
+    // At an edge that hides what is behind it a cell is part this and part that: else the edge had teeth.
+    const parts = PARTS.map(([x, y]): Point => [step * (a * x + b * y), step * (c * x + d * y)]);
+    for (const k of edgesOf(deep, (HIDDEN * step) / length)) {
+      let [x, y] = [0, 0];
+      for (const part of parts) {
+        const [startX, startY] = [starts[2 * k] + part[0], starts[2 * k + 1] + part[1]];
+        const far = this.met(startX, startY, wayX, wayY, levels);
+        x += startX + far * wayX;
+        y += startY + far * wayY;
+      }
+      steps[2 * k] = x / parts.length - cells[k][0];
+      steps[2 * k + 1] = y / parts.length - cells[k][1];
+    }
   }
+
+  /** How deep it lies where a ray of that way meets it that is at (x, y) of the canvas where depth is none. */
+  private met(x: number, y: number, wayX: number, wayY: number, levels: Float64Array): number {
+    const { depth, cell } = this;
+    const met = metBy(depth, CELLS, (x + 0.5) / cell - 0.5, (y + 0.5) / cell - 0.5, wayX / cell, wayY / cell, levels);
+    return Number.isNaN(met) ? this.wall : met;
+  }
+}
+
+/** Those of the places of `deep` (f, f) whose neighbours are by more than `jump` deeper, or less deep, than they. */
+function edgesOf(deep: Float64Array, jump: number): number[] {
+  const side = Math.sqrt(deep.length);
+  const found: number[] = [];
+  for (let row = 0, k = 0; row < side; row++) {
+    for (let column = 0; column < side; column++, k++) {
+      const apart = (on: boolean, other: number): boolean => on && Math.abs(deep[other] - deep[k]) > jump;
+      const across = apart(column > 0, k - 1) || apart(column < side - 1, k + 1);
+      if (across || apart(row > 0, k - side) || apart(row < side - 1, k + side)) found.push(k);
+    }
+  }
+  return found;
 }
 
 /**

@@ -7,7 +7,7 @@ import constants from "../shared/layers.json";
 import type { Named, Point } from "./frames";
 import { solved } from "./spline";
 
-const { STIFF, STIFF_TOO, BROWS, NEVER } = constants.solid;
+const { STIFF, STIFF_TOO, BROWS, NEVER, RIDGE } = constants.solid;
 const WEIGHTS = Object.entries(constants.solid.WEIGHTS);
 
 /** x to the person's left, or to the right of a picture, y down, z away. */
@@ -79,26 +79,34 @@ export class Camera {
 
   /**
    * The one that sees `points` nearest to where they are `seen`, by least squares with `weights`: its rows made as long as
-   * each other, and upright on each other.
+   * each other, and upright on each other. What the points leave open is as in the linear map `near` (2, 3), or nothing.
    */
-  static fit(points: readonly Solid[], seen: readonly Point[], weights: readonly number[]): Camera {
+  static fit(
+    points: readonly Solid[],
+    seen: readonly Point[],
+    weights: readonly number[],
+    near: readonly number[] = [0, 0, 0, 0, 0, 0],
+  ): Camera {
     const shares = sharesOf(weights);
     const [middle, offset] = [weighted(points, shares), weighted(seen, shares)];
     const spread = [0, 1, 2].map(() => [0, 0, 0]);
     const aims = [0, 1, 2].map(() => [0, 0]);
     points.forEach((point, k) => {
       const x = point.map((value, axis) => value - middle[axis]);
-      const y = seen[k].map((value, axis) => value - offset[axis]);
+      const y = seen[k].map((value, axis) => {
+        const [a, b, c] = near.slice(3 * axis, 3 * axis + 3);
+        return value - offset[axis] - (a * x[0] + b * x[1] + c * x[2]);
+      });
       for (let row = 0; row < 3; row++) {
         const share = shares[k] * x[row];
         for (let column = 0; column < 3; column++) spread[row][column] += share * x[column];
         for (let column = 0; column < 2; column++) aims[row][column] += share * y[column];
       }
     });
-    const ridge = NEVER * Math.max(spread[0][0] + spread[1][1] + spread[2][2], NEVER);
+    const ridge = RIDGE * Math.max(spread[0][0] + spread[1][1] + spread[2][2], NEVER);
     for (let k = 0; k < 3; k++) spread[k][k] += ridge;
     const loose = solved(spread, aims);
-    const linear = upright([0, 1].flatMap((axis) => loose.map((row) => row[axis])));
+    const linear = upright([0, 1].flatMap((axis) => loose.map((row, k) => near[3 * axis + k] + row[axis])));
     const away = new Camera(linear, [0, 0]).at([middle[0], middle[1], middle[2]]);
     return new Camera(linear, [offset[0] - away[0], offset[1] - away[1]]);
   }
@@ -172,6 +180,7 @@ export class Head {
       this.solid,
       this.names.map((name) => places[name]),
       weights,
+      [1, 0, 0, 0, 1, 0],
     );
   }
 }

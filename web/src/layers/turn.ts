@@ -7,7 +7,7 @@ import constants from "../shared/layers.json";
 import { headFrame, minus, type Affine, type Named, type Point } from "./frames";
 import { Head, type Camera } from "./solid";
 
-const { FAR } = constants.turn;
+const { FAR, NOTHING } = constants.turn;
 
 /** Of one face between two moments. */
 export class Turn {
@@ -28,7 +28,9 @@ export class Turn {
   /** By how much the turn moves a `place` at rest, as deep as the point with that `name`; all in the head's own frame. */
   way(place: Point, name: string): Point {
     const [x, y] = this.from.at(place);
-    return minus(this.to.at(this.camera.at([x, y, this.depths.get(name)!])), place);
+    const [right, down] = minus(this.to.at(this.camera.at([x, y, this.depths.get(name)!])), place);
+    const known = (way: number): number => (Math.abs(way) < NOTHING ? 0 : way); // at rest nothing at all moves
+    return [known(right), known(down)];
   }
 
   /** From 0 to 1: how little a mouth may move aside as a whole. `chin`: its place at rest, in that frame. */
