@@ -113,4 +113,6 @@ def seen_faces(
     if counted and reference is not None and reference.eyes is not None:
         rest, driven = reference, driving
     (first,) = seen(names, rest.places, rest.arrays[EYES], None if lips is None else rest.lips)
-    return [expression(face, first, strengths, counted) for face in seen(names, driven.places, driving.eyes, lips)]
+    heads = None if driven is driving else driving.places
+    faces = seen(names, driven.places, driving.eyes, lips, heads)
+    return [expression(face, first, strengths, counted) for face in faces]

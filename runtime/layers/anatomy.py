@@ -339,12 +339,18 @@ def seen(
     places: NDArray[np.floating],
     eyes: NDArray[np.floating] | Sequence[Array],
     mouths: NDArray[np.floating] | None,
+    heads: NDArray[np.floating] | None = None,
 ) -> list[Seen]:
     """Faces in T frames: `places` (T, K, 2) of points that have `names`; `eyes` (T, 2, 3) and lips (T, 7, 2), as in a
-    motion.
+    motion; `heads`: the points where these lips were seen, if they are others.
     """
-    each = [None] * len(places) if mouths is None else mouths
-    return [Seen(named(points, names), eye, lip) for points, eye, lip in zip(places, eyes, each, strict=True)]
+    if mouths is None:
+        return [Seen(named(points, names), eye) for points, eye in zip(places, eyes, strict=True)]
+    where = places if heads is None else heads
+    return [
+        Seen(named(points, names), eye, lip, None if heads is None else named(head, names))
+        for points, eye, lip, head in zip(places, eyes, mouths, where, strict=True)
+    ]
 
 
 def _eyes(pictures: Sequence[Bytes] | Bytes, faces: Sequence[Mapping[str, Array]]) -> list[list[Eye]]:

@@ -1,8 +1,8 @@
 """How a source's head moves in space: as a relief, of the drawn people's mean head, drawn to the source's points.
 
-Every ray of the result's camera is followed to where it meets the relief (Policarpo, Oliveira and Comba 2005): so a nose
-hides a cheek, the side of a face that turns away becomes narrow, and what is behind a head's outline is a wall that
-leads backwards from just within it, on which the last that is seen goes on.
+Every ray of the result's camera is followed to where it meets the relief (Policarpo, Oliveira and Comba 2005): so a
+nose hides a cheek, the side of a face that turns away becomes narrow, and what is behind a head's outline is a wall
+that leads backwards from just within it, on which the last that is seen goes on.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from runtime.layers.frames import Affine, Array, Pixels
 from runtime.layers.matte import box_blur
@@ -23,11 +24,11 @@ _DRAWN_TO = 0.02
 """How straight the map is that draws the head to the source's points."""
 _LEVELS, _NEAREST = 32, -12.0
 """At how many depths of the drawn head it is looked whether a ray has met it, and the first of them; in centimetres."""
-_HAIR, _WALL = 5.0, 7.0
+_HAIR, _WALL = 6.0, 7.5
 """Depths of hair beside the head, and of where the wall behind an outline ends. Chosen on drawn people who turn by
 thirty degrees: deeper ones make heads wide.
 """
-_WITHIN = 0.1
+_WITHIN = 0.12
 """How far within the outline the wall stands, of the distance of the eyes' outer corners."""
 _STEEP = 0.25
 """Alpha, a little blurred, over which it rises."""
@@ -35,6 +36,12 @@ _STEPS = 10
 """At how many depths it is looked whether a ray has met the relief."""
 _EASE = 0.3
 """How straight the map is that leads on from there to where points are, which a turn does not lead to exactly."""
+_HIDDEN = 0.5
+"""Of a cell: what an edge hides of it from which on it is looked at in parts."""
+_PARTS = np.stack(np.meshgrid([-1 / 3, 0, 1 / 3], [-1 / 3, 0, 1 / 3]), -1).reshape(-1, 2)
+"""(9, 2): places in a cell, in cells from its middle, that are looked at there."""
+_NOTHING = 1e-6
+"""Ways, in pixels, that are rounding: at rest nothing at all moves."""
 _KNOTS = 16
 """Cells of that map along each side: it is smooth."""
 
@@ -89,9 +96,25 @@ class Relief:
         places = _smoothly(ThinPlate(aims, led, Affine(np.eye(2), (led - aims).mean(0)), _EASE), cells)
         flat = Affine(camera.linear[:, :2], camera.offset).inverse()
         start, way = flat(places), -flat.linear @ camera.linear[:, 2]
-        levels = np.linspace(float(self._depth.min()), self._wall, _STEPS)
-        met = _met(self._depth, (start + 0.5) / self._cell - 0.5, way / self._cell, levels)
-        return start + np.where(np.isnan(met), self._wall, met)[..., None] * way - cells
+        nearest, step = float(self._depth.min()), float(cells[0, 1, 0] - cells[0, 0, 0])
+        length = max(float(np.hypot(*way)), 1e-9)
+        # The less a turn hides, the fewer looks find it.
+        steps = np.clip(np.ceil(length * (self._wall - nearest) / self._cell), 2, _STEPS)
+        levels = np.linspace(nearest, self._wall, int(steps))
+
+        def seen(start: Array) -> Array:
+            met = _met(self._depth, (start + 0.5) / self._cell - 0.5, way / self._cell, levels)
+            return np.asarray(np.where(np.isnan(met), self._wall, met), np.float64)
+
+        deep = seen(start)
+        found = start + deep[..., None] * way
+        # At an edge that hides what is behind it a cell is part this and part that: else the edge had teeth.
+        edges = np.nonzero(_edges(deep, _HIDDEN * step / length))
+        if len(edges[0]):
+            parts = start[edges][:, None] + step * _PARTS @ flat.linear.T
+            found[edges] = (parts + seen(parts)[..., None] * way).mean(1)
+        ways = found - cells
+        return np.where(np.abs(ways) < _NOTHING, 0.0, ways)
 
 
 def _smoothly(spline: ThinPlate, cells: Array) -> Array:
@@ -101,7 +124,19 @@ def _smoothly(spline: ThinPlate, cells: Array) -> Array:
     knots = first + step * np.stack(np.meshgrid(at, at), -1)
     every = np.arange(len(cells))
     hats = np.stack([np.interp(every, at, row) for row in np.eye(_KNOTS + 1)], 1)
-    return cells + np.einsum("yk,klc,xl->yxc", hats, spline(knots) - knots, hats, optimize=True)
+    ways = (hats @ (spline(knots) - knots).reshape(_KNOTS + 1, -1)).reshape(-1, _KNOTS + 1, 2)
+    return cells + hats @ ways
+
+
+def _edges(deep: Array, jump: float) -> NDArray[np.bool_]:
+    """(f, f): where neighbours are by more than `jump` deeper, or less deep, than each other."""
+    across, down = (np.abs(np.diff(deep, axis=axis)) > jump for axis in (1, 0))
+    found = np.zeros(deep.shape, np.bool_)
+    found[:, 1:] |= across
+    found[:, :-1] |= across
+    found[1:] |= down
+    found[:-1] |= down
+    return found
 
 
 def _met(field: Pixels, start: Array, way: Array, levels: Array) -> Array:

@@ -25,7 +25,8 @@ _BROWS = "forehead.between_brows"
 _WEIGHTS = {"forehead.": 0.4, "skull.": 0.3, "cheek": 0.5}
 """How much groups of points that expressions hardly move say of the head: brows pull foreheads, hair hides skulls."""
 _NEVER = 1e-6
-"""Ridge that keeps a fit to points that coincide from raising."""
+_RIDGE = 1e-12
+"""Keeps a fit to points that coincide, or lie in a plane, from raising."""
 
 
 @dataclass(frozen=True)
@@ -108,17 +109,18 @@ class Camera:
         return np.concatenate([across, np.cross(across[0], across[1])[None]])
 
     @staticmethod
-    def fit(points: Array, seen: Array, weights: Array) -> Camera:
+    def fit(points: Array, seen: Array, weights: Array, near: Array | None = None) -> Camera:
         """The one that sees `points` (P, 3) nearest to where they are `seen` (P, 2), by least squares with `weights`
-        (P,): its rows made as long as each other, and upright on each other.
+        (P,): its rows made as long as each other, and upright on each other. What the points leave open is as in the
+        linear map `near` (2, 3), or nothing.
         """
         shares = weights[:, None] / max(float(weights.sum()), _NEVER)
         middle, offset = (shares * points).sum(0), (shares * seen).sum(0)
         x, y = points - middle, seen - offset
         spread = (shares * x).T @ x
-        loose = np.linalg.solve(
-            spread + _NEVER * max(float(np.trace(spread)), _NEVER) * np.eye(3), (shares * x).T @ y
-        ).T
+        near = np.zeros((2, 3)) if near is None else near
+        ridge = _RIDGE * max(float(np.trace(spread)), _NEVER) * np.eye(3)
+        loose = near + np.linalg.solve(spread + ridge, (shares * x).T @ (y - x @ near.T)).T
         linear = _upright(loose)
         return Camera(linear, offset - linear @ middle)
 
@@ -134,18 +136,25 @@ def _upright(linear: Array) -> Array:
     return np.asarray(size / 2 * np.array([[r, -q], [-q, p]]) / determinant @ linear, np.float64)
 
 
+@cache
+def _known(names: tuple[str, ...]) -> tuple[list[str], Array, Array, Array]:
+    """Those of the `names` that the drawn head has, its points (P, 3), and their weights (P,) with and without hair."""
+    mean = drawn()
+    found = [name for name in names if name in mean.names]
+    weights = np.array([weight(name) for name in found])
+    bare = weights * [not name.startswith("skull.") for name in found]
+    return found, mean.points[[mean.names[name] for name in found]], weights, bare
+
+
 class Head:
     """The drawn head behind a picture's named points: how deep each of them lies, as the picture sees it."""
 
     def __init__(self, places: Mapping[str, Array]) -> None:
         """`places` (2,) of named points, of which the drawn head has some or all."""
-        known = drawn()
-        self.names = [name for name in places if name in known.names]
-        self.points = known.points[[known.names[name] for name in self.names]]
-        """(P, 3): of the drawn head."""
+        self.names, self.points, self.weights, self._bare = _known(tuple(places))
+        """Names (P,), and the drawn head's points (P, 3)."""
         self.places = np.array([places[name] for name in self.names])
         """(P, 2): where they lie in the picture."""
-        self.weights = np.array([weight(name) for name in self.names])
         self.camera = Camera.fit(self.points, self.places, self.weights)
         self.middle = (self.weights[:, None] * self.points).sum(0) / max(float(self.weights.sum()), _NEVER)
         self.depths = self.camera.scale * (self.points - self.middle) @ self.camera.turn[2]
@@ -160,7 +169,5 @@ class Head:
         """What moves the head to where its points have `places`: from space, as the picture sees it. Without `hair`
         points on the skull, which it hides, say nothing.
         """
-        weights = self.weights
-        if not hair:
-            weights = weights * [not name.startswith("skull.") for name in self.names]
-        return Camera.fit(self.solid, np.array([places[name] for name in self.names]), weights)
+        aims = np.array([places[name] for name in self.names])
+        return Camera.fit(self.solid, aims, self.weights if hair else self._bare, np.eye(2, 3))

@@ -194,7 +194,7 @@ def test_what_is_wrong_is_said_where_its_cause_is_and_gone_with_the_next_click(v
     page.locator("#clip input[type=file]").set_input_files(files / "cut.mp4")
     fault(page, "#clip").get_by_text("cut.mp4 is not a video that can be read").wait_for()
     assert page.locator("#photo img, #clip video").count() == 0  # nothing broken stays in the fields
-    # The clip's player says it too, and is hushed with the next picture; left alone it would be in sight for ten seconds.
+    # The clip's player says it too, and is hushed at once; left alone it would be in sight for ten seconds.
     page.locator(".toast-body:visible").first.wait_for(state="hidden", timeout=5000)
     page.get_by_role("button", name="Fine tuning").click()
     page.wait_for_function("document.querySelectorAll('.fault:not(.gone)').length == 0")

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from runtime.control.head import _drawn
+from runtime.layers.solid import drawn
 
 
 @pytest.fixture(scope="session")
 def names():
-    return dict(_drawn().names)
+    return dict(drawn().names)
 
 
 @pytest.fixture(scope="session")
 def places():
     """(50, 2), as a model finds them in a portrait."""
-    return (_drawn().points[:, :2] * 0.045 - (0, 0.2)).astype(np.float32)
+    return (drawn().points[:, :2] * 0.045 - (0, 0.2)).astype(np.float32)

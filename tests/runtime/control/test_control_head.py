@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-from runtime.control.head import Head, _drawn, expressions, rotations
+from runtime.control.head import Head, expressions, rotations
 from runtime.control.parts import PARTS, Strengths, part_of
 from runtime.control.pose import as_row
+from runtime.layers.solid import drawn
 
 
 def turned(places, degrees, scale=1.0, shift=(0.0, 0.0)):
     """The mean head's points after a turn by yaw, pitch and roll."""
-    drawn = _drawn()
-    solid = drawn.points @ rotations(np.radians([degrees]))[0].T
+    mean = drawn()
+    solid = mean.points @ rotations(np.radians([degrees]))[0].T
     return (scale * solid[:, :2] * 0.045 - (0, 0.2) + shift).astype(np.float32)
 
 
