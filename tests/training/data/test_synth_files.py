@@ -6,6 +6,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from checkpoints.errors import InputError, OptionError, OutputError
 from training.commands import synth
@@ -78,6 +80,29 @@ def test_shards_without_plates_say_so(tmp_path):
     words = ("--clips", "1", "--frames", "1", "--size", "32", "--format", "shard", "--no-plates")
     assert command(str(tmp_path), *words) == 0
     assert SynthShards(tmp_path).plate(0, 0) is None
+
+
+def test_what_faces_do_at_rest_is_kept_and_their_lines_are_known(folder):
+    shards = SynthShards(folder)
+    for clip, info in enumerate(shards.info):
+        assert torch.equal(shards.rest(clip), torch.from_numpy(HeadRenderer().identity(info.identity).rest))
+        assert shards.window(clip, 0) is None
+        lips = shards.contours(clip, 1)["lip_upper_outer"][:, :2]
+        lids = shards.contours(clip, 1)["upper_lid_left"][:, :2]
+        assert lids[:, 1].mean() < lips[:, 1].mean()
+        assert lips.abs().max() < 1
+
+
+def test_shards_of_before_are_read(folder, tmp_path):
+    (path,) = folder.glob("clips-00000*")
+    with safe_open(path, "pt") as file:
+        names = set(file.keys()) - {"matte", "loose", "plate", "rest"}
+        tensors, metadata = {name: file.get_tensor(name) for name in names}, file.metadata()
+    save_file(tensors, tmp_path / path.name, metadata=metadata)
+    old, new = SynthShards(tmp_path), SynthShards(folder)
+    assert (old.rest(0), old.matte(0, 0), old.plate(0, 0)) == (None, None, None)
+    assert torch.equal(old.image(1, 2), new.image(1, 2))
+    assert torch.equal(old.flow(1, 0, 2)[0], new.flow(1, 0, 2)[0])
 
 
 def test_groups_share_motion_and_times_but_not_people(folder):

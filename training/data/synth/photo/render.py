@@ -154,6 +154,10 @@ class PhotoRenderer(PersonRenderer):
         wide = [_plate(self.sitting(spec).canvas.plate, size, margin) for spec in specs]
         return as_picture(torch.cat(wide))
 
+    def rests(self, specs: list[SceneSpec]) -> None:
+        """None: a photograph does not tell what its face does at rest."""
+        return
+
     def _project(self, spec: SceneSpec, time: float) -> tuple[Tensor, Tensor]:
         """All vertices (1, V, 3) in the frame, and the backdrop's map (1, 2, 3)."""
         actors = [self._actor(spec)]
