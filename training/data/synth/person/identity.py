@@ -169,7 +169,7 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
                        draw.between(0.0025, 0.005) + 0.0014 * gender, draw.between(0.75, 1.15)], np.float32),
         iris=linear(iris * draw.between(0.8, 1.3)), iris_size=draw.between(0.40, 0.46),
         pupil_size=draw.between(0.35, 0.6), sclera=linear(np.array([0.93, 0.91, 0.89]) * draw.between(0.88, 1.02)),
-        teeth=linear(np.array([0.93, 0.90, 0.82]) * draw.between(0.75, 1.02)),
+        teeth=linear(np.array([0.95, 0.90, 0.80]) * draw.between(0.84, 1.02)),
         lashes=along(np.stack([linear(np.clip(skin * 0.75, 0.02, 1)), np.full(3, 0.01)]), lash),
         noise_offset=draw.generator.random(2).astype(np.float32),
     )  # fmt: skip
