@@ -35,8 +35,12 @@ _LOOK = 192
 _SLACK = 0.003
 _CHIN = 0.1
 """Height on the mean head, metres, below which skin belongs to the chin's underside."""
-_DEEPEST = 0.1
-"""Least light in a mouth."""
+_DEEPEST, _TONGUE = 0.1, 0.26
+"""Least light in a mouth, and on its tongue."""
+_LASHES, _MARGIN = 0.02, 0.05
+"""How far from the opening of an eye on skin has a colour of its own there, and over how much it comes to have one, in
+widths of the eye.
+"""
 _UPPER_LIP, _LOWER_LIP = (81, 82, 13, 312, 311), (178, 87, 14, 317, 402)
 """Landmarks of the lips' inner edges."""
 _OPEN = 0.04
@@ -141,6 +145,28 @@ def _seen(asset: HeadAsset, points: Tensor, screen: Tensor) -> Tensor:
     return front * within * ((facing - least) / 0.3).clamp(0, 1)
 
 
+def _beside_eyes(places: Tensor, eyes: list[Array]) -> Tensor:
+    """(P,) in [0, 1]: how much places (P, 2) lie beside the openings of eyes, each an outline (E, 2) that begins at a
+    corner and has the other opposite.
+
+    What lies within is no skin, though the head that was fitted has some there: a lid that closes would show an iris.
+    """
+    found, at = torch.ones(len(places)), places.numpy()[:, None]
+    for eye in eyes:
+        first, second = eye, np.roll(eye, -1, 0)
+        step = second - first
+        way = ((at - first) * step).sum(-1) / (step**2).sum(-1).clip(1e-12)
+        away = np.linalg.norm(at - first - way.clip(0, 1)[..., None] * step, axis=-1).min(1)
+        crosses = (first[:, 1] > at[..., 1]) != (second[:, 1] > at[..., 1])
+        level = np.where(step[:, 1] == 0, 1e-12, step[:, 1])
+        before = at[..., 0] < first[:, 0] + (at[..., 1] - first[:, 1]) * step[:, 0] / level
+        inside = (crosses & before).sum(1) % 2 == 1
+        width = np.linalg.norm(eye[len(eye) // 2] - eye[0])
+        outside = np.where(inside, -away, away) / width
+        found *= torch.from_numpy(((outside - _LASHES) / _MARGIN).clip(0, 1)).float()
+    return found
+
+
 @cache
 def _edges(asset: HeadAsset) -> sparse.csr_array:
     """(M, M): every row the mean over a skin vertex' neighbours."""
@@ -189,19 +215,22 @@ def _grey(colour: Tensor) -> bool:
 
 
 def dress(
-    asset: HeadAsset, actor: Actor, canvas: Canvas, points: Tensor, screen: Tensor, shades: Tensor, teeth: Tensor | None
-) -> Coat:
+    asset: HeadAsset, actor: Actor, canvas: Canvas, points: Tensor, screen: Tensor, shades: Tensor,
+    teeth: Tensor | None, eyes: list[Array],
+) -> Coat:  # fmt: skip
     """The coat of an actor that lies over the photograph: `points` (V, 3) before the camera, `screen` (V, 3) projected.
 
-    `shades` (V,) is how much of the sky a vertex sees, `teeth` (3,) the colour of teeth, where it is known.
+    `shades` (V,) is how much of the sky a vertex sees, `teeth` (3,) the colour of teeth, where it is known, `eyes`
+    the outlines of their openings as of `_beside_eyes`.
     """
     mesh, part, bag = asset.mesh_vertices, asset.part[: asset.mesh_vertices], asset.masks[:, 3] > 0.3
     place = screen[:, :2].clone()
     colour = look_up(canvas.picture, place)
     solid = ((look_up(canvas.own[3:], place[:mesh])[:, 0] - 0.6) / 0.3).clamp(0, 1)
     sure = torch.ones(len(place))
-    sure[:mesh] = (_seen(asset, points, screen) * solid * ~((part == SKIN) & bag)).clamp_min(1e-4)
     outer = (part == SKIN) & ~bag
+    bare = torch.where(outer, _beside_eyes(place[:mesh], eyes), 1.0)
+    sure[:mesh] = (_seen(asset, points, screen) * solid * bare * ~((part == SKIN) & bag)).clamp_min(1e-4)
     face = colour[:mesh][outer & (sure[:mesh] > 0.8)]
     grey = _grey(face)
     level = 0.5 * float((face @ torch.tensor([0.2126, 0.7152, 0.0722])).quantile(0.9)) + 0.22
@@ -210,6 +239,7 @@ def dress(
     bright[:mesh] = torch.where(part == TEETH, 1.9, torch.where(part == TONGUE, 1.6, torch.where(bag, 1.6, 1.0)))
     shade = shades * bright
     shade[:mesh][bag] = shade[:mesh][bag].clamp_min(_DEEPEST)
+    shade[:mesh][part == TONGUE] = shade[:mesh][part == TONGUE].clamp_min(_TONGUE)
     instead = actor.paint[:, :3] * shade[:, None] * light
     if grey:
         instead = instead.mean(1, keepdim=True).expand(-1, 3).clone()

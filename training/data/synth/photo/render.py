@@ -21,7 +21,8 @@ from ..core.renderer import EXPOSED, REST, Cache, Frames, SceneSpec, as_picture,
 from ..core.seeds import Array, Draw
 from ..core.truth import Truth, points_visible, to_samples
 from ..person.actor import Actor, canonical
-from ..person.head import EYE_LEFT, EYE_RIGHT, HAIR, HeadAsset, load_head
+from ..person.head import EYE_LEFT, EYE_RIGHT, HAIR, TEETH, HeadAsset, load_head
+from ..person.mouth import teeth
 from ..person.performance import Pose
 from ..person.points import point_vertices
 from ..person.pose import move_faces, pose_vertices, project, to_camera
@@ -195,6 +196,11 @@ class PhotoRenderer(PersonRenderer):
         eye = ((part == EYE_LEFT) | (part == EYE_RIGHT))[face]
         if eye.any():
             instead[eye] = self._eyes(sitting, part[face][eye], corner[face][eye], found.weights[face][eye])
+        tooth = (part == TEETH)[face]
+        if tooth.any():
+            place = interpolate(self._canonical, corner[face][tooth], found.weights[face][tooth])[:, :3]
+            drawn = teeth(place, instead[tooth] / coat.light)[0] * coat.light
+            instead[tooth] = drawn.mean(1, keepdim=True) if coat.grey else drawn
         colours[face, :3] = torch.lerp(instead, own, values[face, 2:3])
         return colours
 
@@ -269,8 +275,9 @@ def sit(asset: HeadAsset, found: Study, renderer: PersonRenderer, spec: SceneSpe
     actor.neutral[span] -= _led(asset, sheet, actor, portrait.rest)
     posed = to_camera(pose_led(asset, sheet, actor, portrait.rest), [actor])
     flat = project(posed, [actor], still)[0]
-    teeth = tooth_colour(canvas, crop, found.seen.mesh)
-    coat = dress(asset, actor, canvas, posed[0], flat, canonical(asset)[:, 3], teeth)
+    enamel = tooth_colour(canvas, crop, found.seen.mesh)
+    eyes = [crop(np.concatenate([eye.upper, eye.lower[-2:0:-1]])) for eye in found.seen.eyes]
+    coat = dress(asset, actor, canvas, posed[0], flat, canonical(asset)[:, 3], enamel, eyes)
     iris = iris_colour(canvas, crop, found.seen.eyes) / (coat.light * _EYES)
     who = replace(actor.identity, iris=iris.clamp(0.01, 0.9).numpy())
     portrait = replace(portrait, actor=replace(actor, identity=who))
