@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from checkpoints.errors import OptionError
+from checkpoints.errors import InputError, OptionError, OutputError
 from training.commands import synth
 from training.data.resident import ResidentShards
 from training.data.synth import SceneSpec, true_flow
@@ -150,6 +150,14 @@ def test_what_no_part_can_be_is_refused_before_anything_is_made(tmp_path, words,
     with pytest.raises(OptionError, match=said):
         command(str(tmp_path / "out"), *words)
     assert not (tmp_path / "out").exists()
+
+
+def test_folders_in_the_way_and_folders_of_parts_are_told_of(folder, tmp_path):
+    with pytest.raises(InputError, match=r"holds no shards, .*eye_right does"):
+        SynthShards(folder)
+    (tmp_path / "mouth").touch()
+    with pytest.raises(OutputError, match=r"mouth: cannot be made"):
+        command(str(tmp_path), "--clips", "1", "--frames", "1", "--size", "16", "--cuts", "mouth")
 
 
 def test_jobs_know_the_parts_there_are(tmp_path):

@@ -160,8 +160,11 @@ class SynthShards:
         self._open: dict[Path, Any] = {}
         self.refresh()
         if not self.info:
+            below = sorted({path.parent.name for path in self.folder.glob("*/clips-*.safetensors")})
             raise InputError(
-                f"{self.folder}: holds no shards; make some with `bunraku synth {self.folder} --format shard`."
+                f"{self.folder}: holds no shards, {self.folder / below[0]} does; name that one."
+                if below
+                else f"{self.folder}: holds no shards; make some with `bunraku synth {self.folder} --format shard`."
             )
 
     def refresh(self) -> int:

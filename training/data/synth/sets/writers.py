@@ -108,7 +108,10 @@ def _write_shards(job: Job, renderer: Renderer, clips: list[ClipPlan], specs: li
     assert isinstance(renderer, HeadRenderer)  # `jobs` saw to it
     for part, cuts in renderer.cuts(specs, times, job.size, job.parts).items():
         place = _part_path(job.path, part)
-        place.parent.mkdir(exist_ok=True)
+        try:
+            place.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{place.parent}: cannot be made ({error.strerror}); choose another folder.") from error
         write_shard(place, clips, cuts.frames, photos, rests=rests, window=cuts.window)
 
 
