@@ -27,8 +27,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--clips", type=int, default=64, help="number of clips (default: 64)")
     parser.add_argument("--frames", type=int, default=64, help="frames a clip (default: 64)")
-    parser.add_argument("--size", type=int, default=256, help="width and height in pixels (default: 256)")
-    parser.add_argument("--format", choices=("mp4", "frames", "shard"), default="mp4", help="default: mp4")
+    parser.add_argument("--size", type=int, help="width and height in pixels (default: 256; 128 of --cuts)")
+    parser.add_argument("--format", choices=("mp4", "frames", "shard"), help="default: mp4; shard of --cuts")
+    parser.add_argument(
+        "--cuts",
+        nargs="?",
+        const="all",
+        metavar="PARTS",
+        help="mouths and eyes of heads alone, --size pixels each (as if whole pictures had some four to six times as "
+        "many), in shards of a folder each: mouth, eye_left, eye_right; all of them, or those named (--cuts "
+        "mouth,eye_left). Nothing passes before them",
+    )
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other people and motions")
     parser.add_argument("--split", choices=("train", "test"), default="train", help="test people are never in train")
     parser.add_argument("--group", type=int, help="clips that share one motion (default: 2; 1 of photographs)")
@@ -58,7 +67,9 @@ def run(args: argparse.Namespace) -> int:
 
     if args.workers < 1 or args.clips_per_shard < 1:
         raise OptionError("--workers and --clips-per-shard must be at least 1.")
-    packed = args.format == "shard"
+    parts = _parts(args)
+    packed = parts != () or args.format == "shard"
+    size = args.size if args.size is not None else (128 if parts else 256)
     step = args.step if args.step is not None else (0.7 if packed else 1 / FPS)
     moved = args.kind == PHOTO
     if moved == (args.photos is None) or (moved and args.backdrops):
@@ -72,15 +83,34 @@ def run(args: argparse.Namespace) -> int:
         raise OutputError(f"{args.out}: cannot be made ({error.strerror}); choose another folder.") from error
     if moved:
         photos = _usable(args)
-    plan = SetPlan(
-        args.clips, args.frames, args.seed, args.split, group, step, jitter, args.kind, photos, not args.no_props
-    )
-    todo = jobs(plan, args.out, args.size, args.format, args.clips_per_shard, args.exposure, not args.no_plates)
+    props = not (args.no_props or parts)
+    plan = SetPlan(args.clips, args.frames, args.seed, args.split, group, step, jitter, args.kind, photos, props)
+    form = args.format or ("shard" if parts else "mp4")
+    todo = jobs(plan, args.out, size, form, args.clips_per_shard, args.exposure, not args.no_plates, parts)
     frames, seconds = make_set(todo, args.workers, not args.quiet)
     rate = f"{frames / seconds:.1f} frames/s" if frames else "everything was there already"
     print(f"{frames} frames in {seconds:.0f} s, {rate}", file=sys.stderr)
     print(args.out)
     return 0
+
+
+def _parts(args: argparse.Namespace) -> tuple[str, ...]:
+    """The parts of heads that --cuts asks for."""
+    from checkpoints.errors import OptionError
+    from training.data.synth.person.cuts import PARTS
+
+    if args.cuts is None:
+        return ()
+    parts = tuple(PARTS) if args.cuts == "all" else tuple(dict.fromkeys(args.cuts.split(",")))
+    if unknown := [part for part in parts if part not in PARTS]:
+        raise OptionError(
+            f"--cuts: parts are {', '.join(PARTS)}, not {', '.join(map(repr, unknown))}; the folder goes before --cuts."
+        )
+    if args.kind != "head" or args.format not in (None, "shard") or args.exposure or args.no_plates:
+        raise OptionError(
+            "--cuts writes parts of --kind head to --format shard, without --exposure, and never plates to leave out."
+        )
+    return parts
 
 
 def _usable(args: argparse.Namespace) -> Photos:

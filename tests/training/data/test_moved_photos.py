@@ -20,11 +20,13 @@ from training.data.synth.core.photos import open_photos
 from training.data.synth.core.renderer import REST
 from training.data.synth.core.truth import Truth
 from training.data.synth.person.actor import build_actor
+from training.data.synth.person.contours import contour_vertices
 from training.data.synth.person.head import SKIN
 from training.data.synth.person.performance import ACTIONS, Pose
 from training.data.synth.person.pose import pose_vertices, project, to_camera
+from training.data.synth.photo.colours import _open_eyes
 from training.data.synth.photo.fit import landmarks
-from training.data.synth.photo.movement import moved_pose
+from training.data.synth.photo.movement import _LIDS, closing, moved_pose
 from training.data.synth.photo.portrait import face_vertices
 from training.data.synth.photo.render import pose_led
 from training.data.synth.photo.survey import RECORD, is_held_out, survey
@@ -156,6 +158,41 @@ def test_lids_close(renderer):
     assert (np.abs(closed) < 0.15 * opened).all()
 
 
+def test_no_skin_is_seen_within_the_openings_of_eyes_nor_lashes_where_they_are_shut():
+    eye = np.array([[-1.0, 0], [0, -0.4], [1, 0], [0, 0.4]])
+    places = torch.tensor([[0.0, 0], [0.9, 0], [0, -0.42], [0, -0.6], [5, 0], [5, 5]])
+    beside, lashes = _open_eyes(places, [eye, np.add(eye, 5)])
+    assert beside.tolist() == [0, 0, 0, 1, 1, 0]
+    assert lashes[[0, 1, 2, 4]].tolist() == [[1, 0], [1, 0], [1, 0], [0, 0]]
+    assert 0 < float(lashes[3, 0]) < 1
+    assert lashes[5].tolist() == [0, 1]
+
+
+def test_a_lid_that_closes_shows_skin_and_no_lashes(renderer):
+    sitting = renderer.sitting(SceneSpec(0, 4, 0, "photo"))
+    portrait, asset, rest = sitting.portrait, renderer.asset, sitting.portrait.rest
+    assert closing(rest, portrait).tolist() == [0, 0]
+    actions = rest.actions.copy()
+    actions[:, list(_LIDS)] = portrait.shut
+    pose_shut = replace(rest, actions=actions)
+    assert closing(pose_shut, portrait).tolist() == [1, 1]
+    posed = to_camera(pose_led(asset, sitting.sheet, portrait.actor, pose_shut), [portrait.actor])
+    screen = project(posed, [portrait.actor], STILL)
+    lines = contour_vertices(asset)
+    edge, brow = (screen[0, lines[name], :2] for name in ("upper_lid_left", "brow_left"))
+    lid = edge[2:-2] + 0.3 * (brow.mean(0) - edge.mean(0))  # skin that was folded away, and lay behind lashes
+    cheek = screen[0, lines["lower_lid_left"], :2] + torch.tensor([0.0, 0.08])
+
+    def seen(places: torch.Tensor, shut: float) -> torch.Tensor:
+        picture = renderer._paint(sitting, screen, 160, torch.full((2,), shut))[0].mean(1, keepdim=True)
+        return grid_sample(picture, places[None, None], align_corners=True).flatten()
+
+    shut, stay = (seen(lid, amount) / seen(cheek, amount).median() for amount in (1.0, 0.0))
+    assert shut.median() > 0.5
+    assert shut.min() > 0.33
+    assert stay.min() < 0.28  # lashes stay while the eye is open
+
+
 def test_the_first_frame_is_the_photograph(renderer, folder):
     """And what is painted for the photograph's own pose is the photograph, but for eyes and mouth."""
     still = renderer.render([SPEC], torch.tensor([REST], dtype=torch.float64), 128)
@@ -164,7 +201,7 @@ def test_the_first_frame_is_the_photograph(renderer, folder):
     assert np.abs(colours - picture.mean((0, 1))).max() < 25
     sitting = renderer.sitting(SPEC)
     full, _ = renderer._project(SPEC, REST)
-    linear = renderer._paint(sitting, full, 128)[0][0]
+    linear = renderer._paint(sitting, full, 128, torch.zeros(2))[0][0]
     painted = (linear.clamp(0, 1) ** (1 / 2.2) * 255).permute(1, 2, 0)
     assert (painted - still.image[0]).abs().mean() < 2.5
     assert still.mask.float().mean() > 0.2

@@ -11,6 +11,7 @@ from training.data.synth import Frames, HeadRenderer, SceneSpec, true_flow
 from training.data.synth.core.lens import Lens, through_lenses
 from training.data.synth.core.seeds import Draw
 from training.data.synth.core.truth import surface_buffer
+from training.data.synth.person.actor import build_actor
 from training.data.synth.person.head import BEARD, FRAME, HAIR, HAIR_ROWS, LENS, PROP, SCALP_ROWS, load_head
 from training.data.synth.person.performance import motion
 from training.data.synth.person.prop import KINDS, PROP_VERTICES, sample_prop
@@ -174,6 +175,32 @@ def test_all_kinds_of_things_pass_before_the_camera():
         nearest = place[:, 2].min() - (0.12 if prop.kind != 2 else 0.17)  # its own extent, turned anyhow
         assert place[:, 2].max() < -0.1  # before the nose
         assert nearest > -0.5
+
+
+def test_a_hand_is_mostly_that_of_whom_it_passes_before(renderer):
+    hands = [prop for seed in range(60) if (prop := sample_prop(Draw(7, seed), 1.0)) and prop.kind == 0]
+    other = [prop for seed in range(60) if (prop := sample_prop(Draw(7, seed), 1.0)) and prop.kind != 0]
+    hands += [prop for seed in range(60, 400) if (prop := sample_prop(Draw(7, seed), 1.0)) and prop.kind == 0]
+    assert 0.6 < np.mean([prop.own for prop in hands]) < 1
+    assert not any(prop.own for prop in other)
+
+    def colour(own: bool):
+        scene = replace(renderer.scene(3), prop=replace(hands[0], own=own))
+        actor = build_actor(renderer.asset, renderer.identity(5), scene)
+        return actor.paint[renderer.asset.span(PROP), :3]
+
+    assert torch.allclose(colour(True), torch.from_numpy(renderer.identity(5).skin).float())
+    assert torch.allclose(colour(False), torch.from_numpy(hands[0].colours[0]).float())
+
+
+def test_cameras_make_pale_faces_darker_and_dark_ones_lighter(renderer):
+    fair, dark = np.full(3, 0.7), np.full(3, 0.04)
+    for seed in range(12):
+        light = renderer.scene(seed).light
+        assert light.metered(fair) < light.metered(dark)
+        # Apart as before, but by half as many stops, unless that were more than a camera does.
+        assert 4 <= fair[0] * light.metered(fair) / (dark[0] * light.metered(dark)) < 0.5 * 0.7 / 0.04
+        assert 0.5 <= light.metered(dark) / light.exposure <= 3
 
 
 def test_hair_without_locks_stays_on_the_head_in_a_turn(renderer):

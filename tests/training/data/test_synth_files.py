@@ -6,13 +6,15 @@ import json
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from checkpoints.errors import InputError, OptionError, OutputError
 from training.commands import synth
 from training.data.synth import HeadRenderer, SceneSpec, true_flow
 from training.data.synth.core.plate import plate_in_frame, plate_margin
 from training.data.synth.core.renderer import TEST_SEEDS
-from training.data.synth.person.scene import sample_scene
+from training.data.synth.person.scene import has_prop, sample_scene
 from training.data.synth.sets.plan import SetPlan
 from training.data.synth.sets.shards import SynthShards
 from training.data.synth.sets.writers import jobs, make_set
@@ -80,6 +82,29 @@ def test_shards_without_plates_say_so(tmp_path):
     assert SynthShards(tmp_path).plate(0, 0) is None
 
 
+def test_what_faces_do_at_rest_is_kept_and_their_lines_are_known(folder):
+    shards = SynthShards(folder)
+    for clip, info in enumerate(shards.info):
+        assert torch.equal(shards.rest(clip), torch.from_numpy(HeadRenderer().identity(info.identity).rest))
+        assert shards.window(clip, 0) is None
+        lips = shards.contours(clip, 1)["lip_upper_outer"][:, :2]
+        lids = shards.contours(clip, 1)["upper_lid_left"][:, :2]
+        assert lids[:, 1].mean() < lips[:, 1].mean()
+        assert lips.abs().max() < 1
+
+
+def test_shards_of_before_are_read(folder, tmp_path):
+    (path,) = folder.glob("clips-00000*")
+    with safe_open(path, "pt") as file:
+        names = set(file.keys()) - {"matte", "loose", "plate", "rest"}
+        tensors, metadata = {name: file.get_tensor(name) for name in names}, file.metadata()
+    save_file(tensors, tmp_path / path.name, metadata=metadata)
+    old, new = SynthShards(tmp_path), SynthShards(folder)
+    assert (old.rest(0), old.matte(0, 0), old.plate(0, 0)) == (None, None, None)
+    assert torch.equal(old.image(1, 2), new.image(1, 2))
+    assert torch.equal(old.flow(1, 0, 2)[0], new.flow(1, 0, 2)[0])
+
+
 def test_groups_share_motion_and_times_but_not_people(folder):
     shards = SynthShards(folder)
     assert shards.group_of(0) == [0, 1]
@@ -97,8 +122,11 @@ def test_groups_share_motion_and_times_but_not_people(folder):
 def test_without_props_only_scenes_that_had_one_are_others():
     usual, clear = SetPlan(60, 2, split="test"), SetPlan(60, 2, split="test", props=False)
     scenes = [(usual.clip(index).spec.scene, clear.clip(index).spec.scene) for index in range(60)]
-    assert all(sample_scene(after).prop is None for _, after in scenes)
-    assert all((before == after) == (sample_scene(before).prop is None) for before, after in scenes)
+    assert not any(has_prop(after) for _, after in scenes)
+    assert all((before == after) != has_prop(before) for before, after in scenes)
+    # Scenes themselves are dear; of some, with and without: they are what was asked about.
+    some = [pair for pair in scenes if pair[0] != pair[1]][:3]
+    assert all((sample_scene(before).prop is None, sample_scene(after).prop) == (False, None) for before, after in some)
     assert 3 < sum(before != after for before, after in scenes) < 20
     assert all(TEST_SEEDS <= after < 2 * TEST_SEEDS for _, after in scenes)
     assert usual.clip(7).times == clear.clip(7).times

@@ -14,7 +14,8 @@ from training.data.synth.core.seeds import Draw
 from training.data.synth.core.shadow import crease_light, shadow_map
 from training.data.synth.core.strands import Strands, draw, place
 from training.data.synth.person.contours import contour_vertices
-from training.data.synth.person.hairdo import sample_comb
+from training.data.synth.person.hairdo import _direction, sample_comb
+from training.data.synth.person.head import SCALP_ROWS
 from training.data.synth.person.performance import ACTIONS, Motion
 from training.data.synth.person.rest import over_rest, sample_rest
 from training.data.synth.person.skin import brow_middle
@@ -156,6 +157,17 @@ def test_faces_rest_differently_and_may_still_do_everything():
 def test_dark_skinned_people_have_tighter_curls_more_often():
     pitches = [[sample_comb(Draw(1, seed), "medium", tone, 0.6).pitch for seed in range(150)] for tone in (0.1, 0.8)]
     assert np.mean(np.array(pitches[1]) < 0.02) > 2 * np.mean(np.array(pitches[0]) < 0.02)
+
+
+def test_hair_falls_over_a_fringe_s_edge_and_grows_away_from_hairlines():
+    azimuth, rooted = np.linspace(-1, 1, 21), np.zeros(21)
+    for seed in range(20):
+        comb = sample_comb(Draw(3, seed), "medium", 0.3, 0.5)
+        edge = _direction(comb, azimuth, np.full(21, SCALP_ROWS - 1.0), rooted)
+        assert np.abs(edge).max() < 1  # mostly down
+        assert np.abs(_direction(comb, azimuth, np.full(21, SCALP_ROWS - 1.0), rooted + 1)).min() > 1.5
+        crown = np.full(21, 6.0)
+        assert np.array_equal(_direction(comb, azimuth, crown, rooted), _direction(comb, azimuth, crown, rooted + 1))
 
 
 def test_drawn_brows_lie_along_their_contours():

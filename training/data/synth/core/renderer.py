@@ -192,6 +192,12 @@ class Renderer(ABC):
         """
         return None
 
+    def rests(self, specs: list[SceneSpec]) -> Tensor | None:
+        """(N, 52) in [0, 1]: what the faces of `specs` do at rest, in the order of `performance.ACTIONS`; None of kinds
+        of which that is not known.
+        """
+        return None
+
     def turns(self, specs: list[SceneSpec], times: Tensor) -> Tensor | None:
         """(N, 3, 3): how heads of `specs` are turned at `times` (N,), for row vectors (x, y, z) with y down and z away
         from the camera; None where figures have none that is known.

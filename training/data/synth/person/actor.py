@@ -27,6 +27,7 @@ from .head import (
     LASHES,
     LENS,
     PROP,
+    SCALP_ROWS,
     SKIN,
     TEETH,
     TONGUE,
@@ -57,7 +58,9 @@ class Actor:
     shown: Tensor
     """(V,) 1, or 0 for what this actor has not: hair, beard, glasses, a prop."""
     paint: Tensor
-    """(V, 6): albedo (linear), how much hair is painted on the skin, how much beard, how much lip."""
+    """(V, 6): albedo (linear), how much hair is painted on the skin (on hair: how much of a hairline it is), how much
+    beard, how much lip.
+    """
     identity: Identity
     scene: Scene
     strands: Strands
@@ -149,10 +152,14 @@ def _paint(asset: HeadAsset, who: Identity, scene: Scene) -> Tensor:
     if who.glasses:
         colours |= {FRAME: who.glasses.colour, LENS: who.glasses.lens}
     if scene.prop:
-        colours[PROP] = scene.prop.colours[0]
+        colours[PROP] = who.skin if scene.prop.own else scene.prop.colours[0]
     for which, value in colours.items():
         span = asset.span(which)
         worn[span.start - mesh : span.stop - mesh, :3] = colour(value)
+    span = asset.span(HAIR)
+    rooted = torch.zeros(HAIR_ROWS, HAIR_COLUMNS, device=device)
+    rooted[SCALP_ROWS - 1] = torch.from_numpy(who.hair.thickness[:, -1] < 0).to(rooted)
+    worn[span.start - mesh : span.stop - mesh, 3] = rooted.flatten()
     return torch.cat([skin, worn])
 
 

@@ -18,6 +18,8 @@ _BROW, _BEARD = 7000, 5200
 """Places that are tried."""
 _NOSE, _LIP = 0.048, 0.066
 """Heights on the mean head, metres, between which a moustache grows."""
+_STUBBLE = 0.45
+"""Share of the skin's colour in that of stubble."""
 _ANCHORS = 12
 """Of a row of lashes, from the inner corner of an eye to the outer one."""
 
@@ -121,7 +123,7 @@ def beard_strands(asset: HeadAsset, who: Identity, body: Tensor, normals: Tensor
     ).to(at)
     # What grows above the mouth is cut short of it.
     above = ((_LIP - at[:, 1]) * 0.8).clamp_min(0.0015)
-    over = (at[:, 1] > _NOSE) & (at[:, 1] < _LIP) & (at[:, 0].abs() < 0.028)
+    over = (at[:, 1] > _NOSE) & (at[:, 1] < _LIP) & (at[:, 0].abs() < 0.036)
     length = torch.where(over, torch.minimum(length, above), length)
     if full:
         number = torch.zeros(asset.mesh_vertices, dtype=torch.int64, device=at.device)
@@ -129,8 +131,10 @@ def beard_strands(asset: HeadAsset, who: Identity, body: Tensor, normals: Tensor
         index = number[index]
     lift = (0.0002 + 0.001 * torch.rand(count, 1, generator=generator).to(at) * full).expand(count, points)
     colour = _mottled(torch.from_numpy(who.beard_colour).to(at), count, generator)
+    if not full:  # skin shows through what is shorter than a sample is wide
+        colour = torch.lerp(colour, torch.from_numpy(who.skin).to(colour), _STUBBLE)
     shade = 0.6 + 0.4 * torch.rand(count, generator=generator).to(at)
-    return _rooted(points, (index, weight), way, lift, length, shade, colour, 0.0007 if full else 0.0002)
+    return _rooted(points, (index, weight), way, lift, length, shade, colour, 0.0007 if full else 0.00014)
 
 
 @lru_cache(maxsize=4)
@@ -163,9 +167,9 @@ def lash_strands(asset: HeadAsset, who: Identity, points: int, made_up: float) -
         place = torch.rand(count, generator=generator) * (_ANCHORS - 1.001)
         cell, share = place.long(), (place % 1)[:, None]
         reach = (
-            (0.35 if lower else 0.8) * (0.75 + 0.5 * torch.rand(count, 1, generator=generator)) * (1.1 + 0.5 * made_up)
+            (0.3 if lower else 0.6) * (0.75 + 0.5 * torch.rand(count, 1, generator=generator)) * (1.1 + 0.35 * made_up)
         )
-        fan = 0.35 * torch.randn(count, 1, generator=generator)
+        fan = 0.24 * torch.randn(count, 1, generator=generator)
         row = torch.linspace(0, 1, points) * reach * 1.5
         share = (share + fan * torch.linspace(0, 1, points) ** 2 * 0.5).clamp(-0.4, 1.4)
         weight.append(torch.stack([(1 - row) * (1 - share), (1 - row) * share, row * (1 - share), row * share], -1))
@@ -176,5 +180,5 @@ def lash_strands(asset: HeadAsset, who: Identity, points: int, made_up: float) -
     zero = torch.zeros_like(weights[..., :3])
     dark = torch.from_numpy(who.brow_colour).to(zero) * 0.35
     colour = _mottled(dark, len(indices), generator)
-    full = Strands(indices, weights, zero, zero[..., 0] + 0.8, colour, zero[:, 0, 0] + 0.00018)
+    full = Strands(indices, weights, zero, zero[..., 0] + 0.8, colour, zero[:, 0, 0] + 0.00013)
     return full.at(order)

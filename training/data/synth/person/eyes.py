@@ -26,7 +26,7 @@ def eye_colours(place: Tensor, white: Tensor, iris: Tensor, size: Tensor, pupil:
     coloured = iris * warm * (level * border)[:, None]
     away = ((radius - size) / 0.55).clamp(0, 1)
     vein = (torch.sin(angle * 29 + 2.5 * torch.sin(radius * 19 + angle * 3)) ** 8) * away
-    sclera = white * (0.86 - 0.22 * away)[:, None]
+    sclera = white * (0.74 - 0.22 * away)[:, None]  # under lids and lashes, it is never as light as it is white
     sclera = sclera * (
         1 - vein[:, None] * place.new_tensor([0.03, 0.16, 0.16]) - away[:, None] * place.new_tensor([0.0, 0.07, 0.09])
     )

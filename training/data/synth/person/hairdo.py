@@ -26,6 +26,8 @@ _OVER = 0.018
 _EDGE = SCALP_ROWS - 1
 _ROOTS, _AWAY = 5, 1.75
 """Rows above a hairline over which hair grows away from it, and at what angle there."""
+_FALLS = 0.9
+"""Angle from "down" up to which hair of a fringe is combed to a side where it ends."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,12 @@ def sample_comb(draw: Draw, kind: str, tone: float, age: float) -> Comb:
 
 def _direction(comb: Comb, azimuth: Array, row: Array, rooted: Array) -> Array:
     """Angle from "down the grid" (0) towards growing azimuth at places of it; `rooted` in [0, 1]: how much of a
-    hairline the edge below is, from which hair grows away.
+    hairline the edge below is, from which hair grows away; over any other edge it falls.
     """
     combed = _combed(comb, azimuth, row)
-    near = np.clip((row - _EDGE + _ROOTS) / _ROOTS, 0, 1) * rooted
+    edge = np.clip((row - _EDGE + _ROOTS) / _ROOTS, 0, 1)
+    combed = combed + edge * (1 - rooted) * (np.clip(combed, -_FALLS, _FALLS) - combed)
+    near = edge * rooted
     away = azimuth - comb.parting if comb.sort == "down" else azimuth
     return combed + near * (np.sign(away + 1e-6) * np.maximum(np.abs(combed), _AWAY) - combed)
 

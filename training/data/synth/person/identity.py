@@ -16,8 +16,8 @@ from .rest import sample_rest
 
 # sRGB, from the fairest to the darkest skin.
 _SKIN = np.array(
-    [(0.97, 0.83, 0.75), (0.92, 0.73, 0.61), (0.83, 0.62, 0.48), (0.69, 0.47, 0.33), (0.50, 0.32, 0.21),
-     (0.34, 0.21, 0.145), (0.22, 0.14, 0.105)]
+    [(0.97, 0.83, 0.75), (0.92, 0.73, 0.61), (0.83, 0.62, 0.48), (0.68, 0.48, 0.355), (0.50, 0.345, 0.25),
+     (0.35, 0.235, 0.175), (0.23, 0.165, 0.13)]
 )  # fmt: skip
 _HAIR = np.array(
     [(0.035, 0.03, 0.03), (0.09, 0.06, 0.045), (0.20, 0.125, 0.08), (0.36, 0.23, 0.13), (0.42, 0.19, 0.09),
@@ -169,7 +169,7 @@ def sample_identity(seed: int, people: Array, labels: Array) -> Identity:
                        draw.between(0.0025, 0.005) + 0.0014 * gender, draw.between(0.75, 1.15)], np.float32),
         iris=linear(iris * draw.between(0.8, 1.3)), iris_size=draw.between(0.40, 0.46),
         pupil_size=draw.between(0.35, 0.6), sclera=linear(np.array([0.93, 0.91, 0.89]) * draw.between(0.88, 1.02)),
-        teeth=linear(np.array([0.93, 0.90, 0.82]) * draw.between(0.75, 1.02)),
+        teeth=linear(np.array([0.95, 0.90, 0.80]) * draw.between(0.84, 1.02)),
         lashes=along(np.stack([linear(np.clip(skin * 0.75, 0.02, 1)), np.full(3, 0.01)]), lash),
         noise_offset=draw.generator.random(2).astype(np.float32),
     )  # fmt: skip

@@ -13,6 +13,8 @@ _WRAP = (0.34, 0.16, 0.10)
 """How far red, green and blue light goes round into skin's own shadow (after d'Eon and Luebke, GPU Gems 3, 14)."""
 _SHADE = (0.72, 0.96, 1.05)
 """Exponents of a cast shadow's edge on skin: red light seeps into it."""
+_WITHIN = (1.32, 1.08, 0.88)
+"""The light in a mouth, which has come through lips and from gums, of that outside."""
 _PORES = 0.55
 """How much pores turn the normal, where a sample is as small as one of them."""
 _PORE = 0.0004
@@ -59,7 +61,8 @@ def light(surface: Surface, albedo: Tensor, gloss: Tensor, exponent: Tensor, loo
         if lamp == 0:
             diffuse, shine = diffuse * (seep * shown.clamp_min(1e-4).log()[:, None]).exp(), shine * shown
         radiance = radiance + colours[:, lamp] * (albedo * diffuse + shine[:, None])
-    radiance = radiance + _wet(surface, normal, view, looks)
+    inside = normal.new_tensor(_WITHIN) - 1
+    radiance = radiance * (1 + mouth.float()[:, None] * inside) + _wet(surface, normal, view, looks)
     return radiance * looks.of("exposure", frame)[:, None]
 
 

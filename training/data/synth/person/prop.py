@@ -17,6 +17,8 @@ from ..core.tubes import grid_triangles, rounded_solid, sweep
 _ROWS, _COLUMNS, _NODES, _SIDES, _TUBES = 13, 25, 12, 10, 6
 PROP_VERTICES = _ROWS * _COLUMNS + _TUBES * _NODES * _SIDES
 KINDS = ("hand", "cup", "box", "ball", "microphone")
+_OWN = 0.85
+"""Share of the hands that are those of whom they pass before."""
 _SKINS = np.array([(0.93, 0.75, 0.64), (0.83, 0.62, 0.48), (0.62, 0.42, 0.30), (0.34, 0.22, 0.15)])
 
 
@@ -40,6 +42,8 @@ class Prop:
     """(3, 3) of x, y, z: amplitude, period in seconds, phase."""
     turn: Array
     """(3, 3) of yaw, pitch, roll: middle, amplitude, phase; they share the first swing's period."""
+    own: bool
+    """Whether it is a hand of whom it passes before, and has their skin."""
 
     def at(self, time: Array) -> tuple[Array, Array]:
         """Angles (N, 3) and places (N, 3) at times (N,)."""
@@ -136,5 +140,5 @@ def sample_prop(draw: Draw, distance: float) -> Prop | None:
     turn[2][0] = draw.normal(0.5 if upright else 1.2)
     return Prop(
         kind, np.concatenate(parts), shown, linear(np.clip(colours, 0.01, 1)), 0 if kind == 0 else draw.pick(5),
-        draw.between(2, 12), centre, np.array(swing), np.array(turn),
+        draw.between(2, 12), centre, np.array(swing), np.array(turn), kind == 0 and draw.chance(_OWN),
     )  # fmt: skip

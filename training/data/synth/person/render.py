@@ -88,6 +88,10 @@ class PersonRenderer(Renderer):
         """Who a seed is."""
         return self._identities.get_or_make(seed, lambda: sample_identity(seed, *self._people))
 
+    def rests(self, specs: list[SceneSpec]) -> Tensor | None:
+        """See `Renderer.rests`."""
+        return torch.from_numpy(np.stack([self.identity(spec.identity).rest for spec in specs]))
+
     @abstractmethod
     def _actor(self, spec: SceneSpec) -> Actor:
         """The identity dressed for the scene."""

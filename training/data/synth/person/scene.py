@@ -11,6 +11,9 @@ from ..core.lens import Lens, sample_lens
 from ..core.seeds import Array, Draw, linear
 from .prop import Prop, sample_prop
 
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722], np.float32)
+_MIDDLE, _METERING = 0.28, 0.5
+"""Luminance of a face that a camera is content with, and the share of the way there, in stops."""
 _PROPS = 0x9809
 """Of the stream of draws that props have to themselves."""
 
@@ -54,6 +57,15 @@ class Light:
     """(3, 3)."""
     softness: float
     exposure: float
+    """Before the camera has looked at who is before it, see `metered`."""
+
+    def metered(self, skin: Array) -> float:
+        """The exposure for a face of a colour (3,), linear: cameras make pale faces darker and dark ones lighter, some
+        half of the way to middle grey.
+        """
+        front = np.clip(-self.directions[:, 2], 0, 1) @ self.colours + (self.sky + self.ground) / 2
+        level = float(front * skin @ _LUMINANCE) * self.exposure
+        return self.exposure * float(np.clip((_MIDDLE / max(level, 1e-4)) ** _METERING, 0.5, 3.0))
 
 
 @dataclass(frozen=True)

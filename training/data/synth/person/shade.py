@@ -93,6 +93,7 @@ class Looks:
 
         self.hair = stack([w.hair_colour for w in who])
         self.brow_colour = stack([w.brow_colour for w in who])
+        self.skin = stack([w.skin for w in who])
         self.brow = stack([w.brow for w in who])
         self.iris = stack([w.iris for w in who])
         self.scalars = stack(
@@ -109,7 +110,8 @@ class Looks:
         self.cloth = stack([[*c.neckline, c.pattern, c.scale, c.shine] for c in clothes])
         self.sky, self.ground = stack([x.sky for x in light]), stack([x.ground for x in light])
         self.lamps, self.lamp_colours = stack([x.directions for x in light]), stack([x.colours for x in light])
-        self.softness, self.exposure = stack([x.softness for x in light]), stack([x.exposure for x in light])
+        self.softness = stack([x.softness for x in light])
+        self.exposure = stack([x.metered(w.skin) for x, w in zip(light, who, strict=True)])
 
     def of(self, name: str, frame: Tensor) -> Tensor:
         """(P, ...), or (1, ...) when there is one actor only."""
@@ -186,7 +188,10 @@ def _hair(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tens
     strand = place[:, 0] * 2.0 * scalars[:, 5] + scalars[:, 8] + 0.02 * torch.sin(place[:, 1] * 9 + place[:, 0] * 40)
     noise = noise_at(texture, strand, place[:, 1] * 0.09 + scalars[:, 9])
     shade = 1 + scalars[:, 4] * (0.9 * (noise[:, 1] - 0.5) + 1.1 * (noise[:, 2] - 0.5) + 0.7 * (noise[:, 3] - 0.5))
-    return _DEEP * surface.paint[:, :3] * shade.clamp_min(0.25)[:, None], 0.4 * noise[:, 2]
+    albedo = _DEEP * surface.paint[:, :3] * shade.clamp_min(0.25)[:, None]
+    # A hairline is no edge: skin is seen between the outermost hairs.
+    bare = torch.sigmoid((surface.paint[:, 3] - 0.25 - 0.5 * noise[:, 3]) / 0.08)
+    return mix(albedo, looks.of("skin", frame).expand_as(albedo), bare), 0.4 * noise[:, 2] * (1 - bare)
 
 
 def _skin(surface: Surface, looks: Looks, texture: Tensor) -> tuple[Tensor, Tensor]:

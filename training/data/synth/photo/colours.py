@@ -35,8 +35,12 @@ _LOOK = 192
 _SLACK = 0.003
 _CHIN = 0.1
 """Height on the mean head, metres, below which skin belongs to the chin's underside."""
-_DEEPEST = 0.1
-"""Least light in a mouth."""
+_DEEPEST, _TONGUE = 0.1, 0.26
+"""Least light in a mouth, and on its tongue."""
+_OPENING, _LASHES = (0.02, 0.05), (0.08, 0.07)
+"""How far from the opening of an eye on skin has a colour of its own, and over how much more it comes to have one, in
+widths of the eye: always, and where no lashes of the open eye may lie.
+"""
 _UPPER_LIP, _LOWER_LIP = (81, 82, 13, 312, 311), (178, 87, 14, 317, 402)
 """Landmarks of the lips' inner edges."""
 _OPEN = 0.04
@@ -101,6 +105,8 @@ class Coat:
     """(V, 2) in the photograph's frame."""
     sure: Tensor
     """(V,) in [0, 1]: how much the photograph's own colour there counts."""
+    lashes: Tensor
+    """(V, 2) in [0, 1]: how much of that goes where the left and the right eye are shut."""
     instead: Tensor
     """(V, 3): what counts otherwise."""
     light: Tensor
@@ -139,6 +145,33 @@ def _seen(asset: HeadAsset, points: Tensor, screen: Tensor) -> Tensor:
     # Below the chin the fitted head is least sure.
     least = torch.where(asset.mean[:mesh, 1] > _CHIN, 0.55, 0.15)
     return front * within * ((facing - least) / 0.3).clamp(0, 1)
+
+
+def _from_eye(places: Tensor, eye: Array) -> Tensor:
+    """(P,): how far places (P, 2) lie from the opening of an eye, in its widths; negative within. Its outline (E, 2)
+    begins at a corner and has the other opposite.
+    """
+    at, first, step = places.numpy()[:, None], eye, np.roll(eye, -1, 0) - eye
+    way = ((at - first) * step).sum(-1) / (step**2).sum(-1).clip(1e-12)
+    away = np.linalg.norm(at - first - way.clip(0, 1)[..., None] * step, axis=-1).min(1)
+    crosses = (first[:, 1] > at[..., 1]) != ((first + step)[:, 1] > at[..., 1])
+    level = np.where(step[:, 1] == 0, 1e-12, step[:, 1])
+    before = at[..., 0] < first[:, 0] + (at[..., 1] - first[:, 1]) * step[:, 0] / level
+    inside = (crosses & before).sum(1) % 2 == 1
+    width = np.linalg.norm(eye[len(eye) // 2] - eye[0])
+    return torch.from_numpy(np.where(inside, -away, away) / width).float()
+
+
+def _open_eyes(places: Tensor, eyes: list[Array]) -> tuple[Tensor, Tensor]:
+    """(P,) and (P, 2) in [0, 1]: how much places (P, 2) lie beside the openings of both eyes, as of `_from_eye`, and
+    how much on the lashes of each.
+
+    What lies within is no skin, though the head that was fitted has some there: a lid that closes would show an iris.
+    Nor do lashes stay where they are on a lid that closes.
+    """
+    away = torch.stack([_from_eye(places, eye) for eye in eyes], 1)
+    beside, clear = (((away - first) / over).clamp(0, 1) for first, over in (_OPENING, _LASHES))
+    return beside.prod(1), 1 - clear
 
 
 @cache
@@ -189,19 +222,24 @@ def _grey(colour: Tensor) -> bool:
 
 
 def dress(
-    asset: HeadAsset, actor: Actor, canvas: Canvas, points: Tensor, screen: Tensor, shades: Tensor, teeth: Tensor | None
-) -> Coat:
+    asset: HeadAsset, actor: Actor, canvas: Canvas, points: Tensor, screen: Tensor, shades: Tensor,
+    teeth: Tensor | None, eyes: list[Array],
+) -> Coat:  # fmt: skip
     """The coat of an actor that lies over the photograph: `points` (V, 3) before the camera, `screen` (V, 3) projected.
 
-    `shades` (V,) is how much of the sky a vertex sees, `teeth` (3,) the colour of teeth, where it is known.
+    `shades` (V,) is how much of the sky a vertex sees, `teeth` (3,) the colour of teeth, where it is known, `eyes`
+    the outlines of their openings as of `_from_eye`.
     """
     mesh, part, bag = asset.mesh_vertices, asset.part[: asset.mesh_vertices], asset.masks[:, 3] > 0.3
     place = screen[:, :2].clone()
     colour = look_up(canvas.picture, place)
     solid = ((look_up(canvas.own[3:], place[:mesh])[:, 0] - 0.6) / 0.3).clamp(0, 1)
     sure = torch.ones(len(place))
-    sure[:mesh] = (_seen(asset, points, screen) * solid * ~((part == SKIN) & bag)).clamp_min(1e-4)
     outer = (part == SKIN) & ~bag
+    beside, on_lashes = _open_eyes(place[:mesh], eyes)
+    bare, lashes = torch.where(outer, beside, 1.0), torch.zeros(len(place), 2)
+    lashes[:mesh] = on_lashes * outer[:, None]
+    sure[:mesh] = (_seen(asset, points, screen) * solid * bare * ~((part == SKIN) & bag)).clamp_min(1e-4)
     face = colour[:mesh][outer & (sure[:mesh] > 0.8)]
     grey = _grey(face)
     level = 0.5 * float((face @ torch.tensor([0.2126, 0.7152, 0.0722])).quantile(0.9)) + 0.22
@@ -210,11 +248,13 @@ def dress(
     bright[:mesh] = torch.where(part == TEETH, 1.9, torch.where(part == TONGUE, 1.6, torch.where(bag, 1.6, 1.0)))
     shade = shades * bright
     shade[:mesh][bag] = shade[:mesh][bag].clamp_min(_DEEPEST)
+    shade[:mesh][part == TONGUE] = shade[:mesh][part == TONGUE].clamp_min(_TONGUE)
     instead = actor.paint[:, :3] * shade[:, None] * light
     if grey:
         instead = instead.mean(1, keepdim=True).expand(-1, 3).clone()
     if teeth is not None:  # as light as the teeth that the photograph shows
         own = (part == TEETH).nonzero().flatten()
         instead[own] *= teeth / instead[own].quantile(0.95, 0).clamp_min(1e-3)
-    instead[:mesh][outer] = _spread(asset, colour[:mesh], sure[:mesh])[outer]
-    return Coat(place, sure, instead, light, grey)
+    skin = (sure * (1 - lashes).prod(1)).clamp_min(1e-4)
+    instead[:mesh][outer] = _spread(asset, colour[:mesh], skin[:mesh])[outer]
+    return Coat(place, sure, lashes, instead, light, grey)

@@ -31,6 +31,14 @@ def _softly(values: Array, most: Array) -> Array:
     return bounded
 
 
+def closing(pose: Pose, portrait: Portrait) -> Array:
+    """(2,) in [0, 1]: how far a pose (one moment) shuts the left and the right eye, from the photograph's."""
+    own, now = portrait.rest.actions[0, list(_LIDS)], pose.actions[0, list(_LIDS)]
+    way = np.maximum(portrait.shut - own, 0.05)
+    shut: Array = ((now - own) / way).clip(0, 1).astype(np.float32)
+    return shut
+
+
 def moved_pose(spec: SceneSpec, portrait: Portrait, time: float) -> Pose:
     """The pose (one moment) at a time in seconds; the photograph's own at `REST`."""
     rest = portrait.rest

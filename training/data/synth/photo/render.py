@@ -21,7 +21,8 @@ from ..core.renderer import EXPOSED, REST, Cache, Frames, SceneSpec, as_picture,
 from ..core.seeds import Array, Draw
 from ..core.truth import Truth, points_visible, to_samples
 from ..person.actor import Actor, canonical
-from ..person.head import EYE_LEFT, EYE_RIGHT, HAIR, HeadAsset, load_head
+from ..person.head import EYE_LEFT, EYE_RIGHT, HAIR, TEETH, HeadAsset, load_head
+from ..person.mouth import teeth
 from ..person.performance import Pose
 from ..person.points import point_vertices
 from ..person.pose import move_faces, pose_vertices, project, to_camera
@@ -29,7 +30,7 @@ from ..person.render import PersonRenderer
 from ..person.scene import Scene, sample_scene
 from ..person.shade import Looks, Surface, albedo_and_gloss
 from .colours import Canvas, Coat, dress, iris_colour, look_up, open_canvas, tooth_colour
-from .movement import moved_pose
+from .movement import closing, moved_pose
 from .portrait import Crop, Portrait, face_vertices, pose_portrait, unposed
 from .sheet import Sheet, make_sheet
 from .study import Study, Unfit, study
@@ -137,12 +138,13 @@ class PhotoRenderer(PersonRenderer):
         sitting = self.sitting(spec)
         full, background = self._project(spec, time)
         truth = Truth(_only(full, sitting.true), background, "head")
-        linear, cover, buffer = self._paint(sitting, full, size)
+        linear, cover, buffer = self._paint(sitting, full, size, self._shut(spec, time))
         if time == REST:
             linear = _plate(sitting.canvas.picture, size)
         elif exposure:
-            moments = [self._project(spec, time + exposure * share)[0] for share in EXPOSED]
-            linear = torch.stack([linear, *(self._paint(sitting, each, size)[0] for each in moments)]).mean(0)
+            moments = [time + exposure * share for share in EXPOSED]
+            others = [self._paint(sitting, self._project(spec, at)[0], size, self._shut(spec, at))[0] for at in moments]
+            linear = torch.stack([linear, *others]).mean(0)
         named = full[:, self._points]
         seen = points_visible(truth, named[..., :2], named[..., 2], buffer, _POINT_SLACK)
         return Frames.without_hairs(as_picture(linear), named[..., :2].clone(), seen, cover, truth)
@@ -154,6 +156,10 @@ class PhotoRenderer(PersonRenderer):
         wide = [_plate(self.sitting(spec).canvas.plate, size, margin) for spec in specs]
         return as_picture(torch.cat(wide))
 
+    def rests(self, specs: list[SceneSpec]) -> None:
+        """None: a photograph does not tell what its face does at rest."""
+        return
+
     def _project(self, spec: SceneSpec, time: float) -> tuple[Tensor, Tensor]:
         """All vertices (1, V, 3) in the frame, and the backdrop's map (1, 2, 3)."""
         actors = [self._actor(spec)]
@@ -161,26 +167,34 @@ class PhotoRenderer(PersonRenderer):
         background = torch.eye(3, device=self.device)[None, :2]
         return project(points, actors, background), background
 
-    def _paint(self, sitting: Sitting, full: Tensor, size: int) -> tuple[Tensor, Tensor, Tensor]:
-        """Linear light (1, 3, H, W), coverage (1, H, W) and the buffer of the triangles of the truth."""
+    def _shut(self, spec: SceneSpec, time: float) -> Tensor:
+        """(2,), see `movement.closing`."""
+        portrait = self.sitting(spec).portrait
+        return torch.from_numpy(closing(moved_pose(spec, portrait, time), portrait))
+
+    def _paint(self, sitting: Sitting, full: Tensor, size: int, shut: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Linear light (1, 3, H, W), coverage (1, H, W) and the buffer of the triangles of the truth; `shut` (2,)
+        in [0, 1]: how far the eyes are.
+        """
         asset, side = self.asset, size * _SUPERSAMPLING
         screen = to_samples(_only(full, sitting.drawn), size, _SUPERSAMPLING)
         buffer = rasterise(screen, asset.triangles, asset.two_sided, side, side)
         found = hits(buffer, screen, asset.triangles)
         layer = torch.zeros(side * side, 4)
-        layer[found.sample] = self._colours(sitting, found)
+        layer[found.sample] = self._colours(sitting, found, shut)
         layer = functional.avg_pool2d(layer.view(1, side, side, 4).permute(0, 3, 1, 2), _SUPERSAMPLING)
         if size not in sitting.plates:
             sitting.plates[size] = _plate(sitting.canvas.plate, size)
         behind = sitting.plates[size]
         return layer[:, :3] + behind * (1 - layer[:, 3:]), layer[:, 3], buffer
 
-    def _colours(self, sitting: Sitting, found: Hits) -> Tensor:
+    def _colours(self, sitting: Sitting, found: Hits, shut: Tensor) -> Tensor:
         """(P, 4): colours times alpha, and alpha."""
         coat, asset = sitting.coat, self.asset
         corner = asset.triangles.index_select(0, found.triangle)
         part = asset.triangle_part[found.triangle]
-        table = torch.cat([coat.place, coat.sure[:, None], coat.instead], 1)
+        sure = coat.sure * (1 - coat.lashes * shut).prod(1)
+        table = torch.cat([coat.place, sure[:, None], coat.instead], 1)
         values = interpolate(table, corner, found.weights)
         sheet = part == HAIR
         colours = torch.ones(len(part), 4)
@@ -191,6 +205,11 @@ class PhotoRenderer(PersonRenderer):
         eye = ((part == EYE_LEFT) | (part == EYE_RIGHT))[face]
         if eye.any():
             instead[eye] = self._eyes(sitting, part[face][eye], corner[face][eye], found.weights[face][eye])
+        tooth = (part == TEETH)[face]
+        if tooth.any():
+            place = interpolate(self._canonical, corner[face][tooth], found.weights[face][tooth])[:, :3]
+            drawn = teeth(place, instead[tooth] / coat.light)[0] * coat.light
+            instead[tooth] = drawn.mean(1, keepdim=True) if coat.grey else drawn
         colours[face, :3] = torch.lerp(instead, own, values[face, 2:3])
         return colours
 
@@ -265,8 +284,9 @@ def sit(asset: HeadAsset, found: Study, renderer: PersonRenderer, spec: SceneSpe
     actor.neutral[span] -= _led(asset, sheet, actor, portrait.rest)
     posed = to_camera(pose_led(asset, sheet, actor, portrait.rest), [actor])
     flat = project(posed, [actor], still)[0]
-    teeth = tooth_colour(canvas, crop, found.seen.mesh)
-    coat = dress(asset, actor, canvas, posed[0], flat, canonical(asset)[:, 3], teeth)
+    enamel = tooth_colour(canvas, crop, found.seen.mesh)
+    eyes = [crop(np.concatenate([eye.upper, eye.lower[-2:0:-1]])) for eye in found.seen.eyes]
+    coat = dress(asset, actor, canvas, posed[0], flat, canonical(asset)[:, 3], enamel, eyes)
     iris = iris_colour(canvas, crop, found.seen.eyes) / (coat.light * _EYES)
     who = replace(actor.identity, iris=iris.clamp(0.01, 0.9).numpy())
     portrait = replace(portrait, actor=replace(actor, identity=who))

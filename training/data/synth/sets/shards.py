@@ -6,7 +6,10 @@ projected vertices in 1/8000; `background` float32 (C, M, 2, 3); `triangle` int1
 (C, M, 64, 64, 2), the surface at 64 x 64; `matte` uint8 (C, M, S, S), how much of a pixel the figure is; `loose`
 uint8 (C, M, S*S/8) packed bits, where hairs stand before the backdrop; `plate` uint8 (C, P, P, 3), the backdrop of
 each clip's first frame with nobody in it and a margin (`core.plate`), of heads, bodies and photographs. Shards made
-before 30 November 2026 have none of these three. Metadata `bunraku` is JSON with the kind of scene, the number of its
+before 30 November 2026 have none of these three. `rest` float32 (C, 52) is what each drawn face does at rest
+(`person.rest`, in the order of `performance.ACTIONS`). Shards of one part of heads (`person.cuts`) hold all but plates
+in the part's own coordinates, and `window` float32 (C, M, 3), where in the frame it is (`Cuts.window`); readers that
+know nothing of parts read them as any other. Metadata `bunraku` is JSON with the kind of scene, the number of its
 topology (`topology.READABLE`), the clips' seeds and times, and, where the backdrops are photos, `backdrops`: their
 names and the SHA-256 of names and contents (`photos.Photos`), so that the shard can be made again. Photographs set in
 motion are of kind "head", whose triangles they have, with their record as `photographs`; the first frame of each clip
@@ -92,11 +95,13 @@ class Pair:
 
 
 def write_shard(
-    path: Path, clips: list[ClipPlan], frames: Frames, photos: Photos | None = None, plates: Tensor | None = None
-) -> None:
+    path: Path, clips: list[ClipPlan], frames: Frames, photos: Photos | None = None, plates: Tensor | None = None,
+    rests: Tensor | None = None, window: Tensor | None = None,
+) -> None:  # fmt: skip
     """Writes consecutive clips, whose frames follow one another in `frames`, aside and then renames.
 
-    `photos` are what their backdrops were made of, or what was set in motion; `plates` as of `Renderer.plates`.
+    `photos` are what their backdrops were made of, or what was set in motion; `plates` and `rests` one a clip, as of
+    `Renderer`; `window` (C * M, 3) of one part as of `cuts.Cuts`.
 
     Raises `OutputError` when the file cannot be written; nothing half-written ever has the final name.
     """
@@ -115,12 +120,15 @@ def write_shard(
         "triangle": small.triangle.to(torch.int16),
         "weights": (small.weights[..., :2] * 255).round().to(torch.uint8),
     }
+    if window is not None:
+        tensors["window"] = window
     info = [
         {"group": c.group, "times": c.times, **{k: v for k, v in asdict(c.spec).items() if k != "kind"}} for c in clips
     ]
     packed = {name: value.cpu().view(*shape, *value.shape[1:]).contiguous() for name, value in tensors.items()}
-    if plates is not None:
-        packed["plate"] = plates.cpu().contiguous()
+    packed |= {
+        name: value.cpu().contiguous() for name, value in (("plate", plates), ("rest", rests)) if value is not None
+    }
     kind = frames.truth.kind
     head = {"format": FORMAT, "topology": READABLE[kind][-1], "kind": kind, "clips": info}
     if photos:
@@ -152,8 +160,11 @@ class SynthShards:
         self._open: dict[Path, Any] = {}
         self.refresh()
         if not self.info:
+            below = sorted({path.parent.name for path in self.folder.glob("*/clips-*.safetensors")})
             raise InputError(
-                f"{self.folder}: holds no shards; make some with `bunraku synth {self.folder} --format shard`."
+                f"{self.folder}: holds no shards, {self.folder / below[0]} does; name that one."
+                if below
+                else f"{self.folder}: holds no shards; make some with `bunraku synth {self.folder} --format shard`."
             )
 
     def refresh(self) -> int:
@@ -257,6 +268,32 @@ class SynthShards:
         path, row = self._places[clip]
         first, here = (self._read(clip, each, ("background",))[0] for each in (0, frame))
         return plate_in_frame(self._open[path]["plate"][row], background_between(first, here)[0], self.side)
+
+    def rest(self, clip: int) -> Tensor | None:
+        """(52,) in [0, 1]: what this face does at rest, in the order of `performance.ACTIONS`; None where no one is
+        drawn, and in shards of earlier versions.
+        """
+        if not self._holds(clip, "rest"):
+            return None
+        path, row = self._places[clip]
+        rest: Tensor = self._open[path]["rest"][row]
+        return rest
+
+    def window(self, clip: int, frame: int) -> Tensor | None:
+        """(3,) of shards of one part of heads, see `cuts.Cuts.window`; None of others."""
+        return self._read(clip, frame, ("window",))[0][0] if self._holds(clip, "window") else None
+
+    def contours(self, clip: int, frame: int) -> dict[str, Tensor]:
+        """Lines (P, 3) of a face in the shard's coordinates, x, y and inverse depth: names as of
+        `contours.contour_vertices`. Empty of kinds that have no faces of this mesh.
+        """
+        if self.info[clip].kind != "head":
+            return {}
+        from ..person.contours import contour_vertices
+        from ..person.head import load_head
+
+        (screen,) = self._read(clip, frame, ("screen",))
+        return {name: screen[0, line].float() / STEP for name, line in contour_vertices(load_head("cpu")).items()}
 
     def pair(self, clip: int, a: int, b: int) -> Pair:
         """Source frame a and driving frame b of one clip."""

@@ -11,10 +11,13 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from checkpoints.errors import OptionError, OutputError
 
-from ..core.renderer import Frames, Renderer
+from ..core.renderer import Frames, Renderer, SceneSpec
+from ..person.cuts import PARTS
+from ..person.render import HeadRenderer
 from ..renderers import make_renderer
 from .plan import FPS, ClipPlan, SetPlan
 from .shards import write_shard
@@ -40,6 +43,9 @@ class Job:
     """Frames drawn at once; None: as `Renderer` has it."""
     plates: bool = True
     """Whether shards hold backdrops without the figures."""
+    parts: tuple[str, ...] = ()
+    """Of heads, what to draw alone (`cuts.PARTS`), each into a folder of its name beside `path`; empty: whole
+    frames."""
 
 
 _renderers: dict[tuple[str, str, str], Renderer] = {}
@@ -49,16 +55,13 @@ def _start_worker() -> None:
     torch.set_num_threads(1)
 
 
-def _render(job: Job) -> tuple[list[ClipPlan], Frames, Renderer]:
+def _open(job: Job) -> Renderer:
+    """The renderer of a job, kept for the jobs that follow."""
     kind, photos = job.plan.kind, job.plan.photos
     key = (kind, job.device, photos.digest if photos else "")
     if key not in _renderers:
         _renderers[key] = make_renderer(kind, job.device, job.batch, photos)
-    clips = [job.plan.clip(index) for index in range(job.first, job.last)]
-    specs = [clip.spec for clip in clips for _ in clip.times]
-    times = torch.tensor([t for clip in clips for t in clip.times], dtype=torch.float64)
-    renderer = _renderers[key]
-    return clips, renderer.render(specs, times, job.size, exposure=job.exposure), renderer
+    return _renderers[key]
 
 
 def _write_mp4(path: Path, frames: Frames, rate: float) -> None:
@@ -79,7 +82,7 @@ def _write_mp4(path: Path, frames: Frames, rate: float) -> None:
         aside.unlink(missing_ok=True)
 
 
-def _write_frames(path: Path, frames: Frames) -> None:
+def _write_frames(path: Path, frames: Frames, rate: float) -> None:
     from PIL import Image
 
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -92,33 +95,68 @@ def _write_frames(path: Path, frames: Frames) -> None:
         shutil.rmtree(aside, ignore_errors=True)
 
 
+def _write_shards(job: Job, renderer: Renderer, clips: list[ClipPlan], specs: list[SceneSpec], times: Tensor) -> None:
+    """Whole frames to `job.path`, or each of its parts into a folder beside it."""
+    photos, who = job.plan.photos, [clip.spec for clip in clips]
+    rests = renderer.rests(who)
+    if not job.parts:
+        frames = renderer.render(specs, times, job.size, exposure=job.exposure)
+        first = torch.tensor([clip.times[0] for clip in clips], dtype=torch.float64)
+        plates = renderer.plates(who, first, job.size) if job.plates else None
+        write_shard(job.path, clips, frames, photos, plates, rests)
+        return
+    assert isinstance(renderer, HeadRenderer)  # `jobs` saw to it
+    for part, cuts in renderer.cuts(specs, times, job.size, job.parts).items():
+        place = _part_path(job.path, part)
+        try:
+            place.parent.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(f"{place.parent}: cannot be made ({error.strerror}); choose another folder.") from error
+        write_shard(place, clips, cuts.frames, photos, rests=rests, window=cuts.window)
+
+
 def run_job(job: Job) -> int:
     """Draws and writes one job; returns the number of frames. Raises `OutputError` when writing fails."""
-    clips, frames, renderer = _render(job)
+    renderer = _open(job)
+    clips = [job.plan.clip(index) for index in range(job.first, job.last)]
+    specs = [clip.spec for clip in clips for _ in clip.times]
+    times = torch.tensor([t for clip in clips for t in clip.times], dtype=torch.float64)
     try:
         if job.format == "shard":
-            first = torch.tensor([clip.times[0] for clip in clips], dtype=torch.float64)
-            plates = renderer.plates([clip.spec for clip in clips], first, job.size) if job.plates else None
-            write_shard(job.path, clips, frames, job.plan.photos, plates)
-        elif job.format == "mp4":
-            _write_mp4(job.path, frames, 1 / job.plan.step)
+            _write_shards(job, renderer, clips, specs, times)
         else:
-            _write_frames(job.path, frames)
+            write = _write_mp4 if job.format == "mp4" else _write_frames
+            write(job.path, renderer.render(specs, times, job.size, exposure=job.exposure), 1 / job.plan.step)
     except OSError as error:
         raise OutputError(
             f"{job.path}: cannot be written ({error.strerror or error}); choose another folder."
         ) from error
-    return len(frames)
+    return len(specs)
+
+
+def _part_path(path: Path, part: str) -> Path:
+    """Where one part of the heads of a shard `path` is kept."""
+    return path.parent / part / path.name
+
+
+def _missing(path: Path, parts: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of `parts` that have no shard yet."""
+    return tuple(part for part in parts if not _part_path(path, part).exists())
 
 
 def jobs(
     plan: SetPlan, folder: Path, size: int, format: str, clips_per_shard: int = 32, exposure: float = 0.0,
-    plates: bool = True,
+    plates: bool = True, parts: tuple[str, ...] = (),
 ) -> list[Job]:  # fmt: skip
     """What is to be done; work whose result is already there is left out, so an interrupted run can be repeated.
 
-    mp4 clips and frame folders are named `IDENTITY#CLIP`, the name that training by identity expects.
+    mp4 clips and frame folders are named `IDENTITY#CLIP`, the name that training by identity expects. `parts` of
+    heads are drawn alone, in shards of one folder each.
     """
+    if parts and (format != "shard" or plan.kind != "head" or exposure):
+        raise OptionError("parts are cut from heads without motion blur, into shards: --kind head, --format shard.")
+    if unknown := set(parts) - set(PARTS):
+        raise OptionError(f"parts are {', '.join(PARTS)}, not {', '.join(sorted(unknown))}.")
     if format not in FORMATS:
         raise OptionError(f"format must be one of {', '.join(FORMATS)}, not {format!r}.")
     if size < 16 or size % 8:
@@ -132,8 +170,10 @@ def jobs(
         name = f"clips-{number:05d}.safetensors"
         if format != "shard":
             name = f"id{plan.clip(first).spec.identity}#{first:06d}" + (".mp4" if format == "mp4" else "")
-        if not (folder / name).exists():
-            found.append(Job(plan, first, last, size, format, folder / name, exposure, plates=plates))
+        path = folder / name
+        todo = _missing(path, parts)
+        if todo or not (parts or path.exists()):
+            found.append(Job(plan, first, last, size, format, path, exposure, plates=plates, parts=todo))
     return found
 
 
