@@ -1,5 +1,6 @@
 /** Heads that turn in space: against runtime/layers, whose answers web/tools/solid_vectors.py writes. */
 import { describe, expect, it } from "vitest";
+import { expression } from "../src/layers/expression";
 import type { Named, Point } from "../src/layers/frames";
 import { Relief } from "../src/layers/relief";
 import { Camera, drawn, weight, type Solid } from "../src/layers/solid";
@@ -43,6 +44,26 @@ it.each(reliefs.cases)("heads turn as in the engine", ({ driven, steps }) => {
   const relief = new Relief(face, disc(reliefs.size, reliefs.disc));
   const found = relief.steps(faceFrom(driven), reliefs.cells as never as Point[]);
   near(found, steps, 2e-4);
+});
+
+it("points that coincide, or lie on a line, and people whom nothing is seen of, lead somewhere", () => {
+  const face = faceFrom(reliefs.face);
+  const like = (place: (k: number) => Point): Named =>
+    Object.fromEntries(Object.keys(face).map((name, k) => [name, place(k)]));
+  const [spot, line] = [like(() => [20, 20]), like((k) => [k, k])];
+  const cells = reliefs.cells as never as Point[];
+  for (const alpha of [0, 1].map((value) => new Float32Array(reliefs.size ** 2).fill(value))) {
+    for (const rest of [face, spot, line]) {
+      const relief = new Relief(rest, alpha);
+      near(relief.steps(rest, cells), new Float64Array(2 * cells.length), 0);
+      for (const driven of [face, spot, line]) expect(relief.steps(driven, cells).every(Number.isFinite)).toBe(true);
+    }
+  }
+  const [all, eyes] = [{ mouth: 1, eyes: 1, brows: 1 }, new Float64Array(6).fill(0.2)];
+  for (const [now, rest] of [[face, spot], [spot, face], [spot, line]]) {
+    const { upperLip, lowerLip, corners, brows } = expression({ points: now, eyes }, { points: rest, eyes }, all);
+    expect([upperLip, lowerLip, ...corners.flat(), ...brows].every(Number.isFinite)).toBe(true);
+  }
 });
 
 it.each(turns)("what turns do to a mouth is what it is in the engine, $sideways", ({ now, rest, names, places, ...given }) => {

@@ -7,6 +7,7 @@ export type Point = readonly [x: number, y: number];
 export type Named = Readonly<Record<string, Point>>;
 
 const TEMPLATE = constants.frames.TEMPLATE as unknown as Named;
+const { FLAT } = constants.frames;
 
 export const plus = (a: Point, b: Point): Point => [a[0] + b[0], a[1] + b[1]];
 export const minus = (a: Point, b: Point): Point => [a[0] - b[0], a[1] - b[1]];
@@ -35,9 +36,11 @@ export class Affine {
     return a * d - b * c;
   }
 
-  /** The map back. */
+  /** The map back; one that has none, which points that coincide make, is nudged. */
   inverse(): Affine {
-    const [a, b, c, d] = this.linear.map((value) => value / this.determinant);
+    const { determinant } = this;
+    const divisor = Math.abs(determinant) < FLAT ? (determinant < 0 ? -FLAT : FLAT) : determinant;
+    const [a, b, c, d] = this.linear.map((value) => value / divisor);
     return new Affine([d, -b, -c, a], [b * this.offset[1] - d * this.offset[0], c * this.offset[0] - a * this.offset[1]]);
   }
 
