@@ -179,7 +179,7 @@ def expression(now: Seen, rest: Seen, strengths: Strengths = EVERYTHING, counted
 
 def _unturned(now: Mapping[str, Array], rest: Mapping[str, Array], turn: Turn) -> dict[str, Array]:
     """Points in the head's own frame `now`, those of mouth and brows less what the `turn` does to them."""
-    names = [name for name in rest if name.startswith("mouth.") or name.endswith(".brow")]
+    names = [name for name in turn.names if name.startswith("mouth.") or name.endswith(".brow")]
     ways = turn.way(np.array([rest[name] for name in names]), names)
     found = dict(now) | {name: now[name] - way for name, way in zip(names, ways, strict=True)}
     corners = [f"mouth.corner_{side}" for side in SIDES]

@@ -20,8 +20,10 @@ from runtime.layers.spline import ThinPlate
 
 _CELLS = 96
 """Cells of the relief along each side of the canvas."""
-_DRAWN_TO = 0.02
-"""How straight the map is that draws the head to the source's points."""
+_STIFF, _DRAWN_TO = 0.1, 0.02
+"""How much of a similarity, and how straight, the map is that draws the head to the source's points."""
+_FACING = 0.2
+"""Least cosine of the angle between a head and the camera."""
 _LEVELS, _NEAREST = 32, -12.0
 """At how many depths of the drawn head it is looked whether a ray has met it, and the first of them; in centimetres."""
 _HAIR, _WALL = 6.0, 7.5
@@ -73,16 +75,16 @@ class Relief:
         seen = head.camera(head.points)
         on_head = [index for index, name in enumerate(head.names) if not name.startswith("neck.")]
         pairs = head.places[on_head], seen[on_head]
-        plane = ThinPlate(*pairs, Affine.fit(*pairs, 0.1), _DRAWN_TO)(places)
+        plane = ThinPlate(*pairs, Affine.fit(*pairs, _STIFF), _DRAWN_TO)(places)
         # A ray in the drawn head's own space, by its z: the camera's turn back, of a place that is `deep`.
         back = head.camera.turn.T
         flat = (plane - head.camera(head.middle)) / head.camera.scale @ back[:, :2].T + head.middle
-        way = back[:, 2] / max(float(back[2, 2]), 0.2)
+        way = back[:, 2] / max(float(back[2, 2]), _FACING)
         cells = len(known.depth) / known.span
         start = (flat[..., :2] - flat[..., 2:] * way[:2] - known.corner) * cells - 0.5
         levels = np.linspace(_NEAREST, float(known.depth.max()) - 1.0, _LEVELS)
         met = _met(known.depth.astype(np.float32), start, way[:2] * cells, levels)
-        deep = (met - flat[..., 2]) / max(float(back[2, 2]), 0.2)
+        deep = (met - flat[..., 2]) / max(float(back[2, 2]), _FACING)
         return np.where(np.isnan(met), _HAIR - head.middle[2], deep)
 
     def __call__(self, driven: Mapping[str, Array], cells: Array) -> Array:

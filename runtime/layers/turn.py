@@ -39,7 +39,12 @@ class Turn:
         self._head, self._from = _at_rest(tuple(rest), np.array(list(rest.values())).tobytes())
         self._camera = self._head.moved(now, hair=False)
         self._to = head_frame(now).inverse()
-        self._row = {name: index for index, name in enumerate(self._head.names)}
+        self._row = {name: index for index, name in enumerate(self.names)}
+
+    @property
+    def names(self) -> list[str]:
+        """Those of the points that the drawn head has, too."""
+        return self._head.names
 
     def way(self, places: Array, names: Sequence[str]) -> Array:
         """(N, 2): by how much the turn moves `places` (N, 2) at rest, as deep as the points with the `names`; all in

@@ -17,6 +17,8 @@ import { Window } from "../src/window";
 const folder = process.env.BUNRAKU_REFERENCE ?? "";
 /** Largest difference of a byte that is allowed. */
 const LIMIT = 3;
+/** One byte in so many may differ by more in layers, and by how much: where something hides what is behind it, a hair's breadth decides. */
+const [RARE, EDGE] = [100_000, 16];
 
 it.skipIf(!folder)("pictures are the engine's within 3/255", async () => {
   const { model, side, frames, modes, photo, window } = JSON.parse(readFileSync(`${folder}/reference.json`, "utf8"));
@@ -44,16 +46,21 @@ it.skipIf(!folder)("pictures are the engine's within 3/255", async () => {
     const expected = bytes(name);
     animator.begin({ ...DEFAULTS, mode }, 25);
     const begun = performance.now();
-    let worst = 0;
+    let [worst, beyond, compared] = [0, 0, 0];
     for (let index = 0; index < frames; index++) {
       const found = await animator.frame(frame(index));
       found.forEach((value, at) => {
-        worst = Math.max(worst, Math.abs(value - expected[index * found.length + at]));
+        const difference = Math.abs(value - expected[index * found.length + at]);
+        worst = Math.max(worst, difference);
+        if (difference > LIMIT) beyond++;
       });
+      compared += found.length;
     }
     const rate = (1000 * frames) / (performance.now() - begun);
     console.log(`${name}: at most ${worst}/255, ${rate.toFixed(1)} frames a second`);
-    expect.soft(worst, name).toBeLessThanOrEqual(LIMIT);
+    const layered = name.endsWith("-layers");
+    expect.soft(worst, name).toBeLessThanOrEqual(layered ? EDGE : LIMIT);
+    expect.soft(beyond, name).toBeLessThanOrEqual(compared / RARE);
   };
   const canvas = Canvas.around(source, side, picture, part);
   const animator = new Animator(engine);

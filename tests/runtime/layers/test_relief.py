@@ -50,7 +50,8 @@ def test_a_camera_is_found_with_its_turn(degrees):
 
 def test_points_on_one_spot_are_no_camera_and_raise_nothing():
     camera = Camera.fit(np.zeros((5, 3)), np.full((5, 2), 7.0), np.ones(5))
-    assert np.isfinite(camera.linear).all() and np.allclose(camera(np.zeros((1, 3))), 7)
+    assert np.isfinite(camera.linear).all()
+    assert np.allclose(camera(np.zeros((1, 3))), 7)
     spot = dict.fromkeys(drawn().names, np.array([3.0, 4.0]))
     assert np.isfinite(Turn(spot, seen()).way(np.zeros((1, 2)), ["mouth.chin"])).all()
 
@@ -75,7 +76,9 @@ def test_a_turned_face_is_looked_up_where_it_was(relief, cells, yaw):
         found, off = looked_up(cells, ways, after[name])
         assert np.abs(found - off - before[name]).max() < 3.0, name
     # One flat map, the best there is, leaves the nose's tip behind.
-    assert np.abs(after["nose.tip"] - before["nose.tip"])[0] > np.abs(after["nose.bridge"] - before["nose.bridge"])[0] + 4
+    assert (
+        np.abs(after["nose.tip"] - before["nose.tip"])[0] > np.abs(after["nose.bridge"] - before["nose.bridge"])[0] + 4
+    )
 
 
 def test_the_side_that_turns_away_becomes_narrow_and_none_is_seen_twice(relief, cells):
@@ -110,3 +113,10 @@ def test_what_a_mouth_does_while_its_head_turns_is_what_it_does():
     straight = dict(zip(drawn().names, SCALE * points[:, :2] + (128, 110), strict=True))
     wanted = expression(Seen(straight, EYES), Seen(seen(), EYES)).corners
     assert np.allclose(found, wanted, atol=0.02)
+
+
+def test_points_that_the_drawn_head_does_not_have_change_nothing():
+    more = {"mouth.tongue": np.array([128.0, 160.0]), "eye_left.third.brow": np.array([1.0, 2.0])}
+    turned = seen((20, 0, 0))
+    found = expression(Seen(turned | more, EYES), Seen(seen() | more, EYES))
+    assert np.allclose(found.corners, expression(Seen(turned, EYES), Seen(seen(), EYES)).corners)

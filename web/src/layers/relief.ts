@@ -9,7 +9,8 @@ import { Affine, mean, minus, type Named, type Point } from "./frames";
 import { drawn, Head } from "./solid";
 import { ThinPlate } from "./spline";
 
-const { CELLS, DRAWN_TO, LEVELS, NEAREST, HAIR, WALL, WITHIN, STEEP, STEPS, EASE, HIDDEN, PARTS, NOTHING, KNOTS } = constants.relief;
+const { CELLS, STIFF, DRAWN_TO, FACING, LEVELS, NEAREST, HAIR, WALL, WITHIN, STEEP } = constants.relief;
+const { STEPS, EASE, HIDDEN, PARTS, NOTHING, KNOTS } = constants.relief;
 
 /** Of one source. */
 export class Relief {
@@ -128,9 +129,9 @@ function drawnDepth(head: Head, at: Float64Array): Float32Array {
   const onHead = [...names.keys()].filter((k) => !names[k].startsWith("neck."));
   const [before, after] = [onHead.map((k) => head.places[k]), onHead.map((k) => camera.at(head.points[k]))];
   const places = Array.from({ length: CELLS * CELLS }, (_, k): Point => [at[k % CELLS], at[Math.floor(k / CELLS)]]);
-  const moved = new ThinPlate(before, after, Affine.fit(before, after, 0.1), DRAWN_TO).steps(places);
+  const moved = new ThinPlate(before, after, Affine.fit(before, after, STIFF), DRAWN_TO).steps(places);
   // A ray in the drawn head's own space, by its z: the camera's turn back, of a place that is `deep`.
-  const upright = Math.max(turn[8], 0.2);
+  const upright = Math.max(turn[8], FACING);
   const [wayX, wayY] = [turn[6] / upright, turn[7] / upright];
   const cells = known.side / known.span;
   const farthest = known.depth.reduce((most, value) => Math.max(most, value));
