@@ -65,8 +65,12 @@ _EDGES = 0.3
 """How much of the white's height is left out, next to the lids, where it is stretched or lent: their edges are found a
 pixel off.
 """
-_LASHES = 0.5
-"""Light of the lashes of a shut eye as a part of the skin's."""
+_LASHES, _LINE = 0.6, 0.025
+"""Light of the lashes of a shut eye as a part of the skin's; and how broad their line is above its edge, of an eye's
+width: below, where they hang over the cheek, it is twice as soft.
+"""
+_LID = 0.54
+"""How far from an eye's middle its lid is painted, of its width."""
 _TABLE = 1024
 """Places along lines of which a table is kept."""
 _EDGE = 0.6
@@ -260,7 +264,7 @@ class EyeShutter:
         self._along = smooth(x / 0.2) * smooth((1 - x) / 0.2) * self.patch.inside
         self._look = Look(float(back(eye.iris)[0]), eye.radius / eye.width, upper, lower)
         far = np.maximum(self._upper - self.patch.y - _HIGH, self.patch.y - self._lower - 0.4)
-        self._lid = np.nonzero((far < 0) & (np.abs(x - 0.5) < 0.52))
+        self._lid = np.nonzero((far < 0) & (np.abs(x - 0.5) < _LID))
         """Pixels where a lid may be seen that has unfolded, or its lashes."""
         self._skin = self._skins(picture, upper, lower)
 
@@ -329,10 +333,10 @@ class EyeShutter:
         tone += np.clip(0.6 * grain, -0.06 * tone, 0.06 * tone)
         tone[:, :3] *= (1 + 0.05 * np.sin(np.pi * np.clip(way, 0, 1)) - 0.14 * (1 - along))[:, None]
         lid = smooth(way * length / 0.2) * smooth((edge - y) / 0.06 + 0.5) * (lower > upper) * inside
-        lid *= smooth((shut - 0.05) / 0.4)
+        lid *= smooth((shut - 0.05) / 0.4) * smooth((_LID - np.abs(x - 0.5)) / 0.16)
         painted = skin[at]
         painted += (_UNFOLDED * lid)[:, None] * (tone - painted)
-        width = 0.025 + 0.5 / patch.unit
+        width = np.where(y > edge, 2.0, 1.0).astype(np.float32) * np.float32(_LINE + 0.4 / patch.unit)
         line = np.exp(-(((y - edge) / width) ** 2)) * along
         painted[:, :3] *= 1 - ((1 - _LASHES) * min(1.0, 2 * shut) * line)[:, None]
         skin[at] = painted
