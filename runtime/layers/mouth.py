@@ -22,7 +22,7 @@ _RAISED = 0.6
 """Part of the way to the nose's base that a corner of a mouth comes near to, as it rises, and never reaches."""
 _SEAM = 0.014
 """How much of either lip is left out next to the line between closed ones."""
-_OPENS = 1.11
+_OPENS = 1.13
 """How much farther lips part than what of it is dark: their inner sides are light."""
 DARK = 0.27
 """Light of the depth of a mouth, as a part of the lips'."""
@@ -150,12 +150,13 @@ class MouthShutter:
         rim_low = np.minimum(np.maximum(outer_low, lower + 0.01), chin - 1e-3)
         thick_up, thick_low = face.thickness.astype(np.float32)
         top = np.maximum(edge_up + (rim_up - upper) * thick_up, nose + 1e-3)
-        # The line between closed lips is a shadow that is gone where they part.
-        seam = self._paint.closed * _SEAM * np.clip((edge_low - edge_up - lower + upper) / 0.05, 0, 1)
-        upper, lower = np.maximum(upper - seam, rim_up + 0.004), np.minimum(lower + seam, rim_low - 0.004)
-        above = stretch(patch.y, [(nose, nose), (top, rim_up), (np.maximum(edge_up, top), upper)])
         jaw = face.chin * smooth(1.15 - np.abs(x - self._middle) / 0.9)
         bottom = np.minimum(edge_low + (rim_low - lower) * thick_low, chin + jaw - 1e-3)
+        # The line between closed lips is a shadow that is gone where they part.
+        seam = self._paint.closed * _SEAM * np.clip((edge_low - edge_up - lower + upper) / 0.05, 0, 1)
+        upper = np.maximum(upper - seam, np.minimum(rim_up + 0.004, upper))
+        lower = np.minimum(lower + seam, np.maximum(rim_low - 0.004, lower))
+        above = stretch(patch.y, [(nose, nose), (top, rim_up), (np.maximum(edge_up, top), upper)])
         below = stretch(patch.y, [(edge_low, lower), (bottom, rim_low), (chin + jaw, chin)])
         under = patch.y - jaw * smooth(1 - (patch.y - chin - jaw) / _BELOW)
         below = np.where(patch.y > chin + jaw, under, below)

@@ -9,7 +9,7 @@ import { Affine, minus, type Point } from "./frames";
 import { Look } from "./look";
 
 const { RISE, WET, DIM, SHADOW, UNFOLDED, BELOW, SHADE, HIGH, COLUMNS, FOLD, DRAWN, BROW } = constants.shutters;
-const { FOREHEAD, LIFT, LASHES, EDGE } = constants.shutters;
+const { FOREHEAD, LIFT, LASHES, LINE, LID, EDGE } = constants.shutters;
 
 /** Floats a pixel of the pictures here: red, green, blue and alpha. */
 export const CHANNELS = 4;
@@ -280,7 +280,7 @@ export class EyeShutter {
     const [x, y, upper, lower, along] = [patch.x[k], patch.y[k], this.upper[k], this.lower[k], this.along[k]];
     const from = y - upper + HIGH;
     const lid = lower > upper ? smooth(from / 0.2) * smooth((target - y) / 0.06 + 0.5) * patch.inside[k] : 0;
-    const painted = UNFOLDED * lid * smooth((shut - 0.05) / 0.4);
+    const painted = UNFOLDED * lid * smooth((shut - 0.05) / 0.4) * smooth((LID - Math.abs(x - 0.5)) / 0.16);
     if (painted) {
       const way = clamp(from / Math.max(target - upper + HIGH, 1e-3), 0, 1);
       const bent = 1 + 0.05 * Math.sin(Math.PI * way) - 0.14 * (1 - along);
@@ -294,7 +294,7 @@ export class EyeShutter {
         skin[at + channel] += painted * (colour - skin[at + channel]);
       }
     }
-    const width = 0.025 + 0.5 / patch.unit;
+    const width = (y > target ? 2 : 1) * (LINE + 0.4 / patch.unit);
     const line = Math.exp(-(((y - target) / width) ** 2)) * along;
     const light = 1 - (1 - LASHES) * Math.min(1, 2 * shut) * line;
     for (let channel = 0; channel < 3; channel++) skin[at + channel] *= light;

@@ -4,7 +4,7 @@ import constants from "../shared/layers.json";
 import { Affine, minus, times, type Point } from "./frames";
 import { CHANNELS, Line, Patch } from "./shutters";
 
-const { SCALE, FINER, ROW, LUMA, PARTED, MOST, GREY } = constants.teeth;
+const { SCALE, FINER, ROW, LUMA, PARTED, MOST, GREY, FRONT, APART, CRISPER, BETWEEN } = constants.teeth;
 export const { SIDE } = constants.teeth;
 
 /**
@@ -14,10 +14,21 @@ export const { SIDE } = constants.teeth;
 export type MouthNetwork = (mouth: Float32Array, own: Float32Array) => Promise<Float32Array>;
 
 export class Teeth {
+  /** How far down the front ones go from the inner edge of the upper lip of a smile. */
+  readonly length: number;
+
   private constructor(
     private place: Patch,
     private layer: Float32Array,
-  ) {}
+  ) {
+    let total = 0;
+    for (let row = ROW * FINER; row < SIDE * FINER; row++) {
+      for (let column = (SIDE / 2 - FRONT) * FINER; column < (SIDE / 2 + FRONT) * FINER; column++) {
+        total += layer[(row * SIDE * FINER + column) * CHANNELS + 3];
+      }
+    }
+    this.length = total / (2 * FRONT * FINER) / (SCALE * FINER);
+  }
 
   /** `upper` and `lower`: the lips' inner edges in the frame of `patch`, which looks at `picture`. */
   static async of(
@@ -38,16 +49,41 @@ export class Teeth {
     const mouth = seen(patch, view, picture);
     const layer = Float32Array.from(await network(mouth, own));
     const share = Math.min(chroma(mouth) / GREY, 1);
+    const light = new Float32Array(layer.length / CHANNELS);
     for (let at = 0; at < layer.length; at += CHANNELS) {
       const grey = LUMA[0] * layer[at] + LUMA[1] * layer[at + 1] + LUMA[2] * layer[at + 2];
       for (let channel = 0; channel < 3; channel++) layer[at + channel] = grey + share * (layer[at + channel] - grey);
+      light[at / CHANNELS] = grey;
     }
+    part(layer, light);
     return new Teeth(square(middle, FINER), layer);
   }
 
   /** Colours up to 255, and how much of them there is, at the place (x, y) of the source. */
   look(x: number, y: number, to: Float64Array): void {
     this.place.look(this.layer, x, y, to, 0);
+  }
+}
+
+/** Makes what parts one tooth from the next seen in a `layer` of that `light`: the network paints it faintly. */
+function part(layer: Float32Array, light: Float32Array): void {
+  const side = SIDE * FINER;
+  const [near, wide] = APART.map((width) => Array.from({ length: side }, (_, k) => Math.exp(-((k / width) ** 2) / 2)));
+  for (let row = 0; row < light.length; row += side) {
+    const share = Array.from({ length: side }, (_, k) => layer[(row + k) * CHANNELS + 3]);
+    const mean = (about: number, weights: number[]): number => {
+      let [total, all] = [0, 0];
+      for (let k = 0; k < side; k++) {
+        const weight = weights[Math.abs(k - about)] * share[k];
+        total += weight * light[row + k];
+        all += weight;
+      }
+      return (total + 1) / (all + 1e-3);
+    };
+    for (let k = 0; k < side; k++) {
+      const by = clamp(1 + CRISPER * (mean(k, near) / mean(k, wide) - 1), BETWEEN[0], BETWEEN[1]);
+      for (let channel = 0, at = (row + k) * CHANNELS; channel < 3; channel++, at++) layer[at] *= by;
+    }
   }
 }
 
