@@ -173,10 +173,12 @@ def _held(moved: float, room: float) -> float:
     return -half + half * math.expm1((moved + half) / half) if moved < -half else moved
 
 
-def _calm(tones: Pixels) -> Pixels:
-    """Tones (K, 3) along a lip, each the mean of its own and its neighbours'."""
-    wide = np.concatenate([tones[:1], tones, tones[-1:]])
-    return (wide[:-2] + wide[1:-1] + wide[2:]) / 3
+def _tones(patch: Patch, picture: Pixels, lip: Array) -> Lines:
+    """Red, green and blue along the line `lip` (K, 2), each the mean of three places."""
+    x, y = lip.T.astype(np.float32)
+    seen = patch.look(picture, x, y)[:, :3]
+    wide = np.concatenate([seen[:1], seen, seen[-1:]])
+    return Lines([np.stack([lip[:, 0], tone], 1) for tone in ((wide[:-2] + seen + wide[2:]) / 3).T])
 
 
 class _Paint:
@@ -190,13 +192,9 @@ class _Paint:
         # What comes out of a mouth was thrown back in there more than once: each time its hue is deeper.
         deep = lip * lip / max(float(lip.max()), 1.0)
         self._dark, self._tongue = DARK * deep, _FLESH * (lip + deep) / 2
-        self._sides = Lines(
-            [
-                np.stack([side[:, 0], tone], 1)
-                for inner, outer in ((lips.inner_upper, lips.outer_upper), (lips.inner_lower, lips.outer_lower))
-                for side in [inner + _WITHIN * (outer - inner)]
-                for tone in _calm(patch.look(picture, *side.T.astype(np.float32))[:, :3]).T
-            ]
+        self._upper, self._lower = (
+            _tones(patch, picture, inner + _WITHIN * (outer - inner))
+            for inner, outer in ((lips.inner_upper, lips.outer_upper), (lips.inner_lower, lips.outer_lower))
         )
         gap = float((lips.inner_lower - lips.inner_upper)[:, 1].max())
         self.closed = float(1 - smooth((gap - 0.02) / 0.07))
@@ -225,15 +223,14 @@ class _Paint:
         depth, gap = y - top, np.maximum(gap, 1e-3)
         arch = np.clip(4 * u * (1 - u), 0, 1)
         result = np.ones((len(x), picture.shape[-1]), np.float32)
-        upper_lip, lower_lip = np.split(np.stack(self._sides(x), -1), 2, axis=1)
-        result[:, :3] = self._depth(widest, gap - depth, gap, arch, _WET * lower_lip)
+        result[:, :3] = self._depth(widest, gap - depth, gap, arch)
+        _turned(result, smooth(1 - (gap - depth) / _RIM), self._lower, _WET, x)
         slid = self.closed * np.clip(self._hidden + top - upper, 0, 2 * self._hidden)  # teeth stay, lips go
         teeth = self._teeth(x, (upper + depth + slid).astype(np.float32))
         shade = _TOOTH * (1 - _SHADED * (1 - smooth(depth / 0.06))) * (1 - _CORNER * (1 - smooth(arch / 0.7)))
         light = 1 - self.closed * (1 - shade)
         result[:, :3] += teeth[:, 3:] * (teeth[:, :3] * light[:, None] - result[:, :3])
-        under = smooth(1 - depth / _UNDER) * self.closed  # where the upper lip turns inwards
-        result[:, :3] += under[:, None] * (_SHADY * upper_lip - result[:, :3])
+        _turned(result, self.closed * smooth(1 - depth / _UNDER), self._upper, _SHADY, x)
         own = lower - upper
         more = np.clip((gap - own) / 0.05, 0, 1)  # nothing is filled in where the mouth is as open as in the picture
         shown = smooth((own - 0.02) / 0.03) * smooth((own - depth) / ((0.15 * own + 0.01) * more + 1e-6))
@@ -241,16 +238,19 @@ class _Paint:
         places = np.minimum(upper + depth, np.maximum(lower + (_EDGE - 1.3 * more) / self._patch.unit, upper))
         return result + shown[:, None] * (self._patch.look(picture, x, places.astype(np.float32)) - result)
 
-    def _depth(self, widest: float, above: Pixels, gap: Pixels, arch: Pixels, lip: Pixels) -> Pixels:
+    def _depth(self, widest: float, above: Pixels, gap: Pixels, arch: Pixels) -> Pixels:
         """(n, 3): what is seen behind the teeth, so far `above` the lower lip: the dark, darkest behind upper teeth
-        and in the corners; before it the tongue where the mouth is open wide, and the lower lip's inner side.
+        and in the corners, and before it the tongue where the mouth is open wide.
         """
         dark = (0.4 + 0.6 * smooth(1 - above / (0.8 * gap))) * (0.5 + 0.5 * arch)
         result = dark[:, None] * self._dark
         low, high = _WIDE
         mound = _TONGUE * widest * arch + 1e-3
-        tongue = smooth((widest - low) / (high - low)) * smooth(1.1 - above / mound) * smooth(above / 0.07 + 0.2)
-        result += (arch * tongue)[:, None] * (self._tongue - result)
-        rim = smooth(1 - above / _RIM)
-        result += rim[:, None] * (lip - result)
-        return result
+        tongue = arch * smooth((widest - low) / (high - low)) * smooth(1.1 - above / mound) * smooth(above / 0.07 + 0.2)
+        return result + tongue[:, None] * (self._tongue - result)
+
+
+def _turned(inside: Pixels, share: Pixels, lip: Lines, light: float, x: Pixels) -> None:
+    """Lay the inner side of a `lip` over what is `inside` (n, C), as much as `share` (n,) says, at `x` along it."""
+    at = np.nonzero(share)[0]
+    inside[at, :3] += share[at, None] * (light * np.stack(lip(x[at]), -1) - inside[at, :3])
