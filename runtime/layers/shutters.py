@@ -33,6 +33,8 @@ brow.
 """
 _SHADE = 0.42
 """Which of the skin's tones there: the quantile."""
+_LIGHT = 0.85
+"""How light it is at least up there, of the light of the skin below the eye."""
 _HIGH = 0.36
 """How far above its edge a lid is painted: over its lashes."""
 _COLUMNS = 25
@@ -242,6 +244,14 @@ def _inner(way: Pixels, right: float, upper: Pixels, lower: Pixels) -> Pixels:
     return 0.5 * (upper + lower) + inner * (np.clip(way, 0, 1) - 0.5) * (lower - upper)
 
 
+def _lifted(above: Pixels, below: Pixels) -> Pixels:
+    """(K,): how much the tones (K, C) `above` an eye give way to those `below` it: a brow, a fold or make-up is no lid
+    that unfolds.
+    """
+    light, wanted = above[:, :3].mean(1), below[:, :3].mean(1)
+    return np.clip((_LIGHT * wanted - light) / np.maximum(wanted - light, 1), 0, 1)
+
+
 class EyeShutter:
     """One eye with its lids and brow. Its frame: x from the outer corner (0) to the inner one (1), y down."""
 
@@ -279,6 +289,7 @@ class EyeShutter:
             np.quantile(self.patch.look(picture, np.broadcast_to(around[..., None], y.shape), y), _SHADE, axis=(1, 2))
             for y in (above, below)
         ]
+        tones[0] += _lifted(*tones)[:, None] * (tones[1] - tones[0])
         x = self.patch.x[self._lid]
         return [np.stack([np.interp(x, places, line) for line in tone.T], -1).astype(np.float32) for tone in tones]
 

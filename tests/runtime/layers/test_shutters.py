@@ -109,6 +109,13 @@ def test_a_shut_lid_has_the_colours_of_the_skin_about_it(eye, face):
     assert (lid < 1.05 * np.array(SKIN)).all()
 
 
+def test_a_brow_or_make_up_above_an_eye_is_no_colour_of_a_lid(eye, face):
+    face[30:52, :, :3] *= 0.3
+    shutter = EyeShutter(eye, BROW, face)
+    shut = whole(face, shutter, shutter(face, 0.0, 0.0, np.zeros(2)))
+    assert (shut[58:66, 60:69, :3] > 0.75 * np.array(SKIN)).all()
+
+
 def test_what_hangs_before_a_cheek_is_no_colour_of_a_lid(eye, face):
     face[78:81, :, :3] = DARK  # the rim of glasses, below the eye
     shutter = EyeShutter(eye, BROW, face)
