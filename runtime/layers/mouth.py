@@ -22,15 +22,15 @@ _RAISED = 0.6
 """Part of the way to the nose's base that a corner of a mouth comes near to, as it rises, and never reaches."""
 _SEAM = 0.014
 """How much of either lip is left out next to the line between closed ones."""
-_OPENS = 1.13
+_OPENS = 1.14
 """How much farther lips part than what of it is dark: their inner sides are light."""
 DARK = 0.27
 """Light of the depth of a mouth, as a part of the lips'."""
-_SHOWS, _HIDDEN = 0.03, (0.045, 0.085)
+_SHOWS, _HIDDEN = 0.022, (0.055, 0.09)
 """How much of its teeth an upper lip shows that has not moved and parts from the lower one; and by how much more it
 hides of them than a smile's at least and at most. As it rises, it slides over them.
 """
-_TOOTH, _SHADED, _CORNER = 0.95, 0.4, 0.5
+_TOOTH, _SHADED, _CORNER = 0.9, 0.5, 0.7
 """Light of painted teeth, of what the network of teeth makes them; how much darker they are right below the upper lip,
 and how much so at the corners.
 """
@@ -225,7 +225,8 @@ class _Paint:
         result = np.ones((len(x), picture.shape[-1]), np.float32)
         result[:, :3] = self._depth(widest, gap - depth, gap, arch)
         _turned(result, smooth(1 - (gap - depth) / _RIM), self._lower, _WET, x)
-        slid = self.closed * np.clip(self._hidden + top - upper, 0, 2 * self._hidden)  # teeth stay, lips go
+        hidden = self._hidden * self._teeth.beside(x)
+        slid = self.closed * np.clip(hidden + top - upper, 0, 2 * hidden)  # teeth stay, lips go
         teeth = self._teeth(x, (upper + depth + slid).astype(np.float32))
         shade = _TOOTH * (1 - _SHADED * (1 - smooth(depth / 0.06))) * (1 - _CORNER * (1 - smooth(arch / 0.7)))
         light = 1 - self.closed * (1 - shade)

@@ -13,7 +13,7 @@ import numpy as np
 
 from runtime.graphs.sessions import borrow_graph
 from runtime.layers.frames import Affine, Array, Pixels
-from runtime.layers.shutters import Patch, height
+from runtime.layers.shutters import Lines, Patch, height
 
 MODEL = Path(__file__).parents[1] / "assets" / "mouth.onnx"
 SIDE, ROW = 64, 24
@@ -69,9 +69,17 @@ class Teeth:
         layer[..., :3] = grey[..., None] + colour * (layer[..., :3] - grey[..., None])
         layer[..., :3] *= _parted(grey, layer[..., 3])[..., None]
         self._layer, self._place = layer, _square(middle, FINER)
-        front = slice((SIDE // 2 - _FRONT) * FINER, (SIDE // 2 + _FRONT) * FINER)
-        self.length = float(layer[ROW * FINER :, front, 3].sum(0).mean()) / (SCALE * FINER)
+        # What is painted farther down, beyond where teeth end, are cheeks.
+        down = np.minimum.accumulate(layer[ROW * FINER :, :, 3], axis=0).sum(0) / (SCALE * FINER)
+        self.length = float(down[(SIDE // 2 - _FRONT) * FINER : (SIDE // 2 + _FRONT) * FINER].mean())
         """How far down the front ones go from the inner edge of the upper lip of a smile."""
+        beside = np.clip(down / max(self.length, 1e-3), 0, 1)
+        mean = _weights(len(down), _APART[1])
+        self._beside = Lines([np.stack([self._place.x[0], (beside @ mean) / mean.sum(0)], 1)])
+
+    def beside(self, x: Pixels) -> Pixels:
+        """How far down those at `x` go, of how far the front ones do."""
+        return self._beside(x)[0]
 
     def __call__(self, x: Pixels, y: Pixels) -> Pixels:
         """(..., 4): colours up to 255, and how much of them there is, at places (x, y) of the source."""
@@ -82,12 +90,15 @@ def _parted(light: Pixels, share: Pixels) -> Pixels:
     """(n, n): by what to multiply colours of that `light`, of which there is that `share`, so that what parts one tooth
     from the next is seen: the network, which is not sure where that is, paints it faintly.
     """
-    across = np.arange(light.shape[1], dtype=np.float32)
-    near, wide = (
-        np.exp(-(((across[:, None] - across) / np.float32(width)) ** 2) / 2, dtype=np.float32) for width in _APART
-    )
+    near, wide = (_weights(light.shape[1], width) for width in _APART)
     tooth, row = (((light * share) @ mean + 1) / (share @ mean + np.float32(1e-3)) for mean in (near, wide))
     return np.clip(1 + _CRISPER * (tooth / row - 1), *_BETWEEN).astype(np.float32)
+
+
+def _weights(count: int, width: float) -> Pixels:
+    """(count, count): Gauss' function of the distances of so many places in a row."""
+    across = np.arange(count, dtype=np.float32)
+    return np.exp(-(((across[:, None] - across) / np.float32(width)) ** 2) / 2, dtype=np.float32)
 
 
 def _square(middle: Array, finer: int) -> Patch:

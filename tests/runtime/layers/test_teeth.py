@@ -16,7 +16,7 @@ SKIN, LIP = (200, 150, 120), (170, 60, 60)
 UNIT = 80.0
 """Pixels of the eyes' distance in the pictures here: as many as the painter sees."""
 
-HIDDEN = 0.1 - 0.03
+HIDDEN = 0.1 - 0.022
 """Of teeth that are 8 of the painter's pixels long, 0.1 of the eyes' distance: what a lip at rest hides."""
 
 
@@ -117,6 +117,20 @@ def test_of_teeth_that_are_longer_a_lip_at_rest_hides_more():
     short, long = (shutter(Recorder(ROW + rows)) for rows in (6, 9))
     ends = [painted_rows(mouth, picture, opened(0.3)).max() for picture, mouth in (short, long)]
     assert ends[1] - ends[0] < 2  # of 3
+
+
+def test_a_row_of_teeth_that_is_bent_is_hidden_as_it_bends():
+    def bent(mouth, own):
+        y, x = np.mgrid[: FINER * SIDE, : FINER * SIDE] / FINER
+        layer = np.zeros((FINER * SIDE, FINER * SIDE, 4), np.float32)
+        layer[y < ROW + 8 - 4 * np.minimum(np.abs(x - SIDE / 2) / 12, 1)] = (20, 40, 220, 1)
+        return layer
+
+    picture, mouth = shutter(bent)
+    patch, middle = mouth(picture, replace(opened(0.2), upper_lip=-0.05)), mouth.patch.x.shape[1] // 2
+    ends = [np.nonzero(blue(patch)[:, middle + aside])[0].max() for aside in (0, 12)]
+    lips = [np.nonzero((patch[..., 0] < 90)[:, middle + aside])[0].min() for aside in (0, 12)]
+    assert (ends[0] - lips[0]) - (ends[1] - lips[1]) < 3  # painted: 4
 
 
 def test_what_parts_teeth_is_seen_and_their_light_stays():

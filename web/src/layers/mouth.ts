@@ -231,7 +231,8 @@ class Paint {
     const rim = smooth(1 - above / RIM); // where the lower lip turns inwards, ...
     const under = smooth(1 - depth / UNDER) * this.closed; // ... and the upper one
     const { tooth } = this;
-    const slid = this.closed * clamp(this.hidden + edgeUp - upper, 0, 2 * this.hidden); // teeth stay, lips go
+    const hidden = this.hidden * this.teeth.beside(x);
+    const slid = this.closed * clamp(hidden + edgeUp - upper, 0, 2 * hidden); // teeth stay, lips go
     this.teeth.look(x, upper + depth + slid, tooth);
     const shade = TOOTH * (1 - SHADED * (1 - smooth(depth / 0.06))) * (1 - CORNER * (1 - smooth(arch / 0.7)));
     const light = 1 - this.closed * (1 - shade);

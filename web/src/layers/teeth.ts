@@ -16,18 +16,42 @@ export type MouthNetwork = (mouth: Float32Array, own: Float32Array) => Promise<F
 export class Teeth {
   /** How far down the front ones go from the inner edge of the upper lip of a smile. */
   readonly length: number;
+  private line: Line;
 
   private constructor(
     private place: Patch,
     private layer: Float32Array,
   ) {
-    let total = 0;
-    for (let row = ROW * FINER; row < SIDE * FINER; row++) {
-      for (let column = (SIDE / 2 - FRONT) * FINER; column < (SIDE / 2 + FRONT) * FINER; column++) {
-        total += layer[(row * SIDE * FINER + column) * CHANNELS + 3];
+    const side = SIDE * FINER;
+    // What is painted farther down, beyond where teeth end, are cheeks.
+    const down = Array.from({ length: side }, (_, column) => {
+      let [share, total] = [Infinity, 0];
+      for (let row = ROW * FINER; row < side; row++) {
+        share = Math.min(share, layer[(row * side + column) * CHANNELS + 3]);
+        total += share;
       }
-    }
-    this.length = total / (2 * FRONT * FINER) / (SCALE * FINER);
+      return total / (SCALE * FINER);
+    });
+    const front = down.slice((SIDE / 2 - FRONT) * FINER, (SIDE / 2 + FRONT) * FINER);
+    this.length = front.reduce((sum, value) => sum + value, 0) / front.length;
+    const beside = down.map((value) => clamp(value / Math.max(this.length, 1e-3), 0, 1));
+    const weights = gauss(side, APART[1]);
+    this.line = new Line(
+      beside.map((_, about): Point => {
+        let [total, all] = [0, 0];
+        for (let k = 0; k < side; k++) {
+          const weight = weights[Math.abs(k - about)];
+          total += weight * beside[k];
+          all += weight;
+        }
+        return [place.x[about], total / all];
+      }),
+    );
+  }
+
+  /** How far down those at `x` go, of how far the front ones do. */
+  beside(x: number): number {
+    return this.line.height(x);
   }
 
   /** `upper` and `lower`: the lips' inner edges in the frame of `patch`, which looks at `picture`. */
@@ -68,7 +92,7 @@ export class Teeth {
 /** Makes what parts one tooth from the next seen in a `layer` of that `light`: the network paints it faintly. */
 function part(layer: Float32Array, light: Float32Array): void {
   const side = SIDE * FINER;
-  const [near, wide] = APART.map((width) => Array.from({ length: side }, (_, k) => Math.exp(-((k / width) ** 2) / 2)));
+  const [near, wide] = APART.map((width) => gauss(side, width));
   for (let row = 0; row < light.length; row += side) {
     const share = Array.from({ length: side }, (_, k) => layer[(row + k) * CHANNELS + 3]);
     const mean = (about: number, weights: number[]): number => {
@@ -85,6 +109,11 @@ function part(layer: Float32Array, light: Float32Array): void {
       for (let channel = 0, at = (row + k) * CHANNELS; channel < 3; channel++, at++) layer[at] *= by;
     }
   }
+}
+
+/** Gauss' function at so many distances from 0 on. */
+function gauss(count: number, width: number): number[] {
+  return Array.from({ length: count }, (_, k) => Math.exp(-((k / width) ** 2) / 2));
 }
 
 /** The square about `middle` that is painted, of `finer` pixels for each that the network sees. */
