@@ -24,7 +24,7 @@ _SEAM = 0.014
 """How much of either lip is left out next to the line between closed ones."""
 _OPENS = 1.14
 """How much farther lips part than what of it is dark: their inner sides are light."""
-DARK = 0.27
+_DARK = 0.27
 """Light of the depth of a mouth, as a part of the lips'."""
 _SHOWS, _HIDDEN = 0.022, (0.055, 0.09)
 """How much of its teeth an upper lip shows that has not moved and parts from the lower one; and by how much more it
@@ -191,7 +191,7 @@ class _Paint:
         lip = np.median(patch.look(picture, x, y), axis=0)[:3]
         # What comes out of a mouth was thrown back in there more than once: each time its hue is deeper.
         deep = lip * lip / max(float(lip.max()), 1.0)
-        self._dark, self._tongue = DARK * deep, _FLESH * (lip + deep) / 2
+        self._dark, self._tongue = _DARK * deep, _FLESH * (lip + deep) / 2
         self._upper, self._lower = (
             _tones(patch, picture, inner + _WITHIN * (outer - inner))
             for inner, outer in ((lips.inner_upper, lips.outer_upper), (lips.inner_lower, lips.outer_lower))
