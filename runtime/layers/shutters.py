@@ -114,7 +114,7 @@ class Patch:
         ((a, b), (c, d)), (e, f), most = self._linear, self._offset, self._size - 1.001
         column, row = np.clip(a * x + b * y + e, 0, most), np.clip(c * x + d * y + f, 0, most)
         left, top = column.astype(np.int32), row.astype(np.int32)
-        across, down = (column - left)[..., None], (row - top)[..., None]
+        across, down = (column - left).astype(np.float32)[..., None], (row - top).astype(np.float32)[..., None]
         flat = picture.reshape(-1, picture.shape[-1])
         at = top * self._size + left
         upper, lower = flat.take(at, 0), flat.take(at + self._size, 0)
@@ -171,7 +171,7 @@ class Lines:
         """The height of each line at `x`."""
         at = np.clip((x - self._first) * self._steps, 0, _TABLE - 1.001)
         left = at.astype(np.int32)
-        share = (at - left)[..., None]
+        share = (at - left).astype(np.float32)[..., None]
         before = self._table.take(left, 0)
         found = before + share * (self._table.take(left + 1, 0) - before)
         return [np.ascontiguousarray(found[..., index]) for index in range(found.shape[-1])]

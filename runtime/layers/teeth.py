@@ -67,7 +67,7 @@ class Teeth:
         colour = min(float(np.ptp(mouth, axis=-1).mean()) / _GREY, 1.0)
         grey = layer[..., :3] @ np.array(LUMA, np.float32)
         layer[..., :3] = grey[..., None] + colour * (layer[..., :3] - grey[..., None])
-        layer[..., :3] *= _parted(grey, layer[..., 3])[..., None]
+        layer[..., :3] = np.minimum(layer[..., :3] * _parted(grey, layer[..., 3])[..., None], 255)
         self._layer, self._place = layer, _square(middle, FINER)
         # What is painted farther down, beyond where teeth end, are cheeks.
         down = np.minimum.accumulate(layer[ROW * FINER :, :, 3], axis=0).sum(0) / (SCALE * FINER)

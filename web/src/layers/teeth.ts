@@ -106,7 +106,7 @@ function part(layer: Float32Array, light: Float32Array): void {
     };
     for (let k = 0; k < side; k++) {
       const by = clamp(1 + CRISPER * (mean(k, near) / mean(k, wide) - 1), BETWEEN[0], BETWEEN[1]);
-      for (let channel = 0, at = (row + k) * CHANNELS; channel < 3; channel++, at++) layer[at] *= by;
+      for (let channel = 0, at = (row + k) * CHANNELS; channel < 3; channel++, at++) layer[at] = Math.min(layer[at] * by, 255);
     }
   }
 }
