@@ -201,6 +201,8 @@ class _Paint:
         """How much the mouth is a closed one, whose lips slide over teeth that are not seen; those that are stay with
         them.
         """
+        self._taken = (1 - self.closed) * gap
+        """How much of an opening the source's own teeth take."""
         self._teeth = Teeth(patch, lips.inner_upper, lips.inner_lower, picture, painter)
         self._hidden = float(np.clip(self._teeth.length - _SHOWS, *_HIDDEN))
 
@@ -246,8 +248,9 @@ class _Paint:
         dark = (0.4 + 0.6 * smooth(1 - above / (0.8 * gap))) * (0.5 + 0.5 * arch)
         result = dark[:, None] * self._dark
         low, high = _WIDE
-        mound = _TONGUE * widest * arch + 1e-3
-        tongue = arch * smooth((widest - low) / (high - low)) * smooth(1.1 - above / mound) * smooth(above / 0.07 + 0.2)
+        free = max(widest - self._taken, 0)
+        mound = _TONGUE * free * arch + 1e-3
+        tongue = arch * smooth((free - low) / (high - low)) * smooth(1.1 - above / mound) * smooth(above / 0.07 + 0.2)
         return result + tongue[:, None] * (self._tongue - result)
 
 

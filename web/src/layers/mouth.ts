@@ -188,6 +188,8 @@ class Paint {
   private lowerLip: Line[];
   /** How much the mouth is a closed one, whose lips slide over teeth that are not seen; those that are stay with them. */
   readonly closed: number;
+  /** How much of an opening the source's own teeth take. */
+  private taken: number;
   /** How much of its teeth a lip hides that has not moved. */
   private hidden: number;
   private tooth = new Float64Array(CHANNELS);
@@ -212,6 +214,7 @@ class Paint {
     this.lowerLip = tones(patch, picture, lips.innerLower, lips.outerLower);
     const gap = Math.max(...lips.innerLower.map(([, y], k) => y - lips.innerUpper[k][1]));
     this.closed = 1 - smooth((gap - 0.02) / 0.07);
+    this.taken = (1 - this.closed) * gap;
     this.hidden = clamp(teeth.length - SHOWS, HIDDEN[0], HIDDEN[1]);
   }
 
@@ -225,8 +228,9 @@ class Paint {
     const arch = clamp(4 * u * (1 - u), 0, 1);
     const above = gap - depth; // the lower lip
     const deep = (0.4 + 0.6 * smooth(1 - above / (0.8 * gap))) * (0.5 + 0.5 * arch); // darkest behind the upper teeth
-    const mound = TONGUE * widest * arch + 1e-3;
-    const risen = smooth((widest - WIDE[0]) / (WIDE[1] - WIDE[0])) * smooth(1.1 - above / mound);
+    const free = Math.max(widest - this.taken, 0);
+    const mound = TONGUE * free * arch + 1e-3;
+    const risen = smooth((free - WIDE[0]) / (WIDE[1] - WIDE[0])) * smooth(1.1 - above / mound);
     const flesh = arch * risen * smooth(above / 0.07 + 0.2);
     const rim = smooth(1 - above / RIM); // where the lower lip turns inwards, ...
     const under = smooth(1 - depth / UNDER) * this.closed; // ... and the upper one
