@@ -284,8 +284,12 @@ def on_mouth(face: Expression, opening: float, width: float, length: float) -> E
     if opens > 0:
         room = max(_ROOM * length, 1e-6)
         opens = -room * math.exp(-own / room) * math.expm1(-opens / room)
-    chin = face.chin * opens / parted if parted > opens > 0 else face.chin
-    return replace(face, lower_lip=face.upper_lip + opens - shut, chin=chin - _JAW * shut, corners=corners)
+    upper, chin = face.upper_lip, face.chin
+    if parted > opens > 0:  # all of a mouth that cannot open as wide goes a shorter way, or else it becomes a dome
+        chin, upper = chin * opens / parted, upper * opens / parted
+        down = corners[:, 1].mean()
+        corners = corners + np.array([0.0, max(down, 0.0) * (opens / parted - 1)])
+    return replace(face, upper_lip=upper, lower_lip=upper + opens - shut, chin=chin - _JAW * shut, corners=corners)
 
 
 def shown(opening: float) -> float:

@@ -20,16 +20,30 @@ _ROUND = 0.65
 """How an opening mouth is shaped: exponent of a parabola between its corners; their line bends as a parabola."""
 _RAISED = 0.6
 """Part of the way to the nose's base that a corner of a mouth comes near to, as it rises, and never reaches."""
-DARK = 0.2
+_SEAM = 0.014
+"""How much of either lip is left out next to the line between closed ones."""
+_OPENS = 1.14
+"""How much farther lips part than what of it is dark: their inner sides are light."""
+_DARK = 0.27
 """Light of the depth of a mouth, as a part of the lips'."""
-_HIDDEN = 0.045
-"""By how much more of its teeth an upper lip hides that hardly parts from the lower one than that of a smile."""
-_RISE = 0.055
-"""Farthest that a lip that rises slides over teeth."""
-_FLESH = 0.68
-"""Light of the tongue, likewise."""
-_WET, _RIM = 0.62, 0.04
-"""Light of the lower lip's inner side, likewise, and how far up it shows: else mouths look cut out of paper."""
+_SHOWS, _HIDDEN = 0.022, (0.055, 0.09)
+"""How much of its teeth an upper lip shows that has not moved and parts from the lower one; and by how much more it
+hides of them than a smile's at least and at most. As it rises, it slides over them.
+"""
+_TOOTH, _SHADED, _CORNER = 0.9, 0.5, 0.7
+"""Light of painted teeth, of what the network of teeth makes them; how much darker they are right below the upper lip,
+and how much so at the corners.
+"""
+_FLESH, _TONGUE, _WIDE = 0.6, 0.55, (0.07, 0.22)
+"""Light of the tongue, of that of the lips; how high it lies, as a part of the opening; and the openings from which on
+some of it is seen, and all.
+"""
+_WET, _SHADY, _RIM, _UNDER = 0.95, 0.7, 0.03, 0.016
+"""Light of the lips' inner sides, likewise, and how far in one sees the lower and the upper one: else mouths looked cut
+out of paper.
+"""
+_WITHIN = 0.4
+"""Where on the way from a lip's inner edge to its outer one its colour is looked at."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +102,7 @@ class MouthShutter:
         bow = (4 * u * (1 - u)) ** np.float32(_ROUND)
         upper, lower, *rims = self._lines(x)
         lower = np.maximum(upper, lower)
-        opens = bow * ((face.lower_lip - face.upper_lip) / 2)
+        opens = bow * (_OPENS * (face.lower_lip - face.upper_lip) / 2)
         bend = line + 4 * u * (1 - u) * ((face.upper_lip + face.lower_lip) / 2 - line)
         edge_up, edge_low = upper + bend - opens, lower + bend + opens
         meet = np.maximum(edge_up - edge_low, 0) / 2  # lips that would cross meet in the middle
@@ -136,9 +150,13 @@ class MouthShutter:
         rim_low = np.minimum(np.maximum(outer_low, lower + 0.01), chin - 1e-3)
         thick_up, thick_low = face.thickness.astype(np.float32)
         top = np.maximum(edge_up + (rim_up - upper) * thick_up, nose + 1e-3)
-        above = stretch(patch.y, [(nose, nose), (top, rim_up), (np.maximum(edge_up, top), upper)])
         jaw = face.chin * smooth(1.15 - np.abs(x - self._middle) / 0.9)
         bottom = np.minimum(edge_low + (rim_low - lower) * thick_low, chin + jaw - 1e-3)
+        # The line between closed lips is a shadow that is gone where they part.
+        seam = self._paint.closed * _SEAM * np.clip((edge_low - edge_up - lower + upper) / 0.05, 0, 1)
+        upper = np.maximum(upper - seam, np.minimum(rim_up + 0.004, upper))
+        lower = np.minimum(lower + seam, np.maximum(rim_low - 0.004, lower))
+        above = stretch(patch.y, [(nose, nose), (top, rim_up), (np.maximum(edge_up, top), upper)])
         below = stretch(patch.y, [(edge_low, lower), (bottom, rim_low), (chin + jaw, chin)])
         under = patch.y - jaw * smooth(1 - (patch.y - chin - jaw) / _BELOW)
         below = np.where(patch.y > chin + jaw, under, below)
@@ -155,6 +173,14 @@ def _held(moved: float, room: float) -> float:
     return -half + half * math.expm1((moved + half) / half) if moved < -half else moved
 
 
+def _tones(patch: Patch, picture: Pixels, lip: Array) -> Lines:
+    """Red, green and blue along the line `lip` (K, 2), each the mean of three places."""
+    x, y = lip.T.astype(np.float32)
+    seen = patch.look(picture, x, y)[:, :3]
+    wide = np.concatenate([seen[:1], seen, seen[-1:]])
+    return Lines([np.stack([lip[:, 0], tone], 1) for tone in ((wide[:-2] + seen + wide[2:]) / 3).T])
+
+
 class _Paint:
     """What is seen between parted lips: the source's own teeth, else painted ones, before the dark; a tongue below."""
 
@@ -163,11 +189,22 @@ class _Paint:
         rim = [(lips.outer_upper + lips.inner_upper)[2:-2], (lips.outer_lower + lips.inner_lower)[2:-2]]
         x, y = (np.concatenate(rim) / 2).T.astype(np.float32)
         lip = np.median(patch.look(picture, x, y), axis=0)[:3]
-        self._dark, self._tongue, self._lip = DARK * lip, _FLESH * lip, _WET * lip
+        # What comes out of a mouth was thrown back in there more than once: each time its hue is deeper.
+        deep = lip * lip / max(float(lip.max()), 1.0)
+        self._dark, self._tongue = _DARK * deep, _FLESH * (lip + deep) / 2
+        self._upper, self._lower = (
+            _tones(patch, picture, inner + _WITHIN * (outer - inner))
+            for inner, outer in ((lips.inner_upper, lips.outer_upper), (lips.inner_lower, lips.outer_lower))
+        )
         gap = float((lips.inner_lower - lips.inner_upper)[:, 1].max())
-        # Lips slide over teeth that are not seen; those that are stay with them.
-        self._closed = float(1 - smooth((gap - 0.02) / 0.07))
+        self.closed = float(1 - smooth((gap - 0.02) / 0.07))
+        """How much the mouth is a closed one, whose lips slide over teeth that are not seen; those that are stay with
+        them.
+        """
+        self._taken = (1 - self.closed) * gap
+        """How much of an opening the source's own teeth take."""
         self._teeth = Teeth(patch, lips.inner_upper, lips.inner_lower, picture, painter)
+        self._hidden = float(np.clip(self._teeth.length - _SHOWS, *_HIDDEN))
 
     def __call__(
         self,
@@ -187,24 +224,37 @@ class _Paint:
         """
         depth, gap = y - top, np.maximum(gap, 1e-3)
         arch = np.clip(4 * u * (1 - u), 0, 1)
-        above = gap - depth  # the lower lip
-        mound = min(0.42 * widest, 0.15) * np.sqrt(arch)
-        flesh = smooth((mound - above) / (0.8 * mound + 1e-3)) * smooth((widest - 0.05) / 0.12)
-        flesh = flesh * (0.55 + 0.45 * smooth(above / 0.05))  # the lip's shadow
         result = np.ones((len(x), picture.shape[-1]), np.float32)
-        deep = 0.5 + 0.5 * smooth(1 - above / (0.7 * gap))  # darkest behind the upper teeth
-        dark = deep[:, None] * self._dark
-        result[:, :3] = dark + flesh[:, None] * (self._tongue - dark)
-        rim = np.sqrt(arch) * smooth(1 - above / _RIM)  # where the lower lip turns inwards
-        result[:, :3] += 0.8 * rim[:, None] * (self._lip - result[:, :3])
-        hidden = _HIDDEN * (1 - 0.6 * smooth((widest - 0.08) / 0.15))
-        slid = self._closed * np.maximum(hidden + np.clip(top - upper, -_RISE, 0), 0)  # above it there are no teeth
+        result[:, :3] = self._depth(widest, gap - depth, gap, arch)
+        _turned(result, smooth(1 - (gap - depth) / _RIM), self._lower, _WET, x)
+        hidden = self._hidden * self._teeth.beside(x)
+        slid = self.closed * np.clip(hidden + top - upper, 0, 2 * hidden)  # teeth stay, lips go
         teeth = self._teeth(x, (upper + depth + slid).astype(np.float32))
-        shadow = 1 - 0.25 * self._closed * (1 - smooth(depth / 0.05))  # the upper lip's
-        result[:, :3] += teeth[:, 3:] * (teeth[:, :3] * shadow[:, None] - result[:, :3])
+        shade = _TOOTH * (1 - _SHADED * (1 - smooth(depth / 0.06))) * (1 - _CORNER * (1 - smooth(arch / 0.7)))
+        light = 1 - self.closed * (1 - shade)
+        result[:, :3] += teeth[:, 3:] * (teeth[:, :3] * light[:, None] - result[:, :3])
+        _turned(result, self.closed * smooth(1 - depth / _UNDER), self._upper, _SHADY, x)
         own = lower - upper
         more = np.clip((gap - own) / 0.05, 0, 1)  # nothing is filled in where the mouth is as open as in the picture
         shown = smooth((own - 0.02) / 0.03) * smooth((own - depth) / ((0.15 * own + 0.01) * more + 1e-6))
         shown = 1 - (1 - shown) * more
         places = np.minimum(upper + depth, np.maximum(lower + (_EDGE - 1.3 * more) / self._patch.unit, upper))
         return result + shown[:, None] * (self._patch.look(picture, x, places.astype(np.float32)) - result)
+
+    def _depth(self, widest: float, above: Pixels, gap: Pixels, arch: Pixels) -> Pixels:
+        """(n, 3): what is seen behind the teeth, so far `above` the lower lip: the dark, darkest behind upper teeth
+        and in the corners, and before it the tongue where the mouth is open wide.
+        """
+        dark = (0.4 + 0.6 * smooth(1 - above / (0.8 * gap))) * (0.5 + 0.5 * arch)
+        result = dark[:, None] * self._dark
+        low, high = _WIDE
+        free = max(widest - self._taken, 0)
+        mound = _TONGUE * free * arch + 1e-3
+        tongue = arch * smooth((free - low) / (high - low)) * smooth(1.1 - above / mound) * smooth(above / 0.07 + 0.2)
+        return result + tongue[:, None] * (self._tongue - result)
+
+
+def _turned(inside: Pixels, share: Pixels, lip: Lines, light: float, x: Pixels) -> None:
+    """Lay the inner side of a `lip` over what is `inside` (n, C), as much as `share` (n,) says, at `x` along it."""
+    at = np.nonzero(share)[0]
+    inside[at, :3] += share[at, None] * (light * np.stack(lip(x[at]), -1) - inside[at, :3])

@@ -33,6 +33,8 @@ brow.
 """
 _SHADE = 0.42
 """Which of the skin's tones there: the quantile."""
+_LIGHT = 0.85
+"""How light it is at least up there, of the light of the skin below the eye."""
 _HIGH = 0.36
 """How far above its edge a lid is painted: over its lashes."""
 _COLUMNS = 25
@@ -65,8 +67,12 @@ _EDGES = 0.3
 """How much of the white's height is left out, next to the lids, where it is stretched or lent: their edges are found a
 pixel off.
 """
-_LASHES = 0.5
-"""Light of the lashes of a shut eye as a part of the skin's."""
+_LASHES, _LINE = 0.6, 0.025
+"""Light of the lashes of a shut eye as a part of the skin's; and how broad their line is above its edge, of an eye's
+width: below, where they hang over the cheek, it is twice as soft.
+"""
+_LID = 0.54
+"""How far from an eye's middle its lid is painted, of its width."""
 _TABLE = 1024
 """Places along lines of which a table is kept."""
 _EDGE = 0.6
@@ -108,7 +114,7 @@ class Patch:
         ((a, b), (c, d)), (e, f), most = self._linear, self._offset, self._size - 1.001
         column, row = np.clip(a * x + b * y + e, 0, most), np.clip(c * x + d * y + f, 0, most)
         left, top = column.astype(np.int32), row.astype(np.int32)
-        across, down = (column - left)[..., None], (row - top)[..., None]
+        across, down = (column - left).astype(np.float32)[..., None], (row - top).astype(np.float32)[..., None]
         flat = picture.reshape(-1, picture.shape[-1])
         at = top * self._size + left
         upper, lower = flat.take(at, 0), flat.take(at + self._size, 0)
@@ -165,7 +171,7 @@ class Lines:
         """The height of each line at `x`."""
         at = np.clip((x - self._first) * self._steps, 0, _TABLE - 1.001)
         left = at.astype(np.int32)
-        share = (at - left)[..., None]
+        share = (at - left).astype(np.float32)[..., None]
         before = self._table.take(left, 0)
         found = before + share * (self._table.take(left + 1, 0) - before)
         return [np.ascontiguousarray(found[..., index]) for index in range(found.shape[-1])]
@@ -238,6 +244,14 @@ def _inner(way: Pixels, right: float, upper: Pixels, lower: Pixels) -> Pixels:
     return 0.5 * (upper + lower) + inner * (np.clip(way, 0, 1) - 0.5) * (lower - upper)
 
 
+def _lifted(above: Pixels, below: Pixels) -> Pixels:
+    """(K,): how much the tones (K, C) `above` an eye give way to those `below` it: a brow, a fold or make-up is no lid
+    that unfolds.
+    """
+    light, wanted = above[:, :3].mean(1), below[:, :3].mean(1)
+    return np.clip((_LIGHT * wanted - light) / np.maximum(wanted - light, 1), 0, 1)
+
+
 class EyeShutter:
     """One eye with its lids and brow. Its frame: x from the outer corner (0) to the inner one (1), y down."""
 
@@ -260,7 +274,7 @@ class EyeShutter:
         self._along = smooth(x / 0.2) * smooth((1 - x) / 0.2) * self.patch.inside
         self._look = Look(float(back(eye.iris)[0]), eye.radius / eye.width, upper, lower)
         far = np.maximum(self._upper - self.patch.y - _HIGH, self.patch.y - self._lower - 0.4)
-        self._lid = np.nonzero((far < 0) & (np.abs(x - 0.5) < 0.52))
+        self._lid = np.nonzero((far < 0) & (np.abs(x - 0.5) < _LID))
         """Pixels where a lid may be seen that has unfolded, or its lashes."""
         self._skin = self._skins(picture, upper, lower)
 
@@ -275,6 +289,7 @@ class EyeShutter:
             np.quantile(self.patch.look(picture, np.broadcast_to(around[..., None], y.shape), y), _SHADE, axis=(1, 2))
             for y in (above, below)
         ]
+        tones[0] += _lifted(*tones)[:, None] * (tones[1] - tones[0])
         x = self.patch.x[self._lid]
         return [np.stack([np.interp(x, places, line) for line in tone.T], -1).astype(np.float32) for tone in tones]
 
@@ -329,10 +344,10 @@ class EyeShutter:
         tone += np.clip(0.6 * grain, -0.06 * tone, 0.06 * tone)
         tone[:, :3] *= (1 + 0.05 * np.sin(np.pi * np.clip(way, 0, 1)) - 0.14 * (1 - along))[:, None]
         lid = smooth(way * length / 0.2) * smooth((edge - y) / 0.06 + 0.5) * (lower > upper) * inside
-        lid *= smooth((shut - 0.05) / 0.4)
+        lid *= smooth((shut - 0.05) / 0.4) * smooth((_LID - np.abs(x - 0.5)) / 0.16)
         painted = skin[at]
         painted += (_UNFOLDED * lid)[:, None] * (tone - painted)
-        width = 0.025 + 0.5 / patch.unit
+        width = np.where(y > edge, 2.0, 1.0).astype(np.float32) * np.float32(_LINE + 0.4 / patch.unit)
         line = np.exp(-(((y - edge) / width) ** 2)) * along
         painted[:, :3] *= 1 - ((1 - _LASHES) * min(1.0, 2 * shut) * line)[:, None]
         skin[at] = painted

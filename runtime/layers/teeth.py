@@ -13,7 +13,7 @@ import numpy as np
 
 from runtime.graphs.sessions import borrow_graph
 from runtime.layers.frames import Affine, Array, Pixels
-from runtime.layers.shutters import Patch, height
+from runtime.layers.shutters import Lines, Patch, height
 
 MODEL = Path(__file__).parents[1] / "assets" / "mouth.onnx"
 SIDE, ROW = 64, 24
@@ -32,6 +32,12 @@ MOST = 8
 """Places along a side at which one of these pixels looks at most."""
 _GREY = 0.03
 """Mean difference of a mouth's strongest and weakest colour below which it is a grey picture's, in part."""
+_FRONT = 4
+"""Pixels on either side of the middle that show front teeth."""
+_APART = (1.0, 5.0)
+"""Pixels of what is painted over which a place is compared, and those beside it: widths of Gauss' function."""
+_CRISPER, _BETWEEN = 1.4, (0.7, 1.15)
+"""How many times more teeth differ from those beside them than they are painted, within these parts of their light."""
 
 Painter = Callable[[Pixels, Pixels], Pixels]
 """Of a mouth (3, SIDE, SIDE) in [0, 1] and where its lips are parted (1, SIDE, SIDE), the layer (n, n, 4),
@@ -61,11 +67,38 @@ class Teeth:
         colour = min(float(np.ptp(mouth, axis=-1).mean()) / _GREY, 1.0)
         grey = layer[..., :3] @ np.array(LUMA, np.float32)
         layer[..., :3] = grey[..., None] + colour * (layer[..., :3] - grey[..., None])
+        layer[..., :3] = np.minimum(layer[..., :3] * _parted(grey, layer[..., 3])[..., None], 255)
         self._layer, self._place = layer, _square(middle, FINER)
+        # What is painted farther down, beyond where teeth end, are cheeks.
+        down = np.minimum.accumulate(layer[ROW * FINER :, :, 3], axis=0).sum(0) / (SCALE * FINER)
+        self.length = float(down[(SIDE // 2 - _FRONT) * FINER : (SIDE // 2 + _FRONT) * FINER].mean())
+        """How far down the front ones go from the inner edge of the upper lip of a smile."""
+        beside = np.clip(down / max(self.length, 1e-3), 0, 1)
+        mean = _weights(len(down), _APART[1])
+        self._beside = Lines([np.stack([self._place.x[0], (beside @ mean) / mean.sum(0)], 1)])
+
+    def beside(self, x: Pixels) -> Pixels:
+        """How far down those at `x` go, of how far the front ones do."""
+        return self._beside(x)[0]
 
     def __call__(self, x: Pixels, y: Pixels) -> Pixels:
         """(..., 4): colours up to 255, and how much of them there is, at places (x, y) of the source."""
         return self._place.look(self._layer, x, y)
+
+
+def _parted(light: Pixels, share: Pixels) -> Pixels:
+    """(n, n): by what to multiply colours of that `light`, of which there is that `share`, so that what parts one tooth
+    from the next is seen: the network, which is not sure where that is, paints it faintly.
+    """
+    near, wide = (_weights(light.shape[1], width) for width in _APART)
+    tooth, row = (((light * share) @ mean + 1) / (share @ mean + np.float32(1e-3)) for mean in (near, wide))
+    return np.clip(1 + _CRISPER * (tooth / row - 1), *_BETWEEN).astype(np.float32)
+
+
+def _weights(count: int, width: float) -> Pixels:
+    """(count, count): Gauss' function of the distances of so many places in a row."""
+    across = np.arange(count, dtype=np.float32)
+    return np.exp(-(((across[:, None] - across) / np.float32(width)) ** 2) / 2, dtype=np.float32)
 
 
 def _square(middle: Array, finer: int) -> Patch:

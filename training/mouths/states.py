@@ -12,7 +12,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from runtime.layers.mouth import DARK
 from runtime.layers.teeth import LUMA, PARTED, ROW, SIDE
 from training.data.colour import draw_shades, shade
 from training.data.damage import blur_some
@@ -21,6 +20,8 @@ from training.mouths.cuts import Cuts
 
 _FADE = 26.0
 """Rows above and below the lips over which their motion ends."""
+_DARK = 0.2
+"""Light of the depth of a mouth, of the lips': about the mean of what `runtime.layers.mouth` makes it."""
 _NEAR = 2.5
 """Rows from a lip's edge to where its colour is taken."""
 
@@ -87,11 +88,11 @@ def draw_states(cuts: Cuts, augment: bool = True) -> States:
 
 
 def _dark(opened: Tensor, top: Tensor, bottom: Tensor) -> Tensor:
-    """From the lips' colour in their middle, as `runtime.layers.mouth` does."""
+    """From the lips' colour in their middle."""
     middle = slice(SIDE // 2 - 6, SIDE // 2 + 6)
     rows = torch.stack([top[:, middle] - _NEAR, bottom[:, middle] + _NEAR], 1).round().long().clamp(0, SIDE - 1)
     seen = torch.gather(opened[..., middle], 2, rows[:, None].expand(-1, 3, -1, -1))
-    return DARK * seen.flatten(2).median(-1).values[..., None, None]
+    return _DARK * seen.flatten(2).median(-1).values[..., None, None]
 
 
 class _Warp:

@@ -114,6 +114,18 @@ def test_no_mouth_opens_beyond_its_chin():
         assert on_mouth(mouth(5.0), *own).lower_lip < own[2]
 
 
+def test_a_mouth_that_cannot_open_as_wide_goes_a_shorter_way_as_a_whole():
+    shout = replace(mouth(0.5), upper_lip=-0.1, corners=np.array([[0.0, 0.1], [0.0, 0.12]]))
+    opened = on_mouth(shout, *CLOSED)
+    part = (opened.lower_lip - opened.upper_lip) / 0.6
+    assert part < 0.7
+    assert opened.upper_lip == pytest.approx(-0.1 * part)
+    np.testing.assert_allclose(opened.corners[:, 1].mean(), 0.11 * part)
+    np.testing.assert_allclose(np.diff(opened.corners[:, 1]), 0.02)  # as oblique as it was
+    risen = replace(shout, corners=np.full((2, 2), -0.05))
+    np.testing.assert_allclose(on_mouth(risen, *CLOSED).corners[:, 1], -0.05)
+
+
 def test_a_smile_shuts_when_the_driver_shuts_what_it_had_open():
     for parted in (0.07, 0.14, 0.2):
         shuts = mouth(-parted, parted=parted)

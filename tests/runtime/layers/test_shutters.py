@@ -109,6 +109,13 @@ def test_a_shut_lid_has_the_colours_of_the_skin_about_it(eye, face):
     assert (lid < 1.05 * np.array(SKIN)).all()
 
 
+def test_a_brow_or_make_up_above_an_eye_is_no_colour_of_a_lid(eye, face):
+    face[30:52, :, :3] *= 0.3
+    shutter = EyeShutter(eye, BROW, face)
+    shut = whole(face, shutter, shutter(face, 0.0, 0.0, np.zeros(2)))
+    assert (shut[58:66, 60:69, :3] > 0.75 * np.array(SKIN)).all()
+
+
 def test_what_hangs_before_a_cheek_is_no_colour_of_a_lid(eye, face):
     face[78:81, :, :3] = DARK  # the rim of glasses, below the eye
     shutter = EyeShutter(eye, BROW, face)
@@ -119,6 +126,14 @@ def test_what_hangs_before_a_cheek_is_no_colour_of_a_lid(eye, face):
 def test_skin_above_the_fold_stays_when_an_eye_shuts(eye_shutter, busy):
     shut = whole(busy, eye_shutter, eye_shutter(busy, 0.0, 0.0, np.zeros(2)))
     np.testing.assert_allclose(shut[:40], busy[:40], atol=1e-3)
+
+
+def test_a_shut_eye_ends_in_no_upright_edge(eye, face):
+    face[40:58, 20:110, :3] = 60  # make-up
+    shutter = EyeShutter(eye, BROW, face)
+    shut = whole(face, shutter, shutter(face, 0.0, 0.0, np.zeros(2)))
+    across = shut[50:58, 36:60, :3].mean(-1)
+    assert np.abs(np.diff(across, axis=1)).max() < 0.6 * np.ptp(across)
 
 
 @pytest.mark.parametrize("lift", [-0.2, 0.1])
@@ -200,6 +215,28 @@ def test_an_open_mouth_is_dark_where_the_lips_parted_and_has_lips_around(mouth, 
     assert rows.min() < 0.6 * np.mean(LIP)
     below = opened[74:77, 60:68, :3]
     np.testing.assert_allclose(below, np.broadcast_to(LIP, below.shape), atol=12)
+
+
+def test_the_lower_lip_turns_into_the_dark_without_an_edge(mouth, mouth_face):
+    opened = whole(mouth_face, mouth, mouth(mouth_face, expression(lower_lip=0.3, chin=0.25)))
+    light = opened[:, 64, :3].mean(-1)
+    dark = int(light[56:80].argmin()) + 56
+    below = light[dark : dark + 8]  # up from the dark onto the lower lip
+    assert below.max() > 0.85 * np.mean(LIP)
+    assert np.abs(np.diff(below)).max() < 0.55 * np.ptp(below)
+
+
+def test_the_line_between_closed_lips_goes_where_they_part(mouth_face):
+    mouth_face[60, 42:87, :3] = 40  # the shadow between them
+    frame = Affine(np.eye(2) * 60, np.array([64.0, 12.0]))
+    places = (frame.inverse()(np.array(at, float)) for at in ((40, 60), (88, 60), (64, 52), (64, 68)))
+    shutter = MouthShutter(frame, Lips.between(*places), 0.6, 1.2, mouth_face)
+    rest = whole(mouth_face, shutter, shutter(mouth_face, REST))
+    np.testing.assert_allclose(rest, mouth_face, atol=1e-3)
+    opened = whole(mouth_face, shutter, shutter(mouth_face, expression(lower_lip=0.3, chin=0.25)))
+    column = opened[:, 64, :3].mean(-1)
+    dark = int(column[56:72].argmin()) + 56
+    assert (np.diff(column[dark : dark + 10]) > -4).all()  # no line across the lower lip
 
 
 def test_teeth_show_above_in_the_light_of_the_skin(mouth, mouth_face):

@@ -10,11 +10,14 @@ from runtime.layers.expression import Expression
 from runtime.layers.frames import Affine
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.shutters import Patch
-from runtime.layers.teeth import FINER, ROW, SCALE, SIDE, Teeth, paint
+from runtime.layers.teeth import FINER, ROW, SCALE, SIDE, Teeth, _parted, paint
 
 SKIN, LIP = (200, 150, 120), (170, 60, 60)
 UNIT = 80.0
 """Pixels of the eyes' distance in the pictures here: as many as the painter sees."""
+
+HIDDEN = 0.1 - 0.022
+"""Of teeth that are 8 of the painter's pixels long, 0.1 of the eyes' distance: what a lip at rest hides."""
 
 
 class Recorder:
@@ -95,18 +98,51 @@ def test_what_the_painter_sees_does_not_depend_on_the_pictures_size(size, unit):
     assert difference.mean() < 0.01
 
 
-def test_what_is_painted_hangs_from_the_upper_lip_and_ends_where_it_ends():
+def painted_rows(mouth, picture, face):
+    """Rows of the picture in whose middle column something is painted."""
+    patch = mouth(picture, face)
+    return np.nonzero(blue(patch)[:, patch.shape[1] // 2])[0] + mouth.patch.place[0].start
+
+
+def test_lips_part_from_teeth_that_stay():
     picture, mouth = shutter(Recorder(ROW + 8))
-    patch = mouth(picture, opened(0.3))
-    column = blue(patch)[:, patch.shape[1] // 2]
-    rows = np.nonzero(column)[0] + mouth.patch.place[0].start
-    assert rows.min() == pytest.approx(80, abs=1.5)  # where the lips met
-    assert len(rows) == pytest.approx(8 * UNIT / SCALE - 0.4 * 0.045 * UNIT, abs=1.5)
-    wide = blue(mouth(picture, opened(0.5)))[:, patch.shape[1] // 2]
-    assert wide.sum() == column.sum()
-    raised = blue(mouth(picture, replace(opened(0.3), upper_lip=-0.05)))[:, patch.shape[1] // 2]
-    assert raised.sum() == pytest.approx(8 * UNIT / SCALE, abs=1.5)  # the lip slides over them, as far as there are any
-    assert raised.sum() > column.sum()
+    end = 80 + (8 / SCALE - HIDDEN) * UNIT
+    for face in (opened(0.2), opened(0.3), opened(0.5), replace(opened(0.3), upper_lip=-0.04)):
+        assert painted_rows(mouth, picture, face).max() == pytest.approx(end, abs=1.5)
+    raised = painted_rows(mouth, picture, replace(opened(0.2), upper_lip=-0.05))
+    assert len(raised) > len(painted_rows(mouth, picture, opened(0.2))) + 2
+
+
+def test_of_teeth_that_are_longer_a_lip_at_rest_hides_more():
+    short, long = (shutter(Recorder(ROW + rows)) for rows in (6, 9))
+    ends = [painted_rows(mouth, picture, opened(0.3)).max() for picture, mouth in (short, long)]
+    assert ends[1] - ends[0] < 2  # of 3
+
+
+def test_a_row_of_teeth_that_is_bent_is_hidden_as_it_bends():
+    def bent(mouth, own):
+        y, x = np.mgrid[: FINER * SIDE, : FINER * SIDE] / FINER
+        layer = np.zeros((FINER * SIDE, FINER * SIDE, 4), np.float32)
+        layer[y < ROW + 8 - 4 * np.minimum(np.abs(x - SIDE / 2) / 12, 1)] = (20, 40, 220, 1)
+        return layer
+
+    picture, mouth = shutter(bent)
+    patch, middle = mouth(picture, replace(opened(0.2), upper_lip=-0.05)), mouth.patch.x.shape[1] // 2
+    ends = [np.nonzero(blue(patch)[:, middle + aside])[0].max() for aside in (0, 12)]
+    lips = [np.nonzero((patch[..., 0] < 90)[:, middle + aside])[0].min() for aside in (0, 12)]
+    assert (ends[0] - lips[0]) - (ends[1] - lips[1]) < 3  # painted: 4
+
+
+def test_what_parts_teeth_is_seen_and_their_light_stays():
+    rng = np.random.default_rng(0)
+    lights = np.full((64, 64), 180, np.float32)
+    lights[:, ::8] = 170
+    by = _parted(lights, np.ones_like(lights))
+    seen = lights * by
+    inside = seen[:, 16:48]
+    assert inside.max() - inside[:, ::8].min() > 14
+    assert inside.mean() == pytest.approx(lights.mean(), rel=0.02)
+    assert _parted(rng.uniform(0, 255, (64, 64)), rng.uniform(0, 1, (64, 64))).max() <= 1.15
 
 
 def test_nothing_is_painted_over_what_the_source_shows():

@@ -206,8 +206,15 @@ export function onMouth(face: Expression, opening: number, width: number, length
     const room = Math.max(ROOM * length, 1e-6);
     opens = -room * Math.exp(-own / room) * Math.expm1(-opens / room);
   }
-  const chin = parted > opens && opens > 0 ? (face.chin * opens) / parted : face.chin;
-  return { ...face, lowerLip: face.upperLip + opens, chin, corners };
+  let { chin, upperLip } = face;
+  if (parted > opens && opens > 0) {
+    // All of a mouth that cannot open as wide goes a shorter way, or else it becomes a dome.
+    const part = opens / parted;
+    [chin, upperLip] = [chin * part, upperLip * part];
+    const rises = Math.max((corners[0][1] + corners[1][1]) / 2, 0) * (part - 1);
+    corners = corners.map(([x, y]): Point => [x, y + rises]);
+  }
+  return { ...face, upperLip, lowerLip: upperLip + opens, chin, corners };
 }
 
 /** How much of a mouth's `opening` at rest one sees: lips that are together are found a little apart, too. */

@@ -6,7 +6,8 @@ import { plus, times, type Affine, type Point } from "./frames";
 import { CHANNELS, Line, Patch, stretch, type Texture } from "./shutters";
 import { Teeth, type MouthNetwork } from "./teeth";
 
-const { REACH, BELOW, ROUND, RAISED, DARK, HIDDEN, RISE, FLESH, WET, RIM, EDGE } = constants.mouth;
+const { REACH, BELOW, ROUND, RAISED, SEAM, OPENS, DARK, SHOWS, HIDDEN, TOOTH, SHADED, CORNER } = constants.mouth;
+const { FLESH, TONGUE, WIDE, WET, SHADY, RIM, UNDER, WITHIN, EDGE } = constants.mouth;
 
 /** Edges of lips in the head's own frame, from the corner on the person's right to the other one. */
 export interface Lips {
@@ -141,7 +142,7 @@ export class MouthShutter {
       const arch = 4 * u * (1 - u);
       const upper = this.lines.innerUpper.height(x);
       const lower = Math.max(upper, this.lines.innerLower.height(x));
-      const opens = arch ** ROUND * ((face.lowerLip - face.upperLip) / 2);
+      const opens = arch ** ROUND * ((OPENS * (face.lowerLip - face.upperLip)) / 2);
       const bend = line + arch * ((face.upperLip + face.lowerLip) / 2 - line);
       const [edgeUp, edgeLow] = [upper + bend - opens, lower + bend + opens];
       const meet = Math.max(edgeUp - edgeLow, 0) / 2; // lips that would cross meet in the middle
@@ -155,16 +156,20 @@ export class MouthShutter {
     const [thickUp, thickLow] = face.thickness;
     // Where the hole covers skin by halves, the skin goes on for that half pixel.
     const half = EDGE / this.patch.unit;
+    // The line between closed lips is a shadow that is gone where they part.
+    const seam = this.paint.closed * SEAM * clamp((edgeLow - edgeUp - lower + upper) / 0.05, 0, 1);
     if (y < (edgeUp + edgeLow) / 2) {
       const rim = Math.max(Math.min(lines.outerUpper.height(x), upper - 0.01), nose + 1e-3);
       const top = Math.max(edgeUp + (rim - upper) * thickUp, nose + 1e-3);
-      return Math.min(stretch(y, nose, nose, top, rim, Math.max(edgeUp, top), upper), upper + half);
+      const end = Math.max(upper - seam, Math.min(rim + 0.004, upper));
+      return Math.min(stretch(y, nose, nose, top, rim, Math.max(edgeUp, top), end), end + half);
     }
     const rim = Math.min(Math.max(lines.outerLower.height(x), lower + 0.01), chin - 1e-3);
     const jaw = face.chin * smooth(1.15 - Math.abs(x - this.middle) / 0.9);
-    if (y > chin + jaw) return Math.max(y - jaw * smooth(1 - (y - chin - jaw) / BELOW), lower - half);
+    const end = Math.min(lower + seam, Math.max(rim - 0.004, lower));
+    if (y > chin + jaw) return Math.max(y - jaw * smooth(1 - (y - chin - jaw) / BELOW), end - half);
     const bottom = Math.min(edgeLow + (rim - lower) * thickLow, chin + jaw - 1e-3);
-    return Math.max(stretch(y, edgeLow, lower, bottom, rim, chin + jaw, chin), lower - half);
+    return Math.max(stretch(y, edgeLow, end, bottom, rim, chin + jaw, chin), end - half);
   }
 }
 
@@ -178,9 +183,15 @@ function held(moved: number, room: number): number {
 class Paint {
   private dark: number[];
   private tongue: number[];
-  private lip: number[];
-  /** Whether lips slide over teeth that are not seen; those seen stay with them. */
-  private closed: number;
+  /** Colours of the upper lip and of the lower one, along them. */
+  private upperLip: Line[];
+  private lowerLip: Line[];
+  /** How much the mouth is a closed one, whose lips slide over teeth that are not seen; those that are stay with them. */
+  readonly closed: number;
+  /** How much of an opening the source's own teeth take. */
+  private taken: number;
+  /** How much of its teeth a lip hides that has not moved. */
+  private hidden: number;
   private tooth = new Float64Array(CHANNELS);
 
   constructor(
@@ -195,11 +206,16 @@ class Paint {
     const seen = new Float32Array(rim.length * CHANNELS);
     rim.forEach(([x, y], k) => patch.look(picture, x, y, seen, k * CHANNELS));
     const lip = [0, 1, 2].map((channel) => median(rim.map((_, k) => seen[k * CHANNELS + channel])));
-    this.dark = lip.map((value) => DARK * value);
-    this.tongue = lip.map((value) => FLESH * value);
-    this.lip = lip.map((value) => WET * value);
+    // What comes out of a mouth was thrown back in there more than once: each time its hue is deeper.
+    const deep = lip.map((value) => (value * value) / Math.max(...lip, 1));
+    this.dark = deep.map((value) => DARK * value);
+    this.tongue = lip.map((value, channel) => (FLESH * (value + deep[channel])) / 2);
+    this.upperLip = tones(patch, picture, lips.innerUpper, lips.outerUpper);
+    this.lowerLip = tones(patch, picture, lips.innerLower, lips.outerLower);
     const gap = Math.max(...lips.innerLower.map(([, y], k) => y - lips.innerUpper[k][1]));
     this.closed = 1 - smooth((gap - 0.02) / 0.07);
+    this.taken = (1 - this.closed) * gap;
+    this.hidden = clamp(teeth.length - SHOWS, HIDDEN[0], HIDDEN[1]);
   }
 
   /**
@@ -211,16 +227,19 @@ class Paint {
     const [depth, gap, unit] = [y - edgeUp, Math.max(column.edgeLow - edgeUp, 1e-3), this.patch.unit];
     const arch = clamp(4 * u * (1 - u), 0, 1);
     const above = gap - depth; // the lower lip
-    const mound = Math.min(0.42 * widest, 0.15) * Math.sqrt(arch);
-    const lowerShadow = 0.55 + 0.45 * smooth(above / 0.05);
-    const flesh = smooth((mound - above) / (0.8 * mound + 1e-3)) * smooth((widest - 0.05) / 0.12) * lowerShadow;
-    const deep = 0.5 + 0.5 * smooth(1 - above / (0.7 * gap)); // darkest behind the upper teeth
-    const rim = 0.8 * Math.sqrt(arch) * smooth(1 - above / RIM); // where the lower lip turns inwards
+    const deep = (0.4 + 0.6 * smooth(1 - above / (0.8 * gap))) * (0.5 + 0.5 * arch); // darkest behind the upper teeth
+    const free = Math.max(widest - this.taken, 0);
+    const mound = TONGUE * free * arch + 1e-3;
+    const risen = smooth((free - WIDE[0]) / (WIDE[1] - WIDE[0])) * smooth(1.1 - above / mound);
+    const flesh = arch * risen * smooth(above / 0.07 + 0.2);
+    const rim = smooth(1 - above / RIM); // where the lower lip turns inwards, ...
+    const under = smooth(1 - depth / UNDER) * this.closed; // ... and the upper one
     const { tooth } = this;
-    const hidden = HIDDEN * (1 - 0.6 * smooth((widest - 0.08) / 0.15));
-    const slid = this.closed * Math.max(hidden + clamp(edgeUp - upper, -RISE, 0), 0); // above it there are no teeth
+    const hidden = this.hidden * this.teeth.beside(x);
+    const slid = this.closed * clamp(hidden + edgeUp - upper, 0, 2 * hidden); // teeth stay, lips go
     this.teeth.look(x, upper + depth + slid, tooth);
-    const upperShadow = 1 - 0.25 * this.closed * (1 - smooth(depth / 0.05));
+    const shade = TOOTH * (1 - SHADED * (1 - smooth(depth / 0.06))) * (1 - CORNER * (1 - smooth(arch / 0.7)));
+    const light = 1 - this.closed * (1 - shade);
     const own = lower - upper;
     // Nothing is filled in where the mouth is as open as in the picture.
     const more = clamp((gap - own) / 0.05, 0, 1);
@@ -231,12 +250,24 @@ class Paint {
     for (let channel = 0; channel < 3; channel++) {
       const dark = deep * this.dark[channel];
       let filled = dark + flesh * (this.tongue[channel] - dark);
-      filled += rim * (this.lip[channel] - filled);
-      filled += tooth[3] * (tooth[channel] * upperShadow - filled);
+      if (rim) filled += rim * (WET * this.lowerLip[channel].height(x) - filled);
+      filled += tooth[3] * (tooth[channel] * light - filled);
+      if (under) filled += under * (SHADY * this.upperLip[channel].height(x) - filled);
       to[channel] = filled + shown * (to[channel] - filled);
     }
     to[3] = 1 + shown * (to[3] - 1);
   }
+}
+
+/** Red, green and blue along a lip with these edges. */
+function tones(patch: Patch, picture: Float32Array, inner: Point[], outer: Point[]): Line[] {
+  const side = inner.map((point, k) => plus(times(1 - WITHIN, point), times(WITHIN, outer[k])));
+  const seen = new Float32Array(side.length * CHANNELS);
+  side.forEach(([x, y], k) => patch.look(picture, x, y, seen, k * CHANNELS));
+  return [0, 1, 2].map((channel) => {
+    const tone = (k: number): number => seen[clamp(k, 0, side.length - 1) * CHANNELS + channel];
+    return new Line(side.map(([x], k): Point => [x, (tone(k - 1) + tone(k) + tone(k + 1)) / 3]));
+  });
 }
 
 function median(values: number[]): number {

@@ -8,8 +8,8 @@ import type { Eye } from "./eyes";
 import { Affine, minus, type Point } from "./frames";
 import { Look } from "./look";
 
-const { RISE, WET, DIM, SHADOW, UNFOLDED, BELOW, SHADE, HIGH, COLUMNS, FOLD, DRAWN, BROW } = constants.shutters;
-const { FOREHEAD, LIFT, LASHES, EDGE } = constants.shutters;
+const { RISE, WET, DIM, SHADOW, UNFOLDED, BELOW, SHADE, LIGHT, HIGH, COLUMNS, FOLD, DRAWN, BROW } = constants.shutters;
+const { FOREHEAD, LIFT, LASHES, LINE, LID, EDGE } = constants.shutters;
 
 /** Floats a pixel of the pictures here: red, green, blue and alpha. */
 export const CHANNELS = 4;
@@ -154,6 +154,15 @@ function spaced(first: number, last: number, count: number): number[] {
   return Array.from({ length: count }, (_, k) => first + ((last - first) * k) / (count - 1));
 }
 
+const PLACES = spaced(-0.1, 1.1, COLUMNS);
+
+/** The tone `above` an eye as far as it is no brow, fold or make-up, none of which is the lid that unfolds; else that `below`. */
+function lifted(above: readonly number[], below: readonly number[]): number[] {
+  const [light, wanted] = [above, below].map((tone) => (tone[0] + tone[1] + tone[2]) / 3);
+  const share = clamp((LIGHT * wanted - light) / Math.max(wanted - light, 1), 0, 1);
+  return above.map((value, channel) => value + share * (below[channel] - value));
+}
+
 /** One eye with its lids and brow. Its frame: x from the outer corner (0) to the inner one (1), y down. */
 export class EyeShutter {
   readonly patch: Patch;
@@ -187,15 +196,16 @@ export class EyeShutter {
     this.along = x.map((at, k) => smooth(at / 0.2) * smooth((1 - at) / 0.2) * inside[k]);
     this.turned = new Look(back.at(eye.iris)[0], eye.radius / eye.width, top, bottom);
     const room = 0.5 * (highest - this.brow);
-    this.above = this.skin(picture.data, top, spaced(-0.5 * room, -room, 4));
-    this.below = this.skin(picture.data, bottom, spaced(0.14, 0.34, 6));
+    const above = this.tones(picture.data, top, spaced(-0.5 * room, -room, 4));
+    const below = this.tones(picture.data, bottom, spaced(0.14, 0.34, 6));
+    this.above = this.skin(above.map((tone, k) => lifted(tone, below[k])));
+    this.below = this.skin(below);
   }
 
-  /** The skin of each column, at these distances from `line`. */
-  private skin(picture: Float32Array, line: Line, away: readonly number[]): Float32Array {
-    const places = spaced(-0.1, 1.1, COLUMNS);
+  /** What the skin looks like at places along the eye, at these distances from `line`. */
+  private tones(picture: Float32Array, line: Line, away: readonly number[]): number[][] {
     const seen = new Float64Array(CHANNELS);
-    const tones = places.map((place) => {
+    return PLACES.map((place) => {
       const found: number[][] = Array.from({ length: CHANNELS }, () => []);
       for (const x of spaced(-0.12, 0.12, 5).map((step) => place + step)) {
         for (const y of away.map((step) => line.height(x) + step)) {
@@ -205,10 +215,14 @@ export class EyeShutter {
       }
       return found.map((values) => quantile(values, SHADE));
     });
+  }
+
+  /** (pixels, CHANNELS): the skin of each column. */
+  private skin(tones: readonly number[][]): Float32Array {
     const skin = new Float32Array(this.patch.x.length * CHANNELS);
     for (let channel = 0; channel < CHANNELS; channel++) {
       const tone = tones.map((values) => values[channel]);
-      this.patch.x.forEach((x, k) => (skin[k * CHANNELS + channel] = interpolate(x, places, tone)));
+      this.patch.x.forEach((x, k) => (skin[k * CHANNELS + channel] = interpolate(x, PLACES, tone)));
     }
     return skin;
   }
@@ -280,7 +294,7 @@ export class EyeShutter {
     const [x, y, upper, lower, along] = [patch.x[k], patch.y[k], this.upper[k], this.lower[k], this.along[k]];
     const from = y - upper + HIGH;
     const lid = lower > upper ? smooth(from / 0.2) * smooth((target - y) / 0.06 + 0.5) * patch.inside[k] : 0;
-    const painted = UNFOLDED * lid * smooth((shut - 0.05) / 0.4);
+    const painted = UNFOLDED * lid * smooth((shut - 0.05) / 0.4) * smooth((LID - Math.abs(x - 0.5)) / 0.16);
     if (painted) {
       const way = clamp(from / Math.max(target - upper + HIGH, 1e-3), 0, 1);
       const bent = 1 + 0.05 * Math.sin(Math.PI * way) - 0.14 * (1 - along);
@@ -294,7 +308,7 @@ export class EyeShutter {
         skin[at + channel] += painted * (colour - skin[at + channel]);
       }
     }
-    const width = 0.025 + 0.5 / patch.unit;
+    const width = (y > target ? 2 : 1) * (LINE + 0.4 / patch.unit);
     const line = Math.exp(-(((y - target) / width) ** 2)) * along;
     const light = 1 - (1 - LASHES) * Math.min(1, 2 * shut) * line;
     for (let channel = 0; channel < 3; channel++) skin[at + channel] *= light;

@@ -4,7 +4,7 @@ import constants from "../shared/layers.json";
 import { Affine, minus, times, type Point } from "./frames";
 import { CHANNELS, Line, Patch } from "./shutters";
 
-const { SCALE, FINER, ROW, LUMA, PARTED, MOST, GREY } = constants.teeth;
+const { SCALE, FINER, ROW, LUMA, PARTED, MOST, GREY, FRONT, APART, CRISPER, BETWEEN } = constants.teeth;
 export const { SIDE } = constants.teeth;
 
 /**
@@ -14,10 +14,45 @@ export const { SIDE } = constants.teeth;
 export type MouthNetwork = (mouth: Float32Array, own: Float32Array) => Promise<Float32Array>;
 
 export class Teeth {
+  /** How far down the front ones go from the inner edge of the upper lip of a smile. */
+  readonly length: number;
+  private line: Line;
+
   private constructor(
     private place: Patch,
     private layer: Float32Array,
-  ) {}
+  ) {
+    const side = SIDE * FINER;
+    // What is painted farther down, beyond where teeth end, are cheeks.
+    const down = Array.from({ length: side }, (_, column) => {
+      let [share, total] = [Infinity, 0];
+      for (let row = ROW * FINER; row < side; row++) {
+        share = Math.min(share, layer[(row * side + column) * CHANNELS + 3]);
+        total += share;
+      }
+      return total / (SCALE * FINER);
+    });
+    const front = down.slice((SIDE / 2 - FRONT) * FINER, (SIDE / 2 + FRONT) * FINER);
+    this.length = front.reduce((sum, value) => sum + value, 0) / front.length;
+    const beside = down.map((value) => clamp(value / Math.max(this.length, 1e-3), 0, 1));
+    const weights = gauss(side, APART[1]);
+    this.line = new Line(
+      beside.map((_, about): Point => {
+        let [total, all] = [0, 0];
+        for (let k = 0; k < side; k++) {
+          const weight = weights[Math.abs(k - about)];
+          total += weight * beside[k];
+          all += weight;
+        }
+        return [place.x[about], total / all];
+      }),
+    );
+  }
+
+  /** How far down those at `x` go, of how far the front ones do. */
+  beside(x: number): number {
+    return this.line.height(x);
+  }
 
   /** `upper` and `lower`: the lips' inner edges in the frame of `patch`, which looks at `picture`. */
   static async of(
@@ -38,10 +73,13 @@ export class Teeth {
     const mouth = seen(patch, view, picture);
     const layer = Float32Array.from(await network(mouth, own));
     const share = Math.min(chroma(mouth) / GREY, 1);
+    const light = new Float32Array(layer.length / CHANNELS);
     for (let at = 0; at < layer.length; at += CHANNELS) {
       const grey = LUMA[0] * layer[at] + LUMA[1] * layer[at + 1] + LUMA[2] * layer[at + 2];
       for (let channel = 0; channel < 3; channel++) layer[at + channel] = grey + share * (layer[at + channel] - grey);
+      light[at / CHANNELS] = grey;
     }
+    part(layer, light);
     return new Teeth(square(middle, FINER), layer);
   }
 
@@ -49,6 +87,33 @@ export class Teeth {
   look(x: number, y: number, to: Float64Array): void {
     this.place.look(this.layer, x, y, to, 0);
   }
+}
+
+/** Makes what parts one tooth from the next seen in a `layer` of that `light`: the network paints it faintly. */
+function part(layer: Float32Array, light: Float32Array): void {
+  const side = SIDE * FINER;
+  const [near, wide] = APART.map((width) => gauss(side, width));
+  for (let row = 0; row < light.length; row += side) {
+    const share = Array.from({ length: side }, (_, k) => layer[(row + k) * CHANNELS + 3]);
+    const mean = (about: number, weights: number[]): number => {
+      let [total, all] = [0, 0];
+      for (let k = 0; k < side; k++) {
+        const weight = weights[Math.abs(k - about)] * share[k];
+        total += weight * light[row + k];
+        all += weight;
+      }
+      return (total + 1) / (all + 1e-3);
+    };
+    for (let k = 0; k < side; k++) {
+      const by = clamp(1 + CRISPER * (mean(k, near) / mean(k, wide) - 1), BETWEEN[0], BETWEEN[1]);
+      for (let channel = 0, at = (row + k) * CHANNELS; channel < 3; channel++, at++) layer[at] = Math.min(layer[at] * by, 255);
+    }
+  }
+}
+
+/** Gauss' function at so many distances from 0 on. */
+function gauss(count: number, width: number): number[] {
+  return Array.from({ length: count }, (_, k) => Math.exp(-((k / width) ** 2) / 2));
 }
 
 /** The square about `middle` that is painted, of `finer` pixels for each that the network sees. */
