@@ -3,6 +3,7 @@
 import argparse
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from training.data.synth.person.pose import pose_vertices, project, to_camera
 from training.data.synth.photo.colours import _open_eyes
 from training.data.synth.photo.fit import landmarks
 from training.data.synth.photo.movement import _LIDS, closing, moved_pose
-from training.data.synth.photo.portrait import face_vertices
+from training.data.synth.photo.portrait import _ROWS, face_vertices
 from training.data.synth.photo.render import pose_led
 from training.data.synth.photo.survey import RECORD, is_held_out, survey
 from training.data.synth.sets.plan import SetPlan
@@ -126,6 +127,21 @@ def test_the_fitted_head_lies_where_the_drawn_one_does(drawn, renderer):
     assert np.median(away) < 0.03
     assert np.quantile(away, 0.95) < 0.08
     assert np.abs(np.degrees(renderer.study(0).fit.rotation) - [5, 3, 2]).max() < 6
+
+
+def test_lips_and_brows_lie_along_the_network_s_lines(renderer):
+    """Not only landmarks' places on the head: its own lines, which is what shards' contours are."""
+    seen = renderer.study(0).seen
+    flat = pixels(renderer, renderer.sitting(SPEC).portrait.rest)
+    lines = contour_vertices(renderer.asset)
+    for name, row in _ROWS.items():
+        way = seen.mesh[list(row)]
+        fine = np.concatenate([np.linspace(a, b, 20) for a, b in pairwise(way)])
+        away = np.linalg.norm(flat[lines[name].numpy()][:, None] - fine, axis=-1).min(1) / seen.scale
+        assert away.max() < 0.015, name
+    assert np.linalg.norm(flat[lines["lip_upper_outer"][[0, -1]].numpy()] - seen.mesh[[61, 291]]).max() < 3
+    corners = {(int(line[0]), int(line[-1])) for name, line in lines.items() if name.startswith("lip")}
+    assert len(corners) == 1
 
 
 @pytest.mark.parametrize(("turn", "jaw"), [(14, 0.0), (-20, 0.0), (0, 0.4), (10, 0.4)])
