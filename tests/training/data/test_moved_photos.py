@@ -17,6 +17,7 @@ from training.commands import synth
 from training.data.resident import ResidentShards
 from training.data.shard_pairs import ShardPairs
 from training.data.synth import HeadRenderer, SceneSpec, make_renderer, true_flow
+from training.data.synth.core.backdrop import EXTENT
 from training.data.synth.core.photos import open_photos
 from training.data.synth.core.renderer import REST
 from training.data.synth.core.truth import Truth
@@ -25,7 +26,7 @@ from training.data.synth.person.contours import contour_vertices
 from training.data.synth.person.head import SKIN
 from training.data.synth.person.performance import ACTIONS, Pose
 from training.data.synth.person.pose import pose_vertices, project, to_camera
-from training.data.synth.photo.colours import _open_eyes
+from training.data.synth.photo.colours import _open_eyes, dress
 from training.data.synth.photo.fit import landmarks
 from training.data.synth.photo.movement import _LIDS, closing, moved_pose
 from training.data.synth.photo.portrait import _ROWS, face_vertices
@@ -207,6 +208,29 @@ def test_a_lid_that_closes_shows_skin_and_no_lashes(renderer):
     assert shut.median() > 0.5
     assert shut.min() > 0.33
     assert stay.min() < 0.28  # lashes stay while the eye is open
+
+
+def test_a_collar_that_the_jaw_lies_over_does_not_colour_it(renderer):
+    """The fit is least sure of the jaw: what is no skin there is neither shown nor carried under the chin."""
+    sitting, asset = renderer.sitting(SPEC), renderer.asset
+    actor, canvas, mesh = sitting.portrait.actor, sitting.canvas, renderer.asset.mesh_vertices
+    posed = to_camera(pose_led(asset, sitting.sheet, actor, sitting.portrait.rest), [actor])
+    screen = project(posed, [actor], STILL)[0]
+    face = face_vertices(asset) & (asset.part[:mesh] == SKIN) & (asset.masks[:, 3] < 0.3)
+    low = face & (asset.mean[:mesh, 1] > 0.085)
+    chin = float(screen[:mesh, 1][low].max()) - 0.04
+    rows = torch.linspace(-EXTENT, EXTENT, canvas.picture.shape[1])
+    collared = canvas.picture.clone()
+    collared[:, rows > chin] = torch.tensor([0.1, 0.3, 0.9])[:, None, None]
+    away = [np.array([[5.0, 5], [6, 4], [7, 5], [6, 6]])] * 2  # no eyes here
+    shades = torch.ones(len(screen))
+    coat = dress(asset, actor, replace(canvas, picture=collared), posed[0], screen, shades, None, away)
+    over = low.clone()
+    over[low] = screen[:mesh, 1][low] > chin + 0.01
+    assert over.sum() > 20
+    assert coat.sure[:mesh][over].max() < 0.01
+    blue, red = coat.instead[:mesh][low][:, 2], coat.instead[:mesh][low][:, 0]
+    assert (blue < red).all()
 
 
 def test_the_first_frame_is_the_photograph(renderer, folder):

@@ -24,7 +24,7 @@ from ..core.raster import hits, rasterise, vertex_normals
 from ..core.seeds import Array, linear
 from ..person.actor import Actor
 from ..person.head import SKIN, TEETH, TONGUE, HeadAsset
-from .portrait import Crop
+from .portrait import Crop, face_vertices
 from .study import Unfit
 
 _SIDES = 192, 576
@@ -45,6 +45,16 @@ _UPPER_LIP, _LOWER_LIP = (81, 82, 13, 312, 311), (178, 87, 14, 317, 402)
 """Landmarks of the lips' inner edges."""
 _OPEN = 0.04
 """Distance of these, in distances of the eyes' outer corners, from which on teeth are looked for."""
+_JAW = 0.085
+"""Height on the mean head, metres, from which on skin may lie over a collar, where the fit is off ...
+"""
+_STRANGE, _LIGHTER, _DARKER = 0.35, 0.3, 2.0
+"""... which is told by its colour: how far its logarithms may be from those of the face's skin, in hue, and as a whole.
+"""
+_BELOW, _BESIDE = 0.015, 0.04
+"""Where the neck is looked at: so far below the lowest skin of the face this near to the side, in the frame's units."""
+_EASED = 0.5
+"""How much the face's border takes on the colours of the neck below it."""
 _SPREADING = 60
 """Steps by which colours are carried over the mesh to where the photograph shows nothing."""
 _HALO = 1 / 55
@@ -197,6 +207,31 @@ def _spread(asset: HeadAsset, colour: Tensor, sure: Tensor) -> Tensor:
     return spread[:, :3] / spread[:, 3:].clamp_min(1e-6)
 
 
+def _is_skin(colour: Tensor, skin: Tensor) -> Tensor:
+    """(N,) in [0, 1]: how much colours (N, 3) may be skin, lit or shaded, of a face with colours `skin` (K, 3)."""
+    level = colour.clamp_min(1e-3).log()
+    level = level - skin.clamp_min(1e-3).log().median(0).values
+    light = level.mean(1)
+    hue = (level - light[:, None]).abs().amax(1)
+    off = torch.stack([hue / _STRANGE, light / _LIGHTER, -light / _DARKER], 1).amax(1)
+    return ((1.3 - off) / 0.3).clamp(0, 1)
+
+
+def _neck(asset: HeadAsset, canvas: Canvas, place: Tensor, skin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The vertices (B,) of the face's border below the chin, the colours (B, 3) of the neck below each, and how surely
+    (B,) it is a neck, no collar. `place` (M, 2) in the frame, `skin` (K, 3) colours of the face.
+    """
+    face = face_vertices(asset) & (asset.part[: asset.mesh_vertices] == SKIN) & (asset.masks[:, 3] < 0.3)
+    rim = torch.from_numpy(_edges(asset) @ (~face).numpy().astype(np.float32)) > 0
+    border = (face & rim & (asset.mean[: asset.mesh_vertices, 1] > _CHIN)).nonzero().flatten()
+    own, all_ = place[border], place[face]
+    near = (own[:, None, 0] - all_[None, :, 0]).abs() < _BESIDE
+    lowest = torch.where(near, all_[None, :, 1], -torch.inf).amax(1)
+    below = torch.stack([own[:, 0], lowest + _BELOW], 1)
+    colour, alpha = look_up(canvas.picture, below), look_up(canvas.own[3:], below)[:, 0]
+    return border, colour, _is_skin(colour, skin) * (alpha > 0.9)
+
+
 def iris_colour(canvas: Canvas, crop: Crop, eyes: tuple[Eye, Eye]) -> Tensor:
     """(3,): the colour of both irises, linear light, from the lower part of their rings."""
     angle = np.linspace(0.15, 0.85, 9) * np.pi
@@ -242,6 +277,8 @@ def dress(
     sure[:mesh] = (_seen(asset, points, screen) * solid * bare * ~((part == SKIN) & bag)).clamp_min(1e-4)
     face = colour[:mesh][outer & (sure[:mesh] > 0.8)]
     grey = _grey(face)
+    jaw = outer & (asset.mean[:mesh, 1] > _JAW)
+    sure[:mesh][jaw] = (sure[:mesh][jaw] * _is_skin(colour[:mesh][jaw], face)).clamp_min(1e-4)
     level = 0.5 * float((face @ torch.tensor([0.2126, 0.7152, 0.0722])).quantile(0.9)) + 0.22
     light = torch.full((3,), level / 0.62)
     bright = torch.ones(len(place))
@@ -256,5 +293,8 @@ def dress(
         own = (part == TEETH).nonzero().flatten()
         instead[own] *= teeth / instead[own].quantile(0.95, 0).clamp_min(1e-3)
     skin = (sure * (1 - lashes).prod(1)).clamp_min(1e-4)
-    instead[:mesh][outer] = _spread(asset, colour[:mesh], skin[:mesh])[outer]
+    known, held = colour[:mesh].clone(), skin[:mesh].clone()
+    border, neck, is_neck = _neck(asset, canvas, place[:mesh], face)
+    known[border], held[border] = neck, torch.maximum(_EASED * is_neck, held[border] * (1 - is_neck))
+    instead[:mesh][outer] = _spread(asset, known, held)[outer]
     return Coat(place, sure, lashes, instead, light, grey)
