@@ -20,16 +20,16 @@ from training.data.synth import HeadRenderer, SceneSpec, make_renderer, true_flo
 from training.data.synth.core.backdrop import EXTENT
 from training.data.synth.core.photos import open_photos
 from training.data.synth.core.renderer import REST
-from training.data.synth.core.truth import Truth
+from training.data.synth.core.truth import Truth, surface_buffer
 from training.data.synth.person.actor import build_actor
 from training.data.synth.person.contours import contour_vertices
-from training.data.synth.person.head import SKIN
+from training.data.synth.person.head import EYE_LEFT, EYE_RIGHT, SKIN
 from training.data.synth.person.performance import ACTIONS, Pose
 from training.data.synth.person.pose import pose_vertices, project, to_camera
 from training.data.synth.photo.colours import _open_eyes, dress
 from training.data.synth.photo.fit import landmarks
 from training.data.synth.photo.movement import _LIDS, closing, moved_pose
-from training.data.synth.photo.portrait import _ROWS, face_vertices
+from training.data.synth.photo.portrait import _ROWS, _deeper, face_vertices
 from training.data.synth.photo.render import pose_led
 from training.data.synth.photo.survey import RECORD, is_held_out, survey
 from training.data.synth.sets.plan import SetPlan
@@ -208,6 +208,39 @@ def test_a_lid_that_closes_shows_skin_and_no_lashes(renderer):
     assert shut.median() > 0.5
     assert shut.min() > 0.33
     assert stay.min() < 0.28  # lashes stay while the eye is open
+
+
+def test_eyes_keep_their_own_irises_and_stay_under_their_lids(renderer):
+    sitting, asset, seen = renderer.sitting(SPEC), renderer.asset, renderer.study(0).seen
+    flat, mesh, lines = pixels(renderer, sitting.portrait.rest), asset.mesh_vertices, contour_vertices(asset)
+    for name, part, eye in zip(("left", "right"), (EYE_LEFT, EYE_RIGHT), seen.eyes, strict=True):
+        ring = lines[f"iris_{name}"].numpy()
+        assert np.hypot(*(flat[ring].mean(0) - eye.iris)) < 0.25 * eye.radius
+        ball = (asset.part[:mesh] == part).numpy()
+        inner = ball & (np.hypot(*(flat[:mesh] - eye.iris).T) < 0.9 * eye.radius)
+        sure = sitting.coat.sure[:mesh].numpy()
+        assert (sure[inner] == 1).sum() >= 3
+        out = ball & (np.hypot(*(flat[:mesh] - eye.iris).T) > 0.8 * eye.width)
+        assert sure[ball & out].max(initial=0) < 0.01
+        corners = np.stack([eye.upper[0], eye.upper[-1]])
+        beyond = corners + 0.15 * (corners - corners.mean(0))
+        full, _ = renderer._project(SPEC, REST)
+        buffer = surface_buffer(Truth(full, STILL), 256)
+        scale = (flat[ring].std(0) / full[0, lines[f"iris_{name}"], :2].numpy().std(0)).mean()
+        at = (beyond - flat[ring].mean(0)) / scale + full[0, lines[f"iris_{name}"], :2].numpy().mean(0)
+        column, row = np.round((at + 1) * 127.5).astype(int).T
+        assert part not in asset.triangle_part[buffer.triangle[0][row, column]].tolist()
+
+
+def test_eyeballs_give_way_to_lids_that_lie_deep(renderer):
+    asset, mesh = renderer.asset, renderer.asset.mesh_vertices
+    skin = (asset.part[:mesh] == SKIN)[:, None]
+    by = [_deeper(asset, asset.mean[:mesh] + skin * torch.tensor([0, 0, z]), asset.mean[-2], EYE_LEFT)
+          for z in (-0.004, 0.003, 0.0035, 0.03)]  # fmt: skip
+    assert by == sorted(by)
+    assert by[0] == pytest.approx(0.0012)
+    assert by[2] - by[1] == pytest.approx(0.0005, abs=1e-5)
+    assert by[3] == pytest.approx(0.004)
 
 
 def test_a_collar_that_the_jaw_lies_over_does_not_colour_it(renderer):

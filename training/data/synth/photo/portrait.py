@@ -46,8 +46,14 @@ _MOST_FOLDED = 0.01
 _BLINKS = (ACTIONS.index("eyeBlinkLeft"), ACTIONS.index("eyeBlinkRight"))
 _MARGINS = ((386, 374), (159, 145))
 """Landmarks in the middle of the upper and the lower lid, left and right."""
-_DEEPER = 0.0012
-"""Metres by which eyeballs lie deeper than in drawn heads, lest they come through lids drawn to other eyes."""
+_DEEPER, _DEEPEST = 0.0012, 0.004
+"""Metres by which eyeballs lie deeper than in drawn heads, lest they come through lids drawn to other eyes: at least,
+at most ...
+"""
+_BEFORE = 0.0004
+"""... and by which lids lie before them."""
+_ASTRAY = 0.1
+"""Most, in widths of an eye, that an eyeball is moved among its lids for its iris to lie on the photograph's."""
 _INNER_LIPS = (13, 14)
 """Landmarks in the middle of the lips' inner edges."""
 _BARED = 0.003
@@ -146,8 +152,12 @@ def _drawn_over(asset: HeadAsset, flat: Array, study: Study, crop: Crop) -> Arra
     shift = np.zeros((mesh, 2))
     shift[near] = RBFInterpolator(before, moved, smoothing=_SMOOTHING)(flat[:mesh][near] / scale)
     off = aim - marks.of(flat[:mesh])
-    for part, lids in ((EYE_LEFT, EYE_LIDS[0]), (EYE_RIGHT, EYE_LIDS[1])):  # eyeballs stay balls
-        shift[(asset.part[:mesh] == part).numpy()] = off[list(lids)].mean(0)
+    names = ("iris_left", "iris_right")
+    for part, lids, eye, name in zip((EYE_LEFT, EYE_RIGHT), EYE_LIDS, study.seen.eyes, names, strict=True):
+        by = off[list(lids)].mean(0)  # eyeballs stay balls
+        more = crop(eye.iris) - flat[contour_vertices(asset)[name].numpy()].mean(0) - by
+        most = _ASTRAY * eye.width / crop.half
+        shift[(asset.part[:mesh] == part).numpy()] = by + more * min(1.0, most / max(float(np.hypot(*more)), 1e-9))
     return shift
 
 
@@ -206,12 +216,30 @@ def pose_portrait(asset: HeadAsset, study: Study, who: Identity, scene: Scene, c
     for part, joint in ((EYE_LEFT, 2), (EYE_RIGHT, 3)):
         ball = asset.part[:mesh] == part
         joints[joint] += (now - was)[ball].mean(0)
-        now[ball] += torch.tensor([0.0, 0.0, _DEEPER])
-        joints[joint, 2] += _DEEPER
+        deeper = _deeper(asset, now, joints[joint], part)
+        now[ball] += torch.tensor([0.0, 0.0, deeper])
+        joints[joint, 2] += deeper
         neutral[:mesh][ball] = (now[ball] - joints[joint]) @ turn + joints[joint]
     _bare_teeth(asset, neutral, study.fit.actions)
     actor = replace(actor, neutral=neutral, joints=joints)
     return Portrait(actor, rest, _shut(asset, neutral[:mesh]))
+
+
+def _deeper(asset: HeadAsset, now: Tensor, centre: Tensor, part: int) -> float:
+    """Metres by which an eyeball has to lie deeper for all lids of `now` (M, 3) to lie before it; `centre` (3,)."""
+    mesh, joint = asset.mesh_vertices, asset.mean[-2 if part == EYE_LEFT else -1]
+    ball = asset.part[:mesh] == part
+    radius = float((asset.mean[:mesh][ball] - joint).norm(dim=1).max())
+
+    def before(place: Tensor, middle: Tensor) -> Tensor:
+        """(M,): by how much places lie before the ball's surface; infinite where it is not behind them."""
+        off = place - middle
+        square = radius**2 - (off[:, :2] ** 2).sum(1)
+        return torch.where(square > 0.1 * radius**2, -off[:, 2] - square.clamp_min(0).sqrt(), torch.inf)
+
+    lids = (asset.part[:mesh] == SKIN) & (before(asset.mean[:mesh], joint) > _BEFORE) & (asset.mean[:mesh, 2] < 0.02)
+    least = before(now, centre)[lids].quantile(0.01)
+    return float((_BEFORE - least).clamp(_DEEPER, _DEEPEST))
 
 
 def _bare_teeth(asset: HeadAsset, neutral: Tensor, actions: Array) -> None:
