@@ -31,6 +31,7 @@ from training.data.synth.photo.fit import landmarks
 from training.data.synth.photo.movement import _LIDS, closing, moved_pose
 from training.data.synth.photo.portrait import _ROWS, _deeper, face_vertices
 from training.data.synth.photo.render import pose_led
+from training.data.synth.photo.sheet import _look, _maps
 from training.data.synth.photo.survey import RECORD, is_held_out, survey
 from training.data.synth.sets.plan import SetPlan
 from training.data.synth.sets.shards import SynthShards
@@ -241,6 +242,16 @@ def test_eyeballs_give_way_to_lids_that_lie_deep(renderer):
     assert by[0] == pytest.approx(0.0012)
     assert by[2] - by[1] == pytest.approx(0.0005, abs=1e-5)
     assert by[3] == pytest.approx(0.004)
+
+
+def test_no_sheet_is_seen_between_parted_lips(drawn):
+    """A mouth lies within the face, however wide it opens, so that teeth and its inside are what is seen there."""
+    points, screen, _ = drawn.screen(pose(5, jawOpen=0.8, mouthUpperUpLeft=0.5, mouthUpperUpRight=0.5))
+    inside = _maps(drawn.renderer.asset, points[0], screen[0])[2]
+    lines = contour_vertices(drawn.renderer.asset)
+    upper, lower = (screen[0, lines[f"lip_{name}_inner"][5], :2] for name in ("upper", "lower"))
+    assert lower[1] - upper[1] > 0.1
+    assert _look(inside, ((upper + lower) / 2)[None].numpy()).item() > 0.15
 
 
 def test_a_collar_that_the_jaw_lies_over_does_not_colour_it(renderer):
