@@ -35,7 +35,7 @@ _LOOK = 192
 _SLACK = 0.003
 _CHIN = 0.1
 """Height on the mean head, metres, below which skin belongs to the chin's underside."""
-_DEEPEST, _TONGUE = 0.04, 0.26
+_DEEPEST, _TONGUE = 0.04, 0.12
 """Least light in a mouth, and on its tongue."""
 _OPENING, _LASHES = (0.02, 0.05), (0.08, 0.07)
 """How far from the opening of an eye on skin has a colour of its own, and over how much more it comes to have one, in
