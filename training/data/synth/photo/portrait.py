@@ -34,8 +34,8 @@ _ROWS = {
 there: on drawn people the network finds lips thinner than they are. Of brows it is the lower row, as the network finds
 them higher than photographs show them ...
 """
-_UPPER_ROWS = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300)
-"""... and the upper one draws nothing."""
+_IDLE = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 76, 62, 306, 292)
+"""... and the upper one draws nothing, nor do those between the lips' outer corners and inner ones."""
 _SMOOTHING = 1e-4
 _RING, _REACH = 24, 1.05
 """Points about the face that stay where they are, and their distance from its middle, in distances of the eyes' outer
@@ -124,7 +124,7 @@ def _controls(asset: HeadAsset, flat: Array, aim: Array) -> tuple[Array, Array]:
     """
     marks, lines = landmarks(asset), contour_vertices(asset)
     free = marks.trust > _TRUSTED
-    free[[*_UPPER_ROWS, *(mark for row in _ROWS.values() for mark in row)]] = False
+    free[[*_IDLE, *(mark for row in _ROWS.values() for mark in row)]] = False
     vertices, aims = [], []
     for name, row in _ROWS.items():
         at, along = asset.mean[lines[name], 0].double().numpy(), marks.mean[list(row), 0]
