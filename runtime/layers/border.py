@@ -24,6 +24,8 @@ _STEEPEST = 1.5
 """Pixels along the border, for every pixel beyond it, by which an outline may move at most."""
 _CLOSING = 0.35
 """... and by which it closes at least above the photo: heads are round."""
+_SOFT = 3.0
+"""Pixels that the soft end of an outline is wide."""
 
 Slopes = tuple[float, float]
 """Least and largest way along the border, for every pixel beyond it, by which the person becomes wider."""
@@ -100,8 +102,11 @@ def _continued(alpha: Pixels, rows: slice, columns: slice) -> Pixels:
     part = alpha[rows, columns]
     look = max(2, size // _LOOK)
     below, above = (
-        _grown(each, count, look, slopes)
-        for each, count, slopes in ((part, size - rows.stop, _DOWN), (part[::-1], rows.start, _UP))
+        _grown(each, count, look, slopes, is_round)
+        for each, count, slopes, is_round in (
+            (part, size - rows.stop, _DOWN, False),
+            (part[::-1], rows.start, _UP, True),
+        )
     )
     part = np.concatenate([above[::-1], part, below])
     right, left = (
@@ -111,8 +116,10 @@ def _continued(alpha: Pixels, rows: slice, columns: slice) -> Pixels:
     return np.ascontiguousarray(np.concatenate([left[::-1].T, part, right.T], 1))
 
 
-def _grown(part: Pixels, count: int, look: int, slopes: tuple[Slopes, Slopes]) -> Pixels:
-    """(count, w): what comes after the last row of `part` (h, w)."""
+def _grown(part: Pixels, count: int, look: int, slopes: tuple[Slopes, Slopes], is_round: bool = False) -> Pixels:
+    """(count, w): what comes after the last row of `part` (h, w). With `is_round` every stretch of the person that has
+    two ends closes in an arc, as heads do.
+    """
     last = part[-1]
     starts, ends = (_crossings(last, side) for side in (1, -1))
     before = part[max(0, len(part) - 1 - look)]
@@ -127,8 +134,35 @@ def _grown(part: Pixels, count: int, look: int, slopes: tuple[Slopes, Slopes]) -
     if not way:
         return np.repeat(last[None], count, 0)
     places, steps = np.array(sorted(way)).T
-    out = [_shifted(last, at, places, places + step * steps) for step in range(1, count + 1)]
+    half = _halves(last, places) if is_round else np.zeros(len(places))
+    out = []
+    for step in range(1, count + 1):
+        moved = places + np.where(half > 0, np.sign(steps) * _arc(half, np.abs(steps), step), step * steps)
+        row = _shifted(last, at, places, moved)
+        closed = (half > 0) & (_arc(half, np.abs(steps), step) >= half)
+        for middle, reach in zip(moved[closed], half[closed], strict=True):
+            row[np.abs(at - middle) <= reach + _SOFT] = 0  # else its soft ends would be a line
+        out.append(row)
     return np.array(out, np.float32).reshape(count, len(last))
+
+
+def _halves(row: Pixels, places: Array) -> Array:
+    """(N,): half the width of the stretch of the person in `row` (w,) that begins or ends at each of `places`, which
+    are in order; 0 for one that has no other end.
+    """
+    half = np.zeros(len(places))
+    first = int(row[0] > 0.5)  # the end of a stretch that began before
+    for start in range(first, len(places) - 1, 2):
+        half[start : start + 2] = (places[start + 1] - places[start]) / 2
+    return half
+
+
+def _arc(half: Array, slope: Array, step: int) -> Array:
+    """(N,): how far within a stretch of width 2 `half` its ends are, `step` pixels on, on the circle that its ends are
+    on and which begins with that `slope`.
+    """
+    down = slope * half
+    return half - np.sqrt(np.maximum(half**2 + down**2 - (down + step) ** 2, 0))
 
 
 def _shifted(row: Pixels, at: Array, places: Array, moved: Array) -> Pixels:

@@ -160,13 +160,13 @@ def expression(now: Seen, rest: Seen, strengths: Strengths = EVERYTHING, counted
     mouth, lids_by, brows, gaze = (
         min(value, _MOST) for value in (strengths.mouth, strengths.eyes, strengths.brows, strengths.gaze)
     )
-    b = _own(rest.points)
-    a = _unturned(_own(now.points), b, Turn(now.points, rest.points))
+    b, turn = _own(rest.points), Turn(now.points, rest.points)
+    a = _unturned(_own(now.points), b, turn)
     if now.lips is None or rest.lips is None:
         part = _mouth_by_points(a, b, mouth, counted)
     else:
         lips_rest = bounded(rest.lips)
-        turn = Turn(now.points if now.head is None else now.head, rest.points)
+        turn = turn if now.head is None else Turn(now.head, rest.points)
         part = _mouth_by_lips(_lips_unturned(bounded(now.lips), lips_rest, turn), lips_rest, mouth, counted)
     lids = _lids(eyes[:, 0], eyes_rest[:, 0])
     return replace(

@@ -13,6 +13,8 @@ _ALPHA = (b"urn:mpeg:hevc:2015:auxid:1", b"urn:mpeg:mpegB:cicp:systems:auxiliary
 
 _LARGEST_META = 1 << 24
 """Bytes of a file's description; that of a hundred tiles has a few thousand."""
+_FARTHEST = 1 << 62
+"""No file is so long; farther than twice that none can be sought in."""
 
 
 @dataclass
@@ -88,7 +90,7 @@ def _meta(file: IO[bytes]) -> bytes:
         body = int.from_bytes(file.read(8), "big") - 16 if length == 1 else length - 8
         if kind == b"meta":
             return file.read(min(max(body, 0), _LARGEST_META)) if length else file.read(_LARGEST_META)
-        if body < 0:
+        if not 0 <= body < _FARTHEST:
             break
         file.seek(body, 1)
     return b""

@@ -143,6 +143,8 @@ def test_bad_files_are_refused_by_name(tmp_path):
     (tmp_path / "text.jpg").write_text("hello")
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "photo.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(100))
+    long = b"\0\0\0\x10ftypheic" + bytes(4) + b"\0\0\0\1free" + b"\xff" * 8  # a box of more bytes than can be counted
+    (tmp_path / "long.heic").write_bytes(long + bytes(100))
     Image.new("RGB", (1, 1)).save(tmp_path / "dot.png")
     Image.new("RGB", (400, 400), RED).save(tmp_path / "whole.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:200])
@@ -151,6 +153,7 @@ def test_bad_files_are_refused_by_name(tmp_path):
         "text.jpg": "not a picture",
         "empty.png": "not a picture",
         "photo.heic": "cannot be read as HEIC",
+        "long.heic": "cannot be read as HEIC",
         "dot.png": "1x1 pixels",
         "cut.png": "damaged",
         "claims.png": "damaged",

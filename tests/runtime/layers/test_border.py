@@ -55,6 +55,17 @@ def test_nobody_becomes_narrower_below_a_photo():
     assert (np.diff(widths) >= 0).all()
 
 
+@pytest.mark.parametrize("cut", [18, 22, 26])
+def test_a_head_that_is_cut_closes_in_an_arc_above(cut):
+    canvas, alpha, truth, _ = cut_person((slice(cut, SIZE), slice(0, SIZE)))
+    above = complete(canvas, alpha, HEAD).alpha[:cut]
+    widths = (above > 0.5).sum(1)
+    assert widths[-1] > 10
+    assert (np.diff(widths) >= 0).all()
+    assert np.abs(above - truth[:cut]).mean() < 0.012
+    assert not above[:8].any()  # round heads end at row 16, and nothing is left over them
+
+
 def test_no_second_face_is_mirrored_below_the_border():
     canvas, alpha, _, _ = cut_person((slice(0, 44), slice(0, SIZE)))
     canvas.picture[24:30, 44:52] = (0, 255, 0)  # what a face has and clothes have not

@@ -5,7 +5,7 @@ import { backdrop, spread } from "./backdrop";
 import type { Canvas, Span } from "./canvas";
 import type { Affine } from "./frames";
 
-const { SURE, DEEP, LOOK } = constants.border;
+const { SURE, DEEP, LOOK, SOFT } = constants.border;
 type Slopes = readonly (readonly number[])[];
 const [DOWN, UP, BESIDE]: Slopes[] = [constants.border.DOWN, constants.border.UP, constants.border.BESIDE];
 
@@ -84,7 +84,7 @@ function continued(alpha: Float32Array, size: number, rows: Span, columns: Span)
   const [height, width] = [rows.stop - rows.start, columns.stop - columns.start];
   let sheet = filled(width, height, (x, y) => alpha[(y + rows.start) * size + x + columns.start]);
   sheet = below(sheet, size - rows.stop, look, DOWN);
-  sheet = flipped(below(flipped(sheet), rows.start, look, UP));
+  sheet = flipped(below(flipped(sheet), rows.start, look, UP, true));
   sheet = below(turned(sheet), size - columns.stop, look, BESIDE);
   return turned(flipped(below(flipped(sheet), columns.start, look, BESIDE))).values;
 }
@@ -98,8 +98,11 @@ const flipped = ({ values, width, height }: Sheet): Sheet =>
   filled(width, height, (x, y) => values[(height - 1 - y) * width + x]);
 const turned = ({ values, width, height }: Sheet): Sheet => filled(height, width, (x, y) => values[x * width + y]);
 
-/** The sheet with `count` rows more after its last one. */
-function below(sheet: Sheet, count: number, look: number, slopes: Slopes): Sheet {
+/**
+ * The sheet with `count` rows more after its last one. Where it `isRound` every stretch of the person that has two ends closes
+ * in an arc, as heads do.
+ */
+function below(sheet: Sheet, count: number, look: number, slopes: Slopes, isRound = false): Sheet {
   const { values, width, height } = sheet;
   const last = values.subarray((height - 1) * width);
   const from = Math.max(0, height - 1 - look) * width;
@@ -115,20 +118,41 @@ function below(sheet: Sheet, count: number, look: number, slopes: Slopes): Sheet
   });
   ways.sort((one, two) => one[0] - two[0]);
   const places = ways.map(([place]) => place);
+  const half = isRound ? halves(last, places) : places.map(() => 0);
   const result = new Float32Array((height + count) * width);
   result.set(values);
   for (let step = 1; step <= count; step++) {
     let far = -Infinity;
-    const moved = ways.map(([place, way]) => (far = Math.max(far, place + step * way)));
+    const within = ways.map(([, way], k) => arc(half[k], Math.abs(way), step));
+    const moved = ways.map(([place, way], k) => {
+      return (far = Math.max(far, place + (half[k] ? Math.sign(way) * within[k] : step * way)));
+    });
     const back = places.map((place, k) => place - moved[k]);
     for (let x = 0, to = (height + step - 1) * width; x < width; x++, to++) {
       const at = clamp(ways.length ? x + interpolate(x, moved, back) : x, 0, width - 1);
       const low = Math.min(Math.floor(at), Math.max(0, width - 2));
       const next = Math.min(low + 1, width - 1);
       result[to] = last[low] + (at - low) * (last[next] - last[low]);
+      // What has closed leaves nothing: else its soft ends would be a line.
+      if (moved.some((middle, k) => half[k] && within[k] >= half[k] && Math.abs(x - middle) <= half[k] + SOFT)) result[to] = 0;
     }
   }
   return { values: result, width, height: height + count };
+}
+
+/** Half the width of the stretch of the person in `row` that begins or ends at each of `places`; 0 for one without another end. */
+function halves(row: Float32Array, places: readonly number[]): number[] {
+  const half = places.map(() => 0);
+  for (let start = Number(row[0] > 0.5); start + 1 < places.length; start += 2) {
+    half[start] = half[start + 1] = (places[start + 1] - places[start]) / 2;
+  }
+  return half;
+}
+
+/** How far within a stretch of width 2 `half` its ends are, `step` on, on the circle that begins at them with that `slope`. */
+function arc(half: number, slope: number, step: number): number {
+  const down = slope * half;
+  return half - Math.sqrt(Math.max(half ** 2 + down ** 2 - (down + step) ** 2, 0));
 }
 
 /** Where along `row` alpha rises (`side` 1), or falls (-1), through a half. */
