@@ -3,6 +3,7 @@
 import argparse
 import json
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -16,19 +17,21 @@ from training.commands import synth
 from training.data.resident import ResidentShards
 from training.data.shard_pairs import ShardPairs
 from training.data.synth import HeadRenderer, SceneSpec, make_renderer, true_flow
+from training.data.synth.core.backdrop import EXTENT
 from training.data.synth.core.photos import open_photos
 from training.data.synth.core.renderer import REST
-from training.data.synth.core.truth import Truth
+from training.data.synth.core.truth import Truth, surface_buffer
 from training.data.synth.person.actor import build_actor
 from training.data.synth.person.contours import contour_vertices
-from training.data.synth.person.head import SKIN
+from training.data.synth.person.head import EYE_LEFT, EYE_RIGHT, SKIN
 from training.data.synth.person.performance import ACTIONS, Pose
 from training.data.synth.person.pose import pose_vertices, project, to_camera
-from training.data.synth.photo.colours import _open_eyes
+from training.data.synth.photo.colours import _open_eyes, dress
 from training.data.synth.photo.fit import landmarks
 from training.data.synth.photo.movement import _LIDS, closing, moved_pose
-from training.data.synth.photo.portrait import face_vertices
+from training.data.synth.photo.portrait import _ROWS, _deeper, face_vertices
 from training.data.synth.photo.render import pose_led
+from training.data.synth.photo.sheet import _look, _maps
 from training.data.synth.photo.survey import RECORD, is_held_out, survey
 from training.data.synth.sets.plan import SetPlan
 from training.data.synth.sets.shards import SynthShards
@@ -128,6 +131,21 @@ def test_the_fitted_head_lies_where_the_drawn_one_does(drawn, renderer):
     assert np.abs(np.degrees(renderer.study(0).fit.rotation) - [5, 3, 2]).max() < 6
 
 
+def test_lips_and_brows_lie_along_the_network_s_lines(renderer):
+    """Not only landmarks' places on the head: its own lines, which is what shards' contours are."""
+    seen = renderer.study(0).seen
+    flat = pixels(renderer, renderer.sitting(SPEC).portrait.rest)
+    lines = contour_vertices(renderer.asset)
+    for name, row in _ROWS.items():
+        way = seen.mesh[list(row)]
+        fine = np.concatenate([np.linspace(a, b, 20) for a, b in pairwise(way)])
+        away = np.linalg.norm(flat[lines[name].numpy()][:, None] - fine, axis=-1).min(1) / seen.scale
+        assert away.max() < 0.015, name
+    assert np.linalg.norm(flat[lines["lip_upper_outer"][[0, -1]].numpy()] - seen.mesh[[61, 291]]).max() < 3
+    corners = {(int(line[0]), int(line[-1])) for name, line in lines.items() if name.startswith("lip")}
+    assert len(corners) == 1
+
+
 @pytest.mark.parametrize(("turn", "jaw"), [(14, 0.0), (-20, 0.0), (0, 0.4), (10, 0.4)])
 def test_it_moves_as_the_drawn_head_does(drawn, renderer, turn, jaw):
     """Flow of the face against the truth, vertex by vertex: turns, an opened mouth, and both."""
@@ -191,6 +209,72 @@ def test_a_lid_that_closes_shows_skin_and_no_lashes(renderer):
     assert shut.median() > 0.5
     assert shut.min() > 0.33
     assert stay.min() < 0.28  # lashes stay while the eye is open
+
+
+def test_eyes_keep_their_own_irises_and_stay_under_their_lids(renderer):
+    sitting, asset, seen = renderer.sitting(SPEC), renderer.asset, renderer.study(0).seen
+    flat, mesh, lines = pixels(renderer, sitting.portrait.rest), asset.mesh_vertices, contour_vertices(asset)
+    for name, part, eye in zip(("left", "right"), (EYE_LEFT, EYE_RIGHT), seen.eyes, strict=True):
+        ring = lines[f"iris_{name}"].numpy()
+        assert np.hypot(*(flat[ring].mean(0) - eye.iris)) < 0.25 * eye.radius
+        ball = (asset.part[:mesh] == part).numpy()
+        inner = ball & (np.hypot(*(flat[:mesh] - eye.iris).T) < 0.9 * eye.radius)
+        sure = sitting.coat.sure[:mesh].numpy()
+        assert (sure[inner] == 1).sum() >= 3
+        out = ball & (np.hypot(*(flat[:mesh] - eye.iris).T) > 0.8 * eye.width)
+        assert sure[ball & out].max(initial=0) < 0.01
+        corners = np.stack([eye.upper[0], eye.upper[-1]])
+        beyond = corners + 0.15 * (corners - corners.mean(0))
+        full, _ = renderer._project(SPEC, REST)
+        buffer = surface_buffer(Truth(full, STILL), 256)
+        scale = (flat[ring].std(0) / full[0, lines[f"iris_{name}"], :2].numpy().std(0)).mean()
+        at = (beyond - flat[ring].mean(0)) / scale + full[0, lines[f"iris_{name}"], :2].numpy().mean(0)
+        column, row = np.round((at + 1) * 127.5).astype(int).T
+        assert part not in asset.triangle_part[buffer.triangle[0][row, column]].tolist()
+
+
+def test_eyeballs_give_way_to_lids_that_lie_deep(renderer):
+    asset, mesh = renderer.asset, renderer.asset.mesh_vertices
+    skin = (asset.part[:mesh] == SKIN)[:, None]
+    by = [_deeper(asset, asset.mean[:mesh] + skin * torch.tensor([0, 0, z]), asset.mean[-2], EYE_LEFT)
+          for z in (-0.004, 0.003, 0.0035, 0.03)]  # fmt: skip
+    assert by == sorted(by)
+    assert by[0] == pytest.approx(0.0012)
+    assert by[2] - by[1] == pytest.approx(0.0005, abs=1e-5)
+    assert by[3] == pytest.approx(0.004)
+
+
+def test_no_sheet_is_seen_between_parted_lips(drawn):
+    """A mouth lies within the face, however wide it opens, so that teeth and its inside are what is seen there."""
+    points, screen, _ = drawn.screen(pose(5, jawOpen=0.8, mouthUpperUpLeft=0.5, mouthUpperUpRight=0.5))
+    inside = _maps(drawn.renderer.asset, points[0], screen[0])[2]
+    lines = contour_vertices(drawn.renderer.asset)
+    upper, lower = (screen[0, lines[f"lip_{name}_inner"][5], :2] for name in ("upper", "lower"))
+    assert lower[1] - upper[1] > 0.1
+    assert _look(inside, ((upper + lower) / 2)[None].numpy()).item() > 0.15
+
+
+def test_a_collar_that_the_jaw_lies_over_does_not_colour_it(renderer):
+    """The fit is least sure of the jaw: what is no skin there is neither shown nor carried under the chin."""
+    sitting, asset = renderer.sitting(SPEC), renderer.asset
+    actor, canvas, mesh = sitting.portrait.actor, sitting.canvas, renderer.asset.mesh_vertices
+    posed = to_camera(pose_led(asset, sitting.sheet, actor, sitting.portrait.rest), [actor])
+    screen = project(posed, [actor], STILL)[0]
+    face = face_vertices(asset) & (asset.part[:mesh] == SKIN) & (asset.masks[:, 3] < 0.3)
+    low = face & (asset.mean[:mesh, 1] > 0.085)
+    chin = float(screen[:mesh, 1][low].max()) - 0.04
+    rows = torch.linspace(-EXTENT, EXTENT, canvas.picture.shape[1])
+    collared = canvas.picture.clone()
+    collared[:, rows > chin] = torch.tensor([0.1, 0.3, 0.9])[:, None, None]
+    away = [np.array([[5.0, 5], [6, 4], [7, 5], [6, 6]])] * 2  # no eyes here
+    shades = torch.ones(len(screen))
+    coat = dress(asset, actor, replace(canvas, picture=collared), posed[0], screen, shades, None, away)
+    over = low.clone()
+    over[low] = screen[:mesh, 1][low] > chin + 0.01
+    assert over.sum() > 20
+    assert coat.sure[:mesh][over].max() < 0.01
+    blue, red = coat.instead[:mesh][low][:, 2], coat.instead[:mesh][low][:, 0]
+    assert (blue < red).all()
 
 
 def test_the_first_frame_is_the_photograph(renderer, folder):

@@ -55,7 +55,7 @@ def _nearest(mean: Tensor, among: Tensor, places: list[tuple[float, float]]) -> 
 
 
 def _lip_lines(mean: Tensor, lips: Tensor, lower: Tensor) -> dict[str, Tensor]:
-    """The outer edges of both lips, and the inner ones, where they touch: corner to corner.
+    """Outer edges of both lips, and the inner ones, where they touch: from one corner to the other, which all share.
 
     `lower` (M,) bool: what moves with the jaw.
     """
@@ -80,6 +80,8 @@ def _lip_lines(mean: Tensor, lips: Tensor, lower: Tensor) -> dict[str, Tensor]:
             height = (middle - at[chosen, 1]).abs() - 0.5 * (at[chosen, 0] - x).abs()
             lines[outer].append(int(index[chosen[height.argmax()]]))
             lines[inner].append(int(index[chosen[(-(height) + 0.5 * at[chosen, 2].clamp_max(0)).argmax()]]))
+    first, last = int(index[at[:, 0].argmin()]), int(index[at[:, 0].argmax()])
+    lines = {name: [first, *line[1:-1], last] for name, line in lines.items()}
     return {name: torch.tensor(line) for name, line in lines.items()}
 
 

@@ -23,8 +23,8 @@ from ..core.backdrop import EXTENT
 from ..core.raster import hits, rasterise, vertex_normals
 from ..core.seeds import Array, linear
 from ..person.actor import Actor
-from ..person.head import SKIN, TEETH, TONGUE, HeadAsset
-from .portrait import Crop
+from ..person.head import EYE_LEFT, EYE_RIGHT, LASHES, SKIN, TEETH, TONGUE, HeadAsset
+from .portrait import Crop, face_vertices
 from .study import Unfit
 
 _SIDES = 192, 576
@@ -35,16 +35,34 @@ _LOOK = 192
 _SLACK = 0.003
 _CHIN = 0.1
 """Height on the mean head, metres, below which skin belongs to the chin's underside."""
-_DEEPEST, _TONGUE = 0.1, 0.26
+_DEEPEST, _TONGUE = 0.04, 0.12
 """Least light in a mouth, and on its tongue."""
 _OPENING, _LASHES = (0.02, 0.05), (0.08, 0.07)
 """How far from the opening of an eye on skin has a colour of its own, and over how much more it comes to have one, in
 widths of the eye: always, and where no lashes of the open eye may lie.
 """
+_WITHIN = (0.015, 0.03)
+"""How far within the opening of an eye the eyeball is seen, and over how much more it comes to be, in eyes' widths."""
+_LASH = 0.5
+"""How dark the row of lashes of a shut eye is, for the skin beside it; an open one has the photograph's."""
+_UNDER_LIDS, _WHITE = 0.75, 0.6
+"""Share of the light that falls on eyes under their lids, where whites are not seen, and a white's albedo."""
+_BEYOND, _WHITES = 1.2, 6
+"""From how many radii of the iris on an eye is white, and of how many places its colour is taken at least."""
 _UPPER_LIP, _LOWER_LIP = (81, 82, 13, 312, 311), (178, 87, 14, 317, 402)
 """Landmarks of the lips' inner edges."""
 _OPEN = 0.04
 """Distance of these, in distances of the eyes' outer corners, from which on teeth are looked for."""
+_JAW = 0.085
+"""Height on the mean head, metres, from which on skin may lie over a collar, where the fit is off ...
+"""
+_STRANGE, _LIGHTER, _DARKER = 0.35, 0.3, 2.0
+"""... which is told by its colour: how far its logarithms may be from those of the face's skin, in hue, and as a whole.
+"""
+_BELOW, _BESIDE = 0.015, 0.04
+"""Where the neck is looked at: so far below the lowest skin of the face this near to the side, in the frame's units."""
+_EASED = 0.5
+"""How much the face's border takes on the colours of the neck below it."""
 _SPREADING = 60
 """Steps by which colours are carried over the mesh to where the photograph shows nothing."""
 _HALO = 1 / 55
@@ -111,6 +129,8 @@ class Coat:
     """(V, 3): what counts otherwise."""
     light: Tensor
     """(3,): what a white surface would have."""
+    eyes: Tensor
+    """(3,): the same between the lids, as of `eye_light`."""
     grey: bool
     """Whether the photograph has no colours."""
 
@@ -197,12 +217,66 @@ def _spread(asset: HeadAsset, colour: Tensor, sure: Tensor) -> Tensor:
     return spread[:, :3] / spread[:, 3:].clamp_min(1e-6)
 
 
+def _is_skin(colour: Tensor, skin: Tensor) -> Tensor:
+    """(N,) in [0, 1]: how much colours (N, 3) may be skin, lit or shaded, of a face with colours `skin` (K, 3)."""
+    level = colour.clamp_min(1e-3).log()
+    level = level - skin.clamp_min(1e-3).log().median(0).values
+    light = level.mean(1)
+    hue = (level - light[:, None]).abs().amax(1)
+    off = torch.stack([hue / _STRANGE, light / _LIGHTER, -light / _DARKER], 1).amax(1)
+    return ((1.3 - off) / 0.3).clamp(0, 1)
+
+
+def _neck(asset: HeadAsset, canvas: Canvas, place: Tensor, skin: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """The vertices (B,) of the face's border below the chin, the colours (B, 3) of the neck below each, and how surely
+    (B,) it is a neck, no collar. `place` (M, 2) in the frame, `skin` (K, 3) colours of the face.
+    """
+    face = face_vertices(asset) & (asset.part[: asset.mesh_vertices] == SKIN) & (asset.masks[:, 3] < 0.3)
+    rim = torch.from_numpy(_edges(asset) @ (~face).numpy().astype(np.float32)) > 0
+    border = (face & rim & (asset.mean[: asset.mesh_vertices, 1] > _CHIN)).nonzero().flatten()
+    own, all_ = place[border], place[face]
+    near = (own[:, None, 0] - all_[None, :, 0]).abs() < _BESIDE
+    lowest = torch.where(near, all_[None, :, 1], -torch.inf).amax(1)
+    below = torch.stack([own[:, 0], lowest + _BELOW], 1)
+    colour, alpha = look_up(canvas.picture, below), look_up(canvas.own[3:], below)[:, 0]
+    return border, colour, _is_skin(colour, skin) * (alpha > 0.9)
+
+
+def _balls(asset: HeadAsset, points: Tensor, place: Tensor, eyes: list[Array], sure: Tensor) -> None:
+    """How `sure` (M,) the eyeballs' own colours are, in place: in front, and well within the openings of the eyes."""
+    first, over = _WITHIN
+    for which, eye in zip((EYE_LEFT, EYE_RIGHT), eyes, strict=True):
+        ball = (asset.part[: asset.mesh_vertices] == which).nonzero().flatten()
+        front = points[ball, 2] < points[ball, 2].mean()
+        sure[ball] = (((-_from_eye(place[ball], eye) - first) / over).clamp(0, 1) * front).clamp_min(1e-4)
+
+
 def iris_colour(canvas: Canvas, crop: Crop, eyes: tuple[Eye, Eye]) -> Tensor:
     """(3,): the colour of both irises, linear light, from the lower part of their rings."""
     angle = np.linspace(0.15, 0.85, 9) * np.pi
     ring = np.stack([np.cos(angle), np.sin(angle)], 1)
     places = np.concatenate([eye.iris + eye.radius * share * ring for eye in eyes for share in (0.5, 0.65, 0.8)])
     return look_up(canvas.picture, torch.from_numpy(crop(places)).float()).median(0).values
+
+
+def eye_light(canvas: Canvas, crop: Crop, eyes: tuple[Eye, Eye], light: Tensor) -> Tensor:
+    """(3,): what a white surface would have between the lids, from the whites that a photograph shows; `light` (3,) is
+    what it would have in the open.
+    """
+    usual, share = light * _UNDER_LIDS, torch.linspace(0.3, 0.7, 5)[:, None, None]
+    found = []
+    for eye in eyes:
+        between = (
+            torch.from_numpy(crop(eye.upper[1:-1])) * (1 - share) + torch.from_numpy(crop(eye.lower[1:-1])) * share
+        )
+        off = (between - torch.from_numpy(crop(eye.iris))).norm(dim=-1) > _BEYOND * eye.radius / (crop.half)
+        found.append(between[off])
+    places = torch.cat(found).float()
+    if len(places) < _WHITES:
+        return usual
+    colours = look_up(canvas.picture, places)
+    lightest = colours[colours.sum(1).argsort()[len(places) * 2 // 3 :]].mean(0) / _WHITE
+    return torch.minimum(torch.maximum(lightest, 0.45 * usual), 1.5 * usual)
 
 
 def tooth_colour(canvas: Canvas, crop: Crop, mesh: Array) -> Tensor | None:
@@ -238,10 +312,15 @@ def dress(
     outer = (part == SKIN) & ~bag
     beside, on_lashes = _open_eyes(place[:mesh], eyes)
     bare, lashes = torch.where(outer, beside, 1.0), torch.zeros(len(place), 2)
-    lashes[:mesh] = on_lashes * outer[:, None]
+    row = part == LASHES
+    lashes[:mesh] = on_lashes * (outer | row)[:, None]
     sure[:mesh] = (_seen(asset, points, screen) * solid * bare * ~((part == SKIN) & bag)).clamp_min(1e-4)
+    _balls(asset, points, place, eyes, sure)
+    sure[:mesh][row] = 1.0
     face = colour[:mesh][outer & (sure[:mesh] > 0.8)]
     grey = _grey(face)
+    jaw = outer & (asset.mean[:mesh, 1] > _JAW)
+    sure[:mesh][jaw] = (sure[:mesh][jaw] * _is_skin(colour[:mesh][jaw], face)).clamp_min(1e-4)
     level = 0.5 * float((face @ torch.tensor([0.2126, 0.7152, 0.0722])).quantile(0.9)) + 0.22
     light = torch.full((3,), level / 0.62)
     bright = torch.ones(len(place))
@@ -256,5 +335,11 @@ def dress(
         own = (part == TEETH).nonzero().flatten()
         instead[own] *= teeth / instead[own].quantile(0.95, 0).clamp_min(1e-3)
     skin = (sure * (1 - lashes).prod(1)).clamp_min(1e-4)
-    instead[:mesh][outer] = _spread(asset, colour[:mesh], skin[:mesh])[outer]
-    return Coat(place, sure, lashes, instead, light, grey)
+    known, held = colour[:mesh].clone(), skin[:mesh].clone()
+    border, neck, is_neck = _neck(asset, canvas, place[:mesh], face)
+    known[border], held[border] = neck, torch.maximum(_EASED * is_neck, held[border] * (1 - is_neck))
+    instead[:mesh][outer] = _spread(asset, known, held)[outer]
+    lids = outer.nonzero().flatten()
+    beside_row = lids[torch.cdist(points[:mesh][row], points[:mesh][lids]).argmin(1)]
+    instead[:mesh][row] = _LASH * instead[:mesh][beside_row]
+    return Coat(place, sure, lashes, instead, light, light * _UNDER_LIDS, grey)

@@ -12,6 +12,7 @@ from torch import Tensor
 from ..core.seeds import Array
 from ..person.actor import Actor, build_actor
 from ..person.beard import Beard
+from ..person.contours import contour_vertices
 from ..person.head import EYE_LEFT, EYE_RIGHT, SKIN, TEETH, HeadAsset
 from ..person.identity import Identity
 from ..person.performance import ACTIONS, Pose
@@ -23,6 +24,18 @@ from .study import Study, Unfit
 
 _TRUSTED = 0.3
 """Landmarks that count less do not draw the mesh."""
+_ROWS = {
+    "lip_upper_outer": (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291),
+    "lip_lower_outer": (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291),
+    "brow_right": (46, 53, 52, 65, 55),
+    "brow_left": (285, 295, 282, 283, 276),
+}
+"""Landmarks along lines of `contour_vertices`, from the person's right to the left. Those lines themselves are drawn
+there: on drawn people the network finds lips thinner than they are. Of brows it is the lower row, as the network finds
+them higher than photographs show them ...
+"""
+_IDLE = (70, 63, 105, 66, 107, 336, 296, 334, 293, 300, 76, 62, 306, 292)
+"""... and the upper one draws nothing, nor do those between the lips' outer corners and inner ones."""
 _SMOOTHING = 1e-4
 _RING, _REACH = 24, 1.05
 """Points about the face that stay where they are, and their distance from its middle, in distances of the eyes' outer
@@ -33,8 +46,14 @@ _MOST_FOLDED = 0.01
 _BLINKS = (ACTIONS.index("eyeBlinkLeft"), ACTIONS.index("eyeBlinkRight"))
 _MARGINS = ((386, 374), (159, 145))
 """Landmarks in the middle of the upper and the lower lid, left and right."""
-_DEEPER = 0.0012
-"""Metres by which eyeballs lie deeper than in drawn heads, lest they come through lids drawn to other eyes."""
+_DEEPER, _DEEPEST = 0.0012, 0.004
+"""Metres by which eyeballs lie deeper than in drawn heads, lest they come through lids drawn to other eyes: at least,
+at most ...
+"""
+_BEFORE = 0.0004
+"""... and by which lids lie before them."""
+_ASTRAY = 0.1
+"""Most, in widths of an eye, that an eyeball is moved among its lids for its iris to lie on the photograph's."""
 _INNER_LIPS = (13, 14)
 """Landmarks in the middle of the lips' inner edges."""
 _BARED = 0.003
@@ -99,21 +118,46 @@ def _camera(actor: Actor, fit: Fit, crop: Crop) -> Camera:
     )  # fmt: skip
 
 
+def _controls(asset: HeadAsset, flat: Array, aim: Array) -> tuple[Array, Array]:
+    """(C, 2) each: places on a head whose vertices are at `flat` (M, 2), and where a photograph with the landmarks
+    `aim` (468, 2) shows them: trusted landmarks, and the lines of `_ROWS`.
+    """
+    marks, lines = landmarks(asset), contour_vertices(asset)
+    free = marks.trust > _TRUSTED
+    free[[*_IDLE, *(mark for row in _ROWS.values() for mark in row)]] = False
+    vertices, aims = [], []
+    for name, row in _ROWS.items():
+        at, along = asset.mean[lines[name], 0].double().numpy(), marks.mean[list(row), 0]
+        if name.startswith("lip"):  # corner to corner
+            at = np.interp(at, at[[0, -1]], along[[0, -1]])
+        vertices.append(lines[name].numpy())
+        aims.append(np.stack([np.interp(at, along, aim[list(row), axis]) for axis in (0, 1)], 1))
+    once = np.unique(np.concatenate(vertices), return_index=True)
+    return np.concatenate([marks.of(flat)[free], flat[once[0]]]), np.concatenate(
+        [aim[free], np.concatenate(aims)[once[1]]]
+    )
+
+
 def _drawn_over(asset: HeadAsset, flat: Array, study: Study, crop: Crop) -> Array:
     """(M, 2): by how much vertices at `flat` (M, 2) of the frame move so that landmarks lie where they were seen."""
     marks, mesh = landmarks(asset), asset.mesh_vertices
-    places, aim = marks.of(flat[:mesh]), crop(study.seen.mesh)
-    known = marks.trust > _TRUSTED
+    aim = crop(study.seen.mesh)
+    places, seen = _controls(asset, flat[:mesh], aim)
     scale = study.seen.scale / crop.half
     angle = np.arange(_RING) * (2 * np.pi / _RING)
-    ring = places[known].mean(0) + _REACH * scale * np.stack([np.sin(angle), np.cos(angle)], 1)
-    before = np.concatenate([places[known], ring]) / scale
-    moved = np.concatenate([(aim - places)[known], np.zeros_like(ring)])
+    ring = places.mean(0) + _REACH * scale * np.stack([np.sin(angle), np.cos(angle)], 1)
+    before = np.concatenate([places, ring]) / scale
+    moved = np.concatenate([seen - places, np.zeros_like(ring)])
     near = np.linalg.norm(flat[:mesh] / scale - before[-_RING:].mean(0), axis=1) < _REACH
     shift = np.zeros((mesh, 2))
     shift[near] = RBFInterpolator(before, moved, smoothing=_SMOOTHING)(flat[:mesh][near] / scale)
-    for part, lids in ((EYE_LEFT, EYE_LIDS[0]), (EYE_RIGHT, EYE_LIDS[1])):  # eyeballs stay balls
-        shift[(asset.part[:mesh] == part).numpy()] = (aim - places)[list(lids)].mean(0)
+    off = aim - marks.of(flat[:mesh])
+    names = ("iris_left", "iris_right")
+    for part, lids, eye, name in zip((EYE_LEFT, EYE_RIGHT), EYE_LIDS, study.seen.eyes, names, strict=True):
+        by = off[list(lids)].mean(0)  # eyeballs stay balls
+        more = crop(eye.iris) - flat[contour_vertices(asset)[name].numpy()].mean(0) - by
+        most = _ASTRAY * eye.width / crop.half
+        shift[(asset.part[:mesh] == part).numpy()] = by + more * min(1.0, most / max(float(np.hypot(*more)), 1e-9))
     return shift
 
 
@@ -172,12 +216,30 @@ def pose_portrait(asset: HeadAsset, study: Study, who: Identity, scene: Scene, c
     for part, joint in ((EYE_LEFT, 2), (EYE_RIGHT, 3)):
         ball = asset.part[:mesh] == part
         joints[joint] += (now - was)[ball].mean(0)
-        now[ball] += torch.tensor([0.0, 0.0, _DEEPER])
-        joints[joint, 2] += _DEEPER
+        deeper = _deeper(asset, now, joints[joint], part)
+        now[ball] += torch.tensor([0.0, 0.0, deeper])
+        joints[joint, 2] += deeper
         neutral[:mesh][ball] = (now[ball] - joints[joint]) @ turn + joints[joint]
     _bare_teeth(asset, neutral, study.fit.actions)
     actor = replace(actor, neutral=neutral, joints=joints)
     return Portrait(actor, rest, _shut(asset, neutral[:mesh]))
+
+
+def _deeper(asset: HeadAsset, now: Tensor, centre: Tensor, part: int) -> float:
+    """Metres by which an eyeball has to lie deeper for all lids of `now` (M, 3) to lie before it; `centre` (3,)."""
+    mesh, joint = asset.mesh_vertices, asset.mean[-2 if part == EYE_LEFT else -1]
+    ball = asset.part[:mesh] == part
+    radius = float((asset.mean[:mesh][ball] - joint).norm(dim=1).max())
+
+    def before(place: Tensor, middle: Tensor) -> Tensor:
+        """(M,): by how much places lie before the ball's surface; infinite where it is not behind them."""
+        off = place - middle
+        square = radius**2 - (off[:, :2] ** 2).sum(1)
+        return torch.where(square > 0.1 * radius**2, -off[:, 2] - square.clamp_min(0).sqrt(), torch.inf)
+
+    lids = (asset.part[:mesh] == SKIN) & (before(asset.mean[:mesh], joint) > _BEFORE) & (asset.mean[:mesh, 2] < 0.02)
+    least = before(now, centre)[lids].quantile(0.01)
+    return float((_BEFORE - least).clamp(_DEEPER, _DEEPEST))
 
 
 def _bare_teeth(asset: HeadAsset, neutral: Tensor, actions: Array) -> None:

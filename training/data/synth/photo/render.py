@@ -29,7 +29,7 @@ from ..person.pose import move_faces, pose_vertices, project, to_camera
 from ..person.render import PersonRenderer
 from ..person.scene import Scene, sample_scene
 from ..person.shade import Looks, Surface, albedo_and_gloss
-from .colours import Canvas, Coat, dress, iris_colour, look_up, open_canvas, tooth_colour
+from .colours import Canvas, Coat, dress, eye_light, iris_colour, look_up, open_canvas, tooth_colour
 from .movement import closing, moved_pose
 from .portrait import Crop, Portrait, face_vertices, pose_portrait, unposed
 from .sheet import Sheet, make_sheet
@@ -39,8 +39,8 @@ _SUPERSAMPLING = 2
 _POINT_SLACK = 0.03
 SURVEYED = 0
 """The scene in which a survey looks at photographs."""
-_EYES = 0.75
-"""Share of the light that falls on eyes under their lids."""
+_IRIS = (0.36, 0.5)
+"""Sines of the angles at the eye's centre up to which an iris reaches, at least and at most."""
 
 
 @dataclass(frozen=True)
@@ -222,7 +222,7 @@ class PhotoRenderer(PersonRenderer):
         all_ = fixed[:, 3]
         surface = Surface(torch.zeros_like(part), part, nowhere, fixed[:, :3], all_, paint, nowhere, all_, all_)
         albedo = albedo_and_gloss(surface, sitting.looks, self._noise)[0]
-        colours = albedo * sitting.coat.light * _EYES
+        colours = albedo * sitting.coat.eyes
         return colours.mean(1, keepdim=True).expand(-1, 3) if sitting.coat.grey else colours
 
 
@@ -260,6 +260,16 @@ def _scene() -> Scene:
     return sample_scene(SURVEYED)
 
 
+def _iris_size(asset: HeadAsset, found: Study, posed: Tensor) -> float:
+    """The sine of the angle at the eye's centre up to which the irises reach; `posed` (V, 3) before the camera."""
+    sizes = []
+    for part, eye in zip((EYE_LEFT, EYE_RIGHT), found.seen.eyes, strict=True):
+        ball = posed[: asset.mesh_vertices][asset.part[: asset.mesh_vertices] == part]
+        half = float((ball[:, 0].max() - ball[:, 0].min()) / 2)
+        sizes.append(eye.radius * float(ball[:, 2].min()) / (found.fit.focal * half))
+    return float(np.clip(np.mean(sizes), *_IRIS))
+
+
 def sit(asset: HeadAsset, found: Study, renderer: PersonRenderer, spec: SceneSpec) -> Sitting:
     """Prepares a photograph for the frame of a scene. Raises `Unfit` where it cannot be moved."""
     crop = choose_crop(found, spec.scene)
@@ -287,8 +297,10 @@ def sit(asset: HeadAsset, found: Study, renderer: PersonRenderer, spec: SceneSpe
     enamel = tooth_colour(canvas, crop, found.seen.mesh)
     eyes = [crop(np.concatenate([eye.upper, eye.lower[-2:0:-1]])) for eye in found.seen.eyes]
     coat = dress(asset, actor, canvas, posed[0], flat, canonical(asset)[:, 3], enamel, eyes)
-    iris = iris_colour(canvas, crop, found.seen.eyes) / (coat.light * _EYES)
-    who = replace(actor.identity, iris=iris.clamp(0.01, 0.9).numpy())
+    coat = replace(coat, eyes=eye_light(canvas, crop, found.seen.eyes, coat.light))
+    iris = iris_colour(canvas, crop, found.seen.eyes) / coat.eyes
+    size = _iris_size(asset, found, posed[0])
+    who = replace(actor.identity, iris=iris.clamp(0.01, 0.9).numpy(), iris_size=size)
     portrait = replace(portrait, actor=replace(actor, identity=who))
     return Sitting(portrait, sheet, canvas, coat, true, drawn, Looks([portrait.actor], renderer.device), {})
 

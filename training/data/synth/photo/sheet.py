@@ -111,8 +111,8 @@ def _maps(asset: HeadAsset, posed: Tensor, screen: Tensor) -> tuple[Array, Array
     rows, columns = ndimage.distance_transform_edt(~solid, return_distances=False, return_indices=True)
     spread = table.reshape(_CELLS, _CELLS, 5)[rows, columns]
     depth = np.where(solid, spread[..., 0], ndimage.gaussian_filter(spread[..., 0], 3))
-    weights = ndimage.gaussian_filter(spread[..., 1:4], (2, 2, 0))
-    inside = solid & (spread[..., 4] > 0.5)
+    weights = ndimage.gaussian_filter(spread[..., 1:4], (4, 3, 0))
+    inside = ndimage.binary_fill_holes(solid & (spread[..., 4] > 0.5))  # no sheet in eyes and mouths
     far = ndimage.distance_transform_edt(inside) - ndimage.distance_transform_edt(~inside)
     return ndimage.gaussian_filter(depth, 0.7), weights, far * (2 * EXTENT / (_CELLS - 1))
 
