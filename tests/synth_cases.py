@@ -1,6 +1,16 @@
-"""Moderately smooth cases of every kind of synthetic figure."""
+"""Moderately smooth cases of every kind of synthetic figure, and the command that draws them."""
 
+import argparse
 from dataclasses import dataclass
+
+from training.commands import synth
+
+
+def command(*words: object, quiet: bool = True) -> int:
+    """`bunraku synth` with these words."""
+    parser = argparse.ArgumentParser()
+    synth.add_arguments(parser)
+    return synth.run(parser.parse_args([*map(str, words), *(["--quiet"] if quiet else [])]))
 
 
 @dataclass(frozen=True)

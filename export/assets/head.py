@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.numpy import save_file
+from torch import Tensor
 
+from training.data.synth.core.raster import hits, interpolate, rasterise
 from training.data.synth.person.head import JOINTS, load_head
 from training.data.synth.person.performance import ACTIONS
 from training.data.synth.person.points import POINT_NAMES, point_vertices
@@ -38,6 +40,8 @@ CORNER, SPAN, CELLS = (-13.5, -14.0), 27.0, 72
 """Of the square whose depth is kept, in centimetres; cells along its side."""
 LEAST, STEP = -5.0, 0.0625
 """Of the bytes that depths are kept as."""
+_FAR = 1000.0
+"""Centimetres from where it is seen."""
 
 
 def build() -> tuple[dict[str, np.ndarray], dict[str, str]]:
@@ -62,34 +66,24 @@ def build() -> tuple[dict[str, np.ndarray], dict[str, str]]:
     about = {"points": POINT_NAMES, "moves": list(RECIPES), "neck_share": NECK_SHARE, "depth": place}
     arrays = {name: value.numpy().astype(np.float32) for name, value in tensors.items()}
     skin = head.triangles[(head.triangles < mesh).all(1)]
-    seen = seen_depth(100 * head.mean[:mesh].numpy(), skin.numpy())
+    seen = seen_depth(100 * head.mean[:mesh], skin)
     arrays["depth"] = np.clip(np.rint((seen - LEAST) / STEP), 0, 255).astype(np.uint8)
     return arrays, {"head": json.dumps(about)}
 
 
-def seen_depth(vertices: np.ndarray, triangles: np.ndarray) -> np.ndarray:
+def seen_depth(vertices: Tensor, triangles: Tensor) -> np.ndarray:
     """(CELLS, CELLS): z of what is seen from the front of `vertices` (V, 3) and `triangles` (T, 3); where nothing is,
     infinity.
     """
-    places = (vertices[:, :2] - CORNER) / SPAN * CELLS - 0.5
-    depth = np.full((CELLS, CELLS), np.inf)
-    for triangle in triangles:
-        corners, heights = places[triangle], vertices[triangle, 2]
-        (left, top), (right, bottom) = np.ceil(corners.min(0)), np.floor(corners.max(0))
-        x, y = np.meshgrid(
-            np.arange(max(left, 0), min(right, CELLS - 1) + 1), np.arange(max(top, 0), min(bottom, CELLS - 1) + 1)
-        )
-        (a, b), (c, d) = corners[1:] - corners[0]
-        area = a * d - b * c
-        if not x.size or abs(area) < 1e-9:
-            continue
-        second = ((x - corners[0, 0]) * d - c * (y - corners[0, 1])) / area
-        third = (a * (y - corners[0, 1]) - (x - corners[0, 0]) * b) / area
-        inside = (second >= 0) & (third >= 0) & (second + third <= 1)
-        z = heights[0] + second * (heights[1] - heights[0]) + third * (heights[2] - heights[0])
-        rows, columns = y[inside].astype(int), x[inside].astype(int)
-        depth[rows, columns] = np.minimum(depth[rows, columns], z[inside])
-    return depth
+    flat = (vertices[:, :2] - torch.tensor(CORNER)) / SPAN * CELLS - 0.5
+    screen = torch.cat([flat, 1 / (_FAR + vertices[:, 2:])], 1)[None]
+    buffer = rasterise(screen, triangles, torch.ones(len(triangles), dtype=torch.bool), CELLS, CELLS)
+    found = hits(buffer, screen, triangles)
+    corner = triangles[found.triangle]
+    weights = found.weights / screen[0, :, 2][corner]  # linear on the screen again: seen from afar
+    depth = torch.full((CELLS * CELLS,), torch.inf)
+    depth[found.sample] = interpolate(vertices[:, 2:], corner, weights / weights.sum(1, keepdim=True))[:, 0]
+    return depth.view(CELLS, CELLS).numpy()
 
 
 def main(path: Path) -> None:

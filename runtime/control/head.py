@@ -12,9 +12,10 @@ import numpy as np
 
 from runtime.control.parts import PARTS, Strengths, part_of
 from runtime.control.pose import CONTROLS
+from runtime.layers import solid
 from runtime.layers.expression import SIDES, Expression
 from runtime.layers.frames import Array, bounded
-from runtime.layers.solid import Camera, drawn, weight
+from runtime.layers.solid import drawn
 from runtime.motion.kinds import inverse
 from runtime.values import Floats
 
@@ -44,28 +45,22 @@ class Head:
         """`places` (K, 2): of the source's points, of which `names` names some or all, in [-1, 1]."""
         known = drawn()
         self._places = bounded(places)
-        self._known = [index for name, index in names.items() if name in known.names]
+        behind = solid.Head({name: self._places[index] for name, index in names.items()})
+        self._known = [names[name] for name in behind.names]
         """Numbers of the points that the drawn head has, too; the others move as its trunk does."""
-        rows = [known.names[name] for name in names if name in known.names]
-        self._drawn, self._rows = known, rows
-        weights = np.array([weight(name) for name in names if name in known.names])
+        self._drawn, self._rows = known, [known.names[name] for name in behind.names]
         self._parts = np.array(["head"] * len(places), dtype=object)
         self._parts[list(names.values())] = [part_of(name) for name in names]
-        self._find_camera(known.points[rows], weights)
-        self._depth = np.zeros(len(places))
-        self._depth[self._known] = self._scale * (known.points[rows] - self._middle) @ self._turn[2]
-        self._solid = np.concatenate([self._places, self._shallow()[:, None]], 1)
-        self._solve = self._solver(weights)
-
-    def _find_camera(self, points: Array, weights: Array) -> None:
-        """How the drawn head's `points` (P, 3) are turned, scaled and shifted to lie on the source's."""
-        camera = Camera.fit(points, self._places[self._known], weights)
-        self._middle = (weights[:, None] * points).sum(0) / max(float(weights.sum()), _NEVER)
-        self._offset: Array = camera(self._middle)
-        self._scale = camera.scale
+        self._middle = behind.middle
+        self._offset: Array = behind.camera(behind.middle)
+        self._scale = behind.camera.scale
         """Of a centimetre, in the picture's units."""
-        self._turn: Array = camera.turn
+        self._turn = behind.camera.turn
         """(3, 3): from the drawn head's frame to the camera's."""
+        self._depth = np.zeros(len(places))
+        self._depth[self._known] = behind.depths
+        self._solid = np.concatenate([self._places, self._shallow()[:, None]], 1)
+        self._solve = self._solver(behind.weights)
 
     def _shallow(self) -> Array:
         """(K,): the points' depths for turning."""

@@ -137,9 +137,10 @@ def _grown(part: Pixels, count: int, look: int, slopes: tuple[Slopes, Slopes], i
     half = _halves(last, places) if is_round else np.zeros(len(places))
     out = []
     for step in range(1, count + 1):
-        moved = places + np.where(half > 0, np.sign(steps) * _arc(half, np.abs(steps), step), step * steps)
+        within = _arc(half, np.abs(steps), step)
+        moved = places + np.where(half > 0, np.sign(steps) * within, step * steps)
         row = _shifted(last, at, places, moved)
-        closed = (half > 0) & (_arc(half, np.abs(steps), step) >= half)
+        closed = (half > 0) & (within >= half)
         for middle, reach in zip(moved[closed], half[closed], strict=True):
             row[np.abs(at - middle) <= reach + _SOFT] = 0  # else its soft ends would be a line
         out.append(row)

@@ -27,8 +27,8 @@ _RIGHT_EYE, _LEFT_EYE, _NOSE, CHIN = 33, 263, 2, 152
 
 _INNER_UPPER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
 _INNER_LOWER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
-_OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
-_OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
+OUTER_UPPER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
+OUTER_LOWER = (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291)
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ def lines_of(mesh: Array) -> list[Array]:
     """(11, 2) each, of the landmarks (468, 2): inner edges of the upper and the lower lip, then the outer ones, from
     the person's right to the left.
     """
-    return [mesh[list(line)] for line in (_INNER_UPPER, _INNER_LOWER, _OUTER_UPPER, _OUTER_LOWER)]
+    return [mesh[list(line)] for line in (_INNER_UPPER, _INNER_LOWER, OUTER_UPPER, OUTER_LOWER)]
 
 
 def lips_of(mesh: Array) -> Found:

@@ -8,6 +8,7 @@ that leads backwards from just within it, on which the last that is seen goes on
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,7 @@ class Relief:
         behind = smooth((1 - edge[np.ix_(rows, rows)].astype(np.float64)) / _STEEP)
         depth = np.minimum(depth, self._wall)
         self._depth = np.asarray(depth + behind * (self._wall - depth), np.float32)
+        self._nearest = float(self._depth.min())
         self._stiff = np.flatnonzero(head.weights > 0)
 
     def _drawn_depth(self, places: Array) -> Array:
@@ -98,11 +100,11 @@ class Relief:
         places = _smoothly(ThinPlate(aims, led, Affine(np.eye(2), (led - aims).mean(0)), _EASE), cells)
         flat = Affine(camera.linear[:, :2], camera.offset).inverse()
         start, way = flat(places), -flat.linear @ camera.linear[:, 2]
-        nearest, step = float(self._depth.min()), float(cells[0, 1, 0] - cells[0, 0, 0])
+        step = float(cells[0, 1, 0] - cells[0, 0, 0])
         length = max(float(np.hypot(*way)), 1e-9)
         # The less a turn hides, the fewer looks find it.
-        steps = np.clip(np.ceil(length * (self._wall - nearest) / self._cell), 2, _STEPS)
-        levels = np.linspace(nearest, self._wall, int(steps))
+        steps = np.clip(np.ceil(length * (self._wall - self._nearest) / self._cell), 2, _STEPS)
+        levels = np.linspace(self._nearest, self._wall, int(steps))
 
         def seen(start: Array) -> Array:
             met = _met(self._depth, (start + 0.5) / self._cell - 0.5, way / self._cell, levels)
@@ -121,13 +123,19 @@ class Relief:
 
 def _smoothly(spline: ThinPlate, cells: Array) -> Array:
     """(f, f, 2): where it leads the `cells` (f, f, 2), by fewer knots."""
-    at = np.linspace(0, len(cells) - 1, _KNOTS + 1)
+    at, hats = _knots(len(cells))
     first, step = cells[0, 0], cells[0, 1, 0] - cells[0, 0, 0]
     knots = first + step * np.stack(np.meshgrid(at, at), -1)
-    every = np.arange(len(cells))
-    hats = np.stack([np.interp(every, at, row) for row in np.eye(_KNOTS + 1)], 1)
     ways = (hats @ (spline(knots) - knots).reshape(_KNOTS + 1, -1)).reshape(-1, _KNOTS + 1, 2)
     return cells + hats @ ways
+
+
+@cache
+def _knots(count: int) -> tuple[Array, Array]:
+    """Where knots (k,) lie along an axis of so many cells, and what each says of each cell (count, k), linearly."""
+    at = np.linspace(0, count - 1, _KNOTS + 1)
+    every = np.arange(count)
+    return at, np.stack([np.interp(every, at, row) for row in np.eye(_KNOTS + 1)], 1)
 
 
 def _edges(deep: Array, jump: float) -> NDArray[np.bool_]:

@@ -159,11 +159,8 @@ class Head:
         self.middle = (self.weights[:, None] * self.points).sum(0) / max(float(self.weights.sum()), _NEVER)
         self.depths = self.camera.scale * (self.points - self.middle) @ self.camera.turn[2]
         """(P,): away from the camera, in the picture's unit."""
-
-    @property
-    def solid(self) -> Array:
+        self.solid = np.concatenate([self.places, self.depths[:, None]], 1)
         """(P, 3): the points in space, as the picture sees them."""
-        return np.concatenate([self.places, self.depths[:, None]], 1)
 
     def moved(self, places: Mapping[str, Array], *, hair: bool = True) -> Camera:
         """What moves the head to where its points have `places`: from space, as the picture sees it. Without `hair`

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from runtime.control.head import rotations
 from runtime.layers.expression import Named
-from runtime.layers.frames import Array
 from runtime.layers.relief import Relief
 from runtime.layers.solid import Camera, drawn
 from runtime.layers.turn import Turn
@@ -22,21 +22,13 @@ _SCALE = 3.1
 _DISC = (47.0, 43.0, 33.0)
 """Whom the relief is of."""
 _TURNS = ((0.0, 0.0, 0.0), (28.0, 0.0, 0.0), (-24.0, 12.0, 6.0), (5.0, -18.0, -10.0))
-"""Degrees aside, down, and in the plane."""
-
-
-def _turned(aside: float, down: float, lean: float) -> Array:
-    """(3, 3)."""
-    (a, b, c), (d, e, f) = (wave(np.radians([aside, down, lean])) for wave in (np.cos, np.sin))
-    across = np.array([[a, 0, d], [0, 1, 0], [-d, 0, a]])
-    along = np.array([[1, 0, 0], [0, b, -e], [0, e, b]])
-    return np.array([[c, -f, 0], [f, c, 0], [0, 0, 1]]) @ along @ across
+"""Degrees of yaw, pitch and roll."""
 
 
 def _seen(random: np.random.Generator, jitter: float, *turn: float) -> Named:
     """The drawn head's points, turned about its middle, as a camera sees them that finds them so badly."""
     known = drawn()
-    head = (known.points - known.points.mean(0)) @ _turned(*turn).T
+    head = (known.points - known.points.mean(0)) @ rotations(np.radians([turn]))[0].T
     places = _MIDDLE + _SCALE * (head[:, :2] + random.normal(0, jitter, (len(head), 2)))
     return {name: places[at] for name, at in known.names.items()}
 

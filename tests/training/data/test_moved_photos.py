@@ -1,6 +1,5 @@
 """Photographs set in motion. A drawn person's picture is the photograph: so the truth is known, to the vertex."""
 
-import argparse
 import json
 from dataclasses import replace
 from itertools import pairwise
@@ -10,10 +9,10 @@ import pytest
 import torch
 from PIL import Image
 from safetensors import safe_open
+from synth_cases import command
 from torch.nn.functional import grid_sample
 
 from checkpoints.errors import InputError, OptionError
-from training.commands import synth
 from training.data.resident import ResidentShards
 from training.data.shard_pairs import ShardPairs
 from training.data.synth import HeadRenderer, SceneSpec, make_renderer, true_flow
@@ -317,17 +316,11 @@ def test_turns_stay_within_what_a_photograph_shows(renderer):
     assert moved_pose(SPEC, portrait, REST) is portrait.rest
 
 
-def command(*words):
-    parser = argparse.ArgumentParser()
-    synth.add_arguments(parser)
-    return synth.run(parser.parse_args([str(word) for word in words]))
-
-
 def test_shards_of_photographs_and_of_drawn_people_mix(folder, tmp_path, capsys):
     split = "test" if is_held_out(open_photos(folder), "a.png") else "train"
     out = tmp_path / "out"
     words = ("--clips", 2, "--frames", 3, "--size", 64, "--format", "shard", "--quiet")
-    command(out, "--kind", "photo", "--photos", folder, "--split", split, *words)
+    command(out, "--kind", "photo", "--photos", folder, "--split", split, *words, quiet=False)
     assert "1 of 1 photographs fit" in capsys.readouterr().err
     path = out / "clips-00000.safetensors"
     with safe_open(path, "pt") as file:
@@ -336,7 +329,7 @@ def test_shards_of_photographs_and_of_drawn_people_mix(folder, tmp_path, capsys)
     assert head["photographs"] == {"names": ["a.png"], "sha256": open_photos(folder).digest}
     assert [clip["times"][0] for clip in head["clips"]] == [REST, REST]
     path.rename(out / "clips-90000.safetensors")
-    command(out, *words, "--split", split)
+    command(out, *words, "--split", split, quiet=False)
     shards = SynthShards(out)
     assert len(shards) == 4
     assert [len(shards.group_of(clip)) for clip in range(4)] == [2, 2, 1, 1]
@@ -382,7 +375,7 @@ def test_what_does_not_fit_is_left_out_and_counted(drawn, folder, tmp_path):
 def test_impossible_wishes_are_refused(folder, tmp_path):
     for words in (("--kind", "photo"), ("--photos", folder), ("--kind", "photo", "--photos", folder, "--group", "2")):
         with pytest.raises(OptionError, match="--photos FOLDER"):
-            command(tmp_path / "out", "--quiet", *words)
+            command(tmp_path / "out", "--quiet", *words, quiet=False)
     with pytest.raises(OptionError, match="--photos FOLDER"):
         SetPlan(1, 1, kind="photo")
     with pytest.raises(InputError, match="no photographs"):

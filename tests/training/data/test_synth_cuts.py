@@ -1,14 +1,12 @@
 """Mouths and eyes of drawn heads alone, at a high resolution."""
 
-import argparse
-
 import numpy as np
 import pytest
 import torch
+from synth_cases import command
 from torch.nn import functional
 
 from checkpoints.errors import InputError, OptionError, OutputError
-from training.commands import synth
 from training.data.resident import ResidentShards
 from training.data.synth import SceneSpec, true_flow
 from training.data.synth.person.contours import contour_vertices
@@ -20,12 +18,6 @@ from training.data.synth.sets.writers import jobs
 
 SPEC = SceneSpec(4, 4, 4)
 TIMES = torch.tensor([0.3, 0.6], dtype=torch.float64)
-
-
-def command(*words: str) -> int:
-    parser = argparse.ArgumentParser()
-    synth.add_arguments(parser)
-    return synth.run(parser.parse_args([*words, "--quiet"]))
 
 
 @pytest.fixture(scope="module")

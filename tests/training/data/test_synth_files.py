@@ -1,6 +1,5 @@
 """Clips on disk: shards, videos, picture folders, and the command that makes them."""
 
-import argparse
 import json
 
 import numpy as np
@@ -8,9 +7,9 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
+from synth_cases import command
 
 from checkpoints.errors import InputError, OptionError, OutputError
-from training.commands import synth
 from training.data.synth import HeadRenderer, SceneSpec, true_flow
 from training.data.synth.core.plate import plate_in_frame, plate_margin
 from training.data.synth.core.renderer import TEST_SEEDS
@@ -18,12 +17,6 @@ from training.data.synth.person.scene import has_prop, sample_scene
 from training.data.synth.sets.plan import SetPlan
 from training.data.synth.sets.shards import SynthShards
 from training.data.synth.sets.writers import jobs, make_set
-
-
-def command(*words: str) -> int:
-    parser = argparse.ArgumentParser()
-    synth.add_arguments(parser)
-    return synth.run(parser.parse_args([*words, "--quiet"]))
 
 
 @pytest.fixture(scope="module")

@@ -128,13 +128,14 @@ function below(sheet: Sheet, count: number, look: number, slopes: Slopes, isRoun
       return (far = Math.max(far, place + (half[k] ? Math.sign(way) * within[k] : step * way)));
     });
     const back = places.map((place, k) => place - moved[k]);
+    const closed = [...moved.keys()].filter((k) => half[k] && within[k] >= half[k]);
     for (let x = 0, to = (height + step - 1) * width; x < width; x++, to++) {
       const at = clamp(ways.length ? x + interpolate(x, moved, back) : x, 0, width - 1);
       const low = Math.min(Math.floor(at), Math.max(0, width - 2));
       const next = Math.min(low + 1, width - 1);
       result[to] = last[low] + (at - low) * (last[next] - last[low]);
       // What has closed leaves nothing: else its soft ends would be a line.
-      if (moved.some((middle, k) => half[k] && within[k] >= half[k] && Math.abs(x - middle) <= half[k] + SOFT)) result[to] = 0;
+      if (closed.some((k) => Math.abs(x - moved[k]) <= half[k] + SOFT)) result[to] = 0;
     }
   }
   return { values: result, width, height: height + count };

@@ -9,6 +9,8 @@ import torch
 from scipy.interpolate import RBFInterpolator
 from torch import Tensor
 
+from runtime.layers.mesh import OUTER_LOWER, OUTER_UPPER
+
 from ..core.seeds import Array
 from ..person.actor import Actor, build_actor
 from ..person.beard import Beard
@@ -25,8 +27,8 @@ from .study import Study, Unfit
 _TRUSTED = 0.3
 """Landmarks that count less do not draw the mesh."""
 _ROWS = {
-    "lip_upper_outer": (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291),
-    "lip_lower_outer": (61, 146, 91, 181, 84, 17, 314, 405, 321, 375, 291),
+    "lip_upper_outer": OUTER_UPPER,
+    "lip_lower_outer": OUTER_LOWER,
     "brow_right": (46, 53, 52, 65, 55),
     "brow_left": (285, 295, 282, 283, 276),
 }
