@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import numpy as np
 
 from checkpoints import contract
 from checkpoints.parameters import LIPS
+from runtime.control.awake import Awakening
 from runtime.control.neutral import LOWER, TOGETHER, UPPER, WITH_JAW, NeutralFace, NeutralNumbers
 from runtime.control.pose import is_track
 from runtime.layers import lips
@@ -25,7 +26,7 @@ that is the detector's noise, from the second on that frame shows an open mouth.
 _BELIEVED = (40, 80)
 """Frames after which lips that did not come together begin to be taken for shut ones, and are."""
 
-Counted = list[tuple[Motion, Motion | None]]
+Counted = Sequence[tuple[Motion, Motion | None]]
 """Frames in order, in parts, and what each part counts from (one frame); None where the mode counts from nothing."""
 
 
@@ -43,6 +44,7 @@ class References:
         self._chosen = chosen
         self._firsts: dict[int, Motion] = {}
         self._lips: dict[int, _Lips] = {}
+        self._eyes: dict[int, Awakening] = {}
         self._calm.reset()
 
     def learn(self, driving: Motion) -> None:
@@ -65,8 +67,11 @@ class References:
             return [(motion, reference)]
         mouth = self._lips.setdefault(take, _Lips(self._names, reference))
         if reference.lips is not None and motion.lips is not None:  # which tell how far apart they are
-            return [(motion, mouth.shut(opening))]
-        return [(part, mouth.closed(by)) for part, by in mouth.parts(motion, opening)]
+            counted = [(motion, mouth.shut(opening))]
+        else:
+            counted = [(part, mouth.closed(by)) for part, by in mouth.parts(motion, opening)]
+        eyes = self._eyes.setdefault(take, Awakening(reference))
+        return [each for part, calm in counted for each in eyes(part, calm)]
 
 
 class _Lips:

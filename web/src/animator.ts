@@ -6,6 +6,7 @@ import { keptInside } from "./inside";
 import { expression, type Expression, type Face } from "./layers/expression";
 import { named, pointsOf } from "./layers/points";
 import { mended } from "./layers/mended";
+import { Awakening } from "./layers/awake";
 import { Lips } from "./layers/reference";
 import { CELLS, type Driver } from "./layers/residual";
 import {
@@ -73,6 +74,7 @@ export class Animator {
   /** The first frame of the stream, as it was seen, and what finds in others what points do not tell. */
   private met?: { first: Motion; driver?: Driver };
   private lips?: Lips;
+  private eyes?: Awakening;
 
   constructor(readonly engine: Engine) {}
 
@@ -103,7 +105,7 @@ export class Animator {
 
   /** Count the motion from the next frame's pose on. */
   rest(): void {
-    this.first = this.lips = this.met = undefined;
+    this.first = this.lips = this.eyes = this.met = undefined;
     this.smooth.reset();
   }
 
@@ -178,7 +180,8 @@ export class Animator {
     const opening = driving.arrays[LIPS] ? this.scene?.layers?.parted : this.scene?.layers?.opening;
     if (opening === undefined) return this.first;
     this.lips ??= new Lips(this.engine.bundle.names, this.first);
-    return this.lips.next(driving, opening);
+    this.eyes ??= new Awakening(this.first);
+    return this.eyes.next(driving, this.lips.next(driving, opening));
   }
 
   /** What the face does: since the reference, where the mode counts from one, else since the source. */

@@ -14,6 +14,7 @@ import { apart, ofMesh, opened, seeMouth, shut } from "../src/layers/lips";
 import { connected, matte, SIDE } from "../src/layers/matte";
 import { lipsBetween, MouthShutter } from "../src/layers/mouth";
 import { Person, type Pairs } from "../src/layers/person";
+import { Awakening } from "../src/layers/awake";
 import { Lips } from "../src/layers/reference";
 import { EyeShutter, type Patch } from "../src/layers/shutters";
 import { ThinPlate } from "../src/layers/spline";
@@ -25,7 +26,7 @@ import { Window } from "../src/window";
 import vectors from "./vectors/layers.json";
 import { disc, drawn, near } from "./vectors";
 
-const { frames, splines, expressions, lips: mouths, looks, references, lookedReferences } = vectors;
+const { frames, splines, expressions, lips: mouths, looks, references, lookedReferences, shutReferences } = vectors;
 const { person, seen, shutters, matte: mattes, border } = vectors;
 
 const affineFrom = ({ linear, offset }: { linear: number[]; offset: number[] }): Affine =>
@@ -81,6 +82,13 @@ describe("what expressions count from", () => {
     const counted = new Lips(names, seen).next(seen, opening);
     near(counted.arrays.lips, given.counted, 1e-6);
     near([height(counted, names["mouth.lower_lip"]), height(counted, names["mouth.chin"])], given.heights, 1e-6);
+  });
+  it("is eyes as they open, of a driver who begins with shut ones", () => {
+    const looking = (eyes: number[]): Motion => withLooks(motionOf([0, 0]), Float32Array.from(eyes), new Array(14).fill(0));
+    const first = looking(shutReferences.frames[0]);
+    const eyes = new Awakening(first);
+    const found = shutReferences.frames.map((frame) => [...eyes.next(looking(frame), first).arrays.eyes]);
+    near(found.flat(), shutReferences.counted.flat(), 1e-6);
   });
 });
 

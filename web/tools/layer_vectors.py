@@ -201,6 +201,23 @@ def looked_reference_vectors() -> list[dict[str, Any]]:
     return cases
 
 
+def shut_reference_vectors() -> dict[str, Any]:
+    """What the eyes of a driver who begins with shut ones count from, frame by frame."""
+    random, names = _random(70), {name: at for at, name in enumerate(_FACE)}
+    openings = np.concatenate([np.full(4, 0.06), np.linspace(0.05, 0.3, 6), random.uniform(0.25, 0.35, 30)])
+    eyes = random.normal(0, 0.05, (len(openings), 2, 3))
+    eyes[..., 0] = openings[:, None] + random.normal(0, 0.01, (len(openings), 2))
+    points = np.repeat(np.array(list(_FACE.values()))[None], len(openings), 0).astype(np.float32)
+    motion = Motion(points=points, eyes=eyes.astype(np.float32), lips=np.zeros((len(openings), 7, 2), np.float32))
+    counted = [
+        reference.arrays["eyes"]
+        for part, reference in References(names, "relative")(1, motion, 1.0)
+        for _ in range(len(part))
+        if reference is not None
+    ]
+    return {"frames": [_numbers(one) for one in motion.arrays["eyes"]], "counted": [_numbers(one) for one in counted]}
+
+
 def reference_vectors() -> list[dict[str, Any]]:
     """What the frames of drivers who begin with an open mouth count from: heights of their lower lip and chin."""
     random, names, cases = _random(65), {name: at for at, name in enumerate(_FACE)}, []
@@ -328,6 +345,7 @@ def layer_vectors() -> dict[str, Any]:
         "heads": head_vectors(),
         "references": reference_vectors(),
         "lookedReferences": looked_reference_vectors(),
+        "shutReferences": shut_reference_vectors(),
         "shutters": shutter_vectors(),
         "matte": matte_vectors(),
         "border": border_vectors(),

@@ -19,7 +19,7 @@ from safetensors import safe_open
 from checkpoints import contract
 from checkpoints.parameters import RESIDUAL, Parameter
 from demo import appearance, words
-from runtime.control import reference
+from runtime.control import awake, reference
 from runtime.framing.window import Window
 from runtime.layers import (
     anatomy,
@@ -109,7 +109,7 @@ def shared_colours() -> str:
 
 
 _LAYERS = (
-    *(frames, expression, reference, eyes, lips, mesh, mended, matte, backdrop, border, person, shutters, teeth),
+    *(frames, expression, awake, reference, eyes, lips, mesh, mended, matte, backdrop, border, person, shutters, teeth),
     *(mouth, exact, anatomy, residual, compose, solid, relief, turn),
 )
 

@@ -142,3 +142,41 @@ def test_motion_without_lips_counts_by_points_whatever_its_reference_has(names, 
     references = References(names, "relative")
     references.reset(looked(driver([0.3]), 0.2))
     assert counted_gaps(names, references, motion)[0] == pytest.approx(0.17, abs=2e-3)
+
+
+def looking(driver, openings):
+    """A driver whose lips are shut, whose eyes are so far open, and look down as far as they do."""
+    openings = np.asarray(openings, np.float32)
+    eyes = np.stack([openings, np.zeros_like(openings), -openings], -1)[:, None].repeat(2, 1)
+    still = np.zeros((len(openings), 7, 2), np.float32)
+    return driver([SHUT] * len(openings)).with_arrays({"eyes": eyes, "lips": still})
+
+
+def counted_eyes(references, motion, take=1):
+    """(T, 2, 3): the eyes that each frame counts from."""
+    parts = references(take, motion, 0.0)
+    assert sum(len(part) for part, _ in parts) == len(motion)
+    return np.concatenate([np.repeat(reference.eyes, len(part), 0) for part, reference in parts])
+
+
+def test_who_begins_with_open_eyes_counts_from_these(names, driver):
+    motion = looking(driver, [0.2, 0.35, 0.05, 0.3])
+    np.testing.assert_array_equal(counted_eyes(References(names, "relative"), motion), motion.eyes[:1].repeat(4, 0))
+
+
+def test_who_begins_with_shut_eyes_counts_from_them_as_they_open(names, driver):
+    motion = looking(driver, [0.05, 0.06, 0.2, 0.3, 0.25] + [0.3] * 40 + [0.4])
+    found = counted_eyes(References(names, "relative"), motion)
+    assert found[:2, 0, 0] == pytest.approx([0.3] * 2)  # as most people's are open: shut ones stay shut
+    assert found[2:6, 0, 2] == pytest.approx([-0.2, -0.3, -0.3, -0.3])  # as an eye opens it looks ahead
+    assert found[-1, 0] == pytest.approx([0.3, 0, -0.3])  # what comes later changes nothing
+    steps = np.abs(np.diff(found[3:, :, 0], axis=0))
+    assert steps.max() < 0.03  # and lids do not jump
+
+
+def test_shut_eyes_are_counted_from_likewise_however_frames_come(names, driver):
+    motion = looking(driver, [0.05, 0.1, 0.2, 0.33] + [0.3] * 30)
+    whole = counted_eyes(References(names, "relative"), motion)
+    references = References(names, "relative")
+    single = [counted_eyes(references, motion[at : at + 1])[0] for at in range(len(motion))]
+    np.testing.assert_array_equal(whole, np.stack(single))
