@@ -18,14 +18,14 @@ def shifted(*by: tuple[float, float]) -> Motion:
     return Motion(np.concatenate([FACE + np.float32(each) for each in by]))
 
 
-def test_what_stays_inside_is_left_as_it_is():
-    driven = shifted((0, 0), (0.4, 0.1), (-0.5, 0.3))
+def test_what_stays_well_inside_is_left_as_it_is():
+    driven = shifted((0, 0), (0.2, 0.1), (-0.2, 0.2))
     assert kept_inside(Motion(FACE), driven) is driven
 
 
 @pytest.mark.parametrize("direction", [(1, 0), (-1, 0), (0, 1), (0, -1), (1, -1)])
 def test_what_would_leave_stops_at_the_edge(direction):
-    driven = shifted(*(np.multiply(direction, step) for step in (0.2, 0.9, 3.0)))
+    driven = shifted(*(np.multiply(direction, step) for step in (0.15, 0.9, 3.0)))
     kept = kept_inside(Motion(FACE), driven)
     np.testing.assert_array_equal(kept.points[0], driven.points[0])
     for points in kept.points[1:]:
@@ -33,7 +33,16 @@ def test_what_would_leave_stops_at_the_edge(direction):
         assert (low > -0.951).all()
         assert (high < 0.951).all()
         np.testing.assert_allclose(points - points.mean(0), FACE[0] - FACE[0].mean(0), atol=1e-5)
-    np.testing.assert_allclose(kept.points[1], kept.points[2], atol=1e-5)
+    assert np.abs(kept.points[1] - kept.points[2]).max() < 0.1
+    assert np.abs(kept.points[2]).max() > np.abs(FACE).max() + 0.4  # as far as there is room
+
+
+def test_a_face_that_fills_its_picture_goes_about_less_than_its_driver():
+    large = Motion(FACE * 3)  # there is room for 0.18 to its right
+    driven = Motion(np.concatenate([large.points + np.float32([x, 0]) for x in (0, 0.05, 0.3)]))
+    ways = (kept_inside(large, driven).points - large.points).mean(1)[:, 0]
+    np.testing.assert_allclose(ways[:2], (0, 0.05), atol=1e-6)
+    assert 0.12 < ways[2] < 0.16
 
 
 def test_it_goes_on_smoothly_and_back_again():
