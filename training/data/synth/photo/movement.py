@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..core.renderer import REST, SceneSpec
@@ -39,18 +41,32 @@ def closing(pose: Pose, portrait: Portrait) -> Array:
     return shut
 
 
-def moved_pose(spec: SceneSpec, portrait: Portrait, time: float) -> Pose:
-    """The pose (one moment) at a time in seconds; the photograph's own at `REST`."""
+@dataclass(frozen=True)
+class Acted:
+    """What a photograph's person does at one moment."""
+
+    pose: Pose
+    left: Array
+    """(1, 52): what of the photograph's own expression is left, ..."""
+    kept: float
+    """... which is so much of it."""
+
+
+def moved_pose(spec: SceneSpec, portrait: Portrait, time: float) -> Acted:
+    """At a time in seconds; the photograph itself at `REST`."""
     rest = portrait.rest
     if time == REST:
-        return rest
+        return Acted(rest, rest.actions, 1.0)
     played = motion(spec.motion).at(np.array([time]))
     rotation = np.clip(rest.rotation + _softly(played.rotation, TURNS), -_MOST, _MOST)
-    actions = (rest.actions * _kept(spec.motion, time) + played.actions).clip(0, 1)
+    kept = _kept(spec.motion, time)
+    left = rest.actions * kept
+    left[:, list(_LIDS)] = rest.actions[:, list(_LIDS)]
+    actions = (left + played.actions).clip(0, 1)
     for side, lid in enumerate(_LIDS):  # lids close fully whatever the photograph's opening
         own, closing = rest.actions[:, lid], played.actions[:, lid]
         actions[:, lid] = own + closing * (portrait.shut[side] - own)
     gaze = np.clip(rest.gaze + played.gaze, -_GAZE, _GAZE)
     translation = rest.translation + _WAY * played.translation
     rows = (rotation, translation, actions, gaze)
-    return Pose(*(np.asarray(row, np.float32) for row in rows))
+    return Acted(Pose(*(np.asarray(row, np.float32) for row in rows)), np.asarray(left, np.float32), kept)
