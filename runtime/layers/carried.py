@@ -20,6 +20,8 @@ from runtime.layers.shutters import _BROW, _FOREHEAD, EyeShutter, Patch
 
 _COLUMNS, _ROWS = 96, 192
 """Places along a patch, and down it, at which it is looked what a shutter does."""
+_FAR = 1e4
+"""No height of a patch's frame lies as far."""
 _LIPS = 0.12
 """How far from the line between the lips it matters of which of them a place is."""
 
@@ -31,7 +33,7 @@ class Parts:
     """What places (N,) of a face belong to."""
 
     lower: Flags
-    """Of the lower lip, or of what hangs on it: tells places near the line between the lips from those of the upper one."""
+    """Of the lower lip, or of what hangs on it: tells places near the line between the lips apart."""
     teeth: Flags
     """What is behind the lips."""
     balls: tuple[Flags, Flags]
@@ -72,19 +74,19 @@ def _out(patch: Patch, right: Array, down: Array, share: Array) -> Array:
 
 
 def _upright(y: Array, column: Array, seen: Array, rows: Pixels, most: Array) -> Array:
-    """(N,): in which height of a result the height `y` (N,) of the source is seen, in the columns `column` (N,), between
-    whole ones. `seen` (R, C): heights in the source, which increase, of the `rows` (R,) of the result; `most` (C,): the
-    farthest that is seen of it.
+    """(N,): in which height of a result the height `y` (N,) of the source is seen, in the columns `column` (N,),
+    between whole ones. `seen` (R, C): heights in the source, which increase, of the `rows` (R,) of the result; `most` (C,):
+    the farthest of them.
     """
     low = np.clip(np.floor(column).astype(np.intp), 0, seen.shape[1] - 2)
-    share = column - low
-    found = []
+    share, found = column - low, []
+    flat = (np.clip(seen, -_FAR / 3, _FAR / 3) + np.arange(seen.shape[1]) * _FAR).T.ravel()
     for at in (low, low + 1):
-        lines = seen[:, at]  # (R, N)
-        k = np.clip((lines <= np.minimum(y, most[at])).sum(0) - 1, 0, len(rows) - 2)
-        each = np.arange(len(y))
-        first, last = lines[k, each], lines[k + 1, each]
-        part = np.clip((np.minimum(y, most[at]) - first) / np.maximum(last - first, 1e-6), 0, 1)
+        aim = np.minimum(y, most[at])
+        k = np.searchsorted(flat, aim + at * _FAR, "right") - 1 - at * len(rows)
+        k = np.clip(k, 0, len(rows) - 2)
+        first, last = seen[k, at], seen[k + 1, at]
+        part = np.clip((aim - first) / np.maximum(last - first, 1e-6), 0, 1)
         found.append(rows[k] + part * (rows[k + 1] - rows[k]))
     return found[0] + share * (found[1] - found[0])
 
@@ -136,7 +138,9 @@ def _mouth(shutter: MouthShutter, places: Array, lower: Flags, teeth: Flags, fac
     right = np.interp(column, at, across.x[0]) - x
     down = _inverted(heights, across.y < (edges[0] + edges[1]) / 2, across.y[:, 0], y, column, lower) - y
     if teeth.any():
-        ways = [np.interp(column[teeth], at, (now - was)[0]) for now, was in zip(edges, (upper, lower_lip), strict=True)]
+        ways = [
+            np.interp(column[teeth], at, (now - was)[0]) for now, was in zip(edges, (upper, lower_lip), strict=True)
+        ]
         nothing = np.zeros_like(ways[0])
         slid = shutter._paint.slid(x[teeth], ways[0]) - shutter._paint.slid(x[teeth], nothing)
         down[teeth] = np.where(lower[teeth], ways[1], ways[0] - slid)
@@ -164,4 +168,5 @@ def _ball(eye: EyeShutter, places: Array, gaze: Array) -> Array:
     right, down = look.bounded(gaze)
     low, high = look._low + right, look._high + right
     aim = [min(0.0, low - 0.02), low, high, max(1.0, high + 0.02)]
-    return _out(eye.patch, np.interp(x, [0.0, look._low, look._high, 1.0], aim) - x, down * look.near(x), share)
+    way = np.interp(x, [0.0, look._low, look._high, 1.0], aim) - x
+    return _out(eye.patch, way, np.asarray(down * look.near(x), np.float64), share)

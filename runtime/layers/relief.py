@@ -69,8 +69,8 @@ class Relief:
 
     @classmethod
     def known(cls, head: Head, depth: Array, wall: float, side: int) -> Relief:
-        """One whose `depth` (n, n) over a canvas of `side` pixels is known, in its pixels, as `head.depths` are; `wall`:
-        the farthest of it.
+        """One whose `depth` (n, n) over a canvas of `side` pixels is known, in its pixels, as `head.depths` are;
+        `wall`: the farthest of it.
         """
         relief = cls.__new__(cls)
         relief._cell, relief._wall = side / len(depth), wall

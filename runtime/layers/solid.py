@@ -150,8 +150,8 @@ class Head:
     """The drawn head behind a picture's named points: how deep each of them lies, as the picture sees it."""
 
     def __init__(self, places: Mapping[str, Array], depths: Mapping[str, float] | None = None) -> None:
-        """`places` (2,) of named points, of which the drawn head has some or all; `depths`: how far away from the camera
-        they are, in the picture's unit, where that is known better than by the drawn head.
+        """`places` (2,) of named points, of which the drawn head has some or all; `depths`: how far away from the
+        camera they are, in the picture's unit, where that is known better than by the drawn head.
         """
         self.names, self.points, self.weights, self._bare = _known(tuple(places))
         """Names (P,), and the drawn head's points (P, 3)."""

@@ -23,10 +23,10 @@ from ..person.performance import ACTIONS
 from ..person.points import POINT_NAMES, point_vertices
 from .depth import spread_over
 from .portrait import face_vertices
-from .sheet import Sheet, make_sheet
+from .sheet import Flags, Sheet, make_sheet
 from .stage import Looked, Stage
 
-_LOOKS = 8
+_LOOKS = 6
 """Steps in which a place is found on a map."""
 _FOUND = 1.5
 """Pixels of the canvas by which one may be off that is seen."""
@@ -54,7 +54,7 @@ def find(look: Looked, aim: Array, starts: tuple[Array, ...]) -> tuple[Array, Ar
     return best, least
 
 
-def _filled(places: Array, guessed: Array, found: Array, seen: Array, side: int) -> Array:
+def _filled(places: Array, guessed: Array, found: Array, seen: Flags, side: int) -> Array:
     """`found` (N, 2), where it is `seen` (N,) bool; else `guessed` (N, 2) and as much further as those seen around the
     `places` (N, 2) of a canvas of `side` pixels.
     """
@@ -75,7 +75,8 @@ class Vertices:
         self._span = asset.span(HAIR)
         face = face_vertices(asset).numpy()
         self._face = np.flatnonzero(face)
-        points = point_vertices(asset).numpy()
+        self.points = points = point_vertices(asset).numpy()
+        """(50,) vertices."""
         on_trunk = np.array([name.startswith("neck.") for name in POINT_NAMES])
         self._apart = points[~on_trunk & ~face[points]]
         """Points on the head, but not on the face."""
@@ -96,8 +97,8 @@ class Vertices:
         return spread_over(face.deep, self.sheet.places, len(self._stage.canvas.picture)) + behind
 
     def __call__(self, points: Array, face: Expression, away: Array, count: int) -> Array:
-        """(count, 3) in the frame, x, y and inverse depth in 1/m, of all vertices: with `points` (50, 2) in the frame and
-        an expression; `away` (M,): metres of the drawn head's mesh before the camera.
+        """(count, 3) in the frame, x, y and inverse depth in 1/m, of all vertices: with `points` (50, 2) in the frame
+        and an expression; `away` (M,): metres of the drawn head's mesh before the camera.
         """
         stage, subject = self._stage, self._stage.face
         solid, side = subject.solid, len(stage.canvas.picture)

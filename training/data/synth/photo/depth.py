@@ -9,7 +9,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
-from torch import Tensor
 
 from runtime.layers.anatomy import Base, NamedFace, named
 from runtime.layers.frames import Array, Pixels
@@ -102,8 +101,8 @@ class FittedFace(NamedFace):
 
 
 def _map(asset: HeadAsset, solid: Solid, side: int) -> tuple[Array, NDArray[np.bool_], NDArray[np.bool_]]:
-    """(n, n): depths as of `Solid.depths` of the skin that is seen, spread from where there is none; where there is, and
-    where it is the face's.
+    """(n, n): depths as of `Solid.depths` of the skin that is seen, spread from where there is none; where there is,
+    and where it is the face's.
     """
     mesh = asset.mesh_vertices
     skin = asset.triangles[asset.triangle_part == SKIN]
@@ -112,7 +111,9 @@ def _map(asset: HeadAsset, solid: Solid, side: int) -> tuple[Array, NDArray[np.b
     found = hits(rasterise(screen, skin, torch.ones(len(skin), dtype=torch.bool), _CELLS, _CELLS), screen, skin)
     values = np.stack([solid.depths, solid.face[:mesh]], 1)
     table = np.zeros((_CELLS * _CELLS, 2))
-    table[found.sample.numpy()] = interpolate(torch.from_numpy(values), skin[found.triangle], found.weights.double()).numpy()
+    table[found.sample.numpy()] = interpolate(
+        torch.from_numpy(values), skin[found.triangle], found.weights.double()
+    ).numpy()
     known = np.zeros(_CELLS * _CELLS, np.bool_)
     known[found.sample.numpy()] = True
     # What is not skin of the face but lies within it is the hollow of a mouth.
@@ -149,7 +150,7 @@ def _relief(
     return np.asarray(deep + behind * np.clip(wall - deep, 0, _DROP * metre), np.float64)
 
 
-def spread_over(values: Array, places: Array, side: int) -> Array:
+def spread_over(values: Pixels, places: Array, side: int) -> Array:
     """(...,): a map (n, n) over a canvas of `side` pixels at `places` (..., 2) of it, linearly."""
     at = (places[..., ::-1] + 0.5) * (len(values) / side) - 0.5
     found: Array = ndimage.map_coordinates(values, np.moveaxis(at, -1, 0), order=1, mode="nearest")

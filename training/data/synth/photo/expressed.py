@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 import torch
@@ -21,11 +22,13 @@ from .movement import Acted
 
 _SIDES = ("left", "right")
 _THIN, _THICKNESS = 0.03, (0.7, 1.35)
-"""Least thickness of a lip, in the head's own frame; and how thin and how thick they become, of what they are at rest."""
+"""Least thickness of a lip, in the head's own frame; and how thin and thick they become, of what they are at rest."""
 _WIDEST = 1.25
 """How far eyes open, of how far they are open at rest."""
-_SHUT = 0.06
-"""Of an opening: less is shut."""
+_SHUT, _OPENER = 0.06, 0.8
+"""Of an opening: less is shut; and the exponent by which it narrows: photographs look sleepy sooner."""
+_TOGETHER = 0.6
+"""How much of what lids do differently they do alike: half a wink looks like a fault."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Marks:
     """Name of a line or point -> where in `every` it is."""
 
 
+@cache
 def marks(asset: HeadAsset) -> Marks:
     """Of an asset: lines of lips, lids and irises, chin and brows."""
     lines = {name: line.numpy() for name, line in contour_vertices(asset).items()}
@@ -78,7 +82,7 @@ class Told:
         chin = self._of(now, "mouth.chin") - self._of(before, "mouth.chin")
         return Expression(
             upper_lip=float(upper), lower_lip=float(upper + opens), chin=float(chin[0, 1]), corners=ends,
-            lids=np.array([self._lids(now, side) for side in _SIDES]),
+            lids=self._lids(now),
             brows=np.array([self._brow(now, side) for side in _SIDES]),
             gaze=np.array([self._gaze(now, side) for side in _SIDES]),
             closed=1 - acted.kept, thickness=self._thickness(now),
@@ -94,19 +98,30 @@ class Told:
         found = []
         for lip in ("upper", "lower"):
             thick = [
-                max(abs(float((self._of(each, f"lip_{lip}_outer") - self._of(each, f"lip_{lip}_inner"))[4:8, 1].mean())), _THIN)
+                max(
+                    abs(
+                        float((self._of(each, f"lip_{lip}_outer") - self._of(each, f"lip_{lip}_inner"))[4:8, 1].mean())
+                    ),
+                    _THIN,
+                )
                 for each in (now, self._calm)
             ]
             found.append(thick[0] / thick[1])
         return np.clip(np.array(found), *_THICKNESS)
 
-    def _lids(self, now: Array, side: str) -> float:
-        gaps = [
-            float((self._of(each, f"lower_lid_{side}") - self._of(each, f"upper_lid_{side}"))[3:7, 1].mean())
-            for each in (now, self._calm)
-        ]
-        share = float(np.clip(gaps[0] / max(gaps[1], 1e-3), 0, _WIDEST))
-        return share if share > _SHUT else 0.0
+    def _lids(self, now: Array) -> Array:
+        """(2,): how far the eyes are open, of what they are at rest."""
+        shares = []
+        for side in _SIDES:
+            lines = [f"{lid}_lid_{side}" for lid in ("upper", "lower")]
+            now_gap, gap = (
+                float((self._of(each, lines[1]) - self._of(each, lines[0]))[3:7, 1].mean())
+                for each in (now, self._calm)
+            )
+            shares.append(np.clip(now_gap / max(gap, 1e-3), 0, _WIDEST))
+        found = np.array(shares)
+        found += _TOGETHER * (found.mean() - found)
+        return np.where(found > _SHUT, np.minimum(found**_OPENER, _WIDEST), 0.0)
 
     def _brow(self, now: Array, side: str) -> float:
         name = f"eye_{side}.brow"

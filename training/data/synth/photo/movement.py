@@ -15,7 +15,8 @@ TURNS = np.radians([22, 14, 14])
 """Most yaw, pitch and roll from the photograph's own pose ..."""
 _MOST = np.radians([34, 26, 36])
 """... and in all."""
-_GAZE = np.radians([32, 20])
+_GAZE, _GLANCE = np.radians([32, 20]), np.radians([24, 12])
+"""Most yaw and pitch of eyes in all, and from where they look in the photograph: farther off irises are not seen."""
 _WAY = 0.6
 """Share of a performance's translation that is taken."""
 _LIDS = tuple((ACTIONS.index("eyeBlink" + side)) for side in ("Left", "Right"))
@@ -31,14 +32,6 @@ def _softly(values: Array, most: Array) -> Array:
     """Values that approach `most`, and never pass it."""
     bounded: Array = most * np.tanh(values / most)
     return bounded
-
-
-def closing(pose: Pose, portrait: Portrait) -> Array:
-    """(2,) in [0, 1]: how far a pose (one moment) shuts the left and the right eye, from the photograph's."""
-    own, now = portrait.rest.actions[0, list(_LIDS)], pose.actions[0, list(_LIDS)]
-    way = np.maximum(portrait.shut - own, 0.05)
-    shut: Array = ((now - own) / way).clip(0, 1).astype(np.float32)
-    return shut
 
 
 @dataclass(frozen=True)
@@ -66,7 +59,7 @@ def moved_pose(spec: SceneSpec, portrait: Portrait, time: float) -> Acted:
     for side, lid in enumerate(_LIDS):  # lids close fully whatever the photograph's opening
         own, closing = rest.actions[:, lid], played.actions[:, lid]
         actions[:, lid] = own + closing * (portrait.shut[side] - own)
-    gaze = np.clip(rest.gaze + played.gaze, -_GAZE, _GAZE)
+    gaze = np.clip(rest.gaze + _softly(played.gaze, _GLANCE), -_GAZE, _GAZE)
     translation = rest.translation + _WAY * played.translation
     rows = (rotation, translation, actions, gaze)
     return Acted(Pose(*(np.asarray(row, np.float32) for row in rows)), np.asarray(left, np.float32), kept)

@@ -6,7 +6,6 @@ found on the engine's maps (`carry.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -14,17 +13,18 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from checkpoints.errors import InputError
 from runtime.framing.framer import Framing
+from runtime.layers.expression import Expression
 from runtime.layers.frames import Array
 
+from ..core import seeds
 from ..core.photos import Photos, read_photo
 from ..core.plate import plate_margin
 from ..core.raster import rasterise
 from ..core.renderer import EXPOSED, REST, Cache, Frames, SceneSpec, as_picture, device_name
-from ..core.seeds import Draw, linear
+from ..core.seeds import Draw
 from ..core.truth import Truth, points_visible, to_samples
 from ..person.actor import Actor, canonical
 from ..person.head import HeadAsset, load_head
@@ -152,17 +152,17 @@ class PhotoRenderer(PersonRenderer):
     def _actor(self, spec: SceneSpec) -> Actor:
         return self.sitting(spec).portrait.actor
 
-    def _backdrop(self, seed: int) -> Array:
+    def _backdrop(self, seed: int) -> seeds.Array:
         return self._folder.plate(seed)  # a photograph has its own; behind drawn figures there would be another one
 
-    def _vertices(self, specs: list[SceneSpec], actors: list[Actor], times: Array) -> Tensor:
+    def _vertices(self, specs: list[SceneSpec], actors: list[Actor], times: seeds.Array) -> Tensor:
         rows = []
         for spec, actor, time in zip(specs, actors, times, strict=True):
             acted = moved_pose(spec, self.sitting(spec).portrait, float(time))
             rows.append(pose_vertices(self.asset, [actor], acted.pose))
         return torch.cat(rows)
 
-    def _render(self, specs: list[SceneSpec], times: Array, size: int, shading: bool, exposure: float) -> Frames:
+    def _render(self, specs: list[SceneSpec], times: seeds.Array, size: int, shading: bool, exposure: float) -> Frames:
         return Frames.join([self._frame(spec, float(t), size, exposure) for spec, t in zip(specs, times, strict=True)])
 
     def _frame(self, spec: SceneSpec, time: float, size: int, exposure: float) -> Frames:
@@ -170,15 +170,16 @@ class PhotoRenderer(PersonRenderer):
         sitting = self.sitting(spec, size)
         moved, portrait = sitting.at(size), sitting.portrait
         acted = moved_pose(spec, portrait, time)
-        full = screen(self.asset, sitting, moved, acted)
+        told = _told(sitting, moved, acted)
+        full = _screen(sitting, moved, acted, told)
         truth = Truth(full * _only(moved.vertices.shown), _STILL, "head")
-        light, cover = picture(self.asset, sitting, moved, acted)
+        light, cover = moved.stage(*told)
         if time == REST:
             light = moved.stage.still()
         elif exposure:
             moments = [time + exposure * share for share in EXPOSED]
-            others = [picture(self.asset, sitting, moved, moved_pose(spec, portrait, at))[0] for at in moments]
-            light = torch.stack([light, *others]).mean(0)
+            others = [_told(sitting, moved, moved_pose(spec, portrait, at)) for at in moments]
+            light = torch.stack([light, *(moved.stage(*each)[0] for each in others)]).mean(0)
         named = full[:, self._points]
         samples = to_samples(truth.screen, size)
         buffer = rasterise(samples, self.asset.triangles, self.asset.two_sided, size, size)
@@ -196,26 +197,24 @@ class PhotoRenderer(PersonRenderer):
         return
 
 
-def _rigid(asset: HeadAsset, sitting: Sitting, acted: Acted) -> Array:
-    """(50, 2) in the frame: points of a head that turns and moves, and keeps the photograph's expression."""
+def _told(sitting: Sitting, moved: Moved, acted: Acted) -> tuple[Array, Expression]:
+    """What the engine is told: (50, 2) in the frame, points of a head that turns and moves, and keeps the photograph's
+    expression; and how that changes.
+    """
     pose = replace(acted.pose, actions=sitting.portrait.rest.actions)
-    found: Array = posed(asset, sitting.portrait.actor, pose)[0][point_vertices(asset).numpy()]
-    return found
+    flat, _ = posed(sitting.asset, sitting.portrait.actor, pose)
+    return flat[moved.vertices.points], moved.told(acted)
 
 
-def picture(asset: HeadAsset, sitting: Sitting, moved: Moved, acted: Acted) -> tuple[Tensor, Tensor]:
-    """Linear light (1, 3, S, S) and coverage (1, S, S) of a photograph that is moved."""
-    return moved.stage(_rigid(asset, sitting, acted), moved.told(acted))
-
-
-def screen(asset: HeadAsset, sitting: Sitting, moved: Moved, acted: Acted) -> Tensor:
-    """(1, V, 3) in the frame, x, y and inverse depth: the truth's vertices of the same frame."""
-    away = posed(asset, sitting.portrait.actor, acted.pose)[1][: asset.mesh_vertices]
-    found = moved.vertices(_rigid(asset, sitting, acted), moved.told(acted), away, len(asset.part))
+def _screen(sitting: Sitting, moved: Moved, acted: Acted, told: tuple[Array, Expression]) -> Tensor:
+    """(1, V, 3) in the frame, x, y and inverse depth: the truth's vertices."""
+    asset = sitting.asset
+    _, away = posed(asset, sitting.portrait.actor, acted.pose)
+    found = moved.vertices(*told, away[: asset.mesh_vertices], len(asset.part))
     return torch.from_numpy(found.astype(np.float32))[None]
 
 
-def _only(shown: Array) -> Tensor:
+def _only(shown: seeds.Array) -> Tensor:
     """(V, 3): what leaves vertices an inverse depth where `shown` (V,) is 1."""
     places = np.ones_like(shown)
     return torch.from_numpy(np.stack([places, places, shown], 1))

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from ..core.seeds import Array
+from runtime.layers.frames import Array, Pixels
+
 from ..person.head import HAIR_COLUMNS, HAIR_ROWS
 
 Flags = NDArray[np.bool_]
@@ -40,7 +41,7 @@ class Sheet:
     """(L,): part of the person that is seen or hidden by its face."""
 
 
-def _extents(alpha: Array) -> tuple[Array, Array]:
+def _extents(alpha: Pixels) -> tuple[Array, Array]:
     """The first and the last column that show the person, in each row of alpha (c, c); or NaN."""
     reach = round(len(alpha) * _TWIG)
     # What hangs on the person by a twig is of the backdrop.
@@ -55,7 +56,7 @@ def _extents(alpha: Array) -> tuple[Array, Array]:
     return np.where(some, first, np.nan), np.where(some, last, np.nan)
 
 
-def _lattice(alpha: Array) -> Array:
+def _lattice(alpha: Pixels) -> Array:
     """(ROWS, COLUMNS, 2): places in pixels of the canvas that `alpha` (c, c) covers; the first row lies on the next."""
     left, right = _extents(alpha)
     rows = np.flatnonzero(~np.isnan(left))
@@ -69,7 +70,7 @@ def _lattice(alpha: Array) -> Array:
     return np.stack([x, np.broadcast_to(y[:, None], x.shape)], -1)
 
 
-def make_sheet(alpha: Array, skin: Flags, unit: float) -> Sheet:
+def make_sheet(alpha: Pixels, skin: Flags, unit: float) -> Sheet:
     """The sheet of a person whose matte is `alpha` (c, c) and whose face covers the cells `skin` (n, n) of the same
     canvas; `unit`: the distance of the eyes' outer corners in its pixels.
     """

@@ -31,7 +31,7 @@ from .portrait import Crop, face_vertices
 from .study import Unfit
 
 _FINEST = 256
-"""Pixels along a side at which frames are made that are smaller than that, so that each of theirs is the mean of some."""
+"""Pixels along a side at which smaller frames are made, too: each of theirs is the mean of some."""
 _CELLS = 64
 """Of what the engine's layers move by, along a side."""
 _NAMES = {name: index for index, name in enumerate(POINT_NAMES)}
@@ -68,7 +68,7 @@ class Places:
 
 @dataclass(frozen=True)
 class Looked:
-    """A map of the engine: `ways` (f, f, 2) to look further from places that begin at `first` (2,) and are `step` apart."""
+    """A map of the engine: `ways` (f, f, 2) to look further, from places that begin at `first` (2,), `step` apart."""
 
     ways: Array
     first: Array
@@ -125,7 +125,9 @@ class Stage:
         person = find_person(self.canvas, self.face.middle)
         if person is None:
             raise Unfit("no person")
-        rest = Made(self.canvas.picture[self.canvas.inner, self.canvas.inner], np.zeros((_CELLS, _CELLS, 2), np.float32))
+        rest = Made(
+            self.canvas.picture[self.canvas.inner, self.canvas.inner], np.zeros((_CELLS, _CELLS, 2), np.float32)
+        )
         self._layers = Layers(_graph(), self.canvas, self.face, person, rest, None)
         mask = matte(self.canvas.picture.astype(np.float32), person)
         scene = complete(self.canvas, mask, self.face.anatomy.frame)
@@ -164,7 +166,7 @@ class Stage:
         inner = slice(around, len(self.behind) - around)
         return self.smaller(linear(self.behind[inner, inner].clip(0, 255) / 255))
 
-    def smaller(self, values: Array) -> Tensor:
+    def smaller(self, values: Pixels) -> Tensor:
         """(1, C, S, S): means of `values` (n, n, C) over the pixels of a frame."""
         tensor = torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1), np.float32))[None]
         return functional.avg_pool2d(tensor, self.places.finer)
