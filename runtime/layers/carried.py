@@ -26,6 +26,9 @@ _LIPS = 0.12
 """How far from the line between the lips it matters of which of them a place is."""
 
 Flags = NDArray[np.bool_]
+Ends = tuple[Array, Array, Array]
+Lines = tuple[Pixels, Pixels, Pixels, Pixels]
+"""(C,) each: an opening's upper and lower edge in the source, and both in the result."""
 
 
 @dataclass(frozen=True)
@@ -73,21 +76,25 @@ def _out(patch: Patch, right: Array, down: Array, share: Array) -> Array:
     return found
 
 
-def _upright(y: Array, column: Array, seen: Array, rows: Pixels, most: Array) -> Array:
+def _upright(y: Array, column: Array, seen: Array, last: Array, rows: Pixels, ends: Ends) -> Array:
     """(N,): in which height of a result the height `y` (N,) of the source is seen, in the columns `column` (N,),
-    between whole ones. `seen` (R, C): heights in the source, which increase, of the `rows` (R,) of the result; `most` (C,):
-    the farthest of them.
+    between whole ones. `seen` (R, C): heights in the source, which increase, of the `rows` (R,) of the result, and the
+    `last` (C,) of them before an opening; `ends` (C,) each: the edge of an opening in the source and in the result, and
+    the height in the result that nothing passes.
     """
     low = np.clip(np.floor(column).astype(np.intp), 0, seen.shape[1] - 2)
     share, found = column - low, []
     flat = (np.clip(seen, -_FAR / 3, _FAR / 3) + np.arange(seen.shape[1]) * _FAR).T.ravel()
     for at in (low, low + 1):
-        aim = np.minimum(y, most[at])
+        line, edge, middle = (end[at] for end in ends)
+        most = np.minimum(last[at], line)
+        aim = np.minimum(y, most)
         k = np.searchsorted(flat, aim + at * _FAR, "right") - 1 - at * len(rows)
         k = np.clip(k, 0, len(rows) - 2)
-        first, last = seen[k, at], seen[k + 1, at]
-        part = np.clip((aim - first) / np.maximum(last - first, 1e-6), 0, 1)
-        found.append(rows[k] + part * (rows[k + 1] - rows[k]))
+        first, next_ = seen[k, at], seen[k + 1, at]
+        part = np.clip((aim - first) / np.maximum(next_ - first, 1e-6), 0, 1)
+        beyond = np.minimum(edge + np.maximum(y - line, 0), middle)
+        found.append(np.where(y < most, rows[k] + part * (rows[k + 1] - rows[k]), beyond))
     return found[0] + share * (found[1] - found[0])
 
 
@@ -108,13 +115,16 @@ def _seen(heights: Pixels, upside: Flags) -> tuple[Array, Array]:
     return np.maximum.accumulate(np.where(upside, heights, shown + 1e3), 0).astype(np.float64), shown - 1e-6
 
 
-def _inverted(heights: Pixels, upside: Flags, rows: Pixels, y: Array, column: Array, lower: Flags) -> Array:
+def _inverted(heights: Pixels, rows: Pixels, lines: Lines, y: Array, column: Array, lower: Flags) -> Array:
     """(N,): heights of the result at which `y` (N,) is seen, above an opening, or below it where `lower` (N,)."""
+    above, below, now_above, now_below = (line.astype(np.float64) for line in lines)
+    middle = (now_above + now_below) / 2
+    upside = rows[:, None] < middle
     found = np.empty_like(y)
-    seen, most = _seen(heights, upside)
-    found[~lower] = _upright(y[~lower], column[~lower], seen, rows, most)
-    turned, most = _seen(-heights[::-1], ~upside[::-1])
-    found[lower] = -_upright(-y[lower], column[lower], turned, -rows[::-1], most)
+    found[~lower] = _upright(y[~lower], column[~lower], *_seen(heights, upside), rows, (above, now_above, middle))
+    ends = (-below, -now_below, -middle)
+    turned = _seen(-heights[::-1], ~upside[::-1])
+    found[lower] = -_upright(-y[lower], column[lower], *turned, -rows[::-1], ends)
     return found
 
 
@@ -136,7 +146,8 @@ def _mouth(shutter: MouthShutter, places: Array, lower: Flags, teeth: Flags, fac
     beyond = (np.abs(y - line) > _LIPS) | (x < shutter._right[0]) | (x > shutter._left[0])
     lower = np.where(beyond & ~teeth, y > line, lower)
     right = np.interp(column, at, across.x[0]) - x
-    down = _inverted(heights, across.y < (edges[0] + edges[1]) / 2, across.y[:, 0], y, column, lower) - y
+    lines = (upper[0], lower_lip[0], edges[0][0], edges[1][0])
+    down = _inverted(heights, across.y[:, 0], lines, y, column, lower) - y
     if teeth.any():
         ways = [
             np.interp(column[teeth], at, (now - was)[0]) for now, was in zip(edges, (upper, lower_lip), strict=True)
@@ -157,7 +168,8 @@ def _lids(eye: EyeShutter, places: Array, opening: float, brow: float) -> Array:
     heights, target, rim = grid._heights(opening, brow, max(0.0, 1 - opening))
     column = np.interp(x, across.x[0], np.arange(_COLUMNS))
     middle = np.interp(column, np.arange(_COLUMNS), ((grid._upper + grid._lower) / 2)[0])
-    found = _inverted(heights, across.y < (target + rim) / 2, across.y[:, 0], y, column, y > middle)
+    lines = (grid._upper[0], grid._lower[0], target[0], rim[0])
+    found = _inverted(heights, across.y[:, 0], lines, y, column, y > middle)
     return _out(patch, np.zeros_like(x), found - y, share)
 
 
