@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.graphs.sessions import Graph, open_graph
-from runtime.layers.anatomy import Subject
+from runtime.layers.anatomy import Shutters, Subject
 from runtime.layers.border import complete
 from runtime.layers.canvas import Canvas
 from runtime.layers.expression import Expression
@@ -156,6 +156,18 @@ class Layers:
     def opening(self) -> float | None:
         """How far the mouth of the source is open, in the head's own frame; None where nothing opens and shuts."""
         return self._shutters.opening if self._shutters else None
+
+    @property
+    def shutters(self) -> Shutters:
+        """What opens and shuts."""
+        return self._shutters
+
+    def ways(self, points: Array) -> tuple[Array, Array, Array]:
+        """(f, f, 2) three times: places on the canvas, and by how many of its pixels to look further from there for the
+        head, and for the trunk behind it, where `points` (K, 2) in [-1, 1] alone lead.
+        """
+        driven = bounded(self._canvas.places(points, len(self._rest.image)))
+        return self._cells, *self._ways(None, driven, None)[:2]
 
     def _constants(self, resolution: int, cells: int) -> dict[str, NDArray[np.generic]]:
         inner, size = self._canvas.inner, len(self._canvas.picture)

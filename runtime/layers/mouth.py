@@ -98,15 +98,7 @@ class MouthShutter:
     def __call__(self, picture: Pixels, face: Expression) -> Pixels:
         """The patch of `picture` with the mouth of `face`."""
         patch, face = self.patch, on_mouth(face, *self._own)
-        x, u, line = self._columns(face)
-        bow = (4 * u * (1 - u)) ** np.float32(_ROUND)
-        upper, lower, *rims = self._lines(x)
-        lower = np.maximum(upper, lower)
-        opens = bow * (_OPENS * (face.lower_lip - face.upper_lip) / 2)
-        bend = line + 4 * u * (1 - u) * ((face.upper_lip + face.lower_lip) / 2 - line)
-        edge_up, edge_low = upper + bend - opens, lower + bend + opens
-        meet = np.maximum(edge_up - edge_low, 0) / 2  # lips that would cross meet in the middle
-        edge_up, edge_low = edge_up - meet, edge_low + meet
+        x, u, bow, (upper, lower, *rims), (edge_up, edge_low) = self._edges(face)
         y = self._rows(face, x, (upper, lower), (edge_up, edge_low), rims)
         skin = patch.look(picture, patch.x + (x - patch.x) * patch.inside, patch.y + (y - patch.y) * patch.inside)
         gap = edge_low - edge_up
@@ -117,6 +109,20 @@ class MouthShutter:
             at = [part[seen] for part in (x, u, patch.y, edge_up, gap, upper, lower)]
             skin[seen] += hole[seen][:, None] * (self._paint(picture, float(gap.max()), *at) - skin[seen])
         return skin
+
+    def _edges(self, face: Expression) -> tuple[Pixels, Pixels, Pixels, list[Pixels], tuple[Pixels, Pixels]]:
+        """For every pixel: where its column is in the source, where that lies between the corners (0 to 1), how much of
+        an opening it has; the heights of the lips' inner and outer edges there, and of the inner ones as they are now.
+        """
+        x, u, line = self._columns(face)
+        bow = (4 * u * (1 - u)) ** np.float32(_ROUND)
+        upper, lower, *rims = self._lines(x)
+        lower = np.maximum(upper, lower)
+        opens = bow * (_OPENS * (face.lower_lip - face.upper_lip) / 2)
+        bend = line + 4 * u * (1 - u) * ((face.upper_lip + face.lower_lip) / 2 - line)
+        edge_up, edge_low = upper + bend - opens, lower + bend + opens
+        meet = np.maximum(edge_up - edge_low, 0) / 2  # lips that would cross meet in the middle
+        return x, u, bow, [upper, lower, *rims], (edge_up - meet, edge_low + meet)
 
     def _columns(self, face: Expression) -> tuple[Pixels, Pixels, Pixels]:
         """For every pixel: where its column is in the source, where that lies between the corners (0 to 1), and how far
@@ -227,9 +233,7 @@ class _Paint:
         result = np.ones((len(x), picture.shape[-1]), np.float32)
         result[:, :3] = self._depth(widest, gap - depth, gap, arch)
         _turned(result, smooth(1 - (gap - depth) / _RIM), self._lower, _WET, x)
-        hidden = self._hidden * self._teeth.beside(x)
-        slid = self.closed * np.clip(hidden + top - upper, 0, 2 * hidden)  # teeth stay, lips go
-        teeth = self._teeth(x, (upper + depth + slid).astype(np.float32))
+        teeth = self._teeth(x, (upper + depth + self.slid(x, top - upper)).astype(np.float32))
         shade = _TOOTH * (1 - _SHADED * (1 - smooth(depth / 0.06))) * (1 - _CORNER * (1 - smooth(arch / 0.7)))
         light = 1 - self.closed * (1 - shade)
         result[:, :3] += teeth[:, 3:] * (teeth[:, :3] * light[:, None] - result[:, :3])
@@ -240,6 +244,13 @@ class _Paint:
         shown = 1 - (1 - shown) * more
         places = np.minimum(upper + depth, np.maximum(lower + (_EDGE - 1.3 * more) / self._patch.unit, upper))
         return result + shown[:, None] * (self._patch.look(picture, x, places.astype(np.float32)) - result)
+
+    def slid(self, x: Pixels, moved: Pixels) -> Pixels:
+        """(n,): by how much teeth at `x` are hidden that hang from an upper lip whose edge there `moved` down: lips go,
+        teeth stay.
+        """
+        hidden = self._hidden * self._teeth.beside(x)
+        return np.asarray(self.closed * np.clip(hidden + moved, 0, 2 * hidden))
 
     def _depth(self, widest: float, above: Pixels, gap: Pixels, arch: Pixels) -> Pixels:
         """(n, 3): what is seen behind the teeth, so far `above` the lower lip: the dark, darkest behind upper teeth

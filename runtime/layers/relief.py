@@ -65,7 +65,20 @@ class Relief:
         rows = np.rint(at).astype(np.intp)
         behind = smooth((1 - edge[np.ix_(rows, rows)].astype(np.float64)) / _STEEP)
         depth = np.minimum(depth, self._wall)
-        self._depth = np.asarray(depth + behind * (self._wall - depth), np.float32)
+        self._hold(head, depth + behind * (self._wall - depth))
+
+    @classmethod
+    def known(cls, head: Head, depth: Array, wall: float, side: int) -> Relief:
+        """One whose `depth` (n, n) over a canvas of `side` pixels is known, in its pixels, as `head.depths` are;
+        `wall`: the farthest of it.
+        """
+        relief = cls.__new__(cls)
+        relief._cell, relief._wall = side / len(depth), wall
+        relief._hold(head, depth)
+        return relief
+
+    def _hold(self, head: Head, depth: Array) -> None:
+        self._head, self._depth = head, np.asarray(depth, np.float32)
         self._nearest = float(self._depth.min())
         self._stiff = np.flatnonzero(head.weights > 0)
 

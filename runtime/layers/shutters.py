@@ -265,11 +265,8 @@ class EyeShutter:
         upper, lower = back(eye.upper), back(eye.lower)
         self._brow = min(float(back(brow)[1]), float(upper[:, 1].min()) - 0.3)
         self.patch = Patch(frame, (_BROW[0], self._brow - _FOREHEAD - 0.1), (_BROW[1], 0.65), len(picture))
-        x = self.patch.x
-        self._upper = height(upper, x)
-        self._lower = np.maximum(height(lower, x), self._upper)
-        self._near = np.clip((self._lower - self._upper) / 0.1, 0, 1)
-        self._with_brow = smooth((x - _BROW[0]) / 0.5) * smooth((_BROW[1] - x) / 0.9)
+        x, self._edges = self.patch.x, (upper, lower)
+        self._lay(x)
         self._between = ((x > 0) & (x < 1)).astype(np.float32)
         self._along = smooth(x / 0.2) * smooth((1 - x) / 0.2) * self.patch.inside
         self._look = Look(float(back(eye.iris)[0]), eye.radius / eye.width, upper, lower)
@@ -293,19 +290,20 @@ class EyeShutter:
         x = self.patch.x[self._lid]
         return [np.stack([np.interp(x, places, line) for line in tone.T], -1).astype(np.float32) for tone in tones]
 
+    def _lay(self, x: Pixels) -> None:
+        """Lines of the eye in the columns `x`."""
+        upper, lower = self._edges
+        self._upper = height(upper, x)
+        self._lower = np.maximum(height(lower, x), self._upper)
+        self._near = np.clip((self._lower - self._upper) / 0.1, 0, 1)
+        self._with_brow = smooth((x - _BROW[0]) / 0.5) * smooth((_BROW[1] - x) / 0.9)
+
     def __call__(self, picture: Pixels, opening: float, brow: float, gaze: Array) -> Pixels:
         """The patch of `picture` (size, size, C): an eye that is open by so much of what it is there, its brow moved
         down by `brow` and its iris by `gaze` (2,), in widths of the eye.
         """
-        patch, upper, lower = self.patch, self._upper, self._lower
-        shut = max(0.0, 1 - opening)
-        rim = lower - np.float32(_RISE * shut) * (lower - upper)
-        target = rim - opening * (lower - upper)
-        y = self._rows(target, float(np.clip(brow, *_LIFT)))
-        # A shut eye shows no half pixel of itself, nor the wet edge of its lower lid.
-        half = np.float32(_EDGE / patch.unit) * (1 - 2 * shut * self._near)
-        under = stretch(patch.y, [(rim, lower + np.float32(_WET * shut) * self._near), (lower + 0.35, lower + 0.35)])
-        y = np.where(patch.y < (target + rim) / 2, np.minimum(y, upper + half), np.maximum(under, lower - half))
+        patch, shut = self.patch, max(0.0, 1 - opening)
+        y, target, rim = self._heights(opening, brow, shut)
         skin = patch.look(picture, patch.x, patch.y + (y - patch.y) * patch.inside)
         if shut:
             self._unfold(picture, skin, target, shut)
@@ -319,6 +317,18 @@ class EyeShutter:
                 ball[:, :3] *= (1 - min(1.0, 2 * shut) * (_DIM + _SHADOW * shadow))[:, None]
             skin[seen] += covered[seen][:, None] * (ball - skin[seen])
         return skin
+
+    def _heights(self, opening: float, brow: float, shut: float) -> tuple[Pixels, Pixels, Pixels]:
+        """Where the height of every pixel of skin is in the source, and the edges of the upper and the lower lid."""
+        patch, upper, lower = self.patch, self._upper, self._lower
+        rim = lower - np.float32(_RISE * shut) * (lower - upper)
+        target = rim - opening * (lower - upper)
+        y = self._rows(target, float(np.clip(brow, *_LIFT)))
+        # A shut eye shows no half pixel of itself, nor the wet edge of its lower lid.
+        half = np.float32(_EDGE / patch.unit) * (1 - 2 * shut * self._near)
+        under = stretch(patch.y, [(rim, lower + np.float32(_WET * shut) * self._near), (lower + 0.35, lower + 0.35)])
+        y = np.where(patch.y < (target + rim) / 2, np.minimum(y, upper + half), np.maximum(under, lower - half))
+        return y, target, rim
 
     def _rows(self, target: Pixels, lift: float) -> Pixels:
         """Where the height of every pixel above the eye is in the source, the lid's edge at `target` and the brow moved

@@ -149,8 +149,10 @@ def _known(names: tuple[str, ...]) -> tuple[list[str], Array, Array, Array]:
 class Head:
     """The drawn head behind a picture's named points: how deep each of them lies, as the picture sees it."""
 
-    def __init__(self, places: Mapping[str, Array]) -> None:
-        """`places` (2,) of named points, of which the drawn head has some or all."""
+    def __init__(self, places: Mapping[str, Array], depths: Mapping[str, float] | None = None) -> None:
+        """`places` (2,) of named points, of which the drawn head has some or all; `depths`: how far away from the
+        camera they are, in the picture's unit, where that is known better than by the drawn head.
+        """
         self.names, self.points, self.weights, self._bare = _known(tuple(places))
         """Names (P,), and the drawn head's points (P, 3)."""
         self.places = np.array([places[name] for name in self.names])
@@ -159,6 +161,8 @@ class Head:
         self.middle = (self.weights[:, None] * self.points).sum(0) / max(float(self.weights.sum()), _NEVER)
         self.depths = self.camera.scale * (self.points - self.middle) @ self.camera.turn[2]
         """(P,): away from the camera, in the picture's unit."""
+        if depths is not None:
+            self.depths = np.array([depths[name] for name in self.names])
         self.solid = np.concatenate([self.places, self.depths[:, None]], 1)
         """(P, 3): the points in space, as the picture sees them."""
 

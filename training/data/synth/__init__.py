@@ -21,8 +21,10 @@ any resolution comes from drawing the driving frame's triangles at it.
 (`cartoon/`: `figure.py` is its mesh, `identity.py` who, `gait.py` and `pose.py` how, `scene.py` where, `render.py` the
 pictures). A new kind needs a renderer and its triangles in `core/topology.py`; rasteriser, truth and files (`sets/`)
 stay. "photo" (`photo/`: `seen.py` and `fit.py` find a drawn head in a photograph, `study.py` and `survey.py` say
-whether it will do, `portrait.py` makes an actor of it, `sheet.py` and `colours.py` what it looks like, `movement.py`
-how it moves, `render.py` the pictures) has the triangles of "head", and needs the engine (`runtime`) and SciPy.
+whether it will do, `portrait.py` makes an actor of it, `movement.py` says how it moves, `expressed.py` tells the
+engine's layers, of which `stage.py` has the photograph's and `depth.py` how deep it lies, `carry.py` and `sheet.py`
+find the truth's vertices on their maps, `render.py` makes the frames) has the triangles of "head", and needs the engine
+(`runtime`) and SciPy.
 """
 
 from .core.renderer import TEST_SEEDS, Frames, Renderer, SceneSpec, true_flow

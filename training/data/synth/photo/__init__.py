@@ -1,1 +1,1 @@
-"""Photographs of people set in motion with exact truth, by a drawn head that is fitted to them."""
+"""Photographs of people set in motion with exact truth: by the engine, as a drawn head tells it that fits them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ..core.renderer import REST, SceneSpec
@@ -13,7 +15,8 @@ TURNS = np.radians([22, 14, 14])
 """Most yaw, pitch and roll from the photograph's own pose ..."""
 _MOST = np.radians([34, 26, 36])
 """... and in all."""
-_GAZE = np.radians([32, 20])
+_GAZE, _GLANCE = np.radians([32, 20]), np.radians([24, 12])
+"""Most yaw and pitch of eyes in all, and from where they look in the photograph: farther off irises are not seen."""
 _WAY = 0.6
 """Share of a performance's translation that is taken."""
 _LIDS = tuple((ACTIONS.index("eyeBlink" + side)) for side in ("Left", "Right"))
@@ -31,26 +34,32 @@ def _softly(values: Array, most: Array) -> Array:
     return bounded
 
 
-def closing(pose: Pose, portrait: Portrait) -> Array:
-    """(2,) in [0, 1]: how far a pose (one moment) shuts the left and the right eye, from the photograph's."""
-    own, now = portrait.rest.actions[0, list(_LIDS)], pose.actions[0, list(_LIDS)]
-    way = np.maximum(portrait.shut - own, 0.05)
-    shut: Array = ((now - own) / way).clip(0, 1).astype(np.float32)
-    return shut
+@dataclass(frozen=True)
+class Acted:
+    """What a photograph's person does at one moment."""
+
+    pose: Pose
+    left: Array
+    """(1, 52): what of the photograph's own expression is left, ..."""
+    kept: float
+    """... which is so much of it."""
 
 
-def moved_pose(spec: SceneSpec, portrait: Portrait, time: float) -> Pose:
-    """The pose (one moment) at a time in seconds; the photograph's own at `REST`."""
+def moved_pose(spec: SceneSpec, portrait: Portrait, time: float) -> Acted:
+    """At a time in seconds; the photograph itself at `REST`."""
     rest = portrait.rest
     if time == REST:
-        return rest
+        return Acted(rest, rest.actions, 1.0)
     played = motion(spec.motion).at(np.array([time]))
     rotation = np.clip(rest.rotation + _softly(played.rotation, TURNS), -_MOST, _MOST)
-    actions = (rest.actions * _kept(spec.motion, time) + played.actions).clip(0, 1)
+    kept = _kept(spec.motion, time)
+    left = rest.actions * kept
+    left[:, list(_LIDS)] = rest.actions[:, list(_LIDS)]
+    actions = (left + played.actions).clip(0, 1)
     for side, lid in enumerate(_LIDS):  # lids close fully whatever the photograph's opening
         own, closing = rest.actions[:, lid], played.actions[:, lid]
         actions[:, lid] = own + closing * (portrait.shut[side] - own)
-    gaze = np.clip(rest.gaze + played.gaze, -_GAZE, _GAZE)
+    gaze = np.clip(rest.gaze + _softly(played.gaze, _GLANCE), -_GAZE, _GAZE)
     translation = rest.translation + _WAY * played.translation
     rows = (rotation, translation, actions, gaze)
-    return Pose(*(np.asarray(row, np.float32) for row in rows))
+    return Acted(Pose(*(np.asarray(row, np.float32) for row in rows)), np.asarray(left, np.float32), kept)

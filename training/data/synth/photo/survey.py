@@ -13,7 +13,6 @@ import numpy as np
 from checkpoints.errors import InputError, OutputError
 
 from ..core.photos import Photos, read_photo
-from ..core.renderer import SceneSpec
 from ..person.head import load_head
 from .render import SURVEYED, PhotoRenderer, sit
 from .study import Unfit, study
@@ -22,7 +21,7 @@ RECORD = "photographs.json"
 """File beside the shards that keeps what was found, so that a repeated command need not look again."""
 _HELD_OUT = 10
 """One in so many photographs is held out, by its contents."""
-_VERSION = 1
+_VERSION = 2
 """Of the verdicts: another one makes old records void."""
 
 
@@ -64,10 +63,10 @@ def is_held_out(photos: Photos, name: str) -> bool:
 
 def _verdict(photos: Photos, name: str, renderer: PhotoRenderer) -> str:
     """Why a photograph cannot be moved; empty where it can."""
-    asset, spec = load_head(), SceneSpec(0, 0, SURVEYED, "photo")
+    asset = load_head()
     try:
         found = study(asset, np.asarray(read_photo(photos.folder / name)))
-        sit(asset, found, renderer, spec)
+        sit(asset, found, renderer.identity(0), SURVEYED)
     except Unfit as why:
         return str(why)
     return ""
