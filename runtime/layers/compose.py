@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.graphs.sessions import Graph, open_graph
+from runtime.graphs.turns import aside, in_turn
 from runtime.layers.anatomy import Subject
 from runtime.layers.border import complete
 from runtime.layers.canvas import Canvas
@@ -222,6 +223,7 @@ class Layers:
         step = float(cells[0, 1, 0] - cells[0, 0, 0])
         return added(head, cells, step, more), added(trunk, cells, step, more), more
 
+    @in_turn
     def _moved(
         self, made: Made | None, points: Array, face: Expression | None, residual: Floats | None, wanted: list[str]
     ) -> dict[str, np.ndarray]:
@@ -242,7 +244,8 @@ class Layers:
             "row": self._first_row(head, trunk),
             **(_NEVER if made is None else {}),
         }
-        texture = self._textures.get()
+        with aside():
+            texture = self._textures.get()
         try:
             for place, patch in self._shutters(self._own, face):
                 texture[(0, slice(0, 4), *place)] = patch.transpose(2, 0, 1)
