@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from runtime.graphs.turns import aside
 from runtime.values import Bytes
 
 Array = NDArray[np.float64]
@@ -49,7 +50,14 @@ class Affine:
     """(2,)."""
 
     def __call__(self, points: Array) -> Array:
-        return points @ self.linear.T + self.offset
+        if points.ndim < 3 or points.dtype != np.float64 or not points.flags.c_contiguous:
+            return points @ self.linear.T + self.offset
+        # Of a whole field of points as complex numbers, in less than half of the time.
+        (a, b), (c, d) = self.linear
+        places = points.view(np.complex128)
+        found = complex(a + d, c - b) / 2 * places + complex(a - d, c + b) / 2 * places.conj()
+        found += complex(*self.offset)
+        return found.view(np.float64)
 
     def inverse(self) -> Affine:
         """The map back; one that has none, which points that coincide make, is nudged instead of raising."""
@@ -64,7 +72,9 @@ class Affine:
         """uint8 (side, side, 3): what `image` shows where this map takes the pixels of a square."""
         rows = np.concatenate([self.linear, self.offset[:, None]], 1).reshape(-1)
         places = tuple(float(value) for value in rows)
-        return np.asarray(image.transform((side, side), Image.Transform.AFFINE, places, Image.Resampling.BILINEAR))
+        with aside():  # one long step
+            cut = image.transform((side, side), Image.Transform.AFFINE, places, Image.Resampling.BILINEAR)
+        return np.asarray(cut)
 
     @staticmethod
     def fit(before: Array, after: Array, stiffness: float = 0.0) -> Affine:
@@ -92,5 +102,19 @@ def head_frame(points: Mapping[str, Array], *, rigid: bool = False) -> Affine:
     turned heads are seen foreshortened, which the frame follows.
     """
     aim = np.array([points[name] for name in TEMPLATE])
-    template = np.array(list(TEMPLATE.values()))
-    return Affine.similarity(template, aim) if rigid else Affine.fit(template, aim, 0.05)
+    middle = aim.sum(0) / len(aim)
+    across = _ABOUT.T @ (aim - middle)
+    # As `Affine.similarity` and `fit` do; of the template all is known.
+    turn, skew = (across[0, 0] + across[1, 1]) / _LENGTH, (across[0, 1] - across[1, 0]) / _LENGTH
+    linear = np.array([[turn, -skew], [skew, turn]])
+    if not rigid:
+        linear = (_SOLVED @ (across + _PULL * linear.T)).T
+    return Affine(linear, middle - linear @ _MIDDLE)
+
+
+_MIDDLE: Array = np.mean(list(TEMPLATE.values()), 0)
+_ABOUT: Array = np.array(list(TEMPLATE.values())) - _MIDDLE
+_LENGTH = float((_ABOUT**2).sum())
+_PULL = 0.05 * _LENGTH / 2
+"""How much a frame that follows a turned head is held to be a similarity."""
+_SOLVED: Array = np.linalg.inv(_ABOUT.T @ _ABOUT + (_PULL + 1e-9) * np.eye(2))
