@@ -37,7 +37,6 @@ from runtime.control.hand import OPENS, controls_of, has_names, switches_of
 from runtime.framing.framer import Framer, Framing, Subject
 from runtime.graphs.cores import available_cores
 from runtime.graphs.sessions import Device, Graph, open_aside
-from runtime.graphs.turns import in_turn
 from runtime.layers.anatomy import see_faces, see_heads, see_subject
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Behind, Layers, Made, open_layers
@@ -206,7 +205,6 @@ class Engine:
         features = {name: render.place(value) for name, value in found.items() if is_feature(name)}
         return Source(self._motion(found), features)
 
-    @in_turn
     def detect(self, frames: Bytes, *, expression: bool = False) -> Motion:
         """The motion of `frames`, uint8 (B, R, R, 3); with `expression` also what lids, irises and lips do and where
         the face mesh sees the head, where the points have names, and how far lips and lids are apart, where the model

@@ -19,7 +19,7 @@ from export.assets.detail_graph import parsed
 TEXT = """
 <ir_version: 10, opset_import: ["": 19]>
 layers (uint8[1, r, r, 3] image, float[1, 2, f, f] moved, float[1, 2, f, f] head, float[1, 2, f, f] trunk,
-        float[1, 2, f, f] more, float[1, 6, c, c] texture,
+        float[1, 2, f, f] more, float[1, 5, c, c] texture, float[1, 1, c, c] painted,
         float[1, 3, n, n] plate, float[1, 3, h, h] rest, float[1, 2, n, n] grid, float[1, 2, h, h] half_grid,
         float[n, f] flow_up, float[h, f] flow_half, float[n, q] missing_up, float[q, q] blur, float[2] reach,
         float[2] limits, int64[4] size, int64[1] row, float[1, 3, n, n] wrong, float[1] stillness, float[1] ratio)
@@ -37,7 +37,6 @@ layers (uint8[1, r, r, 3] image, float[1, 2, f, f] moved, float[1, 2, f, f] head
     at_3 = Constant <value_ints = [3]> ()
     at_4 = Constant <value_ints = [4]> ()
     at_5 = Constant <value_ints = [5]> ()
-    at_6 = Constant <value_ints = [6]> ()
     reach_large = Gather <axis = 0> (reach, index_0)
     reach_half = Gather <axis = 0> (reach, index_1)
 
@@ -48,20 +47,20 @@ layers (uint8[1, r, r, 3] image, float[1, 2, f, f] moved, float[1, 2, f, f] head
     head_places = Add (grid, head_full)
     head_inside = Clip (head_places, least, reach_large)
     head_look = Transpose <perm = [0, 2, 3, 1]> (head_inside)
-    layer = Slice (texture, at_0, at_4, channels)
-    head_layer = GridSample <mode = "bilinear", padding_mode = "zeros", align_corners = 0> (layer, head_look)
+    head_warped = GridSample <mode = "bilinear", padding_mode = "zeros", align_corners = 0> (texture, head_look)
+    head_layer = Slice (head_warped, at_0, at_4, channels)
     trunk_across = MatMul (trunk, flow_up_t)
     trunk_full = MatMul (flow_up, trunk_across)
     trunk_places = Add (grid, trunk_full)
     trunk_low = Slice (trunk_places, row, bottom, rows)
     trunk_inside = Clip (trunk_low, least, reach_large)
     trunk_look = Transpose <perm = [0, 2, 3, 1]> (trunk_inside)
-    trunk_warped = GridSample <mode = "bilinear", padding_mode = "zeros", align_corners = 0> (layer, trunk_look)
+    trunk_whole = GridSample <mode = "bilinear", padding_mode = "zeros", align_corners = 0> (texture, trunk_look)
+    trunk_warped = Slice (trunk_whole, at_0, at_4, channels)
     head_high = Slice (head_layer, at_0, row, rows)
     head_low = Slice (head_layer, row, bottom, rows)
-    before = Slice (texture, at_5, at_6, channels)
-    head_look_low = Slice (head_look, row, bottom, channels)
-    before_low = GridSample <mode = "bilinear", padding_mode = "zeros", align_corners = 0> (before, head_look_low)
+    before = Slice (head_warped, at_4, at_5, channels)
+    before_low = Slice (before, row, bottom, rows)
     front = Clip (before_low, zero, one)
     between = Sub (head_low, trunk_warped)
     chosen = Mul (front, between)
@@ -74,7 +73,8 @@ layers (uint8[1, r, r, 3] image, float[1, 2, f, f] moved, float[1, 2, f, f] head
     plate_seen = Mul (behind, plate)
     over_plate = Add (colours, plate_seen)
     head_way = Abs (head_full)
-    farthest = ReduceMax <keepdims = 1> (head_way, channels)
+    across_way, down_way = Split <axis = 1, num_outputs = 2> (head_way)
+    farthest = Max (across_way, down_way)
     gone = Mul (farthest, stillness)
     stays = Sub (one, gone)
     still = Clip (stays, zero, one)
@@ -124,16 +124,16 @@ layers (uint8[1, r, r, 3] image, float[1, 2, f, f] moved, float[1, 2, f, f] head
                     own_grid = Mul (grid, ratio)
                     more_grid = Add (own_grid, more_full)
                     more_look = Transpose <perm = [0, 2, 3, 1]> (more_grid)
-                    there = GridSample <mode = "bilinear", padding_mode = "border", align_corners = 0> (painting, more_look)
+                    there =
+                        GridSample <mode = "bilinear", padding_mode = "border", align_corners = 0> (painting, more_look)
                 },
                 else_branch = here () => (float[1, 4, n, n] same) {
                     same = Identity (painting)
                 }>
             paint = Slice (moved_painting, at_0, at_3, channels)
             missing_there = Slice (moved_painting, at_3, at_4, channels)
-            where_painted = Slice (texture, at_4, at_5, channels)
-            painted = GridSample <mode = "bilinear", padding_mode = "zeros", align_corners = 0> (where_painted, head_look)
-            weight = Mul (missing_there, painted)
+            faced = GridSample <mode = "bilinear", padding_mode = "zeros", align_corners = 0> (painted, head_look)
+            weight = Mul (missing_there, faced)
             correction = Sub (paint, layered)
             weighted = Mul (weight, correction)
             painted_over = Add (layered, weighted)

@@ -125,10 +125,9 @@ class Layers:
         resolution, cells = len(rest.image), len(rest.flow)
         corners = np.linspace(-1, 1, cells)
         self._cells = canvas.places(np.stack(np.meshgrid(corners, corners), -1), resolution)
-        painted = subject.face
-        self._person = Person(subject.anatomy, painted, self._cells, border)
+        self._person = Person(subject.anatomy, subject.face, self._cells, border)
         front = scene.alpha * self._person.front(len(own))
-        texture = np.concatenate([self._own.transpose(2, 0, 1), painted[None], front[None]])[None].astype(np.float32)
+        texture = np.concatenate([self._own.transpose(2, 0, 1), front[None]])[None].astype(np.float32)
         self._textures: SimpleQueue[Pixels] = SimpleQueue()
         """The person's texture with an expression, one for each frame that may be made at the same time."""
         for _ in range(graph.calls if len(colours) <= _LARGE else 1):
@@ -167,6 +166,7 @@ class Layers:
         rest = self._rest.image.astype(np.float32).reshape(half, 2, half, 2, 3).mean((1, 3))
         return {
             "plate": np.ascontiguousarray(self._plate.transpose(2, 0, 1)[None]),
+            "painted": np.ascontiguousarray(self._subject.face[None, None], np.float32),
             "wrong": np.ascontiguousarray(self._wrong.transpose(2, 0, 1)[None], np.float32),
             "ratio": np.array([size / side], np.float32),
             "stillness": np.array([size / 2 / (_STILL * side)], np.float32),

@@ -34,4 +34,3 @@ def through(flow: Array, at: Array, wanted: Array, reach: float) -> Array:
         missing = wanted.T - (above * (1 - y) + below * y)
         led += (missing[:, None] * down.T) @ across / weight
     return np.ascontiguousarray(led.transpose(1, 2, 0))
-

@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from runtime.graphs.turns import aside
 from runtime.values import Bytes
 
 Array = NDArray[np.float64]
@@ -72,9 +71,7 @@ class Affine:
         """uint8 (side, side, 3): what `image` shows where this map takes the pixels of a square."""
         rows = np.concatenate([self.linear, self.offset[:, None]], 1).reshape(-1)
         places = tuple(float(value) for value in rows)
-        with aside():  # one long step
-            cut = image.transform((side, side), Image.Transform.AFFINE, places, Image.Resampling.BILINEAR)
-        return np.asarray(cut)
+        return np.asarray(image.transform((side, side), Image.Transform.AFFINE, places, Image.Resampling.BILINEAR))
 
     @staticmethod
     def fit(before: Array, after: Array, stiffness: float = 0.0) -> Affine:

@@ -257,7 +257,7 @@ def read_motion(framed: Framed, engine: Engine, *, expression: bool = False) -> 
         return
     found, watch = False, Watch(engine)
     # What is not told by points is found while those of the next frames are.
-    with prefetch(_detected(framed, engine, watch, expression=expression), depth=1) as ready:
+    with prefetch(_detected(framed, engine, watch, expression=expression), depth=2) as ready:
         for squares, numbers, seen in ready:
             found = True
             motion = watch.completed(seen, squares, numbers, expression=expression)
