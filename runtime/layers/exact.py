@@ -27,7 +27,7 @@ def through(flow: Array, at: Array, wanted: Array, reach: float) -> Array:
     column, row = low.T
     across, down = (np.exp(-((cells - each[:, None]) ** 2) / (2 * reach**2)) for each in at.T)
     weight = down.T @ across + _FAINT
-    led = np.ascontiguousarray(flow.transpose(2, 0, 1))
+    led = flow.transpose(2, 0, 1).copy()
     for _ in range(_ROUNDS):
         above = led[:, row, column] * (1 - x) + led[:, row, column + 1] * x
         below = led[:, row + 1, column] * (1 - x) + led[:, row + 1, column + 1] * x

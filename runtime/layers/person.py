@@ -98,7 +98,7 @@ class Person:
         still = self._still[..., None]
         return front * still, (front + self._weight_of(front, trunk) * (trunk - front)) * still
 
-    def _weight_of(self, front: Array, trunk: Array) -> Array:
+    def _weight_of(self, front: Array, trunk: Array) -> Pixels:
         """(f, f, 1): how much cells behind the head move as the `trunk` does, and not as what is in `front`."""
         # In the head's own frame, where a step along the way is a step, too.
         start, step = self._own(self._cells + front), (trunk - front) @ self._own.linear.T
@@ -107,7 +107,7 @@ class Person:
         least = smooth(ends)
         # ... where it rises, what a cell shows must itself belong as much to the trunk as it is moved with it: else
         # shoulders would be seen twice. Above the shoulders nothing does.
-        near = (np.maximum(ends, self._depth(start)) > -_CLEAR).any(1)
+        near: NDArray[np.bool_] = np.any(np.maximum(ends, self._depth(start)) > -_CLEAR, axis=1)
         rows = slice(int(near.argmax()) if near.any() else len(near), None)
         start, step, weight = start[rows], step[rows], least[rows]
         for _ in range(_ROUNDS):
