@@ -104,7 +104,7 @@ def head_frame(points: Mapping[str, Array], *, rigid: bool = False) -> Affine:
     middle, about, length, solving = _template()
     aim = np.array([points[name] for name in TEMPLATE])
     across = about.T @ aim
-    # As `Affine.similarity` and `fit` find them, in a sixth of the time: all of the template is known.
+    # As `Affine.similarity` and `fit` find them, several times faster: all of the template is known.
     turn, skew = (across[0, 0] + across[1, 1]) / length, (across[0, 1] - across[1, 0]) / length
     linear = np.array([[turn, -skew], [skew, turn]])
     if not rigid:
