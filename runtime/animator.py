@@ -33,6 +33,7 @@ from runtime.framing.chosen import several_faces
 from runtime.framing.cutter import Cutter
 from runtime.framing.framer import Seat
 from runtime.graphs.sessions import Device, check_device
+from runtime.graphs.turns import in_turn
 from runtime.layers.expression import Expression
 from runtime.layers.mended import mended
 from runtime.layers.neighbours import Neighbours
@@ -326,6 +327,7 @@ class Animator:
             raise InputError("There is no source picture yet; call set_source first.")
         return self._finish
 
+    @in_turn
     def _driven(self, motion: Motion) -> Driven:
         """What the model makes of the next frames, the motion that it was rendered by, and what the faces do."""
         return self._made([each for take, part in by_take(self._exact(motion)) for each in self._posed(take, part)])
@@ -342,8 +344,7 @@ class Animator:
         return self._render(driven), driven, faces
 
     def _render(self, driven: Motion) -> Rendered:
-        stitching = None if self.stitching == 1 else self.stitching
-        return self.engine.render_dense(self.source, driven, stitching=stitching)
+        return self.engine.render_dense(self.source, driven, stitching=None if self.stitching == 1 else self.stitching)
 
     def _posed(self, take: int, motion: Motion) -> list[Moved]:
         """What to render for the next frames, all of one take, and what the face does in each of them."""

@@ -92,12 +92,16 @@ def _pictures() -> Iterator[str]:
     yield "size = Concat <axis = 0> (ones, shape)"
     yield from _grey("grey_there", "told")
     yield from _grey("grey_here", "seen")
-    for which in ("there", "here"):
-        sampled = f"raw_{which}_{SIDE}"
-        yield (
-            f'{sampled} = GridSample <mode = "bilinear", padding_mode = "border", align_corners = 0> '
-            f"(grey_{which}, look)"
-        )
+    # Within the middles of the outermost pixels nothing lies beyond: faster than a border that is repeated.
+    yield "side = Gather <axis = 0> (shape, columns_only)"
+    yield "side_float = Cast <to = 1> (side)"
+    yield "outermost = Div (one, side_float)"
+    yield "reach = Sub (one, outermost)"
+    yield "least_reach = Neg (reach)"
+    yield "look_inside = Clip (look, least_reach, reach)"
+    yield "grey_both = Concat <axis = 1> (grey_there, grey_here)"
+    yield from _sampled("raw_both", "grey_both", "look_inside")
+    yield f"raw_there_{SIDE}, raw_here_{SIDE} = Split <axis = 1, num_outputs = 2> (raw_both)"
     yield f"weight_{SIDE} = Identity (weight)"
     for large, small in ((128, 64), (64, 32)):
         for name in ("raw_there", "raw_here", "weight"):
@@ -117,6 +121,7 @@ def _places(side: int) -> Iterator[str]:
     """`places_n` (1, n, n, 2): the middles of pixels in [-1, 1], and how far a pixel is."""
     yield f"pixel_{side} = Constant <value_float = {2.0 / side}> ()"
     yield f"first_{side} = Constant <value_float = {1.0 / side - 1.0}> ()"
+    yield f"last_{side} = Constant <value_float = {1.0 - 1.0 / side}> ()"
     yield f"end_{side} = Constant <value_float = 1.0> ()"
     yield f"line_{side} = Range (first_{side}, end_{side}, pixel_{side})"
     yield f"wide_{side} = Constant <value_ints = [1, 1, {side}, 1]> ()"
@@ -128,16 +133,18 @@ def _places(side: int) -> Iterator[str]:
     yield f"places_{side} = Concat <axis = 3> (x_{side}, y_{side})"
 
 
+def _sampled(result: str, picture: str, places: str) -> Iterator[str]:
+    yield f'{result} = GridSample <mode = "bilinear", padding_mode = "zeros", align_corners = 0> ({picture}, {places})'
+
+
 def _round(side: int, number: int, flow: str) -> Iterator[str]:
     """One step of least squares from `flow` (1, 2, n, n), in pixels, to `flow_SIDE_NUMBER`."""
     tag = f"{side}_{number}"
     yield f"far_{tag} = Mul ({flow}, pixel_{side})"
     yield f"far_last_{tag} = Transpose <perm = [0, 2, 3, 1]> (far_{tag})"
     yield f"at_{tag} = Add (places_{side}, far_last_{tag})"
-    yield (
-        f'moved_{tag} = GridSample <mode = "bilinear", padding_mode = "border", align_corners = 0> '
-        f"(there_{side}, at_{tag})"
-    )
+    yield f"inside_{tag} = Clip (at_{tag}, first_{side}, last_{side})"
+    yield from _sampled(f"moved_{tag}", f"there_{side}", f"inside_{tag}")
     yield f"own_{tag} = Conv <pads = [1, 1, 1, 1]> (moved_{tag}, differences)"
     yield f"both_{tag} = Add (own_{tag}, slope_{side})"
     yield f"slope_{tag} = Mul (both_{tag}, half)"

@@ -25,6 +25,7 @@ from runtime.graphs.gpu import PROVIDERS, Bound, Provider, providers
 from runtime.graphs.kept import open_kept
 from runtime.graphs.memory import give_back, share_arena
 from runtime.graphs.opener import in_opener, workers
+from runtime.graphs.turns import aside
 
 Device = Literal["auto", "cpu", "cuda", "cuda-graphs", "tensorrt"]
 DEVICES: tuple[str, ...] = get_args(Device)
@@ -102,7 +103,8 @@ class Graph:
         names = list(outputs or self.outputs)
         started = self._start(names, {name: self._value(name, feed) for name, feed in feeds.items()}, feeds)
         try:
-            results = [future.result() for future in started]
+            with aside():
+                results = [future.result() for future in started]
         except Exception as error:  # ONNX Runtime's exceptions share no base class of their own
             raise ModelError(f'The graph "{self.name}" failed on {self.device} ({first_line(error)}).') from error
         finally:

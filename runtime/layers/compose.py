@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from runtime.graphs.sessions import Graph, open_graph
+from runtime.graphs.turns import aside, in_turn
 from runtime.layers.anatomy import Shutters, Subject
 from runtime.layers.border import complete
 from runtime.layers.canvas import Canvas
@@ -124,10 +125,9 @@ class Layers:
         resolution, cells = len(rest.image), len(rest.flow)
         corners = np.linspace(-1, 1, cells)
         self._cells = canvas.places(np.stack(np.meshgrid(corners, corners), -1), resolution)
-        painted = subject.face
-        self._person = Person(subject.anatomy, painted, self._cells, border)
+        self._person = Person(subject.anatomy, subject.face, self._cells, border)
         front = scene.alpha * self._person.front(len(own))
-        texture = np.concatenate([self._own.transpose(2, 0, 1), painted[None], front[None]])[None].astype(np.float32)
+        texture = np.concatenate([self._own.transpose(2, 0, 1), front[None]])[None].astype(np.float32)
         self._textures: SimpleQueue[Pixels] = SimpleQueue()
         """The person's texture with an expression, one for each frame that may be made at the same time."""
         for _ in range(graph.calls if len(colours) <= _LARGE else 1):
@@ -178,6 +178,7 @@ class Layers:
         rest = self._rest.image.astype(np.float32).reshape(half, 2, half, 2, 3).mean((1, 3))
         return {
             "plate": np.ascontiguousarray(self._plate.transpose(2, 0, 1)[None]),
+            "painted": np.ascontiguousarray(self._subject.face[None, None], np.float32),
             "wrong": np.ascontiguousarray(self._wrong.transpose(2, 0, 1)[None], np.float32),
             "ratio": np.array([size / side], np.float32),
             "stillness": np.array([size / 2 / (_STILL * side)], np.float32),
@@ -234,6 +235,7 @@ class Layers:
         step = float(cells[0, 1, 0] - cells[0, 0, 0])
         return added(head, cells, step, more), added(trunk, cells, step, more), more
 
+    @in_turn
     def _moved(
         self, made: Made | None, points: Array, face: Expression | None, residual: Floats | None, wanted: list[str]
     ) -> dict[str, np.ndarray]:
@@ -254,7 +256,8 @@ class Layers:
             "row": self._first_row(head, trunk),
             **(_NEVER if made is None else {}),
         }
-        texture = self._textures.get()
+        with aside():
+            texture = self._textures.get()
         try:
             for place, patch in self._shutters(self._own, face):
                 texture[(0, slice(0, 4), *place)] = patch.transpose(2, 0, 1)

@@ -23,24 +23,14 @@ def through(flow: Array, at: Array, wanted: Array, reach: float) -> Array:
     cells = np.arange(len(flow))
     inside = np.clip(at, 0, len(flow) - 1)
     low = np.minimum(inside.astype(np.intp), len(flow) - 2)
-    hats = _hats(low, inside - low, len(flow))
+    x, y = (inside - low).T
+    column, row = low.T
     across, down = (np.exp(-((cells - each[:, None]) ** 2) / (2 * reach**2)) for each in at.T)
     weight = down.T @ across + _FAINT
-    added = np.zeros_like(flow)
+    led = flow.transpose(2, 0, 1).copy()
     for _ in range(_ROUNDS):
-        missing = wanted - np.einsum("ny,yxc,nx->nc", hats[1], flow + added, hats[0], optimize=True)
-        for axis in (0, 1):
-            added[..., axis] += (down * missing[:, axis, None]).T @ across / weight
-    return flow + added
-
-
-def _hats(low: np.ndarray, rest: Array, cells: int) -> tuple[Array, Array]:
-    """(N, f) twice: how much columns, and rows, count in a flow that is looked up between cells."""
-    found = []
-    for axis in (0, 1):
-        hat = np.zeros((len(low), cells))
-        rows = np.arange(len(low))
-        hat[rows, low[:, axis]] = 1 - rest[:, axis]
-        hat[rows, low[:, axis] + 1] = rest[:, axis]
-        found.append(hat)
-    return found[0], found[1]
+        above = led[:, row, column] * (1 - x) + led[:, row, column + 1] * x
+        below = led[:, row + 1, column] * (1 - x) + led[:, row + 1, column + 1] * x
+        missing = wanted.T - (above * (1 - y) + below * y)
+        led += (missing[:, None] * down.T) @ across / weight
+    return np.ascontiguousarray(led.transpose(1, 2, 0))

@@ -306,4 +306,4 @@ def _gap(own: Named) -> float:
 def _own(points: Named) -> dict[str, Array]:
     """The points in their head's own frame."""
     frame = head_frame(points).inverse()
-    return {name: frame(place) for name, place in points.items()}
+    return dict(zip(points, frame(np.array(list(points.values()))), strict=True))

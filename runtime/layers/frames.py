@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ is 1, x points to the person's left, y down.
 _FAR = 1e6
 """No picture's places lie beyond, in pixels or otherwise."""
 _FLAT = 1e-12
+_PULL = 0.025
+"""How much a frame that follows a turned head is held to be a similarity, of what its points say."""
 
 
 def bounded(values: NDArray[np.floating]) -> Array:
@@ -49,7 +52,14 @@ class Affine:
     """(2,)."""
 
     def __call__(self, points: Array) -> Array:
-        return points @ self.linear.T + self.offset
+        if points.ndim < 3 or points.dtype != np.float64 or not points.flags.c_contiguous:
+            return points @ self.linear.T + self.offset
+        # Of a whole field of points as complex numbers, in less than half of the time.
+        (a, b), (c, d) = self.linear
+        places = points.view(np.complex128)
+        found = complex(a + d, c - b) / 2 * places + complex(a - d, c + b) / 2 * places.conj()
+        found += complex(*self.offset)
+        return found.view(np.float64)
 
     def inverse(self) -> Affine:
         """The map back; one that has none, which points that coincide make, is nudged instead of raising."""
@@ -91,6 +101,24 @@ def head_frame(points: Mapping[str, Array], *, rigid: bool = False) -> Affine:
     """From the head's own frame (see `TEMPLATE`) to where named `points` (2,) lie. With `rigid` a similarity; else
     turned heads are seen foreshortened, which the frame follows.
     """
+    middle, about, length, solving = _template()
     aim = np.array([points[name] for name in TEMPLATE])
-    template = np.array(list(TEMPLATE.values()))
-    return Affine.similarity(template, aim) if rigid else Affine.fit(template, aim, 0.05)
+    across = about.T @ aim
+    # As `Affine.similarity` and `fit` find them, several times faster: all of the template is known.
+    turn, skew = (across[0, 0] + across[1, 1]) / length, (across[0, 1] - across[1, 0]) / length
+    linear = np.array([[turn, -skew], [skew, turn]])
+    if not rigid:
+        linear = (solving @ (across + _PULL * length * linear.T)).T
+    return Affine(linear, aim.sum(0) / len(aim) - linear @ middle)
+
+
+@cache
+def _template() -> tuple[Array, Array, float, Array]:
+    """The template's middle (2,), its points (6, 2) from there, the sum of their squares, and what solves for a map of
+    them that is held to be a similarity (2, 2).
+    """
+    places = np.array(list(TEMPLATE.values()))
+    middle = places.sum(0) / len(places)
+    about = places - middle
+    length = float((about**2).sum())
+    return middle, about, length, np.asarray(np.linalg.inv(about.T @ about + _PULL * length * np.eye(2)), np.float64)

@@ -27,6 +27,8 @@ _COLLAR = 0.5
 """How far above the line of the shoulders they begin to be moved by."""
 _ROUNDS = 8
 """Rounds in which the border between head and trunk is found."""
+_CLEAR = 0.25
+"""How far above the beginning of the shoulders, of the way down to their line, nothing is moved with the trunk."""
 _NAPE = 0.4
 """How far down to that line the head, which goes before the trunk, reaches: below are collars."""
 _NEAR, _FAR, _LITTLE = 3.5, 9.0, 0.2
@@ -64,7 +66,8 @@ class Person:
         self._start = self._line[:, 1] - _COLLAR
         self._start[2], self._start[[1, 3]] = anatomy.chin, np.maximum(self._start[[1, 3]], anatomy.chin - 0.1)
         self._length = np.maximum(self._line[:, 1] - self._start, 0.35)
-        self._near, self._far = (blurring(len(cells), width) for width in (_NEAR, _FAR))
+        self._outline = self._start + 1j * self._length
+        self._near, self._far = (blurring(len(cells), width).astype(np.float32) for width in (_NEAR, _FAR))
         self._still = np.ones(cells.shape[:2])
         at = np.linspace(0, 1, len(cells)) / _SEAM
         for index, stays in enumerate(border if border is not None else ()):
@@ -95,22 +98,27 @@ class Person:
         still = self._still[..., None]
         return front * still, (front + self._weight_of(front, trunk) * (trunk - front)) * still
 
-    def _weight_of(self, front: Array, trunk: Array) -> Array:
+    def _weight_of(self, front: Array, trunk: Array) -> Pixels:
         """(f, f, 1): how much cells behind the head move as the `trunk` does, and not as what is in `front`."""
         # In the head's own frame, where a step along the way is a step, too.
         start, step = self._own(self._cells + front), (trunk - front) @ self._own.linear.T
         # Behind a head that sinks, the trunk stays whole; ...
-        least = weight = smooth(self._depth(start + step))
+        ends = self._depth(start + step)
+        least = smooth(ends)
         # ... where it rises, what a cell shows must itself belong as much to the trunk as it is moved with it: else
-        # shoulders would be seen twice.
+        # shoulders would be seen twice. Above the shoulders nothing does.
+        near: NDArray[np.bool_] = np.any(np.maximum(ends, self._depth(start)) > -_CLEAR, axis=1)
+        rows = slice(int(near.argmax()) if near.any() else len(near), None)
+        start, step, weight = start[rows], step[rows], least[rows]
         for _ in range(_ROUNDS):
             weight = 0.5 * (weight + smooth(self._depth(start + weight[..., None] * step)))
-        return np.maximum(weight, least)[..., None]
+        least[rows] = np.maximum(weight, least[rows])
+        return least[..., None]
 
     def _more(self, base: Array, flow: Array) -> Array:
         """(f, f, 2): what the face's own `flow` adds to `base`; beyond the face it runs out."""
         weight = self._weight(self._cells + base)[..., None]
-        own = np.concatenate([weight * (flow - base), weight], -1).transpose(2, 0, 1)
+        own = np.concatenate([weight * (flow - base), weight], -1, dtype=np.float32).transpose(2, 0, 1)
         spread = self._near @ own @ self._near.T + _LITTLE * (self._far @ own @ self._far.T)
         more = spread[:2] / (spread[2] + 0.01)
         return more.transpose(1, 2, 0)
@@ -126,9 +134,8 @@ class Person:
 
     def _depth(self, places: Array) -> Pixels:
         """(f, f): of `places` in the head's own frame: up to 0 where the head is, from 1 on where the shoulders are."""
-        x, y = places[..., 0], places[..., 1]
-        start, length = (np.interp(x, self._line[:, 0], each) for each in (self._start, self._length))
-        return (y - start) / length
+        found = np.interp(places[..., 0], self._line[:, 0], self._outline)  # both at once
+        return (places[..., 1] - found.real) / found.imag
 
     def _weight(self, places: Array) -> Pixels:
         at = np.clip(np.rint(places), 0, len(self._face) - 1).astype(np.intp)

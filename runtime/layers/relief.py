@@ -170,14 +170,14 @@ def _met(field: Pixels, start: Array, way: Array, levels: Array) -> Array:
     x, y = (
         np.clip(start[..., axis].astype(np.float32) + low * np.float32(way[axis]), 0, len(field) - 1) for axis in (0, 1)
     )
-    column, row = (np.minimum(at.astype(np.int32), len(field) - 2) for at in (x, y))
+    column, row = (np.minimum(at.astype(np.intp), len(field) - 2) for at in (x, y))
     flat, first = field.reshape(-1), row * len(field) + column
     x -= column
     y -= row
     above = flat.take(first)
-    above += x * (flat.take(first + 1) - above)
-    below = flat.take(first + len(field))
-    below += x * (flat.take(first + len(field) + 1) - below)
+    above += x * (flat[1:].take(first) - above)
+    below = flat[len(field) :].take(first)
+    below += x * (flat[len(field) + 1 :].take(first) - below)
     behind = low - (above + y * (below - above))
     inside = behind >= 0
     inside[0] = False

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from runtime.graphs.sessions import Graph, open_graph
-from runtime.layers.frames import Affine, Array, Pixels, bounded, head_frame
+from runtime.layers.frames import TEMPLATE, Affine, Array, Pixels, bounded, head_frame
 from runtime.layers.shutters import smooth
 from runtime.values import Bytes, Floats
 
@@ -37,7 +37,7 @@ DRIVER = 128
 """Side of the picture of a driver that is moved."""
 _FACE, _FACE_AT = (0.6, 0.78), (0.0, 0.42)
 """Half axes and middle of a face: within it what is found counts as it is."""
-_LIPS = ("corner_right", "corner_left", "upper_lip", "lower_lip")
+_LIPS = ("mouth.corner_right", "mouth.corner_left", "mouth.upper_lip", "mouth.lower_lip")
 _CLOSED, _MARGIN, _WIDTH = 0.15, 0.09, 0.42
 """How far apart the points of shut lips are; how far beyond the parting, and over which part of the mouth's width,
 nothing is compared. A smaller margin draws lips together: by 0.03, five talkers' mouths follow by 0.83 of the truth (L1
@@ -53,30 +53,31 @@ def open_registration(device: str, cores: int) -> Graph:
 
 
 @cache
-def _covered(side: int) -> Array:
-    """(side, side, 2): the middles of `side` by `side` cells, in a head's own frame."""
-    at = (np.arange(side) + 0.5) / side * _SPAN
-    return np.stack(np.meshgrid(_CORNER[0] + at, _CORNER[1] + at), -1)
+def _covered() -> tuple[Array, Array]:
+    """Places x (1, 128) and y (128, 1) of the middles of its pixels, in a head's own frame."""
+    at = (np.arange(_SIDE) + 0.5) / _SIDE * _SPAN
+    return _CORNER[0] + at[None], _CORNER[1] + at[:, None]
 
 
 @cache
 def _face() -> Pixels:
     """(1, 1, 128, 128): where the face is."""
-    return _blob(_covered(_SIDE), np.array(_FACE_AT), _FACE, 0.4).astype(np.float32)[None, None]
+    return _blob(np.array(_FACE_AT), _FACE, 0.4).astype(np.float32)[None, None]
 
 
-def _blob(places: Array, middle: Array, axes: tuple[float, float], edge: float) -> Array:
-    """1 in an ellipse, and outside 0, eased over the part `edge` of its `axes`."""
-    away = np.hypot((places[..., 0] - middle[0]) / axes[0], (places[..., 1] - middle[1]) / axes[1])
+def _blob(middle: Array, axes: tuple[float, float], edge: float) -> Array:
+    """(128, 128): 1 in an ellipse, and outside 0, eased over the part `edge` of its `axes`."""
+    x, y = _covered()
+    away = np.sqrt(((x - middle[0]) / axes[0]) ** 2 + ((y - middle[1]) / axes[1]) ** 2)
     return np.clip((1 + edge - away) / edge, 0, 1)
 
 
 def _mouth(face: Mapping[str, Array], head: Affine) -> Array:
     """(128, 128): where lips part, and what lies between them: teeth that are not the driver's own tell nothing."""
     own = head.inverse()
-    right, left, upper, lower = (own(face[f"mouth.{name}"]) for name in _LIPS)
+    right, left, upper, lower = (own(face[name]) for name in _LIPS)
     half = max(float(lower[1] - upper[1]) - _CLOSED, 0.0) / 2 + _MARGIN
-    return _blob(_covered(_SIDE), (right + left + upper + lower) / 4, (_WIDTH * abs(left[0] - right[0]), half), 0.4)
+    return _blob((right + left + upper + lower) / 4, (_WIDTH * abs(left[0] - right[0]), half), 0.4)
 
 
 class Driver:
@@ -93,18 +94,26 @@ class Driver:
         """
         told = self._layers(None, points.astype(np.float64), face)
         size = len(frame)
-        face_at = {name: (at + 1) / 2 * (size - 1) for name, at in named.items()}
+        face_at = {name: (named[name] + 1) / 2 * (size - 1) for name in (*TEMPLATE, *_LIPS)}
         head = head_frame(face_at, rigid=True)
-        look = (2 * head(_covered(_SIDE)) + 1) / size - 1
-        weight = smooth((1 - np.abs(look).max(-1)) / (2 * _EDGE)) * (1 - _mouth(face_at, head))
+        look = _look(head, size)
+        outermost = np.maximum(np.abs(look[0]), np.abs(look[1]))
+        weight = smooth((1 - outermost) / (2 * _EDGE)) * (1 - _mouth(face_at, head))
         feeds = {
             "seen": frame[None],
             "told": told[None],
-            "look": look[None].astype(np.float32),
+            "look": np.stack(look, -1)[None].astype(np.float32),
             "weight": weight[None, None].astype(np.float32),
             "face": _face(),
         }
         return self._graph(feeds, ["residual"])["residual"][0] * np.float32(_SPAN)
+
+
+def _look(head: Affine, size: int) -> list[Array]:
+    """x and y (128, 128): where `head` takes what is covered, in a picture of `size` pixels a side, in [-1, 1]."""
+    x, y = _covered()
+    ways = zip(head.linear, head.offset, strict=True)
+    return [(2 * (across * x + (down * y + start)) + 1) / size - 1 for (across, down), start in ways]
 
 
 def added(flow: Array, cells: Array, step: float, way: Array) -> Array:

@@ -114,7 +114,11 @@ class Patch:
         ((a, b), (c, d)), (e, f), most = self._linear, self._offset, self._size - 1.001
         column, row = np.clip(a * x + b * y + e, 0, most), np.clip(c * x + d * y + f, 0, most)
         left, top = column.astype(np.int32), row.astype(np.int32)
-        across, down = (column - left).astype(np.float32)[..., None], (row - top).astype(np.float32)[..., None]
+        # A share for every value, not one for every pixel: numpy is slow at rows of four.
+        across, down = (
+            np.repeat((at - low).astype(np.float32)[..., None], picture.shape[-1], -1)
+            for at, low in ((column, left), (row, top))
+        )
         flat = picture.reshape(-1, picture.shape[-1])
         at = top * self._size + left
         upper, lower = flat.take(at, 0), flat.take(at + self._size, 0)
@@ -171,7 +175,7 @@ class Lines:
         """The height of each line at `x`."""
         at = np.clip((x - self._first) * self._steps, 0, _TABLE - 1.001)
         left = at.astype(np.int32)
-        share = (at - left).astype(np.float32)[..., None]
+        share = np.repeat((at - left).astype(np.float32)[..., None], self._table.shape[-1], -1)
         before = self._table.take(left, 0)
         found = before + share * (self._table.take(left + 1, 0) - before)
         return [np.ascontiguousarray(found[..., index]) for index in range(found.shape[-1])]

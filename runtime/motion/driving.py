@@ -255,17 +255,29 @@ def read_motion(framed: Framed, engine: Engine, *, expression: bool = False) -> 
         for start in range(0, len(recorded.motion), batch):
             yield recorded.motion[start : start + batch]
         return
-    found = False
-    first = engine.first_watched if expression else engine.first_batch
-    takes, watch = Takes(float(framed.clip.rate), watch=framed.watched), Watch(engine)
-    with prefetch(read_shown(framed, engine.resolution), depth=2 * batch) as ready:
-        while shown := list(islice(ready, batch if found else first)):
+    found, watch = False, Watch(engine)
+    # What is not told by points is found while those of the next frames are.
+    with prefetch(_detected(framed, engine, watch, expression=expression), depth=2) as ready:
+        for squares, numbers, seen in ready:
             found = True
-            numbers = [takes(square, begins) for square, begins in shown]
-            motion = watch(np.stack([square for square, _ in shown]), numbers, expression=expression)
+            motion = watch.completed(seen, squares, numbers, expression=expression)
             yield motion.with_arrays({TAKES: as_array(numbers)}) if framed.watched else motion
     if not found:
         raise InputError("The driving frames are empty; give at least one.")
+
+
+def _detected(
+    framed: Framed, engine: Engine, watch: Watch, *, expression: bool
+) -> Iterator[tuple[Bytes, list[int], Motion]]:
+    """Batches of frames (B, R, R, 3), the takes they are of, and what `watch` detects in them."""
+    takes = Takes(float(framed.clip.rate), watch=framed.watched)
+    size = engine.first_watched if expression else engine.first_batch
+    with prefetch(read_shown(framed, engine.resolution), depth=2 * engine.batch) as ready:
+        while shown := list(islice(ready, size)):
+            size = engine.batch
+            numbers = [takes(square, begins) for square, begins in shown]
+            squares = np.stack([square for square, _ in shown])
+            yield squares, numbers, watch.seen(squares, expression=expression)
 
 
 def read_squares(framed: Framed, size: int) -> Iterator[Bytes]:

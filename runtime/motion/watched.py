@@ -12,6 +12,7 @@ from checkpoints.parameters import RESIDUAL
 from runtime.control.control import seen_faces
 from runtime.control.parts import Strengths
 from runtime.graphs.cores import available_cores
+from runtime.graphs.turns import in_turn
 from runtime.layers.anatomy import named
 from runtime.layers.mended import mended
 from runtime.layers.residual import CELLS, Driver
@@ -40,7 +41,14 @@ class Watch:
         """The motion of the next frames, uint8 (B, R, R, 3), each of its take (`runtime.motion.takes`); with
         `expression` also what `Engine.detect` sees then, and what neither tells, where the points have names.
         """
-        motion = self._engine.detect(squares, expression=expression)
+        return self.completed(self.seen(squares, expression=expression), squares, takes, expression=expression)
+
+    def seen(self, squares: Bytes, *, expression: bool = False) -> Motion:
+        """What `Engine.detect` sees in any frames, which needs none of those before."""
+        return self._engine.detect(squares, expression=expression)
+
+    def completed(self, motion: Motion, squares: Bytes, takes: Sequence[int], *, expression: bool = False) -> Motion:
+        """The `motion` that was `seen` in the next frames, with what it does not tell; arguments as above."""
         if not (expression and self._engine.names):
             return motion
         exact = mended(motion, self._engine.names)
@@ -59,9 +67,12 @@ class Watch:
         return self._team.submit(self._missed, self._driver, self._first, square, motion)
 
     def _missed(self, driving: Future[Driver | None], first: Motion, square: Bytes, motion: Motion) -> Floats:
-        driver, names = driving.result(), self._engine.names  # begun before, so that this does not wait for itself
-        if driver is None:
-            return _nothing()
+        driver = driving.result()  # begun before, so that this does not wait for itself
+        return _nothing() if driver is None else self._found(driver, first, square, motion)
+
+    @in_turn
+    def _found(self, driver: Driver, first: Motion, square: Bytes, motion: Motion) -> Floats:
+        names = self._engine.names
         (face,) = seen_faces(names, first, (motion, motion), None, Strengths(), "absolute")
         places = motion.places[0]
         found = driver(square, places, named(places, names), face)

@@ -102,7 +102,7 @@ def _motions(staging: Staging) -> Iterator[list[Iterator[Motion]]]:
     with ExitStack() as stack:
         found = []
         for framed in staging.drivers:
-            motions = stack.enter_context(prefetch(read_motion(framed, engine, expression=watched), depth=1))
+            motions = stack.enter_context(prefetch(read_motion(framed, engine, expression=watched), depth=2))
             own = framed.clip.rate
             found.append(motions if own == staging.rate else resampled(singly(motions), own, staging.rate))
         yield found

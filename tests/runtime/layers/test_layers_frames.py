@@ -33,6 +33,24 @@ def test_stiffness_pulls_towards_a_similarity():
     assert distances[2] < 0.01
 
 
+@given(st.integers(0, 2**32 - 1))
+def test_a_heads_frame_is_the_least_squares_one_of_its_template(seed):
+    aims = 60 * np.array(list(TEMPLATE.values())) + np.random.default_rng(seed).normal(100, 4, (len(TEMPLATE), 2))
+    points, template = dict(zip(TEMPLATE, aims, strict=True)), np.array(list(TEMPLATE.values()))
+    for found, wanted in (
+        (head_frame(points, rigid=True), Affine.similarity(template, aims)),
+        (head_frame(points), Affine.fit(template, aims, 0.05)),
+    ):
+        np.testing.assert_allclose(found.linear, wanted.linear, atol=1e-9)
+        np.testing.assert_allclose(found.offset, wanted.offset, atol=1e-9)
+
+
+def test_fields_of_points_are_mapped_as_lists_of_them_are():
+    field, wanted = POINTS.reshape(3, 4, 2), Affine(np.array([[1.2, -0.3], [0.4, 0.9]]), np.array([3.0, -2.0]))
+    np.testing.assert_allclose(wanted(field).reshape(-1, 2), wanted(POINTS), atol=1e-12)
+    np.testing.assert_allclose(wanted(field[:, ::2]), wanted(field)[:, ::2], atol=1e-12)
+
+
 def test_a_similarity_neither_shears_nor_stretches():
     found = Affine.similarity(POINTS, POINTS @ np.array([[1, 0.4], [0, 0.7]])).linear
     np.testing.assert_allclose(found[0, 0], found[1, 1])

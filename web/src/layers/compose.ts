@@ -62,7 +62,7 @@ export class Layers {
     const { picture, alpha, plate } = complete(canvas, found, subject.anatomy.frame);
     const own = new Float32Array(size * size * CHANNELS);
     const wrong = new Float32Array(size * size * 3);
-    const texture = new Float32Array(size * size * (CHANNELS + 2));
+    const texture = new Float32Array(size * size * (CHANNELS + 1));
     for (let k = 0; k < size * size; k++) {
       for (let channel = 0; channel < 3; channel++) {
         const exact = Math.fround(picture[3 * k + channel] - (1 - alpha[k]) * plate[3 * k + channel]);
@@ -73,7 +73,6 @@ export class Layers {
       own[CHANNELS * k + 3] = alpha[k];
       for (let channel = 0; channel < CHANNELS; channel++) texture[channel * size * size + k] = own[CHANNELS * k + channel];
     }
-    texture.set(subject.face, CHANNELS * size * size);
     const shutters = await subject.shutters({ size, data: own }, networks);
     const side = Math.sqrt(rest.flow.length / 2);
     const corner = (k: number): number => -1 + (2 * k) / (side - 1);
@@ -82,9 +81,9 @@ export class Layers {
     const moving = new Person(subject.anatomy, subject.face, size, cells);
     texture.set(
       moving.front().map((value, k) => value * alpha[k]),
-      (CHANNELS + 1) * size * size,
+      CHANNELS * size * size,
     );
-    const fixed = constant(networks, canvas, plate, wrong, rest, resolution);
+    const fixed = constant(networks, canvas, subject.face, plate, wrong, rest, resolution);
     const base = subject.base(alpha);
     return new Layers(networks, canvas, subject, base, rest, resolution, own, texture, shutters, cells, moving, fixed);
   }
@@ -139,7 +138,7 @@ export class Layers {
         more: flow(more, 2 / side),
         head: flow(head, 2 / size),
         trunk: flow(trunk, 2 / size),
-        texture: graph.floats(this.texture, [1, CHANNELS + 2, size, size]),
+        texture: graph.floats(this.texture, [1, CHANNELS + 1, size, size]),
         row: graph.longs([this.firstRow(head, trunk)]),
       },
       ["result"],
@@ -190,6 +189,7 @@ export class Layers {
 function constant(
   { layers: graph }: Networks,
   { size, side, margin }: Canvas,
+  face: Float32Array,
   plate: Float32Array,
   wrong: Float32Array,
   rest: Rendered,
@@ -207,6 +207,7 @@ function constant(
   };
   return {
     plate: graph.floats(planes(inner(plate), 3), [1, 3, side, side]),
+    painted: graph.floats(face, [1, 1, size, size]),
     wrong: graph.floats(planes(inner(wrong), 3), [1, 3, side, side]),
     ratio: graph.floats(Float32Array.of(size / side), [1]),
     stillness: graph.floats(Float32Array.of(size / 2 / (STILL * side)), [1]),
