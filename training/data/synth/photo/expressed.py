@@ -23,11 +23,11 @@ from .movement import Acted
 _SIDES = ("left", "right")
 _THIN, _THICKNESS = 0.03, (0.7, 1.35)
 """Least thickness of a lip, in the head's own frame; and how thin and thick they become, of what they are at rest."""
-_WIDEST = 1.25
+_WIDEST = 1.12
 """How far eyes open, of how far they are open at rest."""
 _SHUT, _OPENER = 0.06, 0.8
 """Of an opening: less is shut; and the exponent by which it narrows: photographs look sleepy sooner."""
-_TOGETHER = 0.6
+_TOGETHER = 0.85
 """How much of what lids do differently they do alike: half a wink looks like a fault."""
 
 
@@ -84,7 +84,7 @@ class Told:
             upper_lip=float(upper), lower_lip=float(upper + opens), chin=float(chin[0, 1]), corners=ends,
             lids=self._lids(now),
             brows=np.array([self._brow(now, side) for side in _SIDES]),
-            gaze=np.array([self._gaze(now, side) for side in _SIDES]),
+            gaze=self._gaze(now),
             closed=1 - acted.kept, thickness=self._thickness(now),
         )  # fmt: skip
 
@@ -127,10 +127,16 @@ class Told:
         name = f"eye_{side}.brow"
         return float((self._of(now, name) - self._of(self._calm, name))[0, 1])
 
-    def _gaze(self, now: Array, side: str) -> Array:
+    def _gaze(self, now: Array) -> Array:
+        """(2, 2): both eyes look to the same side: what differs would be a squint."""
+        (left_in, left_down), (right_in, right_down) = (self._iris(now, side) for side in _SIDES)
+        aside, down = (left_in - right_in) / 2, (left_down + right_down) / 2
+        return np.array([[aside, down], [-aside, down]])
+
+    def _iris(self, now: Array, side: str) -> tuple[float, float]:
         line = f"iris_{side}"
         way = (self._of(now, line) - self._of(self._calm, line)).mean(0)
         ends = self._of(self._calm, f"upper_lid_{side}")[[0, -1]]
         width = max(float(np.hypot(*(ends[1] - ends[0]))), 1e-3)
         inward = -1.0 if side == "left" else 1.0  # x of the head's own frame leads to the person's left
-        return np.array([inward * way[0], way[1]]) / width
+        return inward * float(way[0]) / width, float(way[1]) / width

@@ -15,8 +15,10 @@ TURNS = np.radians([22, 14, 14])
 """Most yaw, pitch and roll from the photograph's own pose ..."""
 _MOST = np.radians([34, 26, 36])
 """... and in all."""
-_GAZE, _GLANCE = np.radians([32, 20]), np.radians([24, 12])
-"""Most yaw and pitch of eyes in all, and from where they look in the photograph: farther off irises are not seen."""
+_GAZE, _GLANCE = np.radians([32, 20]), np.radians([13, 7])
+"""Most yaw and pitch of eyes in all, and from where they look in the photograph: an iris of five pixels that goes
+farther is smeared over what the photograph does not show of it.
+"""
 _WAY = 0.6
 """Share of a performance's translation that is taken."""
 _LIDS = tuple((ACTIONS.index("eyeBlink" + side)) for side in ("Left", "Right"))
