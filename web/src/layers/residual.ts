@@ -79,7 +79,7 @@ export class Driver {
 /** Middle and half axes of where lips part: teeth that are not the driver's own tell nothing. */
 function mouthOf(face: Named, head: Affine): [middle: Point, axes: Point] {
   const own = head.inverse();
-  const [right, left, upper, lower] = LIPS.map((name) => own.at(face[`mouth.${name}`]));
+  const [right, left, upper, lower] = LIPS.map((name) => own.at(face[name]));
   const half = Math.max(lower[1] - upper[1] - CLOSED, 0) / 2 + MARGIN;
   const middle = [0, 1].map((axis) => (right[axis] + left[axis] + upper[axis] + lower[axis]) / 4);
   return [[middle[0], middle[1]], [WIDTH * Math.abs(left[0] - right[0]), half]];
