@@ -1,4 +1,4 @@
-"""One thread at a time computes in Python, and lets the others have their turn while a graph runs.
+"""One thread for every two cores computes in Python, and lets the others have their turn while a graph runs.
 
 A frame is some hundred small steps of numpy. Each lets go of the interpreter and takes it back, and where two threads
 take such steps side by side, each step hands it to the other one: that took as much time as the steps themselves. Who
@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
+
+from runtime.graphs.cores import available_cores
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,12 +58,17 @@ class _Mine(threading.local):
     held = False
 
 
-_turn, _mine = threading.Lock(), _Mine()
+def _turns() -> threading.Semaphore:
+    """As many as there are pairs of cores: large pictures are long steps, which many cores had better do side by side."""
+    return threading.Semaphore(max(1, available_cores() // 2))
+
+
+_turn, _mine = _turns(), _Mine()
 
 
 def _renew() -> None:
     global _turn, _mine
-    _turn, _mine = threading.Lock(), _Mine()
+    _turn, _mine = _turns(), _Mine()
 
 
 if hasattr(os, "register_at_fork"):

@@ -10,6 +10,12 @@ from runtime.graphs.turns import aside, in_turn
 PATIENCE = 60
 
 
+@pytest.fixture(autouse=True)
+def two_cores(monkeypatch):
+    """However many there are here."""
+    monkeypatch.setattr("runtime.graphs.turns._turn", threading.Semaphore(1))
+
+
 def test_one_thread_has_its_turn_at_a_time():
     at_once, most, lock = 0, 0, threading.Lock()
 
