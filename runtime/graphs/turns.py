@@ -59,7 +59,7 @@ class _Mine(threading.local):
 
 
 def _turns() -> threading.Semaphore:
-    """As many as there are pairs of cores: large pictures are long steps, which many cores had better do side by side."""
+    """As many as there are pairs of cores: large pictures are long steps, which many cores do side by side."""
     return threading.Semaphore(max(1, available_cores() // 2))
 
 
