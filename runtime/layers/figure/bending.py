@@ -12,7 +12,7 @@ from runtime.layers.shutters import smooth
 
 _JOINT = 0.4
 """Part of a bone's length over which it gives way to its neighbour."""
-_ROUNDS = 3
+_ROUNDS = 2
 """Rounds in which the place in the source is found that is bent to where a result shows it."""
 
 

@@ -97,15 +97,17 @@ def _level(colours: Pixels, known: Mask) -> tuple[Pixels, Pixels]:
     at = np.broadcast_to(np.arange(width), known.shape)
     left = np.maximum.accumulate(np.where(known, at, -1), 1)
     right = np.minimum.accumulate(np.where(known, at, width)[:, ::-1], 1)[:, ::-1]
-    has = (left >= 0) | (right < width)
+    between, has = (left >= 0) & (right < width) & ~known, (left >= 0) | (right < width)
     left, right = np.where(left < 0, right, left), np.where(right == width, left, right)
     ends = [np.clip(each, 0, width - 1)[..., None] for each in (left, right)]
-    first, second = (np.take_along_axis(calm - trend, end, 1) for end in ends)
+    pairs = [[np.take_along_axis(each, end, 1) for end in ends] for each in (calm, calm - trend)]
+    plain, bent = (np.abs(first - second).max(-1) for first, second in pairs)
+    # What is known on one side alone goes on as what is known on both does, level or with the trend.
+    is_level = not between.any() or plain[between].mean() <= bent[between].mean()
+    first, second = pairs[0] if is_level else pairs[1]
     part = np.clip((at - left) / np.maximum(right - left, 1), 0, 1)[..., None]
-    plain = np.subtract(*(np.take_along_axis(calm, end, 1) for end in ends))
-    apart = np.minimum(np.abs(first - second).max(-1), np.abs(plain).max(-1))
-    trust = box_blur(np.clip(2 - apart / _ALIKE, 0, 1).astype(np.float32) * has, 1) * has
-    return trend + first + part * (second - first), trust.astype(np.float32)
+    trust = box_blur(np.clip(2 - np.minimum(plain, bent) / _ALIKE, 0, 1).astype(np.float32) * has, 1) * has
+    return first + part * (second - first) + (0 if is_level else trend), trust.astype(np.float32)
 
 
 def _along_rows(values: Pixels) -> Pixels:
