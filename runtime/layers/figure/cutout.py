@@ -57,8 +57,9 @@ def _by_network(canvas: Canvas, bones: list[Bone]) -> Scene | None:
     person = find_person(canvas, (trunk.start + trunk.end) / 2)
     if person is None:
         return None
-    alpha = matte(colours, person)
-    return Scene(canvas.picture, alpha * seen, backdrop(colours, alpha, seen, mirrors=False))
+    alpha, below = matte(colours, person), seen.copy()
+    below[canvas.photo[0].stop :] = seen[canvas.photo[0].stop - 1]  # who is cut off there stands on below
+    return Scene(canvas.picture, alpha * below, backdrop(colours, alpha, seen))
 
 
 def covered(alpha: Pixels, bones: list[Bone]) -> float:
