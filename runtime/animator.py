@@ -103,7 +103,7 @@ class Animator:
         if options.detail and not gives_flow and (self.paste_back or self._size > self.engine.side_out):
             warn_without_flow(self.engine.bundle.name)
         self.framer = self.engine.framer(options)
-        # Layers move people by the model's points; one that has none in the picture opens mouths and eyes itself.
+        # People move in layers by the model's points; one that has none in the picture opens mouths and eyes itself.
         self._of_faces = gives_flow and bool(self.engine.bundle.points) and self.framer.framing.subject == "face"
         self._layered = self._of_faces or self.engine.build is not None
         self._layers = options.layers == "auto" and self._layered
@@ -338,8 +338,7 @@ class Animator:
     def _made(self, parts: Sequence[Moved]) -> Driven:
         driven = Motion.concatenate([part for part, _ in parts])
         faces = [face for _, faces in parts for face in faces]
-        layers = None if self._finish is None else self._finish.layers
-        if layers is not None and (driven.residual is not None or self.engine.build is not None):
+        if self._finish and self._finish.layers and (driven.residual is not None or self.engine.build is not None):
             return None, driven, faces
         return self._render(driven), driven, faces
 
