@@ -104,8 +104,9 @@ class Animator:
         if options.detail and not gives_flow and (self.paste_back or self._size > self.engine.side_out):
             warn_without_flow(self.engine.bundle.name)
         self.framer = self.engine.framer(options)
-        # Layers move people by the model's points; one that has none in the picture opens mouths and eyes itself.
-        self._layered = gives_flow and bool(self.engine.bundle.points) and self.framer.framing.subject == "face"
+        # People move in layers by the model's points; one that has none in the picture opens mouths and eyes itself.
+        self._of_faces = gives_flow and bool(self.engine.bundle.points) and self.framer.framing.subject == "face"
+        self._layered = self._of_faces or self.engine.build is not None
         self._layers = options.layers == "auto" and self._layered
         self._cut = Cutter(self.framer, self.engine.resolution, options.fps, options.limits)
         self._takes = Takes(options.fps, watch=self.framer.framing.watches_faces)
@@ -218,7 +219,7 @@ class Animator:
     @property
     def watches(self) -> bool:
         """Whether what a driver's eyes and lips do is of use."""
-        return self.layered or (self.engine.opens and (self.neutral or bool(self.retargeting)))
+        return (self.layered and self._of_faces) or (self.engine.opens and (self.neutral or bool(self.retargeting)))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -339,7 +340,7 @@ class Animator:
     def _made(self, parts: Sequence[Moved]) -> Driven:
         driven = Motion.concatenate([part for part, _ in parts])
         faces = [face for _, faces in parts for face in faces]
-        if driven.residual is not None and self._finish is not None and self._finish.layers is not None:
+        if self._finish and self._finish.layers and (driven.residual is not None or self.engine.build is not None):
             return None, driven, faces
         return self._render(driven), driven, faces
 

@@ -40,6 +40,9 @@ from runtime.graphs.sessions import Device, Graph, open_aside
 from runtime.layers.anatomy import see_faces, see_heads, see_subject
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Behind, Layers, Made, open_layers
+from runtime.layers.figure.puppet import Puppet, see_figure
+from runtime.layers.figure.skeleton import Build, build_of
+from runtime.layers.frames import bounded
 from runtime.layers.matte import find_person
 from runtime.layers.mended import mended
 from runtime.layers.neighbours import Neighbours
@@ -135,9 +138,18 @@ class Engine:
 
     @cached_property
     def names(self) -> Mapping[str, int]:
-        """Numbers of the points by their names; empty where the bundle does not say what its points mark."""
-        names = self.bundle.structure.get("names", ())
-        return {name: index for index, name in enumerate(names)} if has_names(self.bundle) else {}
+        """Numbers of the points by their names; empty where these are not of a face."""
+        return self._named if has_names(self.bundle) else {}
+
+    @property
+    def _named(self) -> dict[str, int]:
+        """Numbers of all points that the bundle names, whatever they mark."""
+        return {name: index for index, name in enumerate(self.bundle.structure.get("names", ()))}
+
+    @cached_property
+    def build(self) -> Build | None:
+        """What its figures consist of, where its points have the names of a figure's; else None."""
+        return build_of(self._named)
 
     @property
     def has_parts(self) -> bool:
@@ -285,10 +297,14 @@ class Engine:
         border: NDArray[np.bool_] | None = None,
         behind: Behind | None = None,
         neighbours: Neighbours | None = None,
-    ) -> Layers | None:
+    ) -> Layers | Puppet | None:
         """What moves `source`, of which `canvas` shows more, as a person before a backdrop, which is its own or what is
-        `behind`, and beside `neighbours` (see `Layers`); None where no person is seen.
+        `behind`, and beside `neighbours` (see `Layers`); None where no person is seen. Of models of figures: the same
+        of a whole figure (`Puppet`).
         """
+        if self.build is not None:
+            places = bounded(canvas.places(source.motion.places[0], self.resolution))
+            return see_figure(canvas, self.build, self._named, places, self.resolution, behind)
         near = None if neighbours is None else neighbours.own[:2]
         subject = see_subject(canvas, self.names, source.motion.places[0], self.resolution, near)
         person = None if subject is None else find_person(canvas, subject.middle)

@@ -196,9 +196,10 @@ class RunConfig:
     """Licence of the resulting weights, as it goes into the checkpoint and the model card."""
     data_note: str = ""
     """What the data are, in words, for the model card."""
-    point_names: Literal["", "head"] = ""
-    """What the model's points mark: "head" are the fifty of `training.data.synth.person.points`, whose names the engine
-    opens and shuts mouth and eyes by; empty: whatever training makes of them.
+    point_names: Literal["", "head", "body", "cartoon"] = ""
+    """What the model's points mark: the fifty of that kind of synthetic data (`training.data.synth.renderers`). By the
+    names of a "head" the engine opens and shuts mouth and eyes, by the others it knows a figure's limbs; empty:
+    whatever training makes of them.
     """
     framing: Framed = field(default_factory=Framed)
 

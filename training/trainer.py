@@ -27,7 +27,7 @@ from training.config import RunConfig, Stage
 from training.data.augment import PairAugment
 from training.data.pairs import PairDataset, PairSource, Sample, StepSource, batches, set_stage
 from training.data.sources import open_source
-from training.data.synth.person.points import POINT_NAMES
+from training.data.synth.renderers import points_of
 from training.ema import Average
 from training.initial import initial_model
 from training.inspection import drawn, held_out_losses
@@ -381,6 +381,6 @@ class Trainer:
             "perceptual": self.config.perceptual,
             "seed": self.config.seed,
             "torch": torch.__version__,
-            **({"point_names": list(POINT_NAMES)} if self.config.point_names else {}),
+            **({"point_names": list(points_of(self.config.point_names))} if self.config.point_names else {}),
             **({"framing": framing} if (framing := self.config.framing.as_framing()) else {}),
         }

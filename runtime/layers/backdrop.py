@@ -23,28 +23,30 @@ _REFITS, _STRANGE = 8, 12.0
 """
 
 
-def backdrop(canvas: Pixels, alpha: Pixels, seen: Pixels) -> Pixels:
-    """What is behind the person, f32 (c, c, 3): `canvas` where `alpha` (c, c) says that nobody is near, and `seen`
-    (c, c) that there is a photo; behind the outline its mirror image, which keeps stripes and grain, and farther in
-    what is around, spread from coarse to fine.
+def backdrop(canvas: Pixels, alpha: Pixels, seen: Pixels, *, mirrors: bool = True) -> Pixels:
+    """What is behind the person, f32 (c, c, 3): `canvas` where `alpha` (c, c) says that nobody is near, and `seen` (c,
+    c) that there is a photo; behind the outline its mirror image, which keeps stripes and grain, and farther in what is
+    around, spread from coarse to fine. Without `mirrors` that alone: limbs are so thin that mirror images of both their
+    sides meet in them.
     """
     size = len(canvas)
     near = box_blur((alpha > 0.04).astype(np.float32), max(2, round(size / 90)))
     known = np.clip(1 - 40 * near, 0, 1) * seen
     if not (known > 0.5).any():
         return canvas.copy()
-    trend = _trend(canvas, known)
+    trend = trend_of(canvas, known)
     rest = canvas - trend
     # What is strange stays near where it is: a flag's red is not spread behind a head.
     filled = spread(rest, known / (1 + np.square(rest).sum(-1) / _STRANGE**2))
-    # Nothing but the backdrop in what is mirrored: at its soft ends the person would be seen.
-    mirrored, weight = _mirrored(filled + known[..., None] * (rest - filled), known)
-    filled += weight[..., None] * (mirrored - filled)
+    if mirrors:
+        # Nothing but the backdrop in what is mirrored: at its soft ends the person would be seen.
+        mirrored, weight = _mirrored(filled + known[..., None] * (rest - filled), known)
+        filled += weight[..., None] * (mirrored - filled)
     filled = np.clip(trend + filled, 0, 255)
     return (filled + known[..., None] * (canvas - filled)).astype(np.float32)
 
 
-def _trend(canvas: Pixels, known: Pixels) -> Pixels:
+def trend_of(canvas: Pixels, known: Pixels) -> Pixels:
     """(c, c, 3): how colours of the backdrop change across the picture, as polynomials of second degree fitted to what
     is `known`, within the range of that: light that falls off goes on behind the person as it is, not as its mirror
     image.

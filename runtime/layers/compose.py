@@ -113,13 +113,11 @@ class Layers:
             self._wrong = np.zeros_like(self._wrong)
             self._plate = behind.picture.astype(np.float32)
             laid = np.clip(np.rint(own[inner] + (1 - alpha[inner]) * self._plate), 0, 255).astype(np.uint8)
-            self.still = _straight(laid, scene.alpha[inner]) if self._cut_out else laid
+            self.still = straight(laid, scene.alpha[inner]) if self._cut_out else laid
         self._own = np.concatenate([own, alpha], -1)
         """(c, c, 4): the person's colours times alpha, and alpha."""
         edge = scene.alpha[inner]
-        self.crossed: NDArray[np.bool_] = np.array(
-            [line.max() > _CROSSED for line in (edge[:, 0], edge[0], edge[:, -1], edge[-1])]
-        )
+        self.crossed: NDArray[np.bool_] = crossings(edge)
         """(4,): at which edges of the square (left, top, right, bottom) the person goes on."""
         border = None if border is None else border & self.crossed
         resolution, cells = len(rest.image), len(rest.flow)
@@ -211,7 +209,7 @@ class Layers:
         the driver moves (`Driver`).
         """
         found = self._moved(made, points, face, residual, ["result", "alpha"] if self._cut_out else ["result"])
-        return _straight(found["result"][0], found["alpha"][0, 0]) if self._cut_out else found["result"][0]
+        return straight(found["result"][0], found["alpha"][0, 0]) if self._cut_out else found["result"][0]
 
     def apart(
         self, made: Made | None, points: Array, face: Expression | None, residual: Floats | None = None
@@ -266,7 +264,12 @@ class Layers:
             self._textures.put(texture)
 
 
-def _straight(laid: Bytes, alpha: Pixels) -> Bytes:
+def crossings(alpha: Pixels) -> NDArray[np.bool_]:
+    """(4,): at which edges of a square (left, top, right, bottom) what `alpha` (n, n) shows goes on beyond it."""
+    return np.array([line.max() > _CROSSED for line in (alpha[:, 0], alpha[0], alpha[:, -1], alpha[-1])])
+
+
+def straight(laid: Bytes, alpha: Pixels) -> Bytes:
     """uint8 (n, n, 4): the colours of what is `laid` (n, n, 3) over black by `alpha` (n, n), and alpha; what is
     transparent has no colour.
     """

@@ -76,7 +76,7 @@ def matte(canvas: Pixels, person: Pixels) -> Pixels:
     guide = resized(canvas, work) / 255
     mask = resized(person, work)
     radius = max(2, round(work / 48))
-    a, b = _guided(guide, mask, radius, 1e-3)
+    a, b = guided(guide, mask, radius, 1e-3)
     if work < size:
         a, b, guide = resized(a, size), resized(b, size), canvas / 255
     refined = (a * guide).sum(-1) + b
@@ -90,7 +90,7 @@ def matte(canvas: Pixels, person: Pixels) -> Pixels:
     return (sure + edge * (alpha - sure)).astype(np.float32)
 
 
-def _guided(guide: Pixels, mask: Pixels, radius: int, ease: float) -> tuple[Pixels, Pixels]:
+def guided(guide: Pixels, mask: Pixels, radius: int, ease: float) -> tuple[Pixels, Pixels]:
     """Coefficients a (h, w, 3) and b (h, w) such that a . guide + b follows `mask` (h, w)."""
     mean = box_blur(guide, radius)
     level = box_blur(mask, radius)

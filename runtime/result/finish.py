@@ -19,6 +19,7 @@ from runtime.graphs.cores import available_cores
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Behind, Layers, Made
 from runtime.layers.expression import Expression
+from runtime.layers.figure.puppet import Puppet
 from runtime.layers.neighbours import Neighbours
 from runtime.media.background import Background
 from runtime.media.limits import DEFAULT_LIMITS, Limits
@@ -63,7 +64,10 @@ T = TypeVar("T")
 LEAST_SHOWN = 0.6
 """Part of a square's side that is shown at least, whatever of it lies outside of the picture."""
 
-Layer = Callable[[Canvas, NDArray[np.bool_] | None, Behind | None, Neighbours | None], Layers | None]
+Moving = Layers | Puppet
+"""What moves a source in layers: a person with a face, or a whole figure."""
+
+Layer = Callable[[Canvas, NDArray[np.bool_] | None, Behind | None, Neighbours | None], Moving | None]
 """Makes the `Layers` of a source, of which edges of the square may have to stay where they are, before what is
 behind, and beside others.
 """
@@ -112,7 +116,7 @@ class Finish:
             self._show(window, window.inside(image.size, LEAST_SHOWN))
         self._unmoved = (image, window, fit, small)
         self._background, self._limits = background, limits
-        self.layers: Layers | None = None
+        self.layers: Moving | None = None
         """What moves the source as a person before a backdrop; None where it is not moved so."""
         self._own: Floats | None = None
         self._team = ThreadPoolExecutor(available_cores(), "bunraku-finish")
@@ -137,7 +141,7 @@ class Finish:
             return self._paste.cut(self._side)
         return square(image, self._side, fit) if window is None else window.cut(image, self._side)
 
-    def _layered(self, layer: Layer, image: Image.Image, window: Window | None, fit: Fit) -> Layers | None:
+    def _layered(self, layer: Layer, image: Image.Image, window: Window | None, fit: Fit) -> Moving | None:
         if self._paste is not None:
             large = self._paste.cut(self._side)
             canvas = Canvas.around(large, self._paste.base, self._paste.window)
@@ -247,7 +251,7 @@ class Finish:
         return self._each(partial(make, self.layers), _frames(rendered, points, faces, residuals))
 
     def _layered_piece(
-        self, layers: Layers, made: Made | None, points: Floats, face: Expression | None, residual: Floats | None
+        self, layers: Moving, made: Made | None, points: Floats, face: Expression | None, residual: Floats | None
     ) -> Piece:
         picture, alpha = layers.apart(made, points.astype(np.float64), face, residual)
         return Piece(picture, None if self._own is None else np.maximum(self._own, alpha))
@@ -278,7 +282,7 @@ class Finish:
         return [future.result() for future in started]
 
     def _layer_one(
-        self, layers: Layers, made: Made | None, points: Floats, face: Expression | None, residual: Floats | None
+        self, layers: Moving, made: Made | None, points: Floats, face: Expression | None, residual: Floats | None
     ) -> Bytes:
         return self._sized(layers(made, points.astype(np.float64), face, residual))
 

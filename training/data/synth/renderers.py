@@ -6,9 +6,23 @@ import torch
 
 from checkpoints.errors import OptionError
 
+from .body.points import BODY_POINTS
+from .cartoon.figure import FIGURE_POINTS
 from .core.photos import Photos
 from .core.renderer import Renderer
 from .core.topology import KINDS, PHOTO
+from .person.points import POINT_NAMES
+
+
+def points_of(kind: str) -> tuple[str, ...]:
+    """Names of the fifty points of a kind of scene. Raises `OptionError` for one that has none of its own."""
+    if kind == "head":
+        return POINT_NAMES
+    if kind == "cartoon":
+        return FIGURE_POINTS
+    if kind == "body":
+        return BODY_POINTS
+    raise OptionError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
 
 
 def make_renderer(

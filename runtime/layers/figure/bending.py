@@ -1,0 +1,63 @@
+"""How the sprites of bones bend next to their joints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from runtime.layers.figure.skeleton import Bone
+from runtime.layers.frames import Affine, Array, Pixels
+from runtime.layers.shutters import smooth
+
+_JOINT = 0.4
+"""Part of a bone's length over which it gives way to its neighbour."""
+_ROUNDS = 2
+"""Rounds in which the place in the source is found that is bent to where a result shows it."""
+
+
+class Bending:
+    """Of one figure's bones."""
+
+    def __init__(self, bones: Sequence[Bone]) -> None:
+        self._bones = bones
+        self._below: dict[int, int] = {}
+        """The bone that hangs from each, of those in limbs."""
+        for index, bone in enumerate(bones):
+            if bone.above:
+                self._below[bone.above] = index
+
+    def __call__(self, index: int, places: Array, maps: Sequence[Affine]) -> Array:
+        """(h, w, 2): where in the source that of the bone `index` is which is seen at `places` (h, w, 2) of the result,
+        by every bone's map from there to the source.
+        """
+        bone = self._bones[index]
+        own = look = maps[index](places)
+        if bone.is_trunk:
+            return look
+        below = self._below.get(index)
+        for _ in range(_ROUNDS):
+            along = bone.along(look)
+            # At its root a limb is what it hangs from; at its joints both bones are half of it.
+            share: Pixels = (1.0 if bone.above == 0 else 0.5) * smooth(1 - along / _JOINT)
+            look = _between(maps[index], maps[bone.above], bone.start, places, share)
+            if below is not None:
+                share = 0.5 * smooth(1 - (1 - along) / _JOINT)
+                look = look + _between(maps[index], maps[below], bone.end, places, share) - own
+        return look
+
+
+def _between(own: Affine, other: Affine, joint: Array, places: Array, share: Pixels) -> Array:
+    """(h, w, 2): what a map between two makes of `places` (h, w, 2): the `share` (h, w) of the way from `own` to
+    `other`, which agree at the `joint` (2,) of the source. They are turned about it: a mean of two maps would make what
+    bends small.
+    """
+    way = places - own.inverse()(joint)
+    turn = other.linear @ np.linalg.inv(own.linear)
+    angle = float(np.arctan2(turn[1, 0] - turn[0, 1], turn[0, 0] + turn[1, 1]))
+    back = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    mixed = way @ own.linear.T + share[..., None] * (way @ (back @ other.linear - own.linear).T)
+    cos, sin = np.cos(share * angle), np.sin(share * angle)
+    x, y = mixed[..., 0], mixed[..., 1]
+    result: Array = joint + np.stack([cos * x - sin * y, sin * x + cos * y], -1)
+    return result
