@@ -73,7 +73,7 @@ def _verdict(photos: Photos, name: str, renderer: PhotoRenderer) -> str:
 
 
 def survey(photos: Photos, record: Path | None = None, progress: bool = False) -> Survey:
-    """Looks at every photograph; half a second each on one core. `record`: a file in which that is kept.
+    """Looks at every photograph; under a second each on one core. `record`: a file in which that is kept.
 
     Raises `OutputError` when the record cannot be written.
     """
