@@ -340,9 +340,8 @@ class Animator:
     def _made(self, parts: Sequence[Moved]) -> Driven:
         driven = Motion.concatenate([part for part, _ in parts])
         faces = [face for _, faces in parts for face in faces]
-        if self._finish and self._finish.layers and (driven.residual is not None or self.engine.build is not None):
-            return None, driven, faces
-        return self._render(driven), driven, faces
+        moved = self._finish and self._finish.layers and (driven.residual is not None or self.engine.build is not None)
+        return None if moved else self._render(driven), driven, faces
 
     def _render(self, driven: Motion) -> Rendered:
         return self.engine.render_dense(self.source, driven, stitching=None if self.stitching == 1 else self.stitching)

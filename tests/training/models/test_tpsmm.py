@@ -13,6 +13,7 @@ from training.models.base import Motion
 from training.models.parts.random_warp import RandomWarp
 from training.models.parts.sampling import coordinate_grid
 from training.models.registry import build
+from training.models.tpsmm.resnet import _Every
 from training.models.tpsmm.tps import solve_tps
 
 COMPONENTS = ("kp_detector", "dense_motion_network", "inpainting_network", "avd_network", "bg_predictor")
@@ -210,3 +211,16 @@ def test_sizes_without_an_occlusion_map_of_their_own_use_the_finest(widths, size
 def test_unknown_family_is_named():
     with pytest.raises(OptionError, match=r"no family 'gan'; known are .*tpsmm"):
         build("gan", {})
+
+
+def test_strided_pointwise_convolutions_learn_as_they_compute():
+    convolution = _Every(4, 6, 1, 2, bias=False)
+    picture = torch.randn(2, 4, 8, 8, requires_grad=True)
+    plain = torch.nn.functional.conv2d(picture.double(), convolution.weight.double(), stride=2)
+    with torch.no_grad():
+        torch.testing.assert_close(convolution(picture).double(), plain, atol=1e-5, rtol=1e-5)
+    learnt = convolution(picture)
+    torch.testing.assert_close(learnt.double(), plain, atol=1e-5, rtol=1e-5)
+    learnt.square().sum().backward()
+    (wanted,) = torch.autograd.grad(plain.square().sum(), picture)
+    torch.testing.assert_close(picture.grad, wanted, atol=1e-4, rtol=1e-4)

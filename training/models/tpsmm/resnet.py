@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from training.kernels.convolution import convolved
 from training.kernels.norm import rectified
 from training.models.parts.sampling import full_precision
+
+
+class _Every(nn.Conv2d):
+    """A 1x1 convolution of every `stride`-th pixel. While it learns the pixels are picked first, which is the same:
+    oneDNN 3.12, which torch 2.13 comes with, writes beyond its memory where it finds the gradient of one with a stride
+    on processors with AVX2 alone, and training crashed or went on with broken numbers.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not (torch.is_grad_enabled() and input.requires_grad):
+            return super().forward(input)
+        rows, columns = self.stride
+        return F.conv2d(input[..., ::rows, ::columns], self.weight, self.bias)
 
 
 class _BasicBlock(nn.Module):
@@ -19,7 +33,7 @@ class _BasicBlock(nn.Module):
         self.bn2 = nn.BatchNorm2d(outputs)
         self.downsample: nn.Module | None = None
         if stride != 1 or inputs != outputs:
-            self.downsample = nn.Sequential(nn.Conv2d(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
+            self.downsample = nn.Sequential(_Every(inputs, outputs, 1, stride, bias=False), nn.BatchNorm2d(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
         skip = x if self.downsample is None else self.downsample(x)
