@@ -54,7 +54,7 @@ def kept_inside(source: Motion, driven: Motion) -> Motion:
 
 
 def _beyond(way: np.ndarray, room: np.ndarray) -> np.ndarray:
-    """By how much a `way` (T, 2) towards an edge are too long, that is so far away: `room` (1, 2)."""
+    """By how much a `way` (T, 2) towards an edge is too long, that is so far away: `room` (1, 2)."""
     free = _FREELY * room
     slow = np.maximum(room - free, 1e-9)
     return np.maximum(way - free, 0) - slow * np.tanh(np.maximum(way - free, 0) / slow)

@@ -72,7 +72,7 @@ class Build:
     """Whether legs reach down from the pelvis; those that do not are guessed, the picture ends above them."""
 
 
-def _five(group: str, *names: str) -> tuple[str, ...]:
+def _group(group: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{group}.{name}" for name in names)
 
 
@@ -110,14 +110,14 @@ def _drawn_limb(name: str, width: float, before: bool) -> Limb:
 
 BODY = Build(
     trunk=(
-        *_five("chest", "pit", "left", "right", "middle", "low"),
-        *_five("belly", "navel", "side_left", "side_right", "low_left", "low_right"),
-        *_five("arm_left", "shoulder"),
-        *_five("arm_right", "shoulder"),
+        *_group("chest", "pit", "left", "right", "middle", "low"),
+        *_group("belly", "navel", "side_left", "side_right", "low_left", "low_right"),
+        *_group("arm_left", "shoulder"),
+        *_group("arm_right", "shoulder"),
     ),
     neck=("chest.pit",),
     pelvis=("belly.low_left", "belly.low_right"),
-    head=_five("face", "nose", "chin", "brow_left", "brow_right", "forehead"),
+    head=_group("face", "nose", "chin", "brow_left", "brow_right", "forehead"),
     crown=("face.forehead",),
     limbs=_body_limbs(),
     girth=0.42,
@@ -127,12 +127,12 @@ BODY = Build(
 """People, by the points of `training.data.synth.body.points`."""
 DRAWN = Build(
     trunk=(
-        *_five("chest", "neck", "front", "back", "middle", "top"),
-        *_five("belly", "middle", "front", "back", "hip_front", "hip_back"),
+        *_group("chest", "neck", "front", "back", "middle", "top"),
+        *_group("belly", "middle", "front", "back", "hip_front", "hip_back"),
     ),
     neck=("chest.neck", "head.chin"),
     pelvis=("belly.hip_front", "belly.hip_back"),
-    head=(*_five("head", "middle", "top", "chin", "front", "back"), "face.eye_near", "face.snout"),
+    head=(*_group("head", "middle", "top", "chin", "front", "back"), "face.eye_near", "face.snout"),
     crown=("head.top",),
     limbs=(
         Limb("tail", (("tail.root",), ("tail.middle",), ("tail.tip",)), 0.16, before=False),
@@ -263,8 +263,7 @@ class Skeleton:
             np.concatenate([points[chosen[1]], np.repeat(at[None], 3, 0)])
             for points, at in ((self.points, neck), (driven, trunk(neck)))
         )
-        turned = Affine.similarity(before, after)
-        turned = _bounded(turned)
+        turned = _bounded(Affine.similarity(before, after))
         head = Affine(turned.linear, trunk(neck) - turned.linear @ neck)
         maps.append(head.inverse())
         ends.append(head(self.bones[1].end))

@@ -16,13 +16,10 @@ from .person.points import POINT_NAMES
 
 def points_of(kind: str) -> tuple[str, ...]:
     """Names of the fifty points of a kind of scene. Raises `OptionError` for one that has none of its own."""
-    if kind == "head":
-        return POINT_NAMES
-    if kind == "cartoon":
-        return FIGURE_POINTS
-    if kind == "body":
-        return BODY_POINTS
-    raise OptionError(f"kind must be one of {', '.join(KINDS)}, not {kind!r}.")
+    named = {"head": POINT_NAMES, "cartoon": FIGURE_POINTS, "body": BODY_POINTS}
+    if kind not in named:
+        raise OptionError(f"kind must be one of {', '.join(named)}, not {kind!r}.")
+    return named[kind]
 
 
 def make_renderer(
