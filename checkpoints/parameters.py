@@ -59,13 +59,16 @@ HEAD = "head"
 RESIDUAL = "residual"
 """What points and expression do not tell of how the driver moves: likewise (`runtime.layers.residual`)."""
 
+LIGHT = "light"
+"""What of it is light: as motion files hold it, an array of its own, which readers of before pass over."""
+
 TAKES = "takes"
 """Which take a frame is of, from 1 on: in each of them the motion is counted anew; 0 where nobody is seen yet."""
 
 OPENINGS = "openings"
 """How far lips and lids are apart, of whatever model (`runtime.layers.openings`)."""
 
-_RESERVED = frozenset({EYES, LIPS, HEAD, RESIDUAL, TAKES, OPENINGS, FRAME, IMAGE, *STRUCTURE, *SWITCHES})
+_RESERVED = frozenset({EYES, LIPS, HEAD, RESIDUAL, LIGHT, TAKES, OPENINGS, FRAME, IMAGE, *STRUCTURE, *SWITCHES})
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 MOST = 100_000
 """Most numbers along any side of a parameter, and most points of a model."""

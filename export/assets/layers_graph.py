@@ -19,7 +19,7 @@ from export.assets.detail_graph import parsed
 TEXT = """
 <ir_version: 10, opset_import: ["": 19]>
 layers (uint8[1, r, r, 3] image, float[1, 2, f, f] moved, float[1, 2, f, f] head, float[1, 2, f, f] trunk,
-        float[1, 2, f, f] more, float[1, 5, c, c] texture, float[1, 1, c, c] painted,
+        float[1, 2, f, f] more, float[1, 1, f, f] light, float[1, 5, c, c] texture, float[1, 1, c, c] painted,
         float[1, 3, n, n] plate, float[1, 3, h, h] rest, float[1, 2, n, n] grid, float[1, 2, h, h] half_grid,
         float[n, f] flow_up, float[h, f] flow_half, float[n, q] missing_up, float[q, q] blur, float[2] reach,
         float[2] limits, int64[4] size, int64[1] row, float[1, 3, n, n] wrong, float[1] stillness, float[1] ratio)
@@ -66,7 +66,11 @@ layers (uint8[1, r, r, 3] image, float[1, 2, f, f] moved, float[1, 2, f, f] head
     chosen = Mul (front, between)
     low = Add (trunk_warped, chosen)
     warped = Concat <axis = 2> (head_high, low)
-    colours = Slice (warped, at_0, at_3, channels)
+    light_across = MatMul (light, flow_up_t)
+    light_full = MatMul (flow_up, light_across)
+    gain = Exp (light_full)
+    unlit = Slice (warped, at_0, at_3, channels)
+    colours = Mul (unlit, gain)
     alpha_open = Slice (warped, at_3, at_4, channels)
     alpha = Clip (alpha_open, zero, one)
     behind = Sub (one, alpha)

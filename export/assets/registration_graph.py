@@ -34,11 +34,22 @@ _CLEAR = 16.0
 """Squared gradient from which on a pixel beyond the face tells how it moves."""
 _LEAST = 0.02
 """Weight of nothing at all, against which what is known is held: far from it nothing is found."""
+_LIGHT, _DIM, _DARK = 3.0, 10.0, 8.0
+"""Deviations of the blurs that part light from looks, in the face and wherever somebody is; what is added to brightness
+(of 255) before its logarithm.
+"""
+_OWN, _HAIR = 0.6, 0.3
+"""Alpha from which on a pixel is somebody's own: its ratio of brightness then tells of light; what it counts outside of
+the face, where hair and skin change places.
+"""
+_ODD, _ODDER = 0.25, 0.3
+"""Logarithms of ratios that halve a pixel's weight: of what is light everywhere, and beyond it in the face."""
 
 _HEADER = """
 <ir_version: 10, opset_import: ["": 19]>
-registration (uint8[1, r, r, 3] seen, uint8[1, n, n, 3] told, float[1, 128, 128, 2] look,
-        float[1, 1, 128, 128] weight, float[1, 1, 128, 128] face) => (float[1, 64, 64, 2] residual)
+registration (uint8[1, r, r, 3] seen, uint8[1, n, n, 3] told, float[1, 1, n, n] alpha, float[1, 128, 128, 2] look,
+        float[1, 1, 128, 128] weight, float[1, 1, 128, 128] face)
+    => (float[1, 64, 64, 2] residual, float[1, 64, 64, 1] light)
 <float[2, 1, 3, 3] differences = {0, 0, 0, -0.5, 0, 0.5, 0, 0, 0,  0, -0.5, 0, 0, 0, 0, 0, 0.5, 0},
  float[3, 1] luma = {0.299, 0.587, 0.114}>
 {
@@ -99,9 +110,9 @@ def _pictures() -> Iterator[str]:
     yield "reach = Sub (one, outermost)"
     yield "least_reach = Neg (reach)"
     yield "look_inside = Clip (look, least_reach, reach)"
-    yield "grey_both = Concat <axis = 1> (grey_there, grey_here)"
-    yield from _sampled("raw_both", "grey_both", "look_inside")
-    yield f"raw_there_{SIDE}, raw_here_{SIDE} = Split <axis = 1, num_outputs = 2> (raw_both)"
+    yield "grey_all = Concat <axis = 1> (grey_there, grey_here, alpha)"
+    yield from _sampled("raw_all", "grey_all", "look_inside")
+    yield f"raw_there_{SIDE}, raw_here_{SIDE}, own_{SIDE} = Split <axis = 1, num_outputs = 3> (raw_all)"
     yield f"weight_{SIDE} = Identity (weight)"
     for large, small in ((128, 64), (64, 32)):
         for name in ("raw_there", "raw_here", "weight"):
@@ -216,8 +227,51 @@ def _found(flow: str) -> Iterator[str]:
     yield "residual = Transpose <perm = [0, 2, 3, 1]> (sides)"
 
 
+def _doubted(result: str, value: str, weight: str, odd: str) -> Iterator[str]:
+    """`weight`, less where `value` is far from nothing, by Cauchy's function."""
+    yield f"{result}_part = Mul ({value}, {odd})"
+    yield f"{result}_square = Mul ({result}_part, {result}_part)"
+    yield f"{result}_doubt = Add ({result}_square, one)"
+    yield f"{result} = Div ({weight}, {result}_doubt)"
+
+
+def _lit(flow: str) -> Iterator[str]:
+    """By how much lighter what is seen is than what was told, moved by `flow`: the logarithm of a smooth ratio."""
+    side = SIDE
+    yield f"lit_far = Mul ({flow}, pixel_{side})"
+    yield "lit_far_last = Transpose <perm = [0, 2, 3, 1]> (lit_far)"
+    yield f"lit_at = Add (places_{side}, lit_far_last)"
+    yield f"lit_inside = Clip (lit_at, first_{side}, last_{side})"
+    yield f"lit_raw = Concat <axis = 1> (raw_there_{side}, own_{side})"
+    yield from _sampled("lit_moved", "lit_raw", "lit_inside")
+    yield "lit_there, lit_alpha = Split <axis = 1, num_outputs = 2> (lit_moved)"
+    yield "lit_told = Add (lit_there, dark)"
+    yield f"lit_seen = Add (raw_here_{side}, dark)"
+    yield "lit_ratio = Div (lit_seen, lit_told)"
+    yield "lit_log = Log (lit_ratio)"
+    yield "lit_over = Sub (lit_alpha, owned)"
+    yield "lit_share = Div (lit_over, owned_span)"
+    yield "lit_own = Clip (lit_share, zero, one)"
+    yield "lit_weight = Mul (lit_own, weight)"
+    yield "lit_region = Max (face, hair)"
+    yield "lit_counts = Mul (lit_weight, lit_region)"
+    yield from _doubted("lit_wide", "lit_log", "lit_counts", "odd")
+    yield from _gaussian("lit_dim", side, _DIM)
+    yield from _spread("lit_base", "lit_log", "lit_wide", "lit_dim")
+    yield "lit_rest = Sub (lit_log, lit_base)"
+    yield "lit_in_face = Mul (lit_weight, face)"
+    yield from _doubted("lit_near", "lit_rest", "lit_in_face", "odder")
+    yield from _gaussian("lit_by", side, _LIGHT)
+    yield from _spread("lit_fine", "lit_rest", "lit_near", "lit_by")
+    yield "lit = Add (lit_base, lit_fine)"
+    yield "lit_coarse = AveragePool <kernel_shape = [2, 2], strides = [2, 2]> (lit)"
+    yield "light = Transpose <perm = [0, 2, 3, 1]> (lit_coarse)"
+
+
 def _lines() -> Iterator[str]:
     named = {"no": _LEAST, "flat": _FLAT, "robust": 1 / _ROBUST, "farthest": _STEP, "nearest": -_STEP, "clear": _CLEAR}
+    named |= {"dark": _DARK, "owned": _OWN, "owned_span": 1 - _OWN, "hair": _HAIR}
+    named |= {"odd": 1 / _ODD, "odder": 1 / _ODDER}
     for name, value in named.items():
         yield f"{name} = Constant <value_float = {value:.8f}> ()"
     yield from _pictures()
@@ -236,6 +290,7 @@ def _lines() -> Iterator[str]:
             yield from _round(side, number, flow)
             flow = f"flow_{side}_{number}"
     yield from _found(flow)
+    yield from _lit(flow)
 
 
 def build() -> onnx.ModelProto:

@@ -28,7 +28,7 @@ from runtime.layers.lips import apart
 from runtime.layers.matte import matte
 from runtime.layers.neighbours import Neighbours
 from runtime.layers.person import Person
-from runtime.layers.residual import added, way_of
+from runtime.layers.residual import added, handed_on
 from runtime.result.detail import blurring, enlarging, spreading
 from runtime.values import Bytes, Floats
 
@@ -218,9 +218,10 @@ class Layers:
         found = self._moved(made, points, face, residual, ["result", "alpha"])
         return found["result"][0], found["alpha"][0, 0]
 
-    def _ways(self, moved: Array | None, driven: Array, residual: Floats | None) -> tuple[Array, Array, Array]:
+    def _ways(self, moved: Array | None, driven: Array, residual: Floats | None) -> tuple[Array, Array, Array, Array]:
         """(f, f, 2) three times: how much further to look for the head, for the trunk, and what of both is the
-        `residual`'s. `moved` (f, f, 2): the same as the model says, if it was asked; `driven` points (K, 2); in pixels.
+        `residual`'s; (f, f): the logarithm of how much lighter it says that cells are. `moved` (f, f, 2): the way for
+        the head as the model says it, if it was asked; `driven` points (K, 2); in pixels.
         """
         subject, cells = self._subject, self._cells
         base = self._base(driven, cells, moved)
@@ -228,10 +229,12 @@ class Layers:
         head, trunk = self._person(base, subject.neck(driven, cells, exact), exact)
         frame = None if residual is None else subject.head(driven)
         if residual is None or frame is None:
-            return head, trunk, np.zeros_like(head)
-        more = way_of(residual, frame, cells) * self._person.follows(head)
+            return head, trunk, np.zeros_like(head), np.zeros(head.shape[:2])
+        follows = self._person.follows(head)
+        way, light = handed_on(residual, frame, cells)
+        more = way * follows
         step = float(cells[0, 1, 0] - cells[0, 0, 0])
-        return added(head, cells, step, more), added(trunk, cells, step, more), more
+        return added(head, cells, step, more), added(trunk, cells, step, more), more, light * follows[..., 0]
 
     @in_turn
     def _moved(
@@ -244,10 +247,11 @@ class Layers:
         way = None if made is None else bounded(made.flow) - self._still
         moved = None if way is None else way * (resolution - 1) / 2 * side / resolution
         driven = bounded(self._canvas.places(points, resolution))
-        head, trunk, more = self._ways(moved, driven, residual)
+        head, trunk, more, light = self._ways(moved, driven, residual)
         feeds = {
             "image": image[None],
             "more": _first(more * 2 / side),
+            "light": light[None, None].astype(np.float32),
             "moved": _first((np.zeros_like(head) if moved is None else moved) * 2 / side),
             "head": _first(head * 2 / size),
             "trunk": _first(trunk * 2 / size),

@@ -5,6 +5,10 @@ shoulders move otherwise than the head, that a turned head is seen in perspectiv
 first picture, moved in layers as their points and their expression say, would be the driving frame if they said all; by
 how much it must still be moved to be that frame is found by registration (`export/assets/registration_graph.py`). This
 residual is of the driver, but not of their looks: in the head's own frame it moves another head just as well.
+
+So does light: a head that turns under a lamp that stays becomes lighter here and darker there, and a cheek that bulges
+casts a fold. By how much lighter the driving frame is than the driver's own picture moved to it, smoothly, is a ratio
+that another head takes as well (ratio images: Liu, Shan and Zhang, SIGGRAPH 2001, there for expressions).
 """
 
 from __future__ import annotations
@@ -45,6 +49,8 @@ of the mouth's box 0.483), by 0.1 by 0.87 (0.498).
 """
 _EDGE = 0.03
 """Part of a picture's side at its border where nothing is compared."""
+_MOST = 0.5
+"""Logarithm of the most that light becomes more or less by."""
 
 
 def open_registration(device: str, cores: int) -> Graph:
@@ -88,11 +94,11 @@ class Driver:
         self._layers, self._graph = layers, graph
 
     def __call__(self, frame: Bytes, points: Floats, named: Mapping[str, Array], face: Expression | None) -> Floats:
-        """(64, 64, 2): by how much further than `points` (K, 2) and the expression `face` say the driver's picture
-        must be moved to be `frame`, uint8 (R, R, 3); backward, x and y in the head's own frame. `named`: the points by
-        their names, all in [-1, 1].
+        """(64, 64, 3): by how much further than `points` (K, 2) and the expression `face` say the driver's picture
+        must be moved to be `frame`, uint8 (R, R, 3); backward, x and y in the head's own frame; and the logarithm of
+        by how much lighter the frame is there. `named`: the points by their names, all in [-1, 1].
         """
-        told = self._layers(None, points.astype(np.float64), face)
+        told, alpha = self._layers.apart(None, points.astype(np.float64), face)
         size = len(frame)
         face_at = {name: (named[name] + 1) / 2 * (size - 1) for name in (*TEMPLATE, *_LIPS)}
         head = head_frame(face_at, rigid=True)
@@ -102,11 +108,13 @@ class Driver:
         feeds = {
             "seen": frame[None],
             "told": told[None],
+            "alpha": alpha[None, None],
             "look": np.stack(look, -1)[None].astype(np.float32),
             "weight": weight[None, None].astype(np.float32),
             "face": _face(),
         }
-        return self._graph(feeds, ["residual"])["residual"][0] * np.float32(_SPAN)
+        found = self._graph(feeds, ["residual", "light"])
+        return np.concatenate([found["residual"][0] * np.float32(_SPAN), found["light"][0]], -1)
 
 
 def _look(head: Affine, size: int) -> list[Array]:
@@ -123,15 +131,18 @@ def added(flow: Array, cells: Array, step: float, way: Array) -> Array:
     return _looked_up(flow, (cells + way - cells[0, 0]) / step) + way
 
 
-def way_of(residual: Floats, head: Affine, places: Array) -> Array:
-    """(..., 2): the `residual` (64, 64, 2) at `places` (..., 2) of a picture in which `head` leads from the head's own
-    frame; nothing beyond what it covers. `bounded`, since a motion file may say anything.
+def handed_on(residual: Floats, head: Affine, places: Array) -> tuple[Array, Array]:
+    """(..., 2) and (...): the way and the light of a `residual` (64, 64, 3) at `places` (..., 2) of a picture in which
+    `head` leads from the head's own frame; nothing beyond what it covers. `bounded`, since a motion file may say
+    anything.
     """
-    at = (head.inverse()(places) - np.array(_CORNER)) / _SPAN * CELLS - 0.5
-    shape = (len(residual) + 2, len(residual) + 2, 2)
-    framed = np.zeros(shape)
-    framed[1:-1, 1:-1] = np.clip(bounded(residual), -_SPAN, _SPAN)
-    return _looked_up(framed, at + 1) @ head.linear.T
+    at = (head.inverse()(places) - np.array(_CORNER)) / _SPAN * CELLS + 0.5
+    limits = np.array([_SPAN, _SPAN, _MOST, 0.0])
+    framed = np.zeros((CELLS + 2, CELLS + 2, 4))
+    framed[1:-1, 1:-1, :3] = bounded(residual)
+    framed = np.clip(framed, -limits, limits)
+    way, light = (_looked_up(framed[..., part : part + 2], at) for part in (0, 2))
+    return way @ head.linear.T, light[..., 0]
 
 
 def _looked_up(field: Array, at: Array) -> Array:

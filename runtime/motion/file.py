@@ -23,7 +23,18 @@ import numpy as np
 from checkpoints.bundle import Bundle
 from checkpoints.contract import MOTION
 from checkpoints.errors import BunrakuWarning, InputError, ModelError, OutputError
-from checkpoints.parameters import EYES, HEAD, LIPS, OPENINGS, RESIDUAL, TAKES, Parameter, parse_parameters, usual
+from checkpoints.parameters import (
+    EYES,
+    HEAD,
+    LIGHT,
+    LIPS,
+    OPENINGS,
+    RESIDUAL,
+    TAKES,
+    Parameter,
+    parse_parameters,
+    usual,
+)
 from runtime.control.hand import controls_of
 from runtime.control.pose import POSE, is_track, shown
 from runtime.control.templates import FOLDER as TEMPLATES
@@ -40,7 +51,7 @@ _SEEN = {
     EYES: Parameter("eye", (2, 3)),
     LIPS: Parameter("lip", (7, 2)),
     HEAD: Parameter("head", (40, 3)),
-    RESIDUAL: Parameter("residual", (64, 64, 2)),
+    RESIDUAL: Parameter("residual", (64, 64, 3)),
     TAKES: Parameter("take", (1,)),
     OPENINGS: Parameter("opening", (3,)),
 }
@@ -137,13 +148,8 @@ def save_motion(path: Path, recorded: MotionFile) -> None:
     }
     if about["format"] == "2":
         about["motion"] = {name: what.to_json() for name, what in motion.parameters.items() if name not in _SEEN}
-    data = save(
-        {
-            name: np.ascontiguousarray(array, STORED if name == RESIDUAL else None)
-            for name, array in motion.arrays.items()
-        },
-        {"bunraku_motion": json.dumps(about)},
-    )
+    arrays = {name: np.ascontiguousarray(array) for name, array in motion.arrays.items()}
+    data = save(_parted(arrays), {"bunraku_motion": json.dumps(about)})
     target = destination(path)
     part = target.with_name(f"{aside(path)}{os.getpid()}.part")
     try:
@@ -179,7 +185,7 @@ def load_motion(path: Path) -> MotionFile:
                 told = str(about["format"])[:20]
                 raise InputError(f"{path} has the format {told}, this program reads {FORMATS[-1]}; update bunraku.")
             declared = None if about["format"] == "1" else parse_parameters(about["motion"])
-            known = USUAL if declared is None else {*declared, *_SEEN}
+            known = {*(USUAL if declared is None else (*declared, *_SEEN)), LIGHT}
             arrays = {name: file.get_tensor(name) for name in file.keys() if name in known}  # noqa: SIM118
         if not _RATE.fullmatch(about["fps"]):
             raise ValueError("no frame rate")
@@ -190,13 +196,33 @@ def load_motion(path: Path) -> MotionFile:
         raise InputError(
             f"{path} is not a motion file or is damaged; make one with `bunraku motion extract`."
         ) from error
-    if RESIDUAL in arrays and arrays[RESIDUAL].dtype == STORED:
-        arrays[RESIDUAL] = arrays[RESIDUAL].astype(np.float32)
+    arrays = _joined(arrays)
     parameters = _parameters(arrays, declared)
     words = all(isinstance(text, str) for text in (family, model, graph))
     if not (0 < rate <= _MAX_RATE and words and _sound(arrays, parameters)):
         raise InputError(f"{path} holds impossible motion; make it again with `bunraku motion extract`.")
     return MotionFile(Motion.of(arrays, parameters), rate, family, model, graph, path)
+
+
+def _parted(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """As they are written: the residual in fewer bits, and its light by itself, as files of before have none."""
+    if RESIDUAL not in arrays:
+        return dict(arrays)
+    way, light = np.split(arrays[RESIDUAL].astype(STORED), [2], axis=-1)
+    return {**arrays, RESIDUAL: np.ascontiguousarray(way), LIGHT: np.ascontiguousarray(light)}
+
+
+def _joined(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same, as they are read: a residual without light leaves light as it is."""
+    light = arrays.pop(LIGHT, None)
+    way = arrays.get(RESIDUAL)
+    if way is None or way.ndim != 4 or way.dtype not in (STORED, np.float32):
+        return arrays
+    if light is None:
+        light = np.zeros_like(way[..., :1])
+    if light.shape != (*way.shape[:3], 1) or light.dtype != way.dtype:
+        return arrays  # nothing that this program writes: its shape then tells
+    return {**arrays, RESIDUAL: np.concatenate([way, light], -1).astype(np.float32)}
 
 
 def _is_usual(parameters: Mapping[str, Parameter]) -> bool:

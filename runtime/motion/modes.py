@@ -124,8 +124,9 @@ class Motion:
 
     @property
     def residual(self) -> Floats | None:
-        """(T, 64, 64, 2): what points and expression do not tell of how the head and what is about it move since the
-        first frame of the take (`runtime.layers.residual`); None where nobody looked.
+        """(T, 64, 64, 3): what points and expression do not tell of how the head and what is about it move since the
+        first frame of the take, x and y in the head's own frame, and the logarithm of how much lighter it is
+        (`runtime.layers.residual`); None where nobody looked.
         """
         return self.arrays.get(RESIDUAL)
 

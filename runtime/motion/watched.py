@@ -80,7 +80,7 @@ class Watch:
 
 
 def _nothing() -> Floats:
-    return np.zeros((CELLS, CELLS, 2), np.float32)
+    return np.zeros((CELLS, CELLS, 3), np.float32)
 
 
 def _nothing_found() -> Future[Floats]:

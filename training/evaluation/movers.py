@@ -209,7 +209,7 @@ class BundleMover:
         return Moved(frames, _joined([part.flow for part in parts]), None if occlusion is None else occlusion[:, 0])
 
 
-LAYERS_VERSION = 3
+LAYERS_VERSION = 4
 """Changes when the engine makes other pictures of the same weights: older results are then measured again."""
 
 

@@ -26,7 +26,7 @@ export const LIPS = "lips";
 /** `head` is (40, 3): where the face mesh sees the points of `SHARES` (layers/mended.ts), and how sure that is; likewise. */
 export const HEAD = "head";
 /**
- * `residual` is (64, 64, 2): what points and expression do not tell of how the driver moves since the stream's first frame
+ * `residual` is (64, 64, 3): what points and expression do not tell of how the driver moves since the stream's first frame
  * (layers/residual.ts); likewise.
  */
 export const RESIDUAL = "residual";

@@ -13,7 +13,7 @@ from runtime.layers.canvas import Canvas
 from runtime.layers.exact import through
 from runtime.layers.frames import Affine, head_frame
 from runtime.layers.person import Anatomy, Person
-from runtime.layers.residual import CELLS, Driver, added, way_of
+from runtime.layers.residual import CELLS, Driver, added, handed_on
 from runtime.layers.spline import ThinPlate
 from web.tools.layer_vectors import _FACE, _SIDE, _affine, _head, _numbers, _pairs, _random, disc
 
@@ -109,25 +109,35 @@ def residual_vectors() -> dict[str, Any]:
 
         def compared(feeds: dict[str, NDArray[Any]], _: list[str], fed: dict[str, NDArray[Any]] = fed) -> Any:
             fed |= feeds
-            return {"residual": rippled()[None]}
+            return {"residual": rippled()[None, ..., :2], "light": rippled()[None, ..., 2:]}
 
-        driver = Driver(lambda *_: told, compared)  # type: ignore[arg-type, return-value]
+        driver = Driver(_Told(told), compared)  # type: ignore[arg-type]
         found = driver(frame, points, {name: points[at] for name, at in names.items()}, None)
         thin = {name: _numbers(fed[name].squeeze()[::8, ::8]) for name in ("look", "weight", "face")}
         cases.append({"points": _numbers(points), **thin, "first": _numbers(found[0, :4])})
     head, at = head_frame(_head(random, 0.0, 7.0), rigid=True), np.linspace(0, _SIDE, 8)
     cells = np.stack(np.meshgrid(at, at), -1)
-    way, flow = way_of(rippled(), head, cells), random.normal(0, 2, cells.shape)
+    (way, light), flow = handed_on(rippled(), head, cells), random.normal(0, 2, cells.shape)
     moved = added(flow, cells, float(at[1]), way)
     handed = {"head": _affine(head), "cells": _pairs(cells.reshape(-1, 2)), "flow": _numbers(flow)}
-    handed |= {"way": _numbers(way), "added": _numbers(moved)}
+    handed |= {"way": _numbers(way), "light": _numbers(light), "added": _numbers(moved)}
     return {"size": _SIDE, "names": names, "cases": cases, "handed": handed}
 
 
 def rippled() -> NDArray[np.float32]:
-    """A residual, f32 (64, 64, 2); the tests in TypeScript have the same."""
-    at = np.arange(CELLS * CELLS * 2)
-    return (0.3 * np.sin(at / 90)).astype(np.float32).reshape(CELLS, CELLS, 2)
+    """A residual, f32 (64, 64, 3); the tests in TypeScript have the same."""
+    at = np.arange(CELLS * CELLS * 3)
+    return (0.3 * np.sin(at / 90)).astype(np.float32).reshape(CELLS, CELLS, 3)
+
+
+class _Told:
+    """Layers that always give the same picture."""
+
+    def __init__(self, picture: NDArray[np.uint8]) -> None:
+        self._picture = picture
+
+    def apart(self, *_: object) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+        return self._picture, np.zeros(self._picture.shape[:2], np.float32)
 
 
 def flow_vectors() -> dict[str, Any]:

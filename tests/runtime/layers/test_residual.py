@@ -8,7 +8,7 @@ from checkpoints.parameters import RESIDUAL
 from export.assets.registration_graph import build
 from runtime.animator import Animator
 from runtime.layers.frames import Affine
-from runtime.layers.residual import CELLS, MODEL, added, open_registration, way_of
+from runtime.layers.residual import CELLS, MODEL, added, handed_on, open_registration
 from runtime.layers.spline import ThinPlate
 from runtime.motion.file import MotionFile, load_motion, save_motion
 from runtime.motion.modes import Motion
@@ -44,7 +44,8 @@ def textured(random):
 def whole():
     at = (2 * np.arange(128) + 1) / 128 - 1
     ones = np.ones((1, 1, 128, 128), np.float32)
-    return {"look": np.stack(np.meshgrid(at, at), -1)[None].astype(np.float32), "weight": ones, "face": ones}
+    look = np.stack(np.meshgrid(at, at), -1)[None].astype(np.float32)
+    return {"look": look, "weight": ones, "face": ones, "alpha": ones}
 
 
 def test_the_graph_is_the_one_that_is_shipped():
@@ -77,15 +78,45 @@ def test_what_is_left_out_is_filled_from_around_and_flat_pictures_do_not_move():
 
 
 def test_a_residual_is_of_the_head_wherever_it_is():
-    residual = np.zeros((CELLS, CELLS, 2), np.float32)
-    residual[30:34, 30:34] = (0.1, 0.0)
+    residual = np.zeros((CELLS, CELLS, 3), np.float32)
+    residual[30:34, 30:34] = (0.1, 0.0, 0.2)
     turn = np.array([[0.0, -40.0], [40.0, 0.0]])
     head = Affine(turn, np.array([100.0, 90.0]))
     middle = head(CORNER + SPAN / 2)
-    assert np.allclose(way_of(residual, head, middle), (0.0, 4.0), atol=1e-6)
-    assert not way_of(residual, head, head(CORNER - 1)).any()
-    wild = np.full((CELLS, CELLS, 2), np.nan, np.float32)
-    assert np.isfinite(way_of(wild, head, middle)).all()
+    way, light = handed_on(residual, head, middle)
+    assert np.allclose(way, (0.0, 4.0), atol=1e-6)
+    assert np.allclose(light, 0.2)
+    assert not any(part.any() for part in handed_on(residual, head, head(CORNER - 1)))
+    wild = np.full((CELLS, CELLS, 3), np.nan, np.float32)
+    assert all(np.isfinite(part).all() for part in handed_on(wild, head, middle))
+
+
+def test_light_is_told_from_looks():
+    """A shadow falls over half of what moves: found where it falls, and not where nobody is; odd pixels say nothing."""
+    graph, way = open_registration("cpu", 1), (2.0, -1.0)
+    random = np.random.default_rng(6)
+    picture = textured(random) // 2 + 90
+    moved = warped(picture, np.broadcast_to(way, (128, 128, 2))).astype(float)
+    shadow = 0.8 + 0.2 * np.clip((np.arange(128) - 58) / 12, 0, 1)
+    seen = np.rint(moved * shadow[:, None]).astype(np.uint8)
+    seen[20:24, 20:24], seen[100:104, 100:104] = 255, 0
+    feeds = whole() | {"seen": seen[None], "told": picture[None]}
+    light = graph(feeds, ["light"])["light"][0, ..., 0]
+    assert np.abs(np.exp(light[8:56, 6:22]) - 0.8).max() < 0.05
+    assert np.abs(np.exp(light[8:56, 42:58]) - 1).max() < 0.03
+    nobody = graph(feeds | {"alpha": np.zeros((1, 1, 128, 128), np.float32)}, ["light"])["light"]
+    assert not nobody.any()
+
+
+def test_light_makes_the_person_lighter_and_not_what_is_behind(engine, sample, square):
+    animator = Animator(engine)
+    animator.set_source(sample)
+    motion = animator.watch(np.stack([square, square]), [1, 1])
+    lit = np.zeros((2, CELLS, CELLS, 3), np.float32)
+    lit[1, ..., 2] = -0.3
+    rest, darker = animator.poses(motion.with_arrays({RESIDUAL: lit})).astype(float)
+    assert np.allclose(darker[120:140, 110:146], rest[120:140, 110:146] * np.exp(-0.3), atol=1.5)
+    assert np.abs(darker[:20, :20] - rest[:20, :20]).max() <= 1
 
 
 def test_ways_are_gone_one_after_the_other():
@@ -118,12 +149,13 @@ def test_the_drivers_own_picture_moved_further_than_its_points_say_is_noticed(en
     watch(square[None], [1], expression=True)
     found = watch(np.stack([square, moved]), [1, 1], expression=True).residual
     assert motion.residual is None
-    assert np.abs(found[0]).max() < 0.02
+    assert np.abs(found[0][..., :2]).max() < 0.02
+    assert np.abs(found[0][..., 2]).max() < 0.1
     at = (np.arange(CELLS) + 0.5) / CELLS * SPAN
     hair = (np.abs(CORNER[0] + at) > 0.9) & (np.abs(CORNER[0] + at) < 1.2)
     rows = (CORNER[1] + at > -0.4) & (CORNER[1] + at < 0.4)
     assert found[1][rows][:, hair, 0].mean() > 0.01
-    assert np.abs(found[1][rows][:, np.abs(CORNER[0] + at) < 0.2]).mean() < 0.008
+    assert np.abs(found[1][rows][:, np.abs(CORNER[0] + at) < 0.2, :2]).mean() < 0.008
 
 
 def test_every_take_is_registered_with_its_own_first_frame(engine, square):
@@ -131,7 +163,8 @@ def test_every_take_is_registered_with_its_own_first_frame(engine, square):
     watch = Watch(engine)
     found = watch(np.stack([square, square, mirrored, mirrored]), [0, 1, 2, 2], expression=True).residual
     assert not found[:3].any()
-    assert np.abs(found[3]).max() < 0.02
+    assert np.abs(found[3][..., :2]).max() < 0.02
+    assert np.abs(found[3][..., 2]).max() < 0.1
     watch.reset()
     assert not watch(mirrored[None], [1], expression=True).residual.any()
     assert watch(mirrored[None], [1]).residual is None
@@ -141,8 +174,8 @@ def test_a_residual_moves_a_source_and_strength_weighs_it(engine, sample, square
     animator = Animator(engine)
     animator.set_source(sample)
     motion = animator.watch(np.stack([square, square]), [1, 1])
-    pushed = np.zeros((2, CELLS, CELLS, 2), np.float32)
-    pushed[1, ..., 0] = 0.125
+    pushed = np.zeros((2, CELLS, CELLS, 3), np.float32)
+    pushed[1] = (0.125, 0.0, 0.25)
     told = motion.with_arrays({RESIDUAL: pushed})
     rest, moved = animator.poses(told).astype(int)
     assert np.abs(moved - rest).mean() > 2
@@ -151,15 +184,29 @@ def test_a_residual_moves_a_source_and_strength_weighs_it(engine, sample, square
     first, second = half.poses(told).astype(int)
     assert np.abs(first - second).max() <= 1
     save_motion(tmp_path / "a.motion", MotionFile.of(told, 25, engine.bundle))
-    assert (tmp_path / "a.motion").stat().st_size < 2 * 2.1 * CELLS * CELLS * 2 + 20_000
+    assert (tmp_path / "a.motion").stat().st_size < 2 * 2.1 * CELLS * CELLS * 3 + 20_000
     kept = load_motion(tmp_path / "a.motion").motion
     assert (kept.residual == pushed).all()
     again = Animator(engine)
     again.set_source(sample)
     assert (again.poses(kept)[1] == moved).all()
+    dim = _without_light(tmp_path / "a.motion")
+    assert (dim.residual[..., :2] == pushed[..., :2]).all()
+    assert not dim.residual[..., 2].any()
     old = Motion.of({name: array for name, array in told.arrays.items() if name != RESIDUAL}, told.parameters)
     again.reset()
     assert np.abs(again.poses(old)[1].astype(int) - rest).mean() < np.abs(moved - rest).mean()
+
+
+def _without_light(path):
+    """The motion of a file as it was written before there was light in it."""
+    from safetensors import safe_open
+    from safetensors.numpy import save_file
+
+    with safe_open(path, "np") as file:
+        arrays = {name: file.get_tensor(name) for name in file.keys() if name != "light"}  # noqa: SIM118
+        save_file(arrays, path, file.metadata())
+    return load_motion(path).motion
 
 
 def test_what_counts_from_another_frame_is_counted_from_it(engine, sample, square):
@@ -167,7 +214,7 @@ def test_what_counts_from_another_frame_is_counted_from_it(engine, sample, squar
     animator = Animator(engine)
     animator.set_source(sample)
     motion = animator.watch(np.stack([square, square]), [1, 1])
-    pushed = np.full((2, CELLS, CELLS, 2), 0.1, np.float32)
+    pushed = np.full((2, CELLS, CELLS, 3), 0.1, np.float32)
     told = motion.with_arrays({RESIDUAL: pushed})
     animator.reset(told[1:])
     assert np.abs(animator.poses(told)[1].astype(int) - animator.still).mean() < 1

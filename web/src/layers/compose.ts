@@ -15,7 +15,7 @@ import { apart } from "./lips";
 import { matte } from "./matte";
 import type { Networks } from "./networks";
 import { Person } from "./person";
-import { added, wayOf } from "./residual";
+import { added, handedOn, type Laid } from "./residual";
 import { CHANNELS, type Place } from "./shutters";
 
 const { AGREE, DISAGREE, NEVER, STILL } = constants.compose;
@@ -119,50 +119,70 @@ export class Layers {
     face?: Expression,
     residual?: Float32Array,
   ): Promise<Uint8Array> {
+    const { result } = await this.made(made, points, face, residual, ["result"]);
+    return result.data as Uint8Array;
+  }
+
+  /** The same by points and expression alone, and where the person is: (side, side). */
+  async apart(points: ArrayLike<number>, face?: Expression): Promise<Laid> {
+    const { result, alpha } = await this.made(undefined, points, face, undefined, ["result", "alpha"]);
+    return { picture: result.data as Uint8Array, alpha: alpha.data as Float32Array };
+  }
+
+  /** What the graph makes of one picture. */
+  private async made(
+    made: Rendered | undefined,
+    points: ArrayLike<number>,
+    face: Expression | undefined,
+    residual: Float32Array | undefined,
+    wanted: string[],
+  ): Promise<Tensors> {
     const { canvas, resolution, networks } = this;
     const { size, side } = canvas;
     const scale = ((resolution - 1) / 2) * (side / resolution);
     const moved = made && Float64Array.from(made.flow, (value, k) => (value - this.rest.flow[k]) * scale);
-    const { head, trunk, more } = this.ways(moved, canvas.places(points, resolution), residual);
+    const { head, trunk, more, light } = this.ways(moved, canvas.places(points, resolution), residual);
     for (const { place, data } of this.shutters.covers(this.own, face)) this.cover(place, data);
     const cells = Math.sqrt(this.cells.length);
     const graph = networks.layers;
     const flow = (values: Float64Array, factor: number): Tensors[string] =>
       graph.floats(planes(values, 2, factor), [1, 2, cells, cells]);
-    const { result } = await graph.run(
+    return graph.run(
       {
         ...this.fixed,
         ...(made ? {} : { limits: graph.floats(Float32Array.from(NEVER.limits), [2]) }),
         image: graph.bytes((made ?? this.rest).image, [1, resolution, resolution, 3]),
         moved: flow(moved ?? new Float64Array(head.length), 2 / side),
         more: flow(more, 2 / side),
+        light: graph.floats(Float32Array.from(light), [1, 1, cells, cells]),
         head: flow(head, 2 / size),
         trunk: flow(trunk, 2 / size),
         texture: graph.floats(this.texture, [1, CHANNELS + 1, size, size]),
         row: graph.longs([this.firstRow(head, trunk)]),
       },
-      ["result"],
+      wanted,
     );
-    return result.data as Uint8Array;
   }
 
   /**
    * (f, f, 2) each: how much further to look for the head, for the trunk, and what of both is the `residual`'s. `moved`: the
-   * same as the model says, if it was asked; in pixels.
+   * same as the model says, if it was asked; in pixels. (f, f): the logarithm of how much lighter cells are.
    */
   private ways(
     moved: Float64Array | undefined,
     driven: Point[],
     residual?: Float32Array,
-  ): Record<"head" | "trunk" | "more", Float64Array> {
+  ): Record<"head" | "trunk" | "more" | "light", Float64Array> {
     const { subject, cells } = this;
     const base = this.base(driven, cells, moved);
     const exact = subject.exact(driven, cells, moved ?? base);
     const { head, trunk } = this.person.move(base, subject.neck(driven, cells, exact), exact);
     const frame = residual && subject.head(driven);
-    if (!residual || !frame) return { head, trunk, more: new Float64Array(head.length) };
-    const more = wayOf(residual, frame, cells);
-    return { head: added(head, cells, more), trunk: added(trunk, cells, more), more };
+    if (!residual || !frame) {
+      return { head, trunk, more: new Float64Array(head.length), light: new Float64Array(cells.length) };
+    }
+    const { way: more, light } = handedOn(residual, frame, cells);
+    return { head: added(head, cells, more), trunk: added(trunk, cells, more), more, light };
   }
 
   /** The row of the result from which on `head` and `trunk` move differently; above, all is head. */

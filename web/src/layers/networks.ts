@@ -49,16 +49,17 @@ export async function openNetworks(runtime: Runtime, files: Record<NetworkName, 
       return found.person.data as Float32Array;
     },
     layers,
-    registration: async ({ seen, told, look, weight, face: onFace }) => {
+    registration: async ({ seen, told, alpha, look, weight, face: onFace }) => {
       const [large, small] = [seen, told].map(({ length }) => Math.sqrt(length / 3));
-      const { residual } = await registration.run({
+      const { residual, light } = await registration.run({
         seen: registration.bytes(seen, [1, large, large, 3]),
         told: registration.bytes(told, [1, small, small, 3]),
+        alpha: registration.floats(alpha, [1, 1, small, small]),
         look: registration.floats(look, [1, COMPARED_SIDE, COMPARED_SIDE, 2]),
         weight: registration.floats(weight, [1, 1, COMPARED_SIDE, COMPARED_SIDE]),
         face: registration.floats(onFace, [1, 1, COMPARED_SIDE, COMPARED_SIDE]),
       });
-      return residual.data as Float32Array;
+      return { residual: residual.data as Float32Array, light: light.data as Float32Array };
     },
   };
 }

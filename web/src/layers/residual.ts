@@ -9,25 +9,41 @@ import { between } from "./exact";
 import { headFrame, type Affine, type Named, type Point } from "./frames";
 import { named, pixelsOf, type Names } from "./points";
 
-const { CORNER, SPAN, FACE, FACE_AT, LIPS, CLOSED, MARGIN, WIDTH, EDGE } = constants.residual;
+const { CORNER, SPAN, FACE, FACE_AT, LIPS, CLOSED, MARGIN, WIDTH, EDGE, MOST } = constants.residual;
 /** Cells of a residual, and pixels in which pictures are compared, along a side; side of the picture of a driver. */
 export const { CELLS, SIDE, DRIVER } = constants.residual;
 
-/** Two pictures, RGB bytes (size, size, 3), and where and how much they are to be compared: (SIDE, SIDE, 2), (SIDE, SIDE). */
+/** Numbers of each cell: x and y of the way, and the logarithm of how much lighter it is there. */
+const PARTS = 3;
+
+/** A picture out of layers, RGB bytes, and where in it the person is. */
+export interface Laid {
+  picture: Uint8Array;
+  alpha: Float32Array;
+}
+
+/**
+ * Two pictures, RGB bytes (size, size, 3), where in the second one somebody is, and where and how much they are to be compared:
+ * (SIDE, SIDE, 2), (SIDE, SIDE).
+ */
 export interface Compared {
   seen: Uint8Array;
   told: Uint8Array;
+  alpha: Float32Array;
   look: Float32Array;
   weight: Float32Array;
   face: Float32Array;
 }
 
-/** Finds how `told` must be moved to be `seen`: (CELLS, CELLS, 2), in parts of what is covered. */
-export type Registration = (pictures: Compared) => Promise<Float32Array>;
+/**
+ * Finds how `told` must be moved to be `seen`: (CELLS, CELLS, 2), in parts of what is covered; and how much lighter that is,
+ * the logarithm of it: (CELLS, CELLS).
+ */
+export type Registration = (pictures: Compared) => Promise<{ residual: Float32Array; light: Float32Array }>;
 
 /** What moves the driver's picture: `Layers`. */
 export interface Moving {
-  compose(made: undefined, points: ArrayLike<number>, face?: Expression): Promise<Uint8Array>;
+  apart(points: ArrayLike<number>, face?: Expression): Promise<Laid>;
 }
 
 /** Middles of the pixels that are compared, in a head's own frame. */
@@ -53,11 +69,12 @@ export class Driver {
   ) {}
 
   /**
-   * (CELLS, CELLS, 2): by how much further than `points` (K, 2) in [-1, 1] and the expression `face` say the driver's picture
-   * must be moved to be the `frame`, RGB bytes; backward, x and y in the head's own frame.
+   * (CELLS, CELLS, 3): by how much further than `points` (K, 2) in [-1, 1] and the expression `face` say the driver's picture
+   * must be moved to be the `frame`, RGB bytes; backward, x and y in the head's own frame; and the logarithm of by how much
+   * lighter the frame is there.
    */
   async missed(frame: Uint8Array, points: ArrayLike<number>, face: Expression): Promise<Float32Array> {
-    const told = await this.layers.compose(undefined, points, face);
+    const { picture: told, alpha } = await this.layers.apart(points, face);
     const size = Math.sqrt(frame.length / 3);
     const seen = named(pixelsOf(points, size), this.names);
     const head = headFrame(seen, true);
@@ -71,8 +88,11 @@ export class Driver {
       const inside = smooth((1 - Math.max(Math.abs(x), Math.abs(y))) / (2 * EDGE));
       weight[k] = inside * (1 - blob(place, ...mouth));
     });
-    const found = await this.registration({ seen: frame, told, look, weight, face: ON_FACE });
-    return found.map((value) => value * SPAN);
+    const { residual, light } = await this.registration({ seen: frame, told, alpha, look, weight, face: ON_FACE });
+    return Float32Array.from({ length: PARTS * light.length }, (_, at) => {
+      const [cell, part] = [Math.floor(at / PARTS), at % PARTS];
+      return part === 2 ? light[cell] : residual[2 * cell + part] * SPAN;
+    });
   }
 }
 
@@ -86,26 +106,34 @@ function mouthOf(face: Named, head: Affine): [middle: Point, axes: Point] {
 }
 
 /**
- * (f, f, 2): the `residual` at `places` of a picture in which `head` leads from the head's own frame; nothing beyond what it
- * covers.
+ * (f, f, 2) and (f, f): the way and the light of the `residual` at `places` of a picture in which `head` leads from the head's
+ * own frame; nothing beyond what it covers.
  */
-export function wayOf(residual: ArrayLike<number>, head: Affine, places: readonly Point[]): Float64Array {
+export function handedOn(
+  residual: ArrayLike<number>,
+  head: Affine,
+  places: readonly Point[],
+): { way: Float64Array; light: Float64Array } {
   const [own, side] = [head.inverse(), CELLS + 2];
-  const framed = new Float64Array(2 * side * side);
-  for (let row = 0; row < CELLS; row++) {
-    const [from, to] = [2 * CELLS * row, 2 * (side * (row + 1) + 1)];
-    for (let k = 0; k < 2 * CELLS; k++) framed[to + k] = clamp(residual[from + k], -SPAN, SPAN);
+  // Two numbers a place, as `between` takes them.
+  const [ways, lights] = [new Float64Array(2 * side * side), new Float64Array(2 * side * side)];
+  for (let cell = 0; cell < CELLS * CELLS; cell++) {
+    const to = 2 * (side * (Math.floor(cell / CELLS) + 1) + 1 + (cell % CELLS));
+    for (const axis of [0, 1]) ways[to + axis] = clamp(residual[PARTS * cell + axis], -SPAN, SPAN);
+    lights[to] = clamp(residual[PARTS * cell + 2], -MOST, MOST);
   }
   const [a, b, c, d] = head.linear;
-  const result = new Float64Array(2 * places.length);
+  const way = new Float64Array(2 * places.length);
+  const light = new Float64Array(places.length);
   for (let k = 0; k < places.length; k++) {
     const at = own.at(places[k]);
     const [x, y] = [0, 1].map((axis) => ((at[axis] - CORNER[axis]) / SPAN) * CELLS + 0.5);
-    const [right, down] = [between(framed, side, x, y, 0), between(framed, side, x, y, 1)];
-    result[2 * k] = a * right + b * down;
-    result[2 * k + 1] = c * right + d * down;
+    const [right, down] = [between(ways, side, x, y, 0), between(ways, side, x, y, 1)];
+    way[2 * k] = a * right + b * down;
+    way[2 * k + 1] = c * right + d * down;
+    light[k] = between(lights, side, x, y, 0);
   }
-  return result;
+  return { way, light };
 }
 
 /**
