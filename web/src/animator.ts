@@ -136,7 +136,7 @@ export class Animator {
 
   /** What points and looks do not tell of a frame: nothing where no driver was met. */
   private async missed(square: Uint8Array, looked: Motion): Promise<Float32Array> {
-    if (!this.met?.driver) return new Float32Array(2 * CELLS * CELLS);
+    if (!this.met?.driver) return new Float32Array(3 * CELLS * CELLS);
     const { driver, first } = this.met;
     const motion = mended(looked, this.engine.bundle.names);
     const face = (one: Motion): Face => ({ ...this.faceOf(one), lips: one.arrays[LIPS] });

@@ -49,6 +49,8 @@ const f = Math.fround;
 const LEAST = 1e-6;
 /** Sine of an angle so near to 0 or 180 degrees that a matrix hardly tells the axis by what is skew in it. */
 const HALF_TURN = 1e-6;
+/** How much of the light that changes on a driver changes on somebody else. */
+const LAMPS = 0.5;
 /** Steps to the nearest rotation. */
 const NEWTON = 8;
 
@@ -94,6 +96,15 @@ const CODE: Kind = {
   unit: ({ shape }) => shape.at(-1)! ** -0.5,
 };
 
+/** Who is moved by another one's changes stays under their own lamps: of light, each third number, half is taken over. */
+const RESIDUAL: Kind = {
+  ...CODE,
+  since: (source, driving, reference, weights, what) =>
+    CODE.since(source, driving, reference, weights, what).map((value, at) =>
+      at % 3 === 2 ? f(source[at] + f(LAMPS * f(value - source[at]))) : value,
+    ),
+};
+
 const COEFFICIENT: Kind = {
   between: (source, driving, strength, what) => within(LINE.between(source, driving, strength, what), what),
   since: (source, driving, reference, weights, what) =>
@@ -113,7 +124,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   eye: OWN,
   lip: OWN,
   head: OWN,
-  residual: CODE,
+  residual: RESIDUAL,
   take: OWN,
 };
 /** What no model finds, but the engine itself. */

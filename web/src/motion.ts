@@ -34,7 +34,7 @@ const LOOKED: Parameters = {
   [EYES]: { kind: USUAL_KINDS[EYES], shape: [2, 3] },
   [LIPS]: { kind: USUAL_KINDS[LIPS], shape: [7, 2] },
   [HEAD]: { kind: USUAL_KINDS[HEAD], shape: [40, 3] },
-  [RESIDUAL]: { kind: USUAL_KINDS[RESIDUAL], shape: [64, 64, 2] },
+  [RESIDUAL]: { kind: USUAL_KINDS[RESIDUAL], shape: [64, 64, 3] },
 };
 
 /** The driving modes that this page does (animator.ts); those of a bundle that are not among them are not offered. */

@@ -215,7 +215,7 @@ describe("an animator", () => {
     expect(places(steps[2].driving)).toEqual(places(layers ? mended(last, { "nose.tip": 0 }) : last));
   });
   it("compares frames with the driver whom it met, until it rests, and asks no model then", async () => {
-    const found = Float32Array.from({ length: 2 * 64 * 64 }, (_, k) => k);
+    const found = Float32Array.from({ length: 3 * 64 * 64 }, (_, k) => k);
     const [composed, met]: [unknown[][], Motion[]] = [[], []];
     const layers = { ...moving, compose: async (...given: unknown[]) => void composed.push(given) };
     const faces = Object.fromEntries(Object.entries(frames.face).map(([name], k) => [name, k]));
@@ -237,7 +237,7 @@ describe("an animator", () => {
     animator.rest();
     await animator.frame(new Uint8Array());
     const residuals = composed.map(([made, , , residual]) => [made, Math.max(...(residual as Float32Array))]);
-    expect(residuals).toEqual([0, 4095.5, 4095.5, 0].map((most) => [undefined, most]));
+    expect(residuals).toEqual([0, 6143, 6143, 0].map((most) => [undefined, most]));
     expect(met.map(({ arrays }) => Object.keys(arrays))).toEqual([1, 2].map(() => ["points", EYES, LIPS, RESIDUAL]));
   });
   it("moves the points that were looked at only in layers", async () => {

@@ -172,7 +172,7 @@ def _motion(random: np.random.Generator, affine: bool, frames: int = 1, looks: b
     points = random.uniform(-0.9, 0.9, (frames, 6, 2)).astype(np.float32)
     if looks:
         eyes, lips = (random.uniform(0, 0.4, (frames, *shape)).astype(np.float32) for shape in ((2, 3), (7, 2)))
-        residual = random.normal(0, 0.1, (frames, 4, 4, 2)).astype(np.float32)
+        residual = random.normal(0, 0.1, (frames, 4, 4, 3)).astype(np.float32)
         return Motion(points, eyes=eyes, lips=lips).with_arrays({RESIDUAL: residual})
     if not affine:
         return Motion(points)

@@ -108,14 +108,16 @@ def test_light_is_told_from_looks():
     assert not nobody.any()
 
 
-def test_light_makes_the_person_lighter_and_not_what_is_behind(engine, sample, square):
-    animator = Animator(engine)
+@pytest.mark.parametrize(("mode", "share"), [("absolute", 1.0), ("relative", 0.5)])
+def test_light_makes_the_person_lighter_and_not_what_is_behind(engine, sample, square, mode, share):
+    """Whoever is put in the driver's place, wholly; whoever is moved by their changes has lamps of their own."""
+    animator = Animator(engine, mode=mode)
     animator.set_source(sample)
     motion = animator.watch(np.stack([square, square]), [1, 1])
     lit = np.zeros((2, CELLS, CELLS, 3), np.float32)
     lit[1, ..., 2] = -0.3
     rest, darker = animator.poses(motion.with_arrays({RESIDUAL: lit})).astype(float)
-    assert np.allclose(darker[120:140, 110:146], rest[120:140, 110:146] * np.exp(-0.3), atol=1.5)
+    assert np.allclose(darker[120:140, 110:146], rest[120:140, 110:146] * np.exp(-0.3 * share), atol=1.5)
     assert np.abs(darker[:20, :20] - rest[:20, :20]).max() <= 1
 
 
