@@ -42,8 +42,12 @@ _OWN, _HAIR = 0.6, 0.3
 """Alpha from which on a pixel is somebody's own: its ratio of brightness then tells of light; what it counts outside of
 the face, where hair and skin change places.
 """
-_ODD, _ODDER = 0.25, 0.3
-"""Logarithms of ratios that halve a pixel's weight: of what is light everywhere, and beyond it in the face."""
+_ODD, _ODDER, _ODDEST = 0.25, 0.3, 0.1
+"""Logarithms of ratios that halve a pixel's weight: of what is light everywhere, and beyond it in the face; of what
+becomes lighter behind.
+"""
+_FEW = 50.0
+"""Pixels behind somebody against which those that are seen are held: few do not tell of the camera."""
 
 _HEADER = """
 <ir_version: 10, opset_import: ["": 19]>
@@ -227,6 +231,27 @@ def _found(flow: str) -> Iterator[str]:
     yield "residual = Transpose <perm = [0, 2, 3, 1]> (sides)"
 
 
+def _exposed() -> Iterator[str]:
+    """`exposure` (1, 1, 1, 1): by how much lighter what is behind became, which is the camera's doing, no lamp's."""
+    side = SIDE
+    yield f"behind_told = Add (raw_there_{side}, dark)"
+    yield f"behind_seen = Add (raw_here_{side}, dark)"
+    yield "behind_ratio = Div (behind_seen, behind_told)"
+    yield "behind_log = Log (behind_ratio)"
+    yield f"behind_open = Sub (one, own_{side})"
+    yield "behind_over = Sub (behind_open, owned)"
+    yield "behind_share = Div (behind_over, owned_span)"
+    yield "behind_own = Clip (behind_share, zero, one)"
+    yield "behind_weight = Mul (behind_own, weight)"
+    yield from _doubted("behind_counts", "behind_log", "behind_weight", "oddest")
+    yield "behind_part = Mul (behind_log, behind_counts)"
+    yield "picture_axes = Constant <value_ints = [2, 3]> ()"
+    yield "behind_sum = ReduceSum <keepdims = 1> (behind_part, picture_axes)"
+    yield "behind_known = ReduceSum <keepdims = 1> (behind_counts, picture_axes)"
+    yield "behind_all = Add (behind_known, few)"
+    yield "exposure = Div (behind_sum, behind_all)"
+
+
 def _doubted(result: str, value: str, weight: str, odd: str) -> Iterator[str]:
     """`weight`, less where `value` is far from nothing, by Cauchy's function."""
     yield f"{result}_part = Mul ({value}, {odd})"
@@ -248,7 +273,9 @@ def _lit(flow: str) -> Iterator[str]:
     yield "lit_told = Add (lit_there, dark)"
     yield f"lit_seen = Add (raw_here_{side}, dark)"
     yield "lit_ratio = Div (lit_seen, lit_told)"
-    yield "lit_log = Log (lit_ratio)"
+    yield "lit_all = Log (lit_ratio)"
+    yield from _exposed()
+    yield "lit_log = Sub (lit_all, exposure)"
     yield "lit_over = Sub (lit_alpha, owned)"
     yield "lit_share = Div (lit_over, owned_span)"
     yield "lit_own = Clip (lit_share, zero, one)"
@@ -271,7 +298,7 @@ def _lit(flow: str) -> Iterator[str]:
 def _lines() -> Iterator[str]:
     named = {"no": _LEAST, "flat": _FLAT, "robust": 1 / _ROBUST, "farthest": _STEP, "nearest": -_STEP, "clear": _CLEAR}
     named |= {"dark": _DARK, "owned": _OWN, "owned_span": 1 - _OWN, "hair": _HAIR}
-    named |= {"odd": 1 / _ODD, "odder": 1 / _ODDER}
+    named |= {"odd": 1 / _ODD, "odder": 1 / _ODDER, "oddest": 1 / _ODDEST, "few": _FEW}
     for name, value in named.items():
         yield f"{name} = Constant <value_float = {value:.8f}> ()"
     yield from _pictures()

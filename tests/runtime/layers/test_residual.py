@@ -104,6 +104,12 @@ def test_light_is_told_from_looks():
     light = graph(feeds, ["light"])["light"][0, ..., 0]
     assert np.abs(np.exp(light[8:56, 6:22]) - 0.8).max() < 0.05
     assert np.abs(np.exp(light[8:56, 42:58]) - 1).max() < 0.03
+    # A camera that exposes longer makes all lighter, also what is behind: that is no lamp's light.
+    behind = {"alpha": np.ones((1, 1, 128, 128), np.float32)}
+    behind["alpha"][..., :40] = 0
+    longer = np.clip(picture * 1.15, 0, 255).astype(np.uint8)
+    exposed = graph(whole() | behind | {"seen": longer[None], "told": picture[None]}, ["light"])["light"][0, ..., 0]
+    assert np.abs(exposed[8:56, 30:56]).max() < 0.02
     nobody = graph(feeds | {"alpha": np.zeros((1, 1, 128, 128), np.float32)}, ["light"])["light"]
     assert not nobody.any()
 
