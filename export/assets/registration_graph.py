@@ -152,14 +152,19 @@ def _sampled(result: str, picture: str, places: str) -> Iterator[str]:
     yield f'{result} = GridSample <mode = "bilinear", padding_mode = "zeros", align_corners = 0> ({picture}, {places})'
 
 
-def _round(side: int, number: int, flow: str) -> Iterator[str]:
-    """One step of least squares from `flow` (1, 2, n, n), in pixels, to `flow_SIDE_NUMBER`."""
-    tag = f"{side}_{number}"
+def _moved(tag: str, picture: str, flow: str, side: int) -> Iterator[str]:
+    """`moved_TAG`: what `picture` (1, c, n, n) shows `flow` (1, 2, n, n) pixels further on."""
     yield f"far_{tag} = Mul ({flow}, pixel_{side})"
     yield f"far_last_{tag} = Transpose <perm = [0, 2, 3, 1]> (far_{tag})"
     yield f"at_{tag} = Add (places_{side}, far_last_{tag})"
     yield f"inside_{tag} = Clip (at_{tag}, first_{side}, last_{side})"
-    yield from _sampled(f"moved_{tag}", f"there_{side}", f"inside_{tag}")
+    yield from _sampled(f"moved_{tag}", picture, f"inside_{tag}")
+
+
+def _round(side: int, number: int, flow: str) -> Iterator[str]:
+    """One step of least squares from `flow` (1, 2, n, n), in pixels, to `flow_SIDE_NUMBER`."""
+    tag = f"{side}_{number}"
+    yield from _moved(tag, f"there_{side}", flow, side)
     yield f"own_{tag} = Conv <pads = [1, 1, 1, 1]> (moved_{tag}, differences)"
     yield f"both_{tag} = Add (own_{tag}, slope_{side})"
     yield f"slope_{tag} = Mul (both_{tag}, half)"
@@ -231,18 +236,27 @@ def _found(flow: str) -> Iterator[str]:
     yield "residual = Transpose <perm = [0, 2, 3, 1]> (sides)"
 
 
+def _lighter(result: str, told: str) -> Iterator[str]:
+    """The logarithm of by how much lighter what is seen is than `told`."""
+    yield f"{result}_told = Add ({told}, dark)"
+    yield f"{result}_ratio = Div (seen_lifted, {result}_told)"
+    yield f"{result} = Log ({result}_ratio)"
+
+
+def _owned(result: str, alpha: str) -> Iterator[str]:
+    """The weight of pixels that are owned by what has that `alpha`."""
+    yield f"{result}_over = Sub ({alpha}, owned)"
+    yield f"{result}_share = Div ({result}_over, owned_span)"
+    yield f"{result}_own = Clip ({result}_share, zero, one)"
+    yield f"{result} = Mul ({result}_own, weight)"
+
+
 def _exposed() -> Iterator[str]:
     """`exposure` (1, 1, 1, 1): by how much lighter what is behind became, which is the camera's doing, no lamp's."""
     side = SIDE
-    yield f"behind_told = Add (raw_there_{side}, dark)"
-    yield f"behind_seen = Add (raw_here_{side}, dark)"
-    yield "behind_ratio = Div (behind_seen, behind_told)"
-    yield "behind_log = Log (behind_ratio)"
+    yield from _lighter("behind_log", f"raw_there_{side}")
     yield f"behind_open = Sub (one, own_{side})"
-    yield "behind_over = Sub (behind_open, owned)"
-    yield "behind_share = Div (behind_over, owned_span)"
-    yield "behind_own = Clip (behind_share, zero, one)"
-    yield "behind_weight = Mul (behind_own, weight)"
+    yield from _owned("behind_weight", "behind_open")
     yield from _doubted("behind_counts", "behind_log", "behind_weight", "oddest")
     yield "behind_part = Mul (behind_log, behind_counts)"
     yield "picture_axes = Constant <value_ints = [2, 3]> ()"
@@ -263,23 +277,14 @@ def _doubted(result: str, value: str, weight: str, odd: str) -> Iterator[str]:
 def _lit(flow: str) -> Iterator[str]:
     """By how much lighter what is seen is than what was told, moved by `flow`: the logarithm of a smooth ratio."""
     side = SIDE
-    yield f"lit_far = Mul ({flow}, pixel_{side})"
-    yield "lit_far_last = Transpose <perm = [0, 2, 3, 1]> (lit_far)"
-    yield f"lit_at = Add (places_{side}, lit_far_last)"
-    yield f"lit_inside = Clip (lit_at, first_{side}, last_{side})"
     yield f"lit_raw = Concat <axis = 1> (raw_there_{side}, own_{side})"
-    yield from _sampled("lit_moved", "lit_raw", "lit_inside")
-    yield "lit_there, lit_alpha = Split <axis = 1, num_outputs = 2> (lit_moved)"
-    yield "lit_told = Add (lit_there, dark)"
-    yield f"lit_seen = Add (raw_here_{side}, dark)"
-    yield "lit_ratio = Div (lit_seen, lit_told)"
-    yield "lit_all = Log (lit_ratio)"
+    yield from _moved("lit", "lit_raw", flow, side)
+    yield "lit_there, lit_alpha = Split <axis = 1, num_outputs = 2> (moved_lit)"
+    yield f"seen_lifted = Add (raw_here_{side}, dark)"
+    yield from _lighter("lit_all", "lit_there")
     yield from _exposed()
     yield "lit_log = Sub (lit_all, exposure)"
-    yield "lit_over = Sub (lit_alpha, owned)"
-    yield "lit_share = Div (lit_over, owned_span)"
-    yield "lit_own = Clip (lit_share, zero, one)"
-    yield "lit_weight = Mul (lit_own, weight)"
+    yield from _owned("lit_weight", "lit_alpha")
     yield "lit_region = Max (face, hair)"
     yield "lit_counts = Mul (lit_weight, lit_region)"
     yield from _doubted("lit_wide", "lit_log", "lit_counts", "odd")

@@ -8,7 +8,7 @@ import { named, pointsOf } from "./layers/points";
 import { mended } from "./layers/mended";
 import { Awakening } from "./layers/awake";
 import { Lips } from "./layers/reference";
-import { CELLS, type Driver } from "./layers/residual";
+import { CELLS, PARTS, type Driver } from "./layers/residual";
 import {
   absolute,
   EYES,
@@ -136,7 +136,7 @@ export class Animator {
 
   /** What points and looks do not tell of a frame: nothing where no driver was met. */
   private async missed(square: Uint8Array, looked: Motion): Promise<Float32Array> {
-    if (!this.met?.driver) return new Float32Array(3 * CELLS * CELLS);
+    if (!this.met?.driver) return new Float32Array(PARTS * CELLS * CELLS);
     const { driver, first } = this.met;
     const motion = mended(looked, this.engine.bundle.names);
     const face = (one: Motion): Face => ({ ...this.faceOf(one), lips: one.arrays[LIPS] });

@@ -14,7 +14,7 @@ const { CORNER, SPAN, FACE, FACE_AT, LIPS, CLOSED, MARGIN, WIDTH, EDGE, MOST } =
 export const { CELLS, SIDE, DRIVER } = constants.residual;
 
 /** Numbers of each cell: x and y of the way, and the logarithm of how much lighter it is there. */
-const PARTS = 3;
+export const PARTS = 3;
 
 /** A picture out of layers, RGB bytes, and where in it the person is. */
 export interface Laid {
