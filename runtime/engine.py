@@ -307,7 +307,7 @@ class Engine:
             return see_figure(canvas, self.build, self._named, places, self.resolution, behind)
         near = None if neighbours is None else neighbours.own[:2]
         subject = see_subject(canvas, self.names, source.motion.places[0], self.resolution, near)
-        person = None if subject is None else find_person(canvas, subject.middle)
+        person = None if subject is None else find_person(canvas, subject.middle, subject.sure)
         if subject is None or person is None:
             return None
         still = self.render_dense(source, source.motion[:1], (IMAGE, "flow"))
@@ -325,7 +325,7 @@ class Engine:
         small = np.asarray(image.resize((DRIVER, DRIVER), Image.Resampling.BOX))
         canvas = Canvas.around(small, image, None)
         subject = see_subject(canvas, self.names, motion.places[0], self.resolution) if self.names else None
-        person = None if subject is None else find_person(canvas, subject.middle)
+        person = None if subject is None else find_person(canvas, subject.middle, subject.sure)
         if subject is None or person is None:
             return None
         rest = Made(square, np.zeros((_CELLS, _CELLS, 2), np.float32))

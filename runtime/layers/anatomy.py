@@ -20,7 +20,7 @@ from runtime.layers.expression import SIDES, Expression, Seen
 from runtime.layers.eyes import Eye, find_eyes
 from runtime.layers.frames import Affine, Array, Pixels, bounded, head_frame
 from runtime.layers.matte import box_blur
-from runtime.layers.mended import as_array, averaged, see_head
+from runtime.layers.mended import SURE, as_array, averaged, see_head
 from runtime.layers.mesh import Look, lips_of, look_at
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import STIFF, Anatomy
@@ -67,6 +67,8 @@ class Subject(Protocol):
     anatomy: Anatomy
     middle: Array
     """(2,): a place well inside the face."""
+    sure: Affine | None
+    """`anatomy.frame`, where it is a face beyond doubt."""
     expression: Array | None
     """(2, 3): what its eyes do, as `Motion.eyes`; None where nobody looked."""
     lips: Array | None
@@ -128,8 +130,7 @@ class NamedFace:
     def __init__(self, canvas: Bytes, names: Mapping[str, int], points: Array) -> None:
         """`names`: of the `points` (K, 2), pixels of `canvas`, uint8 (c, c, 3)."""
         self._canvas, self._names, self._points = canvas, names, points
-        face = named(points, names)
-        self._named = face
+        face = self._named = named(points, names)
         self._neck = [i for name, i in names.items() if name.startswith("neck.")]
         self._held = [i for name, i in names.items() if name.startswith(_HELD) and not name.endswith("_lid")]
         self._on_face = _on_face(names)
@@ -143,6 +144,7 @@ class NamedFace:
         (self.eyes,) = _eyes([canvas], [face])
         self.expression: Array | None = np.array([[eye.opening, *eye.gaze] for eye in self.eyes])
         self._look = _look(canvas, face, points[self._on_face])
+        self.sure = frame if self._look is not None and self._look.score >= SURE else None
         self.lips: Array | None = lips.see_mouth(face, self._look)
         hull = box_blur(_hull(points[self._on_face], len(canvas)), round(0.1 * self._unit))
         self.face: Pixels = hull * (1 - self._parts())
@@ -214,6 +216,7 @@ class SeenFace:
         frame = Affine.similarity(template, np.array([right, left, mouth]))
         self.anatomy = Anatomy(frame, 1.15, np.array(_USUAL_SHOULDERS))
         self.middle: Array = frame(np.array([0.0, 0.3]))
+        self.sure = frame
         x, y = self._own(np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1).astype(float))
         self.face: Pixels = smooth((1.15 - np.hypot(x / 0.68, (y - 0.42) / 0.82)) / 0.3)
 

@@ -9,16 +9,18 @@ from PIL import Image, ImageDraw
 from runtime.framing.front import COARSE, MODEL, SIDE
 from runtime.graphs.sessions import borrow_graph
 from runtime.layers.canvas import Canvas
-from runtime.layers.frames import Pixels
+from runtime.layers.frames import Affine, Pixels
+from runtime.layers.silhouette import completed
 
 WORK = 256
 """Side in pixels up to which mattes and backdrops are computed; larger ones are enlarged from there."""
 
 
-def find_person(canvas: Canvas, face: NDArray[np.floating]) -> Pixels | None:
+def find_person(canvas: Canvas, face: NDArray[np.floating], head: Affine | None = None) -> Pixels | None:
     """The probability f32 (256, 256) that the parts of a `canvas` of c pixels a side show the person whose face is at
     its pixel `face` (x, y); None where there is none. What the photo shows is looked at, and the square that is moved
-    a second time by itself.
+    a second time by itself. `head`: from its own frame to the canvas, where there is a face beyond doubt: then there is
+    a person, and who is not seen has a usual outline.
     """
     size, inner = len(canvas.picture), canvas.inner
     rows, columns = canvas.photo
@@ -43,6 +45,8 @@ def find_person(canvas: Canvas, face: NDArray[np.floating]) -> Pixels | None:
             else:
                 around = ((top, SIDE - bottom), (left, SIDE - right))
                 person = np.pad(found, around, mode="edge")
+    if head is not None:
+        person = completed(person, Affine(head.linear * SIDE / size, (head.offset + 0.5) * SIDE / size - 0.5))
     return _connected(person, face / size)
 
 

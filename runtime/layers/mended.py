@@ -43,7 +43,7 @@ SHARES: dict[str, float] = dict(_shares())
 the rest is the model's own. A model need not have them all. Chosen by the errors of both on photographs in motion and
 drawn people (docs/layers.md).
 """
-_SURE = 0.9
+SURE = 0.9
 """Probability of a face from which on the mesh counts in full; at `MIN_SCORE` it counts for nothing."""
 _ASTRAY = (0.12, 0.22)
 """Distances of both looks (root mean square, of that of the eyes' outer corners): up to the first they see the same
@@ -61,7 +61,7 @@ def see_head(face: Mapping[str, Array], look: Look | None) -> Array:
     ways = [at - face[name] for name, at in zip(SHARES, look.head, strict=True) if name in face]
     apart = float(np.sqrt((np.array(ways) ** 2).sum(1).mean())) / max(eyes, 1e-6)
     low, high = _ASTRAY
-    sure = smooth((look.score - MIN_SCORE) / (_SURE - MIN_SCORE)) * (1 - smooth((apart - low) / (high - low)))
+    sure = smooth((look.score - MIN_SCORE) / (SURE - MIN_SCORE)) * (1 - smooth((apart - low) / (high - low)))
     return np.concatenate([look.head, np.full((len(SHARES), 1), float(sure))], 1)
 
 

@@ -142,7 +142,7 @@ export class Engine {
     const { names, graphs, framing } = this.bundle;
     if (!networks || !graphs.render!.outputs.includes("flow") || framing.subject !== "face") return undefined;
     const subject = await seeSubject(canvas, names, places(source.motion), resolution, networks);
-    const person = subject && (await findPerson(canvas, subject.middle, networks.person));
+    const person = subject && (await findPerson(canvas, subject.middle, networks.person, subject.sure));
     if (!person) return undefined;
     const rest = await this.renderDense(source, source.motion);
     return Layers.of(networks, canvas, subject, person, rest, resolution);
@@ -159,7 +159,7 @@ export class Engine {
     const small = resize(picture, [DRIVER, DRIVER], { filter: "box" }).data as Uint8Array;
     const canvas = Canvas.around(small, DRIVER, picture);
     const subject = await seeSubject(canvas, names, places(motion), resolution, networks);
-    const person = subject && (await findPerson(canvas, subject.middle, networks.person));
+    const person = subject && (await findPerson(canvas, subject.middle, networks.person, subject.sure));
     if (!person) return undefined;
     const rest = { image: square, flow: new Float32Array(2 * DRIVER_CELLS * DRIVER_CELLS) };
     const layers = await Layers.of(networks, canvas, subject, person, rest, resolution);

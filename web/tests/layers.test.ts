@@ -12,6 +12,7 @@ import { Affine, headFrame, minus, type Named, plus, type Point, times } from ".
 import { hullOf } from "../src/layers/hull";
 import { apart, ofMesh, opened, seeMouth, shut } from "../src/layers/lips";
 import { connected, matte, SIDE } from "../src/layers/matte";
+import { completed } from "../src/layers/silhouette";
 import { lipsBetween, MouthShutter } from "../src/layers/mouth";
 import { Person, type Pairs } from "../src/layers/person";
 import { Awakening } from "../src/layers/awake";
@@ -256,6 +257,12 @@ describe("mattes", () => {
     near(matte(colours, size, kept), values, 1e-4);
     const behind = backdrop(colours, size, Float32Array.from(values), new Float32Array(size * size).fill(1));
     near(everySecond(behind, size), mattes.backdrop, 0.02);
+  });
+  it("who is not seen has a usual outline", () => {
+    const { size, disc: seen, head, values } = mattes.silhouette;
+    const person = disc(size, seen);
+    near(completed(person, size, affineFrom(head)), values, 1e-5);
+    expect(completed(person.fill(1), size, affineFrom(head))).toBe(person);
   });
   it("nobody leaves the picture as it is", () => {
     const all = new Float32Array(256).fill(1);

@@ -25,6 +25,7 @@ from runtime.layers.mended import SHARES, as_array, averaged, mended, see_head
 from runtime.layers.mesh import Look
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.shutters import EyeShutter
+from runtime.layers.silhouette import completed
 from runtime.layers.teeth import FINER
 from runtime.motion.modes import Motion
 from runtime.result.detail import blurring, enlarging, spreading
@@ -309,10 +310,22 @@ def matte_vectors() -> dict[str, Any]:
         "discs": [[120, 110, 60], [220, 220, 16]],
         "connected": {"face": [0.45, 0.45], "elsewhere": [0.02, 0.02], "sum": float(kept.sum(dtype=np.float64))},
         "matte": {"size": _SIDE, "values": _numbers(alpha)},
+        "silhouette": silhouette_vectors(),
         "backdrop": _numbers(backdrop(colours, alpha, np.ones_like(alpha))[::2, ::2]),
         "enlarging": {"sizes": [5, 9], "values": _numbers(enlarging(5, 9))},
         "spreading": {"sizes": [4, 16, 12], "values": _numbers(spreading(4, 16, 12))},
         "blurring": {"length": 5, "deviation": 0.7, "values": _numbers(blurring(5, 0.7))},
+    }
+
+
+def silhouette_vectors() -> dict[str, Any]:
+    """A face of whom nothing was seen."""
+    head = head_frame(_head(_random(72), 0.0, 5.0), rigid=True)
+    return {
+        "size": _SIDE,
+        "disc": [4, 4, 3],
+        "head": _affine(head),
+        "values": _numbers(completed(disc(_SIDE, 4, 4, 3), head)),
     }
 
 

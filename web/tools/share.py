@@ -39,6 +39,7 @@ from runtime.layers import (
     relief,
     residual,
     shutters,
+    silhouette,
     solid,
     teeth,
     turn,
@@ -110,7 +111,7 @@ def shared_colours() -> str:
 
 _LAYERS = (
     *(frames, expression, awake, reference, eyes, lips, mesh, mended, matte, backdrop, border, person, shutters, teeth),
-    *(mouth, exact, anatomy, residual, compose, solid, relief, turn),
+    *(mouth, exact, anatomy, residual, compose, silhouette, solid, relief, turn),
 )
 
 

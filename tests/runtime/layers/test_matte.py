@@ -81,3 +81,17 @@ def test_the_person_is_found_and_an_empty_picture_has_none(layers, sample):
     assert person is not None
     assert 0.15 < (person > 0.5).mean() < 0.8
     assert find_person(replace(canvas, picture=np.full_like(canvas.picture, 128)), middle) is None
+
+
+def test_a_face_beyond_doubt_whose_person_is_not_seen_has_a_usual_outline(layers, sample):
+    canvas, subject = layers._canvas, layers._subject
+    unseen = replace(canvas, picture=np.full_like(canvas.picture, 128))
+    told = find_person(unseen, subject.middle, subject.sure)
+    assert told is not None
+    place = subject.middle / len(canvas.picture) * SIDE
+    assert told[round(place[1]), round(place[0])] == 1
+    whole = find_person(canvas, subject.middle)
+    overlap = np.minimum(told, whole).sum() / np.maximum(told, whole).sum()
+    assert overlap > 0.7  # of the sample's own outline
+    seen = find_person(canvas, subject.middle, subject.sure)
+    np.testing.assert_array_equal(seen, whole)  # who is seen is as they are

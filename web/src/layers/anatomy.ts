@@ -14,7 +14,7 @@ import { Affine, distance, headFrame, mean, minus, plus, times, type Named, type
 import { through } from "./exact";
 import { hullOf } from "./hull";
 import { seeMouth } from "./lips";
-import { asArray, averaged, seeHead } from "./mended";
+import { asArray, averaged, seeHead, SURE } from "./mended";
 import { lipsOf, lookAt, type Look, type MeshNetwork } from "./mesh";
 import { lipsBetween, MouthShutter } from "./mouth";
 import type { Anatomy, Pairs } from "./person";
@@ -59,6 +59,8 @@ export interface Subject {
   anatomy: Anatomy;
   /** A place well inside the face. */
   middle: Point;
+  /** `anatomy.frame`, where it is a face beyond doubt. */
+  sure?: Affine;
   /** (2, 3): what its eyes do, as a motion's `eyes`; where somebody looked. */
   expression?: Float64Array;
   /** (7, 2): what its lips do, as a motion's `lips`; likewise. */
@@ -129,6 +131,7 @@ export class Shutters {
 export class NamedFace implements Subject {
   readonly anatomy: Anatomy;
   readonly middle: Point;
+  readonly sure?: Affine;
   readonly expression: Float64Array;
   readonly lips: Float64Array;
   readonly face: Float32Array;
@@ -158,6 +161,7 @@ export class NamedFace implements Subject {
     const shoulders = COLLAR.map((name) => own.at(named[`neck.${name}`])).sort((one, other) => one[0] - other[0]);
     this.anatomy = { frame, chin: own.at(named["mouth.chin"])[1], shoulders };
     this.middle = named["nose.bridge"];
+    this.sure = seen && seen.score >= SURE ? frame : undefined;
     this.expression = Float64Array.from(eyes.flatMap((eye) => eye.does));
     this.lips = seeMouth(named, seen);
     const size = canvas.width;
@@ -257,6 +261,7 @@ export class NamedFace implements Subject {
 export class SeenFace implements Subject {
   readonly anatomy: Anatomy;
   readonly middle: Point;
+  readonly sure: Affine;
   readonly face: Float32Array;
   private own: Affine;
 
@@ -271,6 +276,7 @@ export class SeenFace implements Subject {
     const frame = Affine.similarity(template, [right, left, mouth]);
     this.anatomy = { frame, chin: 1.15, shoulders: USUAL_SHOULDERS as never as Point[] };
     this.middle = frame.at([0, 0.3]);
+    this.sure = frame;
     this.own = frame.inverse();
     this.face = Float32Array.from({ length: size * size }, (_, at) => {
       const [x, y] = this.own.at([at % size, Math.floor(at / size)]);

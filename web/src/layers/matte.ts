@@ -5,7 +5,8 @@ import { resize, resizeFloats } from "../resample";
 import constants from "../shared/layers.json";
 import { boxBlur } from "./blur";
 import type { Canvas, Span } from "./canvas";
-import type { Point } from "./frames";
+import { Affine, type Point } from "./frames";
+import { completed } from "./silhouette";
 
 const { COARSE } = constants.matte;
 export const { SIDE, WORK } = constants.matte;
@@ -15,9 +16,15 @@ export type PersonNetwork = (views: Uint8Array, count: number) => Promise<Float3
 
 /**
  * The probability (SIDE, SIDE) that the parts of `canvas` show the person whose face is at the pixel `face`; nothing where
- * there is none. What the photo shows is looked at, and the square that is moved a second time by itself.
+ * there is none. What the photo shows is looked at, and the square that is moved a second time by itself. `head`: from its
+ * own frame to the canvas, where there is a face beyond doubt: then who is not seen has a usual outline.
  */
-export async function findPerson(canvas: Canvas, face: Point, look: PersonNetwork): Promise<Float32Array | undefined> {
+export async function findPerson(
+  canvas: Canvas,
+  face: Point,
+  look: PersonNetwork,
+  head?: Affine,
+): Promise<Float32Array | undefined> {
   const { picture, margin, side, size, rows, columns } = canvas;
   const within = ({ start, stop }: Span): Span => ({ start: Math.max(margin, start), stop: Math.min(margin + side, stop) });
   const parts = [
@@ -50,7 +57,15 @@ export async function findPerson(canvas: Canvas, face: Point, look: PersonNetwor
       person[(top + y) * SIDE + left + x] += tall[y] * wide[x] * (near[k] - person[(top + y) * SIDE + left + x]);
     }
   });
-  return connected(person, [face[0] / size, face[1] / size]);
+  const scale = SIDE / size;
+  const told = head && completed(person, SIDE, scaled(head, scale));
+  return connected(told ?? person, [face[0] / size, face[1] / size]);
+}
+
+/** `head` in cells of `scale` a pixel. */
+function scaled({ linear: [a, b, c, d], offset }: Affine, scale: number): Affine {
+  const [x, y] = offset.map((value) => (value + 0.5) * scale - 0.5);
+  return new Affine([a * scale, b * scale, c * scale, d * scale], [x, y]);
 }
 
 /** How much a second look at `part` of the `photo` counts: less towards ends beyond which it goes on. */

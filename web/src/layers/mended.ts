@@ -6,7 +6,9 @@ import { distance, minus, plus, times, type Named, type Point } from "./frames";
 import { MIN_SCORE, type Look } from "./mesh";
 import type { Names } from "./points";
 
-const { SURE, ASTRAY } = constants.mended;
+const { ASTRAY } = constants.mended;
+/** Probability of a face from which on it is one beyond doubt. */
+export const { SURE } = constants.mended;
 
 /**
  * Named points that the mesh tells of, in the order in which its network gives them, and what it counts in the average. A
