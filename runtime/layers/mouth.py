@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,9 +22,9 @@ _RAISED = 0.6
 """Part of the way to the nose's base that a corner of a mouth comes near to, as it rises, and never reaches."""
 _SEAM = 0.014
 """How much of either lip is left out next to the line between closed ones."""
-_OPENS = 1.14
+_OPENS = 1.2
 """How much farther lips part than what of it is dark: their inner sides are light."""
-_DARK = 0.27
+_DARK = 0.3
 """Light of the depth of a mouth, as a part of the lips'."""
 _SHOWS, _HIDDEN = 0.022, (0.055, 0.09)
 """How much of its teeth an upper lip shows that has not moved and parts from the lower one; and by how much more it
@@ -34,13 +34,17 @@ _TOOTH, _SHADED, _CORNER = 0.9, 0.5, 0.7
 """Light of painted teeth, of what the network of teeth makes them; how much darker they are right below the upper lip,
 and how much so at the corners.
 """
-_FLESH, _TONGUE, _WIDE = 0.6, 0.55, (0.07, 0.22)
-"""Light of the tongue, of that of the lips; how high it lies, as a part of the opening; and the openings from which on
-some of it is seen, and all.
+_FLESH, _HUE, _TONGUE, _WIDE = 0.74, 0.6, 0.7, (0.05, 0.16)
+"""Light of the tongue, of that of the lips, and how much of its hue is theirs, not deeper; how high it lies, as a part
+of the opening; and the openings from which on some of it is seen, and all.
 """
 _WET, _SHADY, _RIM, _UNDER = 0.95, 0.7, 0.03, 0.016
 """Light of the lips' inner sides, likewise, and how far in one sees the lower and the upper one: else mouths looked cut
 out of paper.
+"""
+_TEETH, _STEPS, _DARK_TO_LIP, _RISES = 0.4, 13, 0.4, (0.06, 0.2)
+"""From how far down between parted lips the lower one's edge is looked for, in how many places; how far from the dark
+to it that edge is; and by how much, of its light, it is lighter than the dark, to be surely none, and surely one.
 """
 _WITHIN = 0.4
 """Where on the way from a lip's inner edge to its outer one its colour is looked at."""
@@ -187,6 +191,26 @@ def _tones(patch: Patch, picture: Pixels, lip: Array) -> Lines:
     return Lines([np.stack([lip[:, 0], tone], 1) for tone in ((wide[:-2] + seen + wide[2:]) / 3).T])
 
 
+def _ended(lips: Lips, patch: Patch, picture: Pixels) -> Lips:
+    """`lips` with the lower one's inner edge where in `picture` it is lighter than the dark under the teeth. Edges of
+    parted lips are spread evenly, and what of a lip lies between them would hang from the teeth.
+    """
+    upper, lower = lips.inner_upper, lips.inner_lower
+    way = np.linspace(_TEETH, 1, _STEPS)
+    y = upper[:, 1, None] + way * (lower - upper)[:, 1, None]
+    x = np.broadcast_to(upper[:, :1], y.shape)
+    light = patch.look(picture, x.astype(np.float32), y.astype(np.float32))[..., :3].mean(-1)
+    least, last = light.min(1), light[:, -1]
+    dark = light <= (least + _DARK_TO_LIP * (last - least))[:, None]
+    end = way[_STEPS - 1 - dark[:, ::-1].argmax(1)]
+    low, high = _RISES
+    sure = smooth(((last - least) / np.maximum(last, 1) - low) / (high - low))
+    end = 1 - sure * smooth((lower - upper)[:, 1] / 0.04 - 0.5) * (1 - end)
+    end[1:-1] = (end[:-2] + end[1:-1] + end[2:]) / 3
+    heights = upper[:, 1] + end * (lower - upper)[:, 1]
+    return replace(lips, inner_lower=np.stack([lower[:, 0], heights], 1))
+
+
 class _Paint:
     """What is seen between parted lips: the source's own teeth, else painted ones, before the dark; a tongue below."""
 
@@ -197,7 +221,7 @@ class _Paint:
         lip = np.median(patch.look(picture, x, y), axis=0)[:3]
         # What comes out of a mouth was thrown back in there more than once: each time its hue is deeper.
         deep = lip * lip / max(float(lip.max()), 1.0)
-        self._dark, self._tongue = _DARK * deep, _FLESH * (lip + deep) / 2
+        self._dark, self._tongue = _DARK * deep, _FLESH * (_HUE * lip + (1 - _HUE) * deep)
         self._upper, self._lower = (
             _tones(patch, picture, inner + _WITHIN * (outer - inner))
             for inner, outer in ((lips.inner_upper, lips.outer_upper), (lips.inner_lower, lips.outer_lower))
@@ -209,7 +233,9 @@ class _Paint:
         """
         self._taken = (1 - self.closed) * gap
         """How much of an opening the source's own teeth take."""
-        self._teeth = Teeth(patch, lips.inner_upper, lips.inner_lower, picture, painter)
+        edge = _ended(lips, patch, picture).inner_lower
+        self._edge = Lines([edge])
+        self._teeth = Teeth(patch, lips.inner_upper, edge, picture, painter)
         self._hidden = float(np.clip(self._teeth.length - _SHOWS, *_HIDDEN))
 
     def __call__(
@@ -238,8 +264,10 @@ class _Paint:
         light = 1 - self.closed * (1 - shade)
         result[:, :3] += teeth[:, 3:] * (teeth[:, :3] * light[:, None] - result[:, :3])
         _turned(result, self.closed * smooth(1 - depth / _UNDER), self._upper, _SHADY, x)
+        # Nothing is filled in where the mouth is as open as in the picture.
+        more = np.clip((gap - lower + upper) / 0.05, 0, 1)
+        lower = lower - more * np.maximum(lower - self._edge(x)[0], 0)
         own = lower - upper
-        more = np.clip((gap - own) / 0.05, 0, 1)  # nothing is filled in where the mouth is as open as in the picture
         shown = smooth((own - 0.02) / 0.03) * smooth((own - depth) / ((0.15 * own + 0.01) * more + 1e-6))
         shown = 1 - (1 - shown) * more
         places = np.minimum(upper + depth, np.maximum(lower + (_EDGE - 1.3 * more) / self._patch.unit, upper))
@@ -260,9 +288,10 @@ class _Paint:
         result = dark[:, None] * self._dark
         low, high = _WIDE
         free = max(widest - self._taken, 0)
-        mound = _TONGUE * free * arch + 1e-3
-        tongue = arch * smooth((free - low) / (high - low)) * smooth(1.1 - above / mound) * smooth(above / 0.07 + 0.2)
-        return result + tongue[:, None] * (self._tongue - result)
+        up = above / (_TONGUE * free * arch + 1e-3)
+        tongue = smooth((arch - 0.15) / 0.6) * smooth((free - low) / (high - low)) * smooth((1.1 - up) / 0.75)
+        light = (0.8 + 0.2 * smooth(up / 0.55)) * (0.6 + 0.4 * arch)  # it rises out of the lower lip's shadow
+        return result + tongue[:, None] * (light[:, None] * self._tongue - result)
 
 
 def _turned(inside: Pixels, share: Pixels, lip: Lines, light: float, x: Pixels) -> None:

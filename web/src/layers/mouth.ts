@@ -7,7 +7,7 @@ import { CHANNELS, Line, Patch, stretch, type Texture } from "./shutters";
 import { Teeth, type MouthNetwork } from "./teeth";
 
 const { REACH, BELOW, ROUND, RAISED, SEAM, OPENS, DARK, SHOWS, HIDDEN, TOOTH, SHADED, CORNER } = constants.mouth;
-const { FLESH, TONGUE, WIDE, WET, SHADY, RIM, UNDER, WITHIN, EDGE } = constants.mouth;
+const { FLESH, HUE, TONGUE, WIDE, TEETH, STEPS, DARK_TO_LIP, RISES, WET, SHADY, RIM, UNDER, WITHIN, EDGE } = constants.mouth;
 
 /** Edges of lips in the head's own frame, from the corner on the person's right to the other one. */
 export interface Lips {
@@ -87,8 +87,9 @@ export class MouthShutter {
   ): Promise<MouthShutter> {
     const middle = (lips.innerUpper[0][0] + lips.innerUpper[lips.innerUpper.length - 1][0]) / 2;
     const patch = new Patch(frame, [middle - REACH, nose - 0.08], [middle + REACH, chin + BELOW], picture.size);
-    const teeth = await Teeth.of(patch, lips.innerUpper, lips.innerLower, picture.data, network);
-    return new MouthShutter(patch, lips, nose, chin, new Paint(patch, lips, picture.data, teeth));
+    const edge = ended(lips, patch, picture.data);
+    const teeth = await Teeth.of(patch, lips.innerUpper, edge, picture.data, network);
+    return new MouthShutter(patch, lips, nose, chin, new Paint(patch, lips, picture.data, teeth, new Line(edge)));
   }
 
   /** How far it is open at rest, in the head's own frame. */
@@ -179,6 +180,31 @@ function held(moved: number, room: number): number {
   return moved < -half ? -half + half * Math.expm1((moved + half) / half) : moved;
 }
 
+/**
+ * The lower lip's inner edge where in `picture` it is lighter than the dark under the teeth. Edges of parted lips are spread
+ * evenly, and what of a lip lies between them would hang from the teeth.
+ */
+function ended({ innerUpper, innerLower }: Lips, patch: Patch, picture: Float32Array): Point[] {
+  const seen = new Float32Array(CHANNELS);
+  const ways = Array.from({ length: STEPS }, (_, k) => TEETH + ((1 - TEETH) * k) / (STEPS - 1));
+  const ends = innerUpper.map(([x, top], k) => {
+    const length = innerLower[k][1] - top;
+    const light = ways.map((way) => {
+      patch.look(picture, x, top + way * length, seen, 0);
+      return (seen[0] + seen[1] + seen[2]) / 3;
+    });
+    const [least, last] = [Math.min(...light), light[STEPS - 1]];
+    const dark = light.map((value) => value <= least + DARK_TO_LIP * (last - least));
+    const sure = smooth(((last - least) / Math.max(last, 1) - RISES[0]) / (RISES[1] - RISES[0]));
+    return 1 - sure * smooth(length / 0.04 - 0.5) * (1 - ways[dark.lastIndexOf(true)]);
+  });
+  return innerLower.map(([x, y], k): Point => {
+    const inner = k > 0 && k < ends.length - 1;
+    const end = inner ? (ends[k - 1] + ends[k] + ends[k + 1]) / 3 : ends[k];
+    return [x, innerUpper[k][1] + end * (y - innerUpper[k][1])];
+  });
+}
+
 /** What is seen between parted lips: the source's own teeth, else painted ones, before the dark; a tongue below. */
 class Paint {
   private dark: number[];
@@ -199,6 +225,7 @@ class Paint {
     lips: Lips,
     picture: Float32Array,
     private teeth: Teeth,
+    private edge: Line,
   ) {
     const between = (one: Point[], other: Point[]): Point[] =>
       one.map((point, k) => times(0.5, plus(point, other[k]))).slice(2, -2);
@@ -209,7 +236,7 @@ class Paint {
     // What comes out of a mouth was thrown back in there more than once: each time its hue is deeper.
     const deep = lip.map((value) => (value * value) / Math.max(...lip, 1));
     this.dark = deep.map((value) => DARK * value);
-    this.tongue = lip.map((value, channel) => (FLESH * (value + deep[channel])) / 2);
+    this.tongue = lip.map((value, channel) => FLESH * (HUE * value + (1 - HUE) * deep[channel]));
     this.upperLip = tones(patch, picture, lips.innerUpper, lips.outerUpper);
     this.lowerLip = tones(patch, picture, lips.innerLower, lips.outerLower);
     const gap = Math.max(...lips.innerLower.map(([, y], k) => y - lips.innerUpper[k][1]));
@@ -223,15 +250,16 @@ class Paint {
    * kept, and so is the way in which it hangs from the upper lip.
    */
   look(picture: Float32Array, widest: number, column: Column, y: number, to: Float64Array): void {
-    const { x, u, upper, lower, edgeUp } = column;
+    const { x, u, upper, edgeUp } = column;
     const [depth, gap, unit] = [y - edgeUp, Math.max(column.edgeLow - edgeUp, 1e-3), this.patch.unit];
     const arch = clamp(4 * u * (1 - u), 0, 1);
     const above = gap - depth; // the lower lip
     const deep = (0.4 + 0.6 * smooth(1 - above / (0.8 * gap))) * (0.5 + 0.5 * arch); // darkest behind the upper teeth
     const free = Math.max(widest - this.taken, 0);
-    const mound = TONGUE * free * arch + 1e-3;
-    const risen = smooth((free - WIDE[0]) / (WIDE[1] - WIDE[0])) * smooth(1.1 - above / mound);
-    const flesh = arch * risen * smooth(above / 0.07 + 0.2);
+    const up = above / (TONGUE * free * arch + 1e-3);
+    const risen = smooth((free - WIDE[0]) / (WIDE[1] - WIDE[0])) * smooth((1.1 - up) / 0.75);
+    const flesh = smooth((arch - 0.15) / 0.6) * risen;
+    const lit = (0.8 + 0.2 * smooth(up / 0.55)) * (0.6 + 0.4 * arch); // it rises out of the lower lip's shadow
     const rim = smooth(1 - above / RIM); // where the lower lip turns inwards, ...
     const under = smooth(1 - depth / UNDER) * this.closed; // ... and the upper one
     const { tooth } = this;
@@ -240,16 +268,17 @@ class Paint {
     this.teeth.look(x, upper + depth + slid, tooth);
     const shade = TOOTH * (1 - SHADED * (1 - smooth(depth / 0.06))) * (1 - CORNER * (1 - smooth(arch / 0.7)));
     const light = 1 - this.closed * (1 - shade);
-    const own = lower - upper;
     // Nothing is filled in where the mouth is as open as in the picture.
-    const more = clamp((gap - own) / 0.05, 0, 1);
+    const more = clamp((gap - column.lower + upper) / 0.05, 0, 1);
+    const lower = column.lower - more * Math.max(column.lower - this.edge.height(x), 0);
+    const own = lower - upper;
     const kept = smooth((own - 0.02) / 0.03) * smooth((own - depth) / ((0.15 * own + 0.01) * more + 1e-6));
     const shown = 1 - (1 - kept) * more;
     const place = Math.min(upper + depth, Math.max(lower + (EDGE - 1.3 * more) / unit, upper));
     this.patch.look(picture, x, place, to, 0);
     for (let channel = 0; channel < 3; channel++) {
       const dark = deep * this.dark[channel];
-      let filled = dark + flesh * (this.tongue[channel] - dark);
+      let filled = dark + flesh * (lit * this.tongue[channel] - dark);
       if (rim) filled += rim * (WET * this.lowerLip[channel].height(x) - filled);
       filled += tooth[3] * (tooth[channel] * light - filled);
       if (under) filled += under * (SHADY * this.upperLip[channel].height(x) - filled);
