@@ -91,6 +91,8 @@ class MouthShutter:
         self._lines = Lines([lips.inner_upper, lips.inner_lower, lips.outer_upper, lips.outer_lower])
         opening = float((lips.inner_lower - lips.inner_upper)[:, 1].max())
         seam = float((lips.inner_lower + lips.inner_upper)[:, 1].mean()) / 2
+        at = len(lips.inner_upper) // 2
+        self._seam = float(lips.inner_upper[at, 1] + lips.inner_lower[at, 1]) / 2
         self._own = opening, float(self._left[0] - self._right[0]), chin - seam
         self._paint = _Paint(self.patch, lips, picture, painter)
 
@@ -135,7 +137,12 @@ class MouthShutter:
         moved_left, moved_right = np.clip(face.corners, -0.2, 0.2)
         (right, _), (left, _), middle = self._right, self._left, self._middle
         ends = ((moved_right, self._right), (moved_left, self._left))
-        down_right, down_left = (_held(moved[1], _RAISED * float(end[1] - self._nose)) for moved, end in ends)
+        # A smile that narrows unbends.
+        narrow = min(1 + float(moved_left[0] - moved_right[0]) / max(self._own[1], 1e-3), 1.0)
+        down_right, down_left = (
+            _held(moved[1], _RAISED * float(end[1] - self._nose)) + (1 - narrow**2) * max(self._seam - float(end[1]), 0)
+            for moved, end in ends
+        )
         low, high = middle - _REACH, middle + _REACH
         after = (low, right + moved_right[0], left + moved_left[0], high)
         knots = [(np.float32(a), np.float32(b)) for a, b in zip(after, (low, right, left, high), strict=True)]

@@ -51,6 +51,8 @@ export class MouthShutter {
   /** How far the mouth is open, how wide it is, and how far from its chin. */
   private own: [opening: number, width: number, length: number];
   private lines: Record<keyof Lips, Line>;
+  /** Height of the middle between the lips. */
+  private seam: number;
 
   private constructor(
     readonly patch: Patch,
@@ -68,9 +70,11 @@ export class MouthShutter {
       outerLower: new Line(lips.outerLower),
     };
     const heights = lips.innerUpper.map(([, y], k): Point => [y, lips.innerLower[k][1]]);
+    const [above, below] = heights[Math.floor(heights.length / 2)];
+    this.seam = (above + below) / 2;
     const opening = Math.max(...heights.map(([upper, lower]) => lower - upper));
-    const seam = heights.reduce((sum, [upper, lower]) => sum + upper + lower, 0) / (2 * heights.length);
-    this.own = [opening, this.left[0] - this.right[0], chin - seam];
+    const mean = heights.reduce((sum, [upper, lower]) => sum + upper + lower, 0) / (2 * heights.length);
+    this.own = [opening, this.left[0] - this.right[0], chin - mean];
   }
 
   /**
@@ -130,8 +134,12 @@ export class MouthShutter {
   private columns(face: Expression): Column[] {
     const [left, right] = face.corners.map((corner) => corner.map((value) => clamp(value, -0.2, 0.2)));
     const [first, last] = [this.right[0], this.left[0]];
-    const downRight = held(right[1], RAISED * (this.right[1] - this.nose));
-    const downLeft = held(left[1], RAISED * (this.left[1] - this.nose));
+    // A smile that narrows unbends.
+    const narrow = Math.min(1 + (left[0] - right[0]) / Math.max(this.own[1], 1e-3), 1);
+    const [downRight, downLeft] = [
+      [right[1], this.right[1]],
+      [left[1], this.left[1]],
+    ].map(([moved, end]) => held(moved, RAISED * (end - this.nose)) + (1 - narrow ** 2) * Math.max(this.seam - end, 0));
     const ends = [this.middle - REACH, this.middle + REACH];
     const after = [ends[0], first + right[0], last + left[0], ends[1]];
     const before = [ends[0], first, last, ends[1]];
