@@ -298,3 +298,22 @@ def test_a_patch_looks_up_linearly(busy):
     rows, columns = patch.place
     left, right = busy[rows, columns], busy[rows, columns.start + 1 : columns.stop + 1]
     np.testing.assert_allclose(between, (left + right) / 2, atol=1e-3)
+
+
+def test_a_smile_that_narrows_unbends():
+    def seam(x):  # corners 8 pixels above the middle
+        return 64 - 8 * ((x - 64) / 24) ** 2
+
+    picture = painted()
+    for x in range(41, 88):
+        picture[round(seam(x)) - 1 : round(seam(x)) + 2, x, :3] = 20
+    frame = Affine(np.eye(2) * 60, np.array([64.0, 12.0]))
+    x = np.linspace(40, 88, 11)
+    lines = (frame.inverse()(np.stack([x, seam(x) + thick], 1)) for thick in (0, 0, -6, 6))
+    shutter = MouthShutter(frame, Lips(*lines), 0.6, 1.2, picture)
+    corners = np.array([[-0.12, 0.0], [0.12, 0.0]])  # each by 7.2 pixels towards the other
+    purse = whole(picture, shutter, shutter(picture, expression(corners=corners)))
+    rows = [float(np.argmin(image[50:70, column, 0])) for image, column in ((picture, 44), (purse, 50), (purse, 64))]
+    smiled, narrowed, middle = rows
+    assert middle == pytest.approx(14, abs=1.5)
+    assert smiled + 2.5 < narrowed < middle

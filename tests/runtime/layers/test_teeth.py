@@ -178,3 +178,18 @@ def test_a_face_as_large_as_no_picture_is_looked_at_in_few_places():
     line = np.stack([np.linspace(-0.3, 0.3, 11), np.full(11, 0.8)], 1)
     layer = Teeth(patch, line, line, picture)(np.zeros(1, np.float32), np.full(1, 0.82, np.float32))
     assert np.isfinite(layer).all()
+
+
+def test_a_lip_between_parted_lips_is_no_tooth():
+    asked = Recorder()
+    picture, frame = face(160, UNIT)
+    edges = lips(frame, 160, 0.15)
+    x, y = frame(np.array([edges.inner_upper[0], edges.inner_upper[-1], edges.inner_upper[5], edges.inner_lower[5]])).T
+    left, right, top, bottom = round(x[0]), round(x[1]), round(y[2]), round(y[3])
+    third = (bottom - top) // 3
+    picture[top : bottom + 2, left : right + 1, :3] = (230, 225, 215)
+    picture[top + third : top + 2 * third, left : right + 1, :3] = 20
+    picture[top + 2 * third : bottom + 2, left : right + 1, :3] = LIP  # the mesh's edge lies a third too low
+    MouthShutter(frame, edges, 0.55, 1.3, picture, asked)
+    own = asked.shown[0][1][0, :, SIDE // 2]
+    assert 0.5 < own.sum() / (0.15 * SCALE) < 0.8
