@@ -39,7 +39,7 @@ def see_figure(
     """
     rows, columns = canvas.photo
     skeleton = Skeleton(build, names, points, np.array([columns.start, rows.start, columns.stop, rows.stop], float))
-    scene = cut_out(canvas, skeleton.bones, build.upright)
+    scene = cut_out(canvas, skeleton.bones, build.people)
     return None if scene is None else Puppet(canvas, skeleton, scene, resolution, behind)
 
 

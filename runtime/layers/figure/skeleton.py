@@ -68,8 +68,10 @@ class Build:
     """Half of the head's usual width, in lengths from neck to crown."""
     outline: tuple[str, ...] = ()
     """Points at the ends of what the head bears."""
-    upright: bool = False
-    """Whether legs reach down from the pelvis; those that do not are guessed, the picture ends above them."""
+    people: bool = False
+    """Whether they are people, whom networks know: their legs reach down from the pelvis; those that do not are guessed,
+    the picture ends above them.
+    """
 
 
 def _group(group: str, *names: str) -> tuple[str, ...]:
@@ -122,7 +124,7 @@ BODY = Build(
     limbs=_body_limbs(),
     girth=0.42,
     skull=0.6,
-    upright=True,
+    people=True,
 )
 """People, by the points of `training.data.synth.body.points`."""
 DRAWN = Build(
@@ -227,7 +229,7 @@ class Skeleton:
         for index, (first, second) in enumerate(zip(limb.joints, limb.joints[1:], strict=False)):
             start, end = self._at(points, first), self._at(points, second)
             last = index == len(limb.joints) - 2
-            if self.build.upright and index == 0 and limb.name.startswith("leg") and self._along(end) < _DOWN:
+            if self.build.people and index == 0 and limb.name.startswith("leg") and self._along(end) < _DOWN:
                 return
             if (end < seen[:2] + margin).any() or (end > seen[2:] - margin).any():
                 return
