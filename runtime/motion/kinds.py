@@ -1,9 +1,9 @@
 """What is done to the parameters of a motion, kind by kind: all the arithmetic of the driving modes and of smoothing.
 
 The kinds are those of `checkpoints.parameters`, and more for what no model finds: "eye", "lip", "head", "limbs",
-"residual", "opening" and "take", what the engine itself sees of a driver, and when one is seen at all; "told", what `render`
-is told beside motions. Whatever is to work for a family of models with other parameters asks here, and never for an
-array by its name.
+"residual", "opening" and "take", what the engine itself sees of a driver, and when one is seen at all; "told", what
+`render` is told beside motions. Whatever is to work for a family of models with other parameters asks here, and never
+for an array by its name.
 """
 
 from __future__ import annotations

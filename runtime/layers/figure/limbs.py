@@ -16,6 +16,7 @@ import numpy as np
 from safetensors import safe_open
 
 from checkpoints.parameters import LIMBS
+from runtime.layers.figure import pose
 from runtime.layers.figure.pose import MIN_SCORE, Look, look_at
 from runtime.layers.figure.skeleton import BODY
 from runtime.layers.frames import Array
@@ -39,8 +40,6 @@ _HIDDEN, _CLEAR = 0.4, 0.9
 """Probability that a joint is seen, up to which points by it count for nothing, and from which on in full."""
 _SURE = 0.9
 """Probability of a person from which on joints count in full; at `MIN_SCORE` they count for nothing."""
-_BODY = 2.2
-"""Radius of the circle through a whole body about its hips, in lengths from there to the pit of the neck."""
 
 
 @cache
@@ -59,7 +58,7 @@ def shares() -> dict[str, float]:
 def circle(body: Mapping[str, Array]) -> tuple[Array, Array]:
     """The middle (2,) of the hips of a `body`, by its named points, and the upper end (2,) of the circle through it."""
     hips, pit = (np.mean([body[name] for name in joint], axis=0) for joint in (BODY.pelvis, BODY.neck))
-    return hips, hips + _BODY * (pit - hips)
+    return hips, hips + pose.BODY * (pit - hips)
 
 
 def see_limb_points(body: Mapping[str, Array], look: Look | None) -> Array:

@@ -27,6 +27,8 @@ order: nose, eyes, ears, mouth, then left and right shoulder, elbow, wrist, fing
 """
 MIN_SCORE = 0.5
 """Least probability of a person: MediaPipe's default."""
+BODY = 2.2
+"""Radius of the circle through a whole body about the hips, in lengths from there to the pit of the neck."""
 
 _MARGIN = 1.25
 """Side of the square as a multiple of the circle through the body (MediaPipe's graph)."""
@@ -138,7 +140,7 @@ def _cut(picture: Bytes, view: Affine) -> Bytes:
     left, top = np.clip(np.ceil(-corners.min(0)), 0, most).astype(int) + 1
     right, bottom = np.clip(np.ceil(corners.max(0) - [width, height]), 0, most).astype(int) + 1
     wide = Image.fromarray(np.pad(picture, ((top, bottom), (left, right), (0, 0)), mode="edge"))
-    return Affine(view.linear, view.offset + [left, top]).cut(wide, SIDE)
+    return Affine(view.linear, view.offset + np.array([left, top])).cut(wide, SIDE)
 
 
 def _refined(place: Array, heat: Pixels) -> Array:

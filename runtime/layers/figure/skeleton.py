@@ -69,8 +69,8 @@ class Build:
     outline: tuple[str, ...] = ()
     """Points at the ends of what the head bears."""
     people: bool = False
-    """Whether they are people, whom networks know: their legs reach down from the pelvis; those that do not are guessed,
-    the picture ends above them.
+    """Whether they are people, whom networks know: their legs reach down from the pelvis; those that do not are
+    guessed, the picture ends above them.
     """
 
 
