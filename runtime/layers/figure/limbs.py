@@ -18,7 +18,7 @@ from safetensors import safe_open
 from checkpoints.parameters import LIMBS
 from runtime.layers.figure import pose
 from runtime.layers.figure.pose import MIN_SCORE, Look, look_at
-from runtime.layers.figure.skeleton import BODY
+from runtime.layers.figure.skeleton import BODY, placed
 from runtime.layers.frames import Array
 from runtime.layers.mended import as_array, drawn_to
 from runtime.layers.shutters import smooth
@@ -57,7 +57,7 @@ def shares() -> dict[str, float]:
 
 def circle(body: Mapping[str, Array]) -> tuple[Array, Array]:
     """The middle (2,) of the hips of a `body`, by its named points, and the upper end (2,) of the circle through it."""
-    hips, pit = (np.mean([body[name] for name in joint], axis=0) for joint in (BODY.pelvis, BODY.neck))
+    hips, pit = (placed(body, joint) for joint in (BODY.pelvis, BODY.neck))
     return hips, hips + pose.BODY * (pit - hips)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 
 from runtime.layers.frames import Affine, Array
 
-Joint = tuple[str, ...]
-"""Names of points whose mean a joint is."""
+Joint = Mapping[str, float]
+"""Names of points of which a joint is a weighted mean, and their weights, which are 1 in all."""
 
 TRUNK, HEAD = -1, -2
 _STIFF = 1.0
@@ -31,6 +31,11 @@ _DOWN = 0.3
 """Lengths of the trunk by which a knee is below the pelvis of somebody upright, at least."""
 _LEAST = 0.12
 """Least length of a bone, in lengths of the trunk: shorter ones go with what they hang from."""
+
+
+def placed(points: Mapping[str, Array], joint: Joint) -> Array:
+    """(2,): where a `joint` is, by named points (2,)."""
+    return np.sum([weight * points[name] for name, weight in joint.items()], axis=0, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -78,36 +83,47 @@ def _group(group: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{group}.{name}" for name in names)
 
 
-def _body_limbs() -> tuple[Limb, ...]:
-    legs = [
-        Limb(
-            f"leg_{side}",
-            ((f"leg_{side}.hip",), (f"leg_{side}.knee",), (f"leg_{side}.shin",)),
-            0.21,
-            beyond=1.3,
-        )
-        for side in ("left", "right")
-    ]
-    arms = [
-        Limb(
-            f"arm_{side}",
-            (
-                (f"arm_{side}.shoulder",),
-                (f"arm_{side}.elbow",),
-                (f"hand_{side}.wrist",),
-                (f"hand_{side}.index", f"hand_{side}.little"),
-            ),
-            0.13,
-            beyond=0.3,
-        )
-        for side in ("left", "right")
-    ]
-    return (*legs, *arms)
+def _mean(*names: str) -> Joint:
+    return {name: 1 / len(names) for name in names}
+
+
+def _leg(side: str) -> Limb:
+    hip = _joint("leg", side, hip=0.4, inner=0.35, knee=-0.2)
+    knee = _joint("leg", side, inner=0.4, knee=0.5, shin=0.1)
+    return Limb(
+        f"leg_{side}",
+        ({**hip, f"belly.low_{side}": 0.45}, knee, _mean(f"leg_{side}.shin")),
+        0.21,
+        beyond=1.3,
+    )
+
+
+def _arm(side: str) -> Limb:
+    # Points are on the skin, and bones within it: so these weights tell where a network of poses sees the joints.
+    shoulder = _joint("arm", side, shoulder=0.85, inner=0.55, elbow=-0.5)
+    elbow = _joint("arm", side, inner=0.25, elbow=0.4, forearm=0.5)
+    wrist = _joint("hand", side, wrist=0.4, knuckle=0.35)
+    return Limb(
+        f"arm_{side}",
+        (
+            {**shoulder, "chest.pit": 0.1},
+            {**elbow, f"hand_{side}.knuckle": -0.15},
+            {**wrist, f"arm_{side}.forearm": 0.25},
+            _mean(f"hand_{side}.index", f"hand_{side}.little"),
+        ),
+        0.13,
+        beyond=0.3,
+    )
+
+
+def _joint(group: str, side: str, **weights: float) -> Joint:
+    return {f"{group}_{side}.{name}": weight for name, weight in weights.items()}
 
 
 def _drawn_limb(name: str, width: float, before: bool) -> Limb:
-    middle = (f"{name}.middle_front", f"{name}.middle_back")
-    return Limb(name, ((f"{name}.root",), middle, (f"{name}.end",), (f"{name}.tip",)), width, before)
+    middle = _mean(f"{name}.middle_front", f"{name}.middle_back")
+    root, end, tip = (_mean(f"{name}.{end}") for end in ("root", "end", "tip"))
+    return Limb(name, (root, middle, end, tip), width, before)
 
 
 BODY = Build(
@@ -117,11 +133,11 @@ BODY = Build(
         *_group("arm_left", "shoulder"),
         *_group("arm_right", "shoulder"),
     ),
-    neck=("chest.pit",),
-    pelvis=("belly.low_left", "belly.low_right"),
+    neck=_mean("chest.pit"),
+    pelvis=_mean("belly.low_left", "belly.low_right"),
     head=_group("face", "nose", "chin", "brow_left", "brow_right", "forehead"),
-    crown=("face.forehead",),
-    limbs=_body_limbs(),
+    crown=_mean("face.forehead"),
+    limbs=(_leg("left"), _leg("right"), _arm("left"), _arm("right")),
     girth=0.42,
     skull=0.6,
     people=True,
@@ -132,12 +148,12 @@ DRAWN = Build(
         *_group("chest", "neck", "front", "back", "middle", "top"),
         *_group("belly", "middle", "front", "back", "hip_front", "hip_back"),
     ),
-    neck=("chest.neck", "head.chin"),
-    pelvis=("belly.hip_front", "belly.hip_back"),
+    neck=_mean("chest.neck", "head.chin"),
+    pelvis=_mean("belly.hip_front", "belly.hip_back"),
     head=(*_group("head", "middle", "top", "chin", "front", "back"), "face.eye_near", "face.snout"),
-    crown=("head.top",),
+    crown=_mean("head.top"),
     limbs=(
-        Limb("tail", (("tail.root",), ("tail.middle",), ("tail.tip",)), 0.16, before=False),
+        Limb("tail", (_mean("tail.root"), _mean("tail.middle"), _mean("tail.tip")), 0.16, before=False),
         _drawn_limb("arm_far", 0.16, False),
         _drawn_limb("leg_far", 0.2, False),
         _drawn_limb("leg_near", 0.2, True),
@@ -244,8 +260,7 @@ class Skeleton:
             above = len(self.bones) - 1
 
     def _at(self, points: Array, joint: Joint) -> Array:
-        place: Array = points[[self._names[name] for name in joint]].mean(0)
-        return place
+        return placed({name: points[self._names[name]] for name in joint}, joint)
 
     def _along(self, place: Array) -> float:
         """How far down from the pelvis a `place` (2,) is along the trunk, in its lengths."""
