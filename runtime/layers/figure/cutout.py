@@ -14,6 +14,7 @@ from runtime.framing.front import SIDE
 from runtime.layers.backdrop import backdrop, trend_of
 from runtime.layers.border import Scene
 from runtime.layers.canvas import Canvas
+from runtime.layers.figure.membrane import membrane
 from runtime.layers.figure.pose import BODY, look_at
 from runtime.layers.figure.regions import Mask, holes, reached
 from runtime.layers.figure.skeleton import Bone
@@ -63,7 +64,7 @@ def _by_networks(canvas: Canvas, bones: list[Bone]) -> Scene | None:
         return None
     alpha, below = matte(colours, np.mean(people, axis=0)), seen.copy()
     below[canvas.photo[0].stop :] = seen[canvas.photo[0].stop - 1]  # who is cut off there stands on below
-    return Scene(canvas.picture, alpha * below, backdrop(colours, alpha, seen))
+    return Scene(canvas.picture, alpha * below, membrane(colours, alpha, seen))
 
 
 def _posed(canvas: Canvas, trunk: Bone) -> Pixels | None:

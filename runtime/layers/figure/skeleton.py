@@ -111,7 +111,7 @@ def _arm(side: str) -> Limb:
             {**wrist, f"arm_{side}.forearm": 0.25},
             _mean(f"hand_{side}.index", f"hand_{side}.little"),
         ),
-        0.13,
+        0.16,
         beyond=0.3,
     )
 
@@ -138,7 +138,7 @@ BODY = Build(
     head=_group("face", "nose", "chin", "brow_left", "brow_right", "forehead"),
     crown=_mean("face.forehead"),
     limbs=(_leg("left"), _leg("right"), _arm("left"), _arm("right")),
-    girth=0.42,
+    girth=0.34,
     skull=0.6,
     people=True,
 )
