@@ -11,7 +11,7 @@ from runtime.layers.backdrop import spread
 from runtime.layers.figure.regions import reached
 from runtime.layers.figure.skeleton import HEAD, TRUNK, Bone, Build
 from runtime.layers.frames import Array, Pixels
-from runtime.layers.matte import guided, resized
+from runtime.layers.matte import box_blur, guided, resized
 from runtime.layers.shutters import smooth
 
 Place = tuple[slice, slice]
@@ -49,6 +49,8 @@ _TRUNK = 0.3
 """How much farther the trunk counts to be than it is, in its widths."""
 _OVER = 0.9
 """Widths of a bone within which it goes on below what hides it."""
+_LED = 2
+"""Cells of these by which a picture's edge may lead that of a part."""
 _SEEN = 1 / 255
 
 
@@ -73,18 +75,22 @@ def shares(bones: list[Bone], alpha: Pixels, colours: Pixels, ranks: list[int]) 
     at = (np.arange(work) + 0.5) * size / work - 0.5
     places = np.stack(np.meshgrid(at, at), -1)
     cost = np.empty((len(bones), work, work), np.float32)
+    unit = min(bone.usual for bone in bones)
     for index, bone in enumerate(bones):
         far = bone.away(places)
-        beyond = np.maximum(far / bone.usual - 1, 0)
+        beyond = np.maximum(far - bone.usual, 0) / unit
         # What lies within a limb's width is its own, also before the trunk; what lies beyond all is the nearest one's.
-        cost[index] = beyond + 0.2 * far / bone.usual + (_TRUNK if bone.is_trunk else 0.0)
+        cost[index] = beyond + 0.2 * np.minimum(far / bone.usual, 1) + (_TRUNK if bone.is_trunk else 0.0)
     chosen = _rooted(cost, bones)
     guide = resized(colours, work) / 255
     radius = max(2, round(work / 48))
     soft = []
     for index in range(len(bones)):
-        a, b = guided(guide, (chosen == index).astype(np.float32), radius, 1e-3)
-        soft.append(np.clip(resized((a * guide).sum(-1) + b, size), 0, 1))
+        mask = (chosen == index).astype(np.float32)
+        a, b = guided(guide, mask, radius, 1e-3)
+        # Colours lead edges, but not far: an arm's outline is no thin strip of a trunk of the same colour.
+        near = np.clip(2 * box_blur(mask, _LED), 0, 1)
+        soft.append(np.clip(resized((a * guide).sum(-1) + b, size), 0, 1) * resized(near, size))
     found = np.stack(soft)
     found = np.clip((found - 0.15) / 0.7, 0, 1)
     total = found.sum(0)
