@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,21 +67,23 @@ def order(build: Build, bones: list[Bone]) -> list[int]:
     return [*of(behind), *of([TRUNK]), *of([HEAD]), *of(before)]
 
 
-def shares(bones: list[Bone], alpha: Pixels, colours: Pixels, ranks: list[int]) -> Pixels:
+def shares(bones: list[Bone], alpha: Pixels, colours: Pixels, borne: Sequence[tuple[int, Bone]] = ()) -> Pixels:
     """(B, c, c): how much every pixel of a canvas shows each of the `bones`; in all as much as `alpha` (c, c).
-    `colours` f32 (c, c, 3); `ranks`: numbers of bones from the farthest to the nearest.
+    `colours` f32 (c, c, 3); `borne`: numbers of bones, and what goes with them.
     """
     size = len(alpha)
     work = min(size, _WORK)
     at = (np.arange(work) + 0.5) * size / work - 0.5
     places = np.stack(np.meshgrid(at, at), -1)
-    cost = np.empty((len(bones), work, work), np.float32)
+    cost = np.full((len(bones), work, work), np.inf, np.float32)
     unit = min(bone.usual for bone in bones)
-    for index, bone in enumerate(bones):
+    for index, bone in (*enumerate(bones), *borne):
         far = bone.away(places)
         beyond = np.maximum(far - bone.usual, 0) / unit
         # What lies within a limb's width is its own, also before the trunk; what lies beyond all is the nearest one's.
-        cost[index] = beyond + 0.2 * np.minimum(far / bone.usual, 1) + (_TRUNK if bone.is_trunk else 0.0)
+        cost[index] = np.minimum(
+            cost[index], beyond + 0.2 * np.minimum(far / bone.usual, 1) + (_TRUNK if bone.is_trunk else 0.0)
+        )
     chosen = _rooted(cost, bones)
     guide = resized(colours, work) / 255
     radius = max(2, round(work / 48))

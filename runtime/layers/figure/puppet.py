@@ -63,7 +63,8 @@ class Puppet:
         colours = canvas.picture.astype(np.float32)
         own = np.clip((colours - (1 - alpha) * scene.plate) / np.maximum(alpha, 0.1), 0, 255)
         ranks = order(skeleton.build, skeleton.bones)
-        self._sprites = sprites(skeleton.bones, shares(skeleton.bones, scene.alpha, colours, ranks), own, ranks)
+        parts = shares(skeleton.bones, scene.alpha, colours, skeleton.borne)
+        self._sprites = sprites(skeleton.bones, parts, own, ranks)
         self.crossed: NDArray[np.bool_] = crossings(scene.alpha[inner])
         """(4,): at which edges of the square (left, top, right, bottom) the figure goes on."""
         self._plate: Pixels = scene.plate[inner] if behind is None else behind.picture.astype(np.float32)

@@ -236,6 +236,9 @@ class Skeleton:
         outline = np.array([points[names[name]] for name in build.outline])
         farthest = float(self.bones[1].away(outline).max()) if len(outline) else 0.0
         self.bones[1] = replace(self.bones[1], reach=max(self.bones[1].reach, farthest))
+        self.borne: list[tuple[int, Bone]] = []
+        """Bones that are none, and the numbers of those that they go with: what is near to them goes with these, too.
+        """
         self._joints: list[tuple[Joint, Joint] | None] = [None, None]
         for number, limb in enumerate(build.limbs):
             self._add(number, limb, points, seen)
@@ -247,15 +250,17 @@ class Skeleton:
             last = index == len(limb.joints) - 2
             if self.build.people and index == 0 and limb.name.startswith("leg") and self._along(end) < _DOWN:
                 return
+            bone = Bone(start, end, above, number, limb.width * self.scale, limb.width * self.scale)
             if (end < seen[:2] + margin).any() or (end > seen[2:] - margin).any():
+                self.borne.append((above, bone))
                 return
             if np.hypot(*(end - start)) < _LEAST * self.scale:
                 if last:
                     return
                 continue
             if last:
-                end = end + limb.beyond * (end - start)
-            self.bones.append(Bone(start, end, above, number, limb.width * self.scale, limb.width * self.scale))
+                bone = replace(bone, end=end + limb.beyond * (end - start))
+            self.bones.append(bone)
             self._joints.append((first, second))
             above = len(self.bones) - 1
 
