@@ -50,6 +50,8 @@ _TRUNK = 0.3
 """How much farther the trunk counts to be than it is, in its widths."""
 _OVER = 0.9
 """Widths of a bone within which it goes on below what hides it."""
+_ENDS = 0.9
+"""Part of a bone's length from which on what lies over it may be the next one's root."""
 _LED = 2
 """Cells of these by which a picture's edge may lead that of a part."""
 _SEEN = 1 / 255
@@ -124,10 +126,11 @@ def sprites(bones: list[Bone], parts: Pixels, own: Pixels, ranks: list[int]) -> 
     before = np.zeros(own.shape[:2], np.float32)
     found: list[Sprite] = []
     for index in reversed(ranks):
-        part = parts[index]
-        place = _box(bones[index], part)
+        part, place = parts[index], _box(bones[index], parts[index])
         if place is not None:
-            found.append(Sprite(index, place, _texture(bones[index], part[place], before[place], own[place], place)))
+            below = np.sum([parts[at][place] for at, bone in enumerate(bones) if bone.above == index and at], axis=0)
+            texture = _texture(bones[index], part[place], before[place], below, own[place], place)
+            found.append(Sprite(index, place, texture))
         before = np.clip(before + part, 0, 1)
     return found[::-1]
 
@@ -144,18 +147,21 @@ def _box(bone: Bone, part: Pixels) -> Place | None:
     return slice(top, bottom), slice(left, right)
 
 
-def _texture(bone: Bone, part: Pixels, before: Pixels, own: Pixels, place: Place) -> Pixels:
+def _texture(bone: Bone, part: Pixels, before: Pixels, below: Pixels, own: Pixels, place: Place) -> Pixels:
     """f32 (h, w, 4) of one sprite at its `place`: what is seen of it, `part` (h, w), and what is hidden by what is
-    `before` it and lies within the bone's width, in the colours next to it.
+    `before` it and lies within the bone's width, in the colours next to it; beyond its end, where the bone `below` it
+    is seen, in its own: a sleeve that ends before an elbow does not go on beyond it.
     """
     rows, columns = (np.arange(each.start, each.stop, dtype=np.float64) for each in place)
-    far = bone.away(np.stack(np.meshgrid(columns, rows), -1))
+    places = np.stack(np.meshgrid(columns, rows), -1)
+    far = bone.away(places)
     alpha = np.where(before < 1 - _SEEN, part / np.maximum(1 - before, _SEEN), 0)
     hidden = np.clip(before - 0.1, 0, 1) * smooth((1.1 - far / (_OVER * bone.usual)) / 0.2)
     alpha = np.clip(np.maximum(alpha, hidden), 0, 1)[..., None].astype(np.float32)
     known = np.clip((part - 0.5) * 2, 0, 1)
     colours = _grown(own, known) if known.any() else own
-    weight = np.clip(2 * part / np.maximum(part + before, 1e-3), 0, 1)[..., None]
+    beyond = below * smooth((bone.along(places) - _ENDS) / (1 - _ENDS))
+    weight = np.clip(2 * (part + beyond) / np.maximum(part + before, 1e-3), 0, 1)[..., None]
     colours = colours + weight * (own - colours)
     return np.concatenate([colours * alpha, alpha], -1).astype(np.float32)
 
