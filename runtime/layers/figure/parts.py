@@ -52,6 +52,8 @@ _OVER = 0.9
 """Widths of a bone within which it goes on below what hides it."""
 _ENDS = 0.9
 """Part of a bone's length from which on what lies over it may be the next one's root."""
+_NECK = 1.0
+"""Widths of a head by which it may reach down before the trunk."""
 _LED = 2
 """Cells of these by which a picture's edge may lead that of a part."""
 _SEEN = 1 / 255
@@ -83,9 +85,10 @@ def shares(bones: list[Bone], alpha: Pixels, colours: Pixels, borne: Sequence[tu
         far = bone.away(places)
         beyond = np.maximum(far - bone.usual, 0) / unit
         # What lies within a limb's width is its own, also before the trunk; what lies beyond all is the nearest one's.
-        cost[index] = np.minimum(
-            cost[index], beyond + 0.2 * np.minimum(far / bone.usual, 1) + (_TRUNK if bone.is_trunk else 0.0)
-        )
+        own = beyond + 0.2 * np.minimum(far / bone.usual, 1) + (_TRUNK if bone.is_trunk else 0.0)
+        if bone.limb == HEAD:  # it ends at the neck, however wide it is
+            own = own + np.maximum(-bone.along(places), 0) * bone.length / (_NECK * bone.usual)
+        cost[index] = np.minimum(cost[index], own)
     chosen = _rooted(cost, bones)
     guide = resized(colours, work) / 255
     radius = max(2, round(work / 48))
@@ -156,7 +159,10 @@ def _texture(bone: Bone, part: Pixels, before: Pixels, below: Pixels, own: Pixel
     places = np.stack(np.meshgrid(columns, rows), -1)
     far = bone.away(places)
     alpha = np.where(before < 1 - _SEEN, part / np.maximum(1 - before, _SEEN), 0)
-    hidden = np.clip(before - 0.1, 0, 1) * smooth((1.1 - far / (_OVER * bone.usual)) / 0.2)
+    within = smooth((1.1 - far / (_OVER * bone.usual)) / 0.2)
+    if bone.is_trunk:
+        within = np.maximum(within, _between(part))
+    hidden = np.clip(before - 0.1, 0, 1) * within
     alpha = np.clip(np.maximum(alpha, hidden), 0, 1)[..., None].astype(np.float32)
     known = np.clip((part - 0.5) * 2, 0, 1)
     colours = _grown(own, known) if known.any() else own
@@ -164,6 +170,15 @@ def _texture(bone: Bone, part: Pixels, before: Pixels, below: Pixels, own: Pixel
     weight = np.clip(2 * (part + beyond) / np.maximum(part + before, 1e-3), 0, 1)[..., None]
     colours = colours + weight * (own - colours)
     return np.concatenate([colours * alpha, alpha], -1).astype(np.float32)
+
+
+def _between(part: Pixels) -> Pixels:
+    """(h, w): 1 where `part` (h, w) is seen on both sides, in a row or in a column."""
+    seen = part > 0.5
+    ends = [np.maximum.accumulate(view, axis) for axis in (0, 1) for view in (seen, np.flip(seen, axis))]
+    down, up, right, left = ends
+    enclosed = (down & np.flip(up, 0)) | (right & np.flip(left, 1))
+    return box_blur(enclosed.astype(np.float32), 1)
 
 
 def _grown(own: Pixels, known: Pixels) -> Pixels:

@@ -17,7 +17,9 @@ from runtime.layers.compose import Behind, Made, crossings, straight
 from runtime.layers.expression import Expression
 from runtime.layers.figure.bending import Bending
 from runtime.layers.figure.cutout import cut_out
+from runtime.layers.figure.limbs import circle
 from runtime.layers.figure.parts import Sprite, order, shares, sprites
+from runtime.layers.figure.pose import look_at
 from runtime.layers.figure.skeleton import Build, Skeleton
 from runtime.layers.frames import Affine, Array, Pixels, bounded
 from runtime.values import Bytes, Floats
@@ -38,8 +40,13 @@ def see_figure(
     in its pixels, have `names`; None where none is found surely.
     """
     rows, columns = canvas.photo
-    skeleton = Skeleton(build, names, points, np.array([columns.start, rows.start, columns.stop, rows.stop], float))
-    scene = cut_out(canvas, skeleton.bones, build.people)
+    seen = np.array([columns.start, rows.start, columns.stop, rows.stop], float)
+    look = None
+    if build.people:
+        body = {name: points[index] - seen[:2] for name, index in names.items()}
+        look = look_at(np.ascontiguousarray(canvas.picture[rows, columns]), circle(body))
+    skeleton = Skeleton(build, names, points, seen, None if look is None else look.seen)
+    scene = cut_out(canvas, skeleton.bones, build.people, look)
     return None if scene is None else Puppet(canvas, skeleton, scene, resolution, behind)
 
 

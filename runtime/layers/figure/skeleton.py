@@ -29,6 +29,8 @@ _SHORT, _LONG = 0.45, 1.4
 """Bounds of a bone's length in the result, in lengths of its own: what turns towards the camera is short."""
 _DOWN = 0.3
 """Lengths of the trunk by which a knee is below the pelvis of somebody upright, at least."""
+_HIDDEN = 0.25
+"""Probability that a bone's end is seen, below which it is none."""
 _LEAST = 0.12
 """Least length of a bone, in lengths of the trunk: shorter ones go with what they hang from."""
 
@@ -51,6 +53,8 @@ class Limb:
     """Whether it is seen before the trunk."""
     beyond: float = 0.0
     """By how much of its length the last bone goes on beyond its last joint."""
+    posed: tuple[int, ...] = ()
+    """Of people, numbers of its joints in the network of poses."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,7 @@ def _leg(side: str) -> Limb:
         ({**hip, f"belly.low_{side}": 0.45}, knee, _mean(f"leg_{side}.shin")),
         0.21,
         beyond=1.3,
+        posed=(23, 25, 27) if side == "left" else (24, 26, 28),
     )
 
 
@@ -113,6 +118,7 @@ def _arm(side: str) -> Limb:
         ),
         0.16,
         beyond=0.3,
+        posed=(11, 13, 15, 19) if side == "left" else (12, 14, 16, 20),
     )
 
 
@@ -220,10 +226,14 @@ class Bone:
 class Skeleton:
     """The bones of one source: the trunk first, the head second, then limbs from their roots outwards."""
 
-    def __init__(self, build: Build, names: Mapping[str, int], points: Array, seen: Array) -> None:
+    def __init__(
+        self, build: Build, names: Mapping[str, int], points: Array, seen: Array, posed: Array | None = None
+    ) -> None:
         """`points` (K, 2) of the source in pixels of its canvas; `seen` (4,): left, top, right and bottom of what the
-        photo shows there. A bone that ends beyond is none: it goes with what it hangs from.
+        photo shows there; `posed` (33,): the probability that the network of poses sees each of its joints there. A
+        bone that ends beyond, or is not seen, is none: it goes with what it hangs from.
         """
+        self._posed = posed
         self.build, self._names, self.points = build, names, points
         neck, pelvis, crown = (self._at(points, joint) for joint in (build.neck, build.pelvis, build.crown))
         self.scale = max(float(np.hypot(*(neck - pelvis))), 1.0)
@@ -251,7 +261,8 @@ class Skeleton:
             if self.build.people and index == 0 and limb.name.startswith("leg") and self._along(end) < _DOWN:
                 return
             bone = Bone(start, end, above, number, limb.width * self.scale, limb.width * self.scale)
-            if (end < seen[:2] + margin).any() or (end > seen[2:] - margin).any():
+            beyond = (end < seen[:2] + margin).any() or (end > seen[2:] - margin).any()
+            if beyond or (self._posed is not None and limb.posed and self._posed[limb.posed[index + 1]] < _HIDDEN):
                 self.borne.append((above, bone))
                 return
             if np.hypot(*(end - start)) < _LEAST * self.scale:
