@@ -218,9 +218,8 @@ class Animator:
     @property
     def watches(self) -> bool:
         """Whether what a driver's eyes and lips do is of use, or the joints of a whole person."""
-        return (self.layered and (self._of_faces or self.engine.sees_limbs)) or (
-            self.engine.opens and (self.neutral or bool(self.retargeting))
-        )
+        looked_at = self.layered and (self._of_faces or self.engine.sees_limbs)
+        return looked_at or (self.engine.opens and (self.neutral or bool(self.retargeting)))
 
     @property
     def size(self) -> tuple[int, int]:

@@ -55,9 +55,9 @@ class Bending:
         """By how much a joint is wider in the source than in the result, where both are as wide as the cut between two
         straight pieces: elbows that are bent are wide, and have a knob when they are drawn straight as they are.
         """
-        ways = [self._bones[each].end - self._bones[each].start for each in (first, second)]
-        moved = [np.linalg.solve(maps[each].linear, way) for each, way in zip((first, second), ways, strict=True)]
-        return float(np.clip(_cut(*moved) / _cut(*ways), 1 / _WIDEST, _WIDEST))
+        own, other = (self._bones[each].end - self._bones[each].start for each in (first, second))
+        moved = _cut(np.linalg.inv(maps[first].linear) @ own, np.linalg.inv(maps[second].linear) @ other)
+        return float(np.clip(moved / _cut(own, other), 1 / _WIDEST, _WIDEST))
 
 
 def _cut(first: Array, second: Array) -> float:
