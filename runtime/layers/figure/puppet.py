@@ -70,7 +70,7 @@ class Puppet:
         colours = canvas.picture.astype(np.float32)
         own = np.clip((colours - (1 - alpha) * scene.plate) / np.maximum(alpha, 0.1), 0, 255)
         ranks = order(skeleton.build, skeleton.bones)
-        parts = shares(skeleton.bones, scene.alpha, colours, skeleton.borne)
+        parts = _kept_in(shares(skeleton.bones, scene.alpha, colours, skeleton.borne), skeleton, canvas)
         self._sprites = sprites(skeleton.bones, parts, own, ranks)
         self.crossed: NDArray[np.bool_] = crossings(scene.alpha[inner])
         """(4,): at which edges of the square (left, top, right, bottom) the figure goes on."""
@@ -124,6 +124,17 @@ class Puppet:
         left, top = np.clip(np.floor(moved.min(0) - reach), 0, side).astype(int).tolist()
         right, bottom = np.clip(np.ceil(moved.max(0) + reach), 0, side).astype(int).tolist()
         return None if right <= left or bottom <= top else (slice(top, bottom), slice(left, right))
+
+
+def _kept_in(parts: Pixels, skeleton: Skeleton, canvas: Canvas) -> Pixels:
+    """The `parts` (B, c, c), arms without what lies beyond the photo: a trunk goes on there, no hand does."""
+    limbs = skeleton.build.limbs
+    arms = [index for index, bone in enumerate(skeleton.bones) if bone.limb >= 0 and limbs[bone.limb].name[:3] == "arm"]
+    beyond = np.ones(parts.shape[1:], np.float32)
+    beyond[canvas.photo] = 0
+    parts[0] += (parts[arms] * beyond).sum(0)
+    parts[arms] *= 1 - beyond
+    return parts
 
 
 _BENT = 0.15
