@@ -56,6 +56,9 @@ LIPS = "lips"
 HEAD = "head"
 """Where the face mesh sees points of the head: likewise (`runtime.layers.mended`)."""
 
+LIMBS = "limbs"
+"""Where the network of poses sees points of a whole person: likewise (`runtime.layers.figure.limbs`)."""
+
 RESIDUAL = "residual"
 """What points and expression do not tell of how the driver moves: likewise (`runtime.layers.residual`)."""
 
@@ -68,7 +71,7 @@ TAKES = "takes"
 OPENINGS = "openings"
 """How far lips and lids are apart, of whatever model (`runtime.layers.openings`)."""
 
-_RESERVED = frozenset({EYES, LIPS, HEAD, RESIDUAL, LIGHT, TAKES, OPENINGS, FRAME, IMAGE, *STRUCTURE, *SWITCHES})
+_RESERVED = frozenset({EYES, LIPS, HEAD, LIMBS, RESIDUAL, LIGHT, TAKES, OPENINGS, FRAME, IMAGE, *STRUCTURE, *SWITCHES})
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 MOST = 100_000
 """Most numbers along any side of a parameter, and most points of a model."""

@@ -35,7 +35,6 @@ from runtime.framing.framer import Seat
 from runtime.graphs.sessions import Device, check_device
 from runtime.graphs.turns import in_turn
 from runtime.layers.expression import Expression
-from runtime.layers.mended import mended
 from runtime.layers.neighbours import Neighbours
 from runtime.media.background import Background
 from runtime.media.picture import Picture, read_cut_out, source_views, square
@@ -218,8 +217,9 @@ class Animator:
 
     @property
     def watches(self) -> bool:
-        """Whether what a driver's eyes and lips do is of use."""
-        return (self.layered and self._of_faces) or (self.engine.opens and (self.neutral or bool(self.retargeting)))
+        """Whether what a driver's eyes and lips do is of use, or the joints of a whole person."""
+        looked_at = self.layered and (self._of_faces or self.engine.sees_limbs)
+        return looked_at or (self.engine.opens and (self.neutral or bool(self.retargeting)))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -335,7 +335,7 @@ class Animator:
 
     def _exact(self, motion: Motion) -> Motion:
         """`motion`, its points as exact as those of a source that is moved in layers."""
-        return mended(motion, self.engine.names) if self.layered else motion
+        return self.engine.exact(motion) if self.layered else motion
 
     def _made(self, parts: Sequence[Moved]) -> Driven:
         driven = Motion.concatenate([part for part, _ in parts])

@@ -40,6 +40,7 @@ from runtime.graphs.sessions import Device, Graph, open_aside
 from runtime.layers.anatomy import see_faces, see_heads, see_subject
 from runtime.layers.canvas import Canvas
 from runtime.layers.compose import Behind, Layers, Made, open_layers
+from runtime.layers.figure.limbs import mended_limbs, see_limbs
 from runtime.layers.figure.puppet import Puppet, see_figure
 from runtime.layers.figure.skeleton import Build, build_of
 from runtime.layers.frames import bounded
@@ -152,6 +153,11 @@ class Engine:
         return build_of(self._named)
 
     @property
+    def sees_limbs(self) -> bool:
+        """Whether its points are those of whole people, of whom a network of poses sees the joints, too."""
+        return self.build is not None and self.build.people
+
+    @property
     def has_parts(self) -> bool:
         """Whether parts of a face can be told apart, by names of points or by what the parameters say."""
         return bool(self.names) or says_parts(self.bundle.motion)
@@ -219,14 +225,16 @@ class Engine:
 
     def detect(self, frames: Bytes, *, expression: bool = False) -> Motion:
         """The motion of `frames`, uint8 (B, R, R, 3); with `expression` also what lids, irises and lips do and where
-        the face mesh sees the head, where the points have names, and how far lips and lids are apart, where the model
-        can be told to open them.
+        the face mesh sees the head, or the network of poses the limbs, where the points have names, and how far lips
+        and lids are apart, where the model can be told to open them.
         """
         graph = self._graphs[MOTION]
         motion = self._motion(graph({FRAME: frames}, list(self.bundle.motion)))
         seen: dict[str, Floats] = {}
         if expression and self.names:
             seen |= see_faces(frames, self.names, motion.places)
+        if expression and self.sees_limbs:
+            seen |= see_limbs(frames, self._named, motion.places)
         if expression and self.opens:
             seen[OPENINGS] = see_openings(frames)
         return motion.with_arrays(seen) if seen else motion
@@ -235,10 +243,17 @@ class Engine:
         """The `source`, of which `pictures` uint8 (V, R, R, 3) are the views, with points made more exact by what the
         face mesh sees, as those of drivers are that are moved in layers.
         """
-        if not self.names:
+        if self.names:
+            seen = see_heads(pictures, self.names, source.motion.places)
+        elif self.sees_limbs:
+            seen = see_limbs(pictures, self._named, source.motion.places)
+        else:
             return source
-        seen = see_heads(pictures, self.names, source.motion.places)
-        return Source(mended(source.motion.with_arrays(seen), self.names), source.features)
+        return Source(self.exact(source.motion.with_arrays(seen)), source.features)
+
+    def exact(self, motion: Motion) -> Motion:
+        """`motion`, its points made more exact by what else it holds of them."""
+        return mended_limbs(motion, self._named) if self.sees_limbs else mended(motion, self.names)
 
     def structure(self, frames: Bytes) -> Structure:
         """The same with what binds the points of `frames`, where the bundle gives it."""

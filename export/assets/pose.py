@@ -1,12 +1,13 @@
-"""The pose detector of the evaluation from MediaPipe's weights: run once, its results are kept as assets.
+"""The pose detector from MediaPipe's weights: run once, its results are kept as assets, for people who are moved
+(`runtime/layers/figure/pose.py`) and for the evaluation.
 
-    python -m export.assets.pose pose_detection.tflite pose_landmark_full.tflite training/evaluation/assets
+    python -m export.assets.pose pose_detection.tflite pose_landmark_full.tflite runtime/assets
 
 BlazePose (Bazarevsky et al. 2020, arXiv:2006.10204; Apache-2.0): the files lie in the wheel of mediapipe 0.10.21 under
 mediapipe/modules. Reading them needs the package `tflite` (2.18).
 
-Kept small, since only an evaluation of bodies needs them: weights are rounded, in the first network, which only says
-where to look, to 8 bits, in the second to 12; the files are compressed. docs/evaluation.md says what that costs.
+Kept small: weights are rounded, in the first network, which only says where to look, to 8 bits, in the second to 12 (8
+would move points by 2 to 3 pixels of 256); the files are compressed. docs/evaluation.md says what that costs.
 """
 
 from __future__ import annotations
@@ -81,8 +82,8 @@ def convert_points(data: bytes, bits: int | None = POINTS_BITS) -> onnx.ModelPro
 
     In: `frame` uint8 (B, 256, 256, 3), one person, upright. Out: `points` f32 (B, 39, 5): x and y as parts of the
     side, depth, visibility and presence as logarithms of odds; `heat` f32 (B, 39, 64, 64), where each is, the same;
-    `scores` f32 (B,), the probability that it is a person. The silhouette and the points in metres are left out.
-    Raises `ValueError` or `AttributeError` for another graph.
+    `scores` f32 (B,), the probability that it is a person; `person` f32 (B, 1, 256, 256), which pixels show it, as
+    logarithms of odds. The points in metres are left out. Raises `ValueError` or `AttributeError` for another graph.
     """
     work = Converter(data, bits)
     node, constant = work.node, work.constant
@@ -95,7 +96,8 @@ def convert_points(data: bytes, bits: int | None = POINTS_BITS) -> onnx.ModelPro
     node("Mul", ["numbers", constant("units", units)], "points")
     node("Identity", [work.output(3)], "heat")
     node("Reshape", [work.output(1), constant("line", np.array([-1], np.int64))], "scores")
-    outputs = {"points": [POINTS, NUMBERS], "heat": [POINTS, 64, 64], "scores": []}
+    node("Identity", [work.output(2)], "person")
+    outputs = {"points": [POINTS, NUMBERS], "heat": [POINTS, 64, 64], "scores": [], "person": [1, *[POINTS_SIDE] * 2]}
     return work.assemble("pose_points", "BlazePose", POINTS_SIDE, outputs)
 
 

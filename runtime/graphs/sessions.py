@@ -25,6 +25,7 @@ from runtime.graphs.gpu import PROVIDERS, Bound, Provider, providers
 from runtime.graphs.kept import open_kept
 from runtime.graphs.memory import give_back, share_arena
 from runtime.graphs.opener import in_opener, workers
+from runtime.graphs.packed import content
 from runtime.graphs.turns import aside
 
 Device = Literal["auto", "cpu", "cuda", "cuda-graphs", "tensorrt"]
@@ -216,7 +217,7 @@ def open_graph(path: Path, name: str, device: str = "cpu", threads: int = 1, cal
     """The graph in the file `path`, one of our own, on "cpu" or on "cuda" where a model runs there already; as many
     `calls` at once run side by side. Raises `ModelError`.
     """
-    session = in_opener(_session, partial(os.fspath, path), name, _options(threads, device), providers(device))
+    session = in_opener(_session, partial(content, path), name, _options(threads, device), providers(device))
     return Graph(name, session, device, in_opener(workers, calls), calls=calls)
 
 
@@ -259,7 +260,7 @@ _kept: dict[Path, Graph] = {}
 def _borrowed(path: Path, name: str) -> ort.InferenceSession:
     options = _options(1)
     options.enable_cpu_mem_arena = False  # what an arena has taken it keeps
-    return in_opener(_session, partial(os.fspath, path), name, options, providers("cpu"))
+    return in_opener(_session, partial(content, path), name, options, providers("cpu"))
 
 
 class _NotGranted(ModelError):

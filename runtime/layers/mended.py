@@ -78,21 +78,27 @@ def mended(motion: Motion, names: Mapping[str, int]) -> Motion:
     """`motion`, whose points have `names`, with its points averaged with what it holds of the head, as `averaged` does;
     as it is where it holds nothing of it.
     """
-    head = motion.arrays.get(HEAD)
-    if head is None:
-        return motion
-    told = [(row, names[name], share) for row, (name, share) in enumerate(SHARES.items()) if name in names]
-    rows, at, shares = (list(each) for each in zip(*told, strict=True))
+    return drawn_to(motion, names, HEAD, SHARES) if HEAD in motion.arrays else motion
+
+
+def drawn_to(motion: Motion, names: Mapping[str, int], key: str, shares: Mapping[str, float]) -> Motion:
+    """`motion` without its array `key` (T, N, 3), which tells where the N named points of `shares` are and how sure
+    that is, and with its points, which have `names`, averaged with that: it counts as much as `shares` say.
+    """
+    told = [(row, names[name], share) for row, (name, share) in enumerate(shares.items()) if name in names]
+    rows, at, counts = (list(each) for each in zip(*told, strict=True))
     places = motion.places.astype(np.float64)
-    known = bounded(head[:, rows])  # a motion file may say anything
-    weight = np.clip(known[..., 2:], 0, 1) * np.array(shares)[:, None]
+    known = bounded(motion.arrays[key][:, rows])  # a motion file may say anything
+    weight = np.clip(known[..., 2:], 0, 1) * np.array(counts)[:, None]
     places[:, at] += weight * (known[..., :2] - places[:, at])
-    rest = {name: array for name, array in motion.arrays.items() if name != HEAD}
+    rest = {name: array for name, array in motion.arrays.items() if name != key}
     return Motion.of(rest, motion.parameters).with_places(places.astype(np.float32))
 
 
 def as_array(heads: Iterable[Array], size: int) -> Floats:
-    """(T, 40, 3), as motions have them: the places of `heads`, in pixels of squares of that `size`, in [-1, 1]."""
+    """(T, 40, 3), as motions have them: the places of `heads`, or of other points, in pixels of squares of that `size`,
+    in [-1, 1].
+    """
     found = np.array(list(heads))
     found[..., :2] = found[..., :2] / (size - 1) * 2 - 1
     return found.astype(np.float32)

@@ -1,9 +1,9 @@
 """What is done to the parameters of a motion, kind by kind: all the arithmetic of the driving modes and of smoothing.
 
-The kinds are those of `checkpoints.parameters`, and more for what no model finds: "eye", "lip", "head", "residual",
-"opening" and "take", what the engine itself sees of a driver's face, and when one is seen at all; "told", what `render`
-is told beside motions. Whatever is to work for a family of models with other parameters asks here, and never for an
-array by its name.
+The kinds are those of `checkpoints.parameters`, and more for what no model finds: "eye", "lip", "head", "limbs",
+"residual", "opening" and "take", what the engine itself sees of a driver, and when one is seen at all; "told", what
+`render` is told beside motions. Whatever is to work for a family of models with other parameters asks here, and never
+for an array by its name.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from checkpoints.contract import EYE_OPENING, LIP_OPENING, PARAMETERS
-from checkpoints.parameters import EYES, HEAD, LIPS, OPENINGS, RESIDUAL, TAKES, Parameter
+from checkpoints.parameters import EYES, HEAD, LIMBS, LIPS, OPENINGS, RESIDUAL, TAKES, Parameter
 from runtime.values import Floats
 
 _LEAST = 1e-6
@@ -262,6 +262,7 @@ KINDS: Mapping[str, Kind] = {
     "eye": Seen(),
     "lip": Seen(),
     "head": Kind(),
+    "limbs": Kind(),
     "residual": Residual(),
     "opening": Kind(),
     "take": Kind(),
@@ -269,7 +270,15 @@ KINDS: Mapping[str, Kind] = {
 }
 """Of every name what is done."""
 
-USUAL: Mapping[str, str] = {**PARAMETERS, EYES: "eye", LIPS: "lip", HEAD: "head", RESIDUAL: "residual", TAKES: "take"}
+USUAL: Mapping[str, str] = {
+    **PARAMETERS,
+    EYES: "eye",
+    LIPS: "lip",
+    HEAD: "head",
+    LIMBS: "limbs",
+    RESIDUAL: "residual",
+    TAKES: "take",
+}
 """Kinds of the parameters that have a name of their own in `runtime.motion.modes.Motion`."""
 
 BESIDE: Mapping[str, str] = {OPENINGS: "opening", LIP_OPENING: "told", EYE_OPENING: "told"}

@@ -72,7 +72,7 @@ def angles(rotations: np.ndarray) -> np.ndarray:
 
 
 def test_whatever_may_be_declared_is_known_here():
-    assert set(DECLARED) | {"eye", "lip", "head", "take", "opening", "residual", "told"} == set(KINDS)
+    assert set(DECLARED) | {"eye", "lip", "head", "limbs", "take", "opening", "residual", "told"} == set(KINDS)
 
 
 @pytest.mark.parametrize("strength", [1.0, 0.3])

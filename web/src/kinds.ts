@@ -124,11 +124,12 @@ const KINDS: Readonly<Record<string, Kind>> = {
   eye: OWN,
   lip: OWN,
   head: OWN,
+  limbs: OWN,
   residual: RESIDUAL,
   take: OWN,
 };
 /** What no model finds, but the engine itself. */
-const LOOKED = ["eye", "lip", "head", "residual", "take"];
+const LOOKED = ["eye", "lip", "head", "limbs", "residual", "take"];
 
 /** What is done to parameters of that kind. */
 export function kindOf({ kind }: Parameter): Kind {

@@ -6,11 +6,16 @@ then differs from it and hangs together with the bones is the figure. Where neit
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
+from runtime.framing.front import SIDE
 from runtime.layers.backdrop import backdrop, trend_of
 from runtime.layers.border import Scene
 from runtime.layers.canvas import Canvas
+from runtime.layers.figure.membrane import membrane
+from runtime.layers.figure.pose import Look
 from runtime.layers.figure.regions import Mask, holes, reached
 from runtime.layers.figure.skeleton import Bone
 from runtime.layers.frames import Pixels
@@ -30,15 +35,16 @@ _BUSY = 0.3
 """Part of what is around the figure that may differ more than that from the backdrop that is told from elsewhere."""
 
 
-def cut_out(canvas: Canvas, bones: list[Bone], is_person: bool) -> Scene | None:
+def cut_out(canvas: Canvas, bones: list[Bone], is_person: bool, look: Look | None = None) -> Scene | None:
     """The figure that has these `bones`, in pixels of the `canvas`, and what is behind it; None where no figure is
-    found surely. `is_person`: whether it is one of those whom the network was made to find, who is cut out by colours
-    only from what is really plain.
+    found surely. `is_person`: whether it is one of those whom networks were made to find, who is cut out by colours
+    only where these do not find them. `look`: what the network of poses sees of them in what the canvas shows of the
+    photo.
     """
-    for find in (_by_colours, _by_network):
-        scene = (
-            find(canvas, bones) if find is _by_network else _by_colours(canvas, bones, _PLAIN if is_person else _OTHER)
-        )
+    by_colours = partial(_by_colours, most=_PLAIN if is_person else _OTHER)
+    by_networks = partial(_by_networks, look=look)
+    for find in (by_networks, by_colours) if is_person else (by_colours, by_networks):
+        scene = find(canvas, bones)
         if scene is not None and covered(scene.alpha, bones) >= _COVERED:
             return scene
     return None
@@ -51,15 +57,25 @@ def _seen(canvas: Canvas) -> Pixels:
     return seen
 
 
-def _by_network(canvas: Canvas, bones: list[Bone]) -> Scene | None:
-    """By the network that finds people."""
+def _by_networks(canvas: Canvas, bones: list[Bone], look: Look | None) -> Scene | None:
+    """By the network that finds people in front, and by the `look` of that of poses, where they find any."""
     colours, seen, trunk = canvas.picture.astype(np.float32), _seen(canvas), bones[0]
-    person = find_person(canvas, (trunk.start + trunk.end) / 2)
-    if person is None:
+    found = [find_person(canvas, (trunk.start + trunk.end) / 2), None if look is None else _posed(canvas, look)]
+    people = [each for each in found if each is not None]
+    if not people:
         return None
-    alpha, below = matte(colours, person), seen.copy()
+    alpha, below = matte(colours, np.mean(people, axis=0)), seen.copy()
     below[canvas.photo[0].stop :] = seen[canvas.photo[0].stop - 1]  # who is cut off there stands on below
-    return Scene(canvas.picture, alpha * below, backdrop(colours, alpha, seen))
+    return Scene(canvas.picture, alpha * below, membrane(colours, alpha, seen))
+
+
+def _posed(canvas: Canvas, look: Look) -> Pixels:
+    """The probability f32 (256, 256) that the parts of a `canvas` show whom the network of poses sees."""
+    rows, columns = canvas.photo
+    at = (np.arange(SIDE) + 0.5) * len(canvas.picture) / SIDE - 0.5
+    # Beyond the photo its border is repeated, and whoever ends there goes on.
+    across, down = np.clip(at, columns.start, columns.stop - 1), np.clip(at, rows.start, rows.stop - 1)
+    return look.mask(np.stack(np.meshgrid(across, down), -1) - np.array([columns.start, rows.start]))
 
 
 def covered(alpha: Pixels, bones: list[Bone]) -> float:

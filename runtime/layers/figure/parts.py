@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +12,7 @@ from runtime.layers.backdrop import spread
 from runtime.layers.figure.regions import reached
 from runtime.layers.figure.skeleton import HEAD, TRUNK, Bone, Build
 from runtime.layers.frames import Array, Pixels
-from runtime.layers.matte import guided, resized
+from runtime.layers.matte import box_blur, guided, resized
 from runtime.layers.shutters import smooth
 
 Place = tuple[slice, slice]
@@ -49,6 +50,12 @@ _TRUNK = 0.3
 """How much farther the trunk counts to be than it is, in its widths."""
 _OVER = 0.9
 """Widths of a bone within which it goes on below what hides it."""
+_ENDS = 0.9
+"""Part of a bone's length from which on what lies over it may be the next one's root."""
+_NECK = 1.0
+"""Widths of a head by which it may reach down before the trunk."""
+_LED = 2
+"""Cells of these by which a picture's edge may lead that of a part."""
 _SEEN = 1 / 255
 
 
@@ -64,27 +71,34 @@ def order(build: Build, bones: list[Bone]) -> list[int]:
     return [*of(behind), *of([TRUNK]), *of([HEAD]), *of(before)]
 
 
-def shares(bones: list[Bone], alpha: Pixels, colours: Pixels, ranks: list[int]) -> Pixels:
+def shares(bones: list[Bone], alpha: Pixels, colours: Pixels, borne: Sequence[tuple[int, Bone]] = ()) -> Pixels:
     """(B, c, c): how much every pixel of a canvas shows each of the `bones`; in all as much as `alpha` (c, c).
-    `colours` f32 (c, c, 3); `ranks`: numbers of bones from the farthest to the nearest.
+    `colours` f32 (c, c, 3); `borne`: numbers of bones, and what goes with them.
     """
     size = len(alpha)
     work = min(size, _WORK)
     at = (np.arange(work) + 0.5) * size / work - 0.5
     places = np.stack(np.meshgrid(at, at), -1)
-    cost = np.empty((len(bones), work, work), np.float32)
-    for index, bone in enumerate(bones):
+    cost = np.full((len(bones), work, work), np.inf, np.float32)
+    unit = min(bone.usual for bone in bones)
+    for index, bone in (*enumerate(bones), *borne):
         far = bone.away(places)
-        beyond = np.maximum(far / bone.usual - 1, 0)
+        beyond = np.maximum(far - bone.usual, 0) / unit
         # What lies within a limb's width is its own, also before the trunk; what lies beyond all is the nearest one's.
-        cost[index] = beyond + 0.2 * far / bone.usual + (_TRUNK if bone.is_trunk else 0.0)
+        own = beyond + 0.2 * np.minimum(far / bone.usual, 1) + (_TRUNK if bone.is_trunk else 0.0)
+        if bone.limb == HEAD:  # it ends at the neck, however wide it is
+            own = own + np.maximum(-bone.along(places), 0) * bone.length / (_NECK * bone.usual)
+        cost[index] = np.minimum(cost[index], own)
     chosen = _rooted(cost, bones)
     guide = resized(colours, work) / 255
     radius = max(2, round(work / 48))
     soft = []
     for index in range(len(bones)):
-        a, b = guided(guide, (chosen == index).astype(np.float32), radius, 1e-3)
-        soft.append(np.clip(resized((a * guide).sum(-1) + b, size), 0, 1))
+        mask = (chosen == index).astype(np.float32)
+        a, b = guided(guide, mask, radius, 1e-3)
+        # Colours lead edges, but not far: an arm's outline is no thin strip of a trunk of the same colour.
+        near = np.clip(2 * box_blur(mask, _LED), 0, 1)
+        soft.append(np.clip(resized((a * guide).sum(-1) + b, size), 0, 1) * resized(near, size))
     found = np.stack(soft)
     found = np.clip((found - 0.15) / 0.7, 0, 1)
     total = found.sum(0)
@@ -115,10 +129,11 @@ def sprites(bones: list[Bone], parts: Pixels, own: Pixels, ranks: list[int]) -> 
     before = np.zeros(own.shape[:2], np.float32)
     found: list[Sprite] = []
     for index in reversed(ranks):
-        part = parts[index]
-        place = _box(bones[index], part)
+        part, place = parts[index], _box(bones[index], parts[index])
         if place is not None:
-            found.append(Sprite(index, place, _texture(bones[index], part[place], before[place], own[place], place)))
+            below = np.sum([parts[at][place] for at, bone in enumerate(bones) if bone.above == index and at], axis=0)
+            texture = _texture(bones[index], part[place], before[place], below, own[place], place)
+            found.append(Sprite(index, place, texture))
         before = np.clip(before + part, 0, 1)
     return found[::-1]
 
@@ -135,20 +150,35 @@ def _box(bone: Bone, part: Pixels) -> Place | None:
     return slice(top, bottom), slice(left, right)
 
 
-def _texture(bone: Bone, part: Pixels, before: Pixels, own: Pixels, place: Place) -> Pixels:
+def _texture(bone: Bone, part: Pixels, before: Pixels, below: Pixels, own: Pixels, place: Place) -> Pixels:
     """f32 (h, w, 4) of one sprite at its `place`: what is seen of it, `part` (h, w), and what is hidden by what is
-    `before` it and lies within the bone's width, in the colours next to it.
+    `before` it and lies within the bone's width, in the colours next to it; beyond its end, where the bone `below` it
+    is seen, in its own: a sleeve that ends before an elbow does not go on beyond it.
     """
     rows, columns = (np.arange(each.start, each.stop, dtype=np.float64) for each in place)
-    far = bone.away(np.stack(np.meshgrid(columns, rows), -1))
+    places = np.stack(np.meshgrid(columns, rows), -1)
+    far = bone.away(places)
     alpha = np.where(before < 1 - _SEEN, part / np.maximum(1 - before, _SEEN), 0)
-    hidden = np.clip(before - 0.1, 0, 1) * smooth((1.1 - far / (_OVER * bone.usual)) / 0.2)
+    within = smooth((1.1 - far / (_OVER * bone.usual)) / 0.2)
+    if bone.is_trunk:
+        within = np.maximum(within, _between(part))
+    hidden = np.clip(before - 0.1, 0, 1) * within
     alpha = np.clip(np.maximum(alpha, hidden), 0, 1)[..., None].astype(np.float32)
     known = np.clip((part - 0.5) * 2, 0, 1)
     colours = _grown(own, known) if known.any() else own
-    weight = np.clip(2 * part / np.maximum(part + before, 1e-3), 0, 1)[..., None]
+    beyond = below * smooth((bone.along(places) - _ENDS) / (1 - _ENDS))
+    weight = np.clip(2 * (part + beyond) / np.maximum(part + before, 1e-3), 0, 1)[..., None]
     colours = colours + weight * (own - colours)
     return np.concatenate([colours * alpha, alpha], -1).astype(np.float32)
+
+
+def _between(part: Pixels) -> Pixels:
+    """(h, w): 1 where `part` (h, w) is seen on both sides, in a row or in a column."""
+    seen = part > 0.5
+    ends = [np.maximum.accumulate(view, axis) for axis in (0, 1) for view in (seen, np.flip(seen, axis))]
+    down, up, right, left = ends
+    enclosed = (down & np.flip(up, 0)) | (right & np.flip(left, 1))
+    return box_blur(enclosed.astype(np.float32), 1)
 
 
 def _grown(own: Pixels, known: Pixels) -> Pixels:

@@ -17,7 +17,9 @@ from runtime.layers.compose import Behind, Made, crossings, straight
 from runtime.layers.expression import Expression
 from runtime.layers.figure.bending import Bending
 from runtime.layers.figure.cutout import cut_out
+from runtime.layers.figure.limbs import circle
 from runtime.layers.figure.parts import Sprite, order, shares, sprites
+from runtime.layers.figure.pose import look_at
 from runtime.layers.figure.skeleton import Build, Skeleton
 from runtime.layers.frames import Affine, Array, Pixels, bounded
 from runtime.values import Bytes, Floats
@@ -38,8 +40,13 @@ def see_figure(
     in its pixels, have `names`; None where none is found surely.
     """
     rows, columns = canvas.photo
-    skeleton = Skeleton(build, names, points, np.array([columns.start, rows.start, columns.stop, rows.stop], float))
-    scene = cut_out(canvas, skeleton.bones, build.upright)
+    seen = np.array([columns.start, rows.start, columns.stop, rows.stop], float)
+    look = None
+    if build.people:
+        body = {name: points[index] - seen[:2] for name, index in names.items()}
+        look = look_at(np.ascontiguousarray(canvas.picture[rows, columns]), circle(body))
+    skeleton = Skeleton(build, names, points, seen, None if look is None else look.seen)
+    scene = cut_out(canvas, skeleton.bones, build.people, look)
     return None if scene is None else Puppet(canvas, skeleton, scene, resolution, behind)
 
 
@@ -63,7 +70,8 @@ class Puppet:
         colours = canvas.picture.astype(np.float32)
         own = np.clip((colours - (1 - alpha) * scene.plate) / np.maximum(alpha, 0.1), 0, 255)
         ranks = order(skeleton.build, skeleton.bones)
-        self._sprites = sprites(skeleton.bones, shares(skeleton.bones, scene.alpha, colours, ranks), own, ranks)
+        parts = _kept_in(shares(skeleton.bones, scene.alpha, colours, skeleton.borne), skeleton, canvas)
+        self._sprites = sprites(skeleton.bones, parts, own, ranks)
         self.crossed: NDArray[np.bool_] = crossings(scene.alpha[inner])
         """(4,): at which edges of the square (left, top, right, bottom) the figure goes on."""
         self._plate: Pixels = scene.plate[inner] if behind is None else behind.picture.astype(np.float32)
@@ -116,6 +124,17 @@ class Puppet:
         left, top = np.clip(np.floor(moved.min(0) - reach), 0, side).astype(int).tolist()
         right, bottom = np.clip(np.ceil(moved.max(0) + reach), 0, side).astype(int).tolist()
         return None if right <= left or bottom <= top else (slice(top, bottom), slice(left, right))
+
+
+def _kept_in(parts: Pixels, skeleton: Skeleton, canvas: Canvas) -> Pixels:
+    """The `parts` (B, c, c), arms without what lies beyond the photo: a trunk goes on there, no hand does."""
+    limbs = skeleton.build.limbs
+    arms = [index for index, bone in enumerate(skeleton.bones) if bone.limb >= 0 and limbs[bone.limb].name[:3] == "arm"]
+    beyond = np.ones(parts.shape[1:], np.float32)
+    beyond[canvas.photo] = 0
+    parts[0] += (parts[arms] * beyond).sum(0)
+    parts[arms] *= 1 - beyond
+    return parts
 
 
 _BENT = 0.15

@@ -15,8 +15,8 @@ import numpy as np
 
 from runtime.layers.frames import Affine, Array
 
-Joint = tuple[str, ...]
-"""Names of points whose mean a joint is."""
+Joint = Mapping[str, float]
+"""Names of points of which a joint is a weighted mean, and their weights, which are 1 in all."""
 
 TRUNK, HEAD = -1, -2
 _STIFF = 1.0
@@ -29,8 +29,15 @@ _SHORT, _LONG = 0.45, 1.4
 """Bounds of a bone's length in the result, in lengths of its own: what turns towards the camera is short."""
 _DOWN = 0.3
 """Lengths of the trunk by which a knee is below the pelvis of somebody upright, at least."""
+_HIDDEN = 0.25
+"""Probability that a bone's end is seen, below which it is none."""
 _LEAST = 0.12
 """Least length of a bone, in lengths of the trunk: shorter ones go with what they hang from."""
+
+
+def placed(points: Mapping[str, Array], joint: Joint) -> Array:
+    """(2,): where a `joint` is, by named points (2,)."""
+    return np.sum([weight * points[name] for name, weight in joint.items()], axis=0, dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,8 @@ class Limb:
     """Whether it is seen before the trunk."""
     beyond: float = 0.0
     """By how much of its length the last bone goes on beyond its last joint."""
+    posed: tuple[int, ...] = ()
+    """Of people, numbers of its joints in the network of poses."""
 
 
 @dataclass(frozen=True)
@@ -68,44 +77,59 @@ class Build:
     """Half of the head's usual width, in lengths from neck to crown."""
     outline: tuple[str, ...] = ()
     """Points at the ends of what the head bears."""
-    upright: bool = False
-    """Whether legs reach down from the pelvis; those that do not are guessed, the picture ends above them."""
+    people: bool = False
+    """Whether they are people, whom networks know: their legs reach down from the pelvis; those that do not are
+    guessed, the picture ends above them.
+    """
 
 
 def _group(group: str, *names: str) -> tuple[str, ...]:
     return tuple(f"{group}.{name}" for name in names)
 
 
-def _body_limbs() -> tuple[Limb, ...]:
-    legs = [
-        Limb(
-            f"leg_{side}",
-            ((f"leg_{side}.hip",), (f"leg_{side}.knee",), (f"leg_{side}.shin",)),
-            0.21,
-            beyond=1.3,
-        )
-        for side in ("left", "right")
-    ]
-    arms = [
-        Limb(
-            f"arm_{side}",
-            (
-                (f"arm_{side}.shoulder",),
-                (f"arm_{side}.elbow",),
-                (f"hand_{side}.wrist",),
-                (f"hand_{side}.index", f"hand_{side}.little"),
-            ),
-            0.13,
-            beyond=0.3,
-        )
-        for side in ("left", "right")
-    ]
-    return (*legs, *arms)
+def _mean(*names: str) -> Joint:
+    return {name: 1 / len(names) for name in names}
+
+
+def _leg(side: str) -> Limb:
+    hip = _joint("leg", side, hip=0.4, inner=0.35, knee=-0.2)
+    knee = _joint("leg", side, inner=0.4, knee=0.5, shin=0.1)
+    return Limb(
+        f"leg_{side}",
+        ({**hip, f"belly.low_{side}": 0.45}, knee, _mean(f"leg_{side}.shin")),
+        0.21,
+        beyond=1.3,
+        posed=(23, 25, 27) if side == "left" else (24, 26, 28),
+    )
+
+
+def _arm(side: str) -> Limb:
+    # Points are on the skin, and bones within it: so these weights tell where a network of poses sees the joints.
+    shoulder = _joint("arm", side, shoulder=0.85, inner=0.55, elbow=-0.5)
+    elbow = _joint("arm", side, inner=0.25, elbow=0.4, forearm=0.5)
+    wrist = _joint("hand", side, wrist=0.4, knuckle=0.35)
+    return Limb(
+        f"arm_{side}",
+        (
+            {**shoulder, "chest.pit": 0.1},
+            {**elbow, f"hand_{side}.knuckle": -0.15},
+            {**wrist, f"arm_{side}.forearm": 0.25},
+            _mean(f"hand_{side}.index", f"hand_{side}.little"),
+        ),
+        0.16,
+        beyond=0.3,
+        posed=(11, 13, 15, 19) if side == "left" else (12, 14, 16, 20),
+    )
+
+
+def _joint(group: str, side: str, **weights: float) -> Joint:
+    return {f"{group}_{side}.{name}": weight for name, weight in weights.items()}
 
 
 def _drawn_limb(name: str, width: float, before: bool) -> Limb:
-    middle = (f"{name}.middle_front", f"{name}.middle_back")
-    return Limb(name, ((f"{name}.root",), middle, (f"{name}.end",), (f"{name}.tip",)), width, before)
+    middle = _mean(f"{name}.middle_front", f"{name}.middle_back")
+    root, end, tip = (_mean(f"{name}.{end}") for end in ("root", "end", "tip"))
+    return Limb(name, (root, middle, end, tip), width, before)
 
 
 BODY = Build(
@@ -115,14 +139,14 @@ BODY = Build(
         *_group("arm_left", "shoulder"),
         *_group("arm_right", "shoulder"),
     ),
-    neck=("chest.pit",),
-    pelvis=("belly.low_left", "belly.low_right"),
+    neck=_mean("chest.pit"),
+    pelvis=_mean("belly.low_left", "belly.low_right"),
     head=_group("face", "nose", "chin", "brow_left", "brow_right", "forehead"),
-    crown=("face.forehead",),
-    limbs=_body_limbs(),
-    girth=0.42,
+    crown=_mean("face.forehead"),
+    limbs=(_leg("left"), _leg("right"), _arm("left"), _arm("right")),
+    girth=0.34,
     skull=0.6,
-    upright=True,
+    people=True,
 )
 """People, by the points of `training.data.synth.body.points`."""
 DRAWN = Build(
@@ -130,12 +154,12 @@ DRAWN = Build(
         *_group("chest", "neck", "front", "back", "middle", "top"),
         *_group("belly", "middle", "front", "back", "hip_front", "hip_back"),
     ),
-    neck=("chest.neck", "head.chin"),
-    pelvis=("belly.hip_front", "belly.hip_back"),
+    neck=_mean("chest.neck", "head.chin"),
+    pelvis=_mean("belly.hip_front", "belly.hip_back"),
     head=(*_group("head", "middle", "top", "chin", "front", "back"), "face.eye_near", "face.snout"),
-    crown=("head.top",),
+    crown=_mean("head.top"),
     limbs=(
-        Limb("tail", (("tail.root",), ("tail.middle",), ("tail.tip",)), 0.16, before=False),
+        Limb("tail", (_mean("tail.root"), _mean("tail.middle"), _mean("tail.tip")), 0.16, before=False),
         _drawn_limb("arm_far", 0.16, False),
         _drawn_limb("leg_far", 0.2, False),
         _drawn_limb("leg_near", 0.2, True),
@@ -202,10 +226,14 @@ class Bone:
 class Skeleton:
     """The bones of one source: the trunk first, the head second, then limbs from their roots outwards."""
 
-    def __init__(self, build: Build, names: Mapping[str, int], points: Array, seen: Array) -> None:
+    def __init__(
+        self, build: Build, names: Mapping[str, int], points: Array, seen: Array, posed: Array | None = None
+    ) -> None:
         """`points` (K, 2) of the source in pixels of its canvas; `seen` (4,): left, top, right and bottom of what the
-        photo shows there. A bone that ends beyond is none: it goes with what it hangs from.
+        photo shows there; `posed` (33,): the probability that the network of poses sees each of its joints there. A
+        bone that ends beyond, or is not seen, is none: it goes with what it hangs from.
         """
+        self._posed = posed
         self.build, self._names, self.points = build, names, points
         neck, pelvis, crown = (self._at(points, joint) for joint in (build.neck, build.pelvis, build.crown))
         self.scale = max(float(np.hypot(*(neck - pelvis))), 1.0)
@@ -218,6 +246,9 @@ class Skeleton:
         outline = np.array([points[names[name]] for name in build.outline])
         farthest = float(self.bones[1].away(outline).max()) if len(outline) else 0.0
         self.bones[1] = replace(self.bones[1], reach=max(self.bones[1].reach, farthest))
+        self.borne: list[tuple[int, Bone]] = []
+        """Bones that are none, and the numbers of those that they go with: what is near to them goes with these, too.
+        """
         self._joints: list[tuple[Joint, Joint] | None] = [None, None]
         for number, limb in enumerate(build.limbs):
             self._add(number, limb, points, seen)
@@ -227,23 +258,25 @@ class Skeleton:
         for index, (first, second) in enumerate(zip(limb.joints, limb.joints[1:], strict=False)):
             start, end = self._at(points, first), self._at(points, second)
             last = index == len(limb.joints) - 2
-            if self.build.upright and index == 0 and limb.name.startswith("leg") and self._along(end) < _DOWN:
+            if self.build.people and index == 0 and limb.name.startswith("leg") and self._along(end) < _DOWN:
                 return
-            if (end < seen[:2] + margin).any() or (end > seen[2:] - margin).any():
+            bone = Bone(start, end, above, number, limb.width * self.scale, limb.width * self.scale)
+            beyond = (end < seen[:2] + margin).any() or (end > seen[2:] - margin).any()
+            if beyond or (self._posed is not None and limb.posed and self._posed[limb.posed[index + 1]] < _HIDDEN):
+                self.borne.append((above, bone))
                 return
             if np.hypot(*(end - start)) < _LEAST * self.scale:
                 if last:
                     return
                 continue
             if last:
-                end = end + limb.beyond * (end - start)
-            self.bones.append(Bone(start, end, above, number, limb.width * self.scale, limb.width * self.scale))
+                bone = replace(bone, end=end + limb.beyond * (end - start))
+            self.bones.append(bone)
             self._joints.append((first, second))
             above = len(self.bones) - 1
 
     def _at(self, points: Array, joint: Joint) -> Array:
-        place: Array = points[[self._names[name] for name in joint]].mean(0)
-        return place
+        return placed({name: points[self._names[name]] for name in joint}, joint)
 
     def _along(self, place: Array) -> float:
         """How far down from the pelvis a `place` (2,) is along the trunk, in its lengths."""
