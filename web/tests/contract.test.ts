@@ -11,7 +11,7 @@ describe("the names of the contract are those of checkpoints/contract.py", () =>
   it("graphs, modes and motion parameters", () => {
     expect([...GRAPHS]).toEqual(names.graphs);
     expect(names.modes).toEqual(expect.arrayContaining([...MODES]));
-    expect(Object.keys(USUAL_KINDS)).toEqual([...names.parameters, EYES, LIPS, HEAD, RESIDUAL, "takes"]);
+    expect(Object.keys(USUAL_KINDS)).toEqual([...names.parameters, EYES, LIPS, HEAD, "limbs", RESIDUAL, "takes"]);
   });
   it("maps of the encoded source", () => {
     expect(isFeature(names.feature)).toBe(true);
