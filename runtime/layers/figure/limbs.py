@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from safetensors import safe_open
 
 from checkpoints.parameters import LIMBS
 from runtime.layers.figure import pose
@@ -45,6 +44,8 @@ _SURE = 0.9
 @cache
 def told() -> tuple[tuple[str, ...], Array]:
     """Names of the points of which joints tell, and by what weights (50, 33)."""
+    from safetensors import safe_open  # here: models without named points need none
+
     with safe_open(WEIGHTS, "np") as file:
         return tuple(json.loads(file.metadata()["points"])), file.get_tensor("weights").astype(np.float64)
 
