@@ -216,7 +216,7 @@ class SeenFace:
         frame = Affine.similarity(template, np.array([right, left, mouth]))
         self.anatomy = Anatomy(frame, 1.15, np.array(_USUAL_SHOULDERS))
         self.middle: Array = frame(np.array([0.0, 0.3]))
-        self.sure = frame
+        self.sure: Affine | None = frame
         x, y = self._own(np.stack(np.meshgrid(np.arange(size), np.arange(size)), -1).astype(float))
         self.face: Pixels = smooth((1.15 - np.hypot(x / 0.68, (y - 0.42) / 0.82)) / 0.3)
 

@@ -60,6 +60,8 @@ _NARROW, _GIVEN_UP, _OPENED = 0.53, 0.8, 0.12
 """Width of a mouth that does not smile; how much of what is beyond it a smile gives up that opens, and over which
 opening.
 """
+_SMILE = 0.16
+"""How much wider than that a mouth is whose smile leaves nothing for a driver's to add."""
 _LEAST_PARTED, _CLOSING = 0.06, (0.67, 2.33)
 """The driver's lips are parted at least by so much when they close, and another's close by so many times more, within
 these.
@@ -264,8 +266,9 @@ def _gaze(moved: Array, lids: Array) -> Array:
 def on_mouth(face: Expression, opening: float, width: float, length: float) -> Expression:
     """What `face` is on a mouth that is open by `opening` at rest, `width` wide, and so far (`length`) from its chin.
 
-    A driver's opening is not added to a smile: the farther it opens, the more the mouth is open as the driver's is.
-    What closes, closes in proportion. At rest nothing differs, and it grows smoothly from there.
+    A driver's opening is not added to a smile: the farther it opens, the more the mouth is open as the driver's is. Nor
+    is a driver's smile: the more a mouth smiles, the less is left for it to do. What closes, closes in proportion. At
+    rest nothing differs, and it grows smoothly from there.
     """
     opening = max(opening, 0.0)
     shut = face.closed * opening
@@ -280,7 +283,11 @@ def on_mouth(face: Expression, opening: float, width: float, length: float) -> E
         beyond = max(shown(own) - face.parted, 1e-6)
         opens = parted + beyond * math.expm1(-parted / (_SLOWLY * beyond))
         given_up += _GIVEN_UP * smile * -math.expm1(-parted / _OPENED)
-    corners = face.corners + given_up * np.array([[-1.0, 0.0], [1.0, 0.0]]) if given_up else face.corners
+    corners = face.corners
+    if face.parted is not None:
+        corners = _smiling(corners, 1 - min(2 * smile / _SMILE, 1.0))
+    if given_up:
+        corners = corners + given_up * np.array([[-1.0, 0.0], [1.0, 0.0]])
     if opens > 0:
         room = max(_ROOM * length, 1e-6)
         opens = -room * math.exp(-own / room) * math.expm1(-opens / room)
@@ -290,6 +297,14 @@ def on_mouth(face: Expression, opening: float, width: float, length: float) -> E
         down = corners[:, 1].mean()
         corners = corners + np.array([0.0, max(down, 0.0) * (opens / parted - 1)])
     return replace(face, upper_lip=upper, lower_lip=upper + opens - shut, chin=chin - _JAW * shut, corners=corners)
+
+
+def _smiling(corners: Array, share: float) -> Array:
+    """`corners` that widen a mouth and rise by that `share` alone."""
+    (left, left_down), (right, right_down) = corners
+    aside = (1 - share) * max(float(left - right), 0.0) / 2
+    down = (1 - share) * min(float(left_down + right_down) / 2, 0.0)
+    return np.array([[left - aside, left_down - down], [right + aside, right_down - down]])
 
 
 def shown(opening: float) -> float:

@@ -59,10 +59,12 @@ def open_registration(device: str, cores: int) -> Graph:
 
 
 @cache
-def _covered() -> tuple[Array, Array]:
-    """Places x (1, 128) and y (128, 1) of the middles of its pixels, in a head's own frame."""
-    at = (np.arange(_SIDE) + 0.5) / _SIDE * _SPAN
-    return _CORNER[0] + at[None], _CORNER[1] + at[:, None]
+def covered(height: int, width: int) -> tuple[Array, Array]:
+    """Places x (1, width) and y (height, 1) of the middles of the cells of what a residual covers, in a head's own
+    frame.
+    """
+    x, y = ((np.arange(cells) + 0.5) / cells * _SPAN for cells in (width, height))
+    return _CORNER[0] + x[None], _CORNER[1] + y[:, None]
 
 
 @cache
@@ -73,7 +75,7 @@ def _face() -> Pixels:
 
 def _blob(middle: Array, axes: tuple[float, float], edge: float) -> Array:
     """(128, 128): 1 in an ellipse, and outside 0, eased over the part `edge` of its `axes`."""
-    x, y = _covered()
+    x, y = covered(_SIDE, _SIDE)
     away = np.sqrt(((x - middle[0]) / axes[0]) ** 2 + ((y - middle[1]) / axes[1]) ** 2)
     return np.clip((1 + edge - away) / edge, 0, 1)
 
@@ -119,7 +121,7 @@ class Driver:
 
 def _look(head: Affine, size: int) -> list[Array]:
     """x and y (128, 128): where `head` takes what is covered, in a picture of `size` pixels a side, in [-1, 1]."""
-    x, y = _covered()
+    x, y = covered(_SIDE, _SIDE)
     ways = zip(head.linear, head.offset, strict=True)
     return [(2 * (across * x + (down * y + start)) + 1) / size - 1 for (across, down), start in ways]
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from checkpoints.contract import EYE_OPENING, LIP_OPENING, PARAMETERS
 from checkpoints.parameters import EYES, HEAD, LIMBS, LIPS, OPENINGS, RESIDUAL, TAKES, Parameter
+from runtime.layers.glasses import without_glasses
 from runtime.values import Floats
 
 _LEAST = 1e-6
@@ -234,7 +235,8 @@ class Seen(Kind):
 
 class Residual(Code):
     """How far a driver moves otherwise than points and expression say, and how much lighter they become: of a source at
-    rest, nothing. Who is moved by another one's changes stays under their own lamps: of light half is taken over.
+    rest, nothing. Who is moved by another one's changes stays under their own lamps: of light half is taken over; and
+    does not put on their glasses.
     """
 
     def since(
@@ -246,8 +248,8 @@ class Residual(Code):
         scale: float,
         parameter: Parameter,
     ) -> Floats:
-        moved = super().since(source, driving, reference, strength, scale, parameter)
-        return _as(source, source + np.array((1, 1, _LAMPS), np.float32) * (moved - source))
+        moved = without_glasses(super().since(source, driving, reference, strength, scale, parameter) - source)
+        return _as(source, source + np.array((1, 1, _LAMPS), np.float32) * moved)
 
 
 KINDS: Mapping[str, Kind] = {

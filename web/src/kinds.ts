@@ -2,6 +2,7 @@
  * What is done to the parameters of a motion, kind by kind: the arithmetic of runtime/motion/kinds.py, in single precision
  * where that is. Nothing else asks for an array by its name where a kind would do.
  */
+import { withoutGlasses } from "./layers/glasses";
 import { clamp } from "./numbers";
 import constants from "./shared/motion.json";
 
@@ -96,13 +97,16 @@ const CODE: Kind = {
   unit: ({ shape }) => shape.at(-1)! ** -0.5,
 };
 
-/** Who is moved by another one's changes stays under their own lamps: of light, each third number, half is taken over. */
+/**
+ * Who is moved by another one's changes stays under their own lamps: of light, each third number, half is taken over; and does
+ * not put on their glasses.
+ */
 const RESIDUAL: Kind = {
   ...CODE,
-  since: (source, driving, reference, weights, what) =>
-    CODE.since(source, driving, reference, weights, what).map((value, at) =>
-      at % 3 === 2 ? f(source[at] + f(LAMPS * f(value - source[at]))) : value,
-    ),
+  since: (source, driving, reference, weights, what) => {
+    const moved = CODE.since(source, driving, reference, weights, what).map((value, at) => f(value - source[at]));
+    return withoutGlasses(moved).map((value, at) => f(source[at] + (at % 3 === 2 ? f(LAMPS * value) : value)));
+  },
 };
 
 const COEFFICIENT: Kind = {

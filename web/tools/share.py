@@ -30,6 +30,7 @@ from runtime.layers import (
     expression,
     eyes,
     frames,
+    glasses,
     lips,
     matte,
     mended,
@@ -111,7 +112,7 @@ def shared_colours() -> str:
 
 _LAYERS = (
     *(frames, expression, awake, reference, eyes, lips, mesh, mended, matte, backdrop, border, person, shutters, teeth),
-    *(mouth, exact, anatomy, residual, compose, silhouette, solid, relief, turn),
+    *(mouth, exact, anatomy, residual, glasses, compose, silhouette, solid, relief, turn),
 )
 
 

@@ -133,10 +133,23 @@ def test_a_smile_shuts_when_the_driver_shuts_what_it_had_open():
         assert -parted <= on_mouth(shuts, *CLOSED).lower_lip < 0  # what is shut already is pressed together
 
 
+def test_a_smile_is_not_added_to_a_smile():
+    laughs = replace(mouth(0.0), corners=np.array([[0.06, -0.1], [-0.06, -0.06]]))
+    np.testing.assert_array_equal(on_mouth(laughs, *CLOSED).corners, laughs.corners)
+    widths = [width + np.ptp(on_mouth(laughs, 0.1, width, 0.5).corners[:, 0]) for width in (0.53, 0.58, 0.63, 0.7)]
+    np.testing.assert_allclose(widths, [0.65, 0.6625, 0.675, 0.7])
+    full = on_mouth(laughs, 0.1, 0.7, 0.5).corners
+    np.testing.assert_allclose(full[:, 1], [-0.02, 0.02])  # as oblique as it was
+    shrinks = replace(laughs, corners=np.array([[-0.06, 0.1], [0.06, 0.06]]))
+    np.testing.assert_array_equal(on_mouth(shrinks, 0.1, 0.7, 0.5).corners, shrinks.corners)
+
+
 def test_a_mouth_counted_from_itself_gives_up_no_smile():
     same = on_mouth(mouth(0.1, None), *SMILE)
     assert not same.corners.any()
     assert same.lower_lip == pytest.approx(0.1, rel=0.2)
+    wider = replace(mouth(0.0, None), corners=np.array([[0.06, -0.1], [-0.06, -0.06]]))
+    np.testing.assert_array_equal(on_mouth(wider, *SMILE).corners, wider.corners)
 
 
 def test_each_part_has_a_strength_of_its_own():

@@ -8,7 +8,8 @@ import { Turn } from "./turn";
 
 const { SIDES, SHUT, SURELY, POSSIBLY, WIDEST, LEAST_OPEN, NARROWER, WINK, VERGENCE } = constants.expression;
 const { SEEN, SIDEWAYS, UPRIGHT, WIDENED, THICKNESS, THIN, MOST } = constants.expression;
-const { PARTED, CLOSED, SHOWN, SLOWLY, NARROW, GIVEN_UP, OPENED, LEAST_PARTED, CLOSING, ROOM } = constants.expression;
+const { PARTED, CLOSED, SHOWN, SLOWLY, NARROW, SMILE, GIVEN_UP, OPENED } = constants.expression;
+const { LEAST_PARTED, CLOSING, ROOM } = constants.expression;
 const { CALM, WIDE_MOUTH, AS_DEEP } = constants.expression;
 
 /**
@@ -192,14 +193,15 @@ function gazeOf(across: Point, down: Point, lids: Point): Point[] {
 export function onMouth(face: Expression, opening: number, width: number, length: number): Expression {
   const parted = face.lowerLip - face.upperLip;
   const own = face.parted === null ? 0 : Math.max(opening, 0);
-  let { corners } = face;
+  const wider = Math.max(width - NARROW, 0);
+  let corners = face.parted === null ? face.corners : smiling(face.corners, 1 - Math.min(wider / SMILE, 1));
   let opens = parted;
   if (face.parted !== null && parted < 0) {
     opens = parted * clamp(own / Math.max(face.parted, LEAST_PARTED), CLOSING[0], CLOSING[1]);
   } else if (face.parted !== null) {
     const beyond = Math.max(shown(own) - face.parted, 1e-6);
     opens = parted + beyond * Math.expm1(-parted / (SLOWLY * beyond));
-    const inwards = GIVEN_UP * (Math.max(width - NARROW, 0) / 2) * -Math.expm1(-parted / OPENED);
+    const inwards = GIVEN_UP * (wider / 2) * -Math.expm1(-parted / OPENED);
     corners = corners.map(([x, y], side): Point => [x + (side ? inwards : -inwards), y]);
   }
   if (opens > 0) {
@@ -215,6 +217,16 @@ export function onMouth(face: Expression, opening: number, width: number, length
     corners = corners.map(([x, y]): Point => [x, y + rises]);
   }
   return { ...face, upperLip, lowerLip: upperLip + opens, chin, corners };
+}
+
+/** `corners` that widen a mouth and rise by that `share` alone. */
+function smiling([[left, leftDown], [right, rightDown]]: Point[], share: number): Point[] {
+  const aside = ((1 - share) * Math.max(left - right, 0)) / 2;
+  const down = (1 - share) * Math.min((leftDown + rightDown) / 2, 0);
+  return [
+    [left - aside, leftDown - down],
+    [right + aside, rightDown - down],
+  ];
 }
 
 /** How much of a mouth's `opening` at rest one sees: lips that are together are found a little apart, too. */

@@ -46,11 +46,13 @@ export interface Moving {
   apart(points: ArrayLike<number>, face?: Expression): Promise<Laid>;
 }
 
-/** Middles of the pixels that are compared, in a head's own frame. */
-const COVERED = Array.from({ length: SIDE * SIDE }, (_, k): Point => {
-  const at = (cell: number): number => ((cell + 0.5) / SIDE) * SPAN;
-  return [CORNER[0] + at(k % SIDE), CORNER[1] + at(Math.floor(k / SIDE))];
-});
+/** Middles of the `side` by `side` cells of what a residual covers, row by row, in a head's own frame. */
+export function covered(side: number): Point[] {
+  const at = (cell: number): number => ((cell + 0.5) / side) * SPAN;
+  return Array.from({ length: side * side }, (_, k) => [CORNER[0] + at(k % side), CORNER[1] + at(Math.floor(k / side))]);
+}
+
+const COVERED = covered(SIDE);
 const ON_FACE = Float32Array.from(COVERED, (at) => blob(at, FACE_AT as never, FACE as never));
 
 /** 1 in an ellipse, and outside 0, eased over a part of its `axes`. */
