@@ -46,7 +46,7 @@ from runtime.motion.takes import Takes, as_array, at_rest, by_take
 from runtime.motion.watched import Watch
 from runtime.options import Option, StreamOptions, made_with
 from runtime.prepared import Prepared
-from runtime.result.finish import Finish, Piece, Rendered, warn_without_flow
+from runtime.result.finish import Finish, Moving, Piece, Rendered, warn_without_flow
 from runtime.values import Bytes
 
 
@@ -199,8 +199,7 @@ class Animator:
     def _controlled(self) -> Control | DeclaredControl | None:
         source, engine = self.source.motion[:1], self.engine
         if engine.names:
-            layers = None if self._finish is None else self._finish.layers
-            eyes = None if layers is None else layers.eyes
+            eyes = None if self._moving is None else self._moving.eyes
             return Control(engine.names, source, eyes, self._start, neutral=self.neutral)
         if not (engine.controls or engine.has_parts):
             return None
@@ -213,7 +212,11 @@ class Animator:
         """Whether the source is moved in layers, so that what a driver's eyes do is of use; before there is one,
         whether it may be.
         """
-        return self._layers and (self._finish is None or self._finish.layers is not None)
+        return self._layers and (self._finish is None or self._moving is not None)
+
+    @property
+    def _moving(self) -> Moving | None:
+        return None if self._finish is None else self._finish.layers
 
     @property
     def watches(self) -> bool:
@@ -338,9 +341,8 @@ class Animator:
         return self.engine.exact(motion) if self.layered else motion
 
     def _made(self, parts: Sequence[Moved]) -> Driven:
-        driven = Motion.concatenate([part for part, _ in parts])
-        faces = [face for _, faces in parts for face in faces]
-        moved = self._finish and self._finish.layers and (driven.residual is not None or self.engine.build is not None)
+        driven, faces = Motion.concatenate([part for part, _ in parts]), [face for _, each in parts for face in each]
+        moved = self._moving and (driven.residual is not None or self.engine.build is not None)
         return None if moved else self._render(driven), driven, faces
 
     def _render(self, driven: Motion) -> Rendered:
@@ -351,18 +353,17 @@ class Animator:
         source = self.source.motion[:1]
         if is_track(motion):
             if self._control is None:
-                raise ModelError(
-                    f'The points of the model "{self.engine.bundle.name}" have no names; no pose moves them.'
-                )
+                name = self.engine.bundle.name
+                raise ModelError(f'The points of the model "{name}" have no names; no pose moves them.')
             driven, faces = self._control.posed(self._smooth(motion), self.strengths)
-            return [(kept_inside(source, driven), faces)]
+            return [(kept_inside(source, driven, self._moving), faces)]
         if not take:
             rest = at_rest(source, motion)
             return [self._started(rest, self._faces(motion, rest, motion[:1], Strengths.of(strength=0.0)))]
         if take != self._take:
             self._smooth.reset()
             self._take = take
-        layers = None if self._finish is None else self._finish.layers
+        layers = self._moving
         opening = None if layers is None else layers.opening if motion.lips is None else layers.parted
         return [self._counted(*part) for part in self._references(take, self._smooth(motion), opening)]
 
@@ -384,7 +385,7 @@ class Animator:
             driven = driven if control is None else control.weigh(driven, strengths)
         since = Since(motion.openings, reference.openings if counted and reference else None, self.strengths)
         driven, faces = self._started(driven, faces, since)
-        return (kept_inside(source, driven) if counted else driven), faces
+        return (kept_inside(source, driven, self._moving) if counted else driven), faces
 
     def _started(self, driven: Motion, faces: list[Expression | None], since: Since | None = None) -> Moved:
         """The same on top of the pose that the source starts from, if any was chosen."""
@@ -394,7 +395,6 @@ class Animator:
         self, driving: Motion, driven: Motion, reference: Motion | None, strengths: Strengths
     ) -> list[Expression | None]:
         """What the face does in every frame: since the `reference` where the mode has one, else since the source."""
-        layers = None if self._finish is None else self._finish.layers
-        looks = (None, None) if layers is None else (layers.eyes, layers.lips)
+        looks = (None, None) if self._moving is None else (self._moving.eyes, self._moving.lips)
         source = looked_at(self.source.motion[:1], *looks)
         return seen_faces(self.engine.names, source, (driving, driven), reference, strengths, self.mode)

@@ -24,7 +24,7 @@ from runtime.layers.mended import SURE, as_array, averaged, see_head
 from runtime.layers.mesh import Look, lips_of, look_at
 from runtime.layers.mouth import Lips, MouthShutter
 from runtime.layers.person import STIFF, Anatomy
-from runtime.layers.relief import Relief
+from runtime.layers.relief import Led, Relief
 from runtime.layers.shutters import EyeShutter, Place, joined, smooth
 from runtime.values import Bytes, Floats
 
@@ -163,8 +163,7 @@ class NamedFace:
 
     def base(self, alpha: Pixels) -> Base:
         """See `Subject`."""
-        relief = Relief(self._named, alpha)
-        return lambda driven, cells, moved: relief(named(driven, self._names), cells)
+        return Led(Relief(self._named, alpha), self._names)
 
     def neck(self, driven: Array, cells: Array, moved: Array) -> Pairs:
         """See `Subject`."""

@@ -22,12 +22,14 @@ from runtime.graphs.turns import aside, in_turn
 from runtime.layers.anatomy import Shutters, Subject
 from runtime.layers.border import complete
 from runtime.layers.canvas import Canvas
+from runtime.layers.cut import Cut
 from runtime.layers.expression import Expression
 from runtime.layers.frames import Array, Pixels, bounded
 from runtime.layers.lips import apart
 from runtime.layers.matte import matte
 from runtime.layers.neighbours import Neighbours
 from runtime.layers.person import Person
+from runtime.layers.relief import Led
 from runtime.layers.residual import added, handed_on
 from runtime.result.detail import blurring, enlarging, spreading
 from runtime.values import Bytes, Floats
@@ -133,6 +135,10 @@ class Layers:
         self._still = bounded(rest.flow)
         self._shutters = subject.shutters(self._own)
         self._base = subject.base(scene.alpha)
+        self._cut: Cut | None = None
+        if isinstance(self._base, Led):
+            led = self._base
+            self._cut = Cut(canvas, resolution, scene.alpha, led.relief, subject.anatomy.frame, led.names)
         self._fixed = {name: graph.place(value) for name, value in self._constants(resolution, cells).items()}
 
     @property
@@ -154,6 +160,10 @@ class Layers:
     def opening(self) -> float | None:
         """How far the mouth of the source is open, in the head's own frame; None where nothing opens and shuts."""
         return self._shutters.opening if self._shutters else None
+
+    def held(self, places: Floats) -> Floats:
+        """Points `places` (T, K, 2) in [-1, 1] with the head held where the photo's edge cuts it (`Cut`)."""
+        return places if self._cut is None else self._cut.held(places)
 
     @property
     def shutters(self) -> Shutters:

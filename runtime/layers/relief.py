@@ -13,10 +13,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from runtime.layers.frames import Affine, Array, Pixels
+from runtime.layers.frames import Affine, Array, Pixels, bounded
 from runtime.layers.matte import box_blur
 from runtime.layers.shutters import smooth
-from runtime.layers.solid import Head, drawn
+from runtime.layers.solid import Camera, Head, drawn
 from runtime.layers.spline import ThinPlate
 
 _CELLS = 96
@@ -47,6 +47,18 @@ _NOTHING = 1e-6
 """Ways, in pixels, that are rounding: at rest nothing at all moves."""
 _KNOTS = 16
 """Cells of that map along each side: it is smooth."""
+
+
+class Led:
+    """A relief that a model's points lead. See `runtime.layers.anatomy.Base`."""
+
+    def __init__(self, relief: Relief, names: Mapping[str, int]) -> None:
+        """`names`: of the model's points."""
+        self.relief, self.names = relief, names
+
+    def __call__(self, driven: Array, cells: Array, moved: Array | None) -> Array:
+        known = bounded(driven)
+        return self.relief({name: known[index] for name, index in self.names.items()}, cells)
 
 
 class Relief:
@@ -101,6 +113,20 @@ class Relief:
         met = _met(known.depth.astype(np.float32), start, way[:2] * cells, levels)
         deep = (met - flat[..., 2]) / max(float(back[2, 2]), _FACING)
         return np.where(np.isnan(met), _HAIR - head.middle[2], deep)
+
+    @property
+    def middle(self) -> Array:
+        """(2,): of the head, in the source."""
+        return self._head.places[self._stiff].mean(0)
+
+    def solid(self, places: Array) -> Array:
+        """(n, 3): `places` (n, 2) of the source, as deep as it is there."""
+        x, y = np.clip(np.rint((places + 0.5) / self._cell - 0.5).astype(np.intp), 0, len(self._depth) - 1).T
+        return np.concatenate([places, self._depth[y, x, None].astype(np.float64)], 1)
+
+    def led(self, driven: Mapping[str, Array]) -> Camera:
+        """Where places in space are seen in a result whose named points are at `driven`."""
+        return self._head.moved(driven)
 
     def __call__(self, driven: Mapping[str, Array], cells: Array) -> Array:
         """(f, f, 2): by how many pixels to look further from the `cells` (f, f, 2) of a result, where the named points

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
 
 from runtime.motion.modes import Motion
@@ -20,7 +22,25 @@ _LEAST = 0.15
 """So much room there is at least, as far as the core has it."""
 
 
-def kept_inside(source: Motion, driven: Motion) -> Motion:
+class Holding(Protocol):
+    """What knows which edges of a photo cut the head (`runtime.layers.cut`)."""
+
+    def held(self, places: Floats) -> Floats:
+        """Points `places` (T, K, 2) in [-1, 1], with the head held there."""
+        ...
+
+
+def kept_inside(source: Motion, driven: Motion, holding: Holding | None = None) -> Motion:
+    """`driven` (T frames) so that it stays in its picture: not too near to the edge (`_slowed`), and if something is
+    `holding` the head, held.
+    """
+    if not driven.places.shape[1]:
+        return driven
+    slowed = _slowed(source, driven)
+    return slowed if holding is None else slowed.with_places(holding.held(slowed.places))
+
+
+def _slowed(source: Motion, driven: Motion) -> Motion:
     """`driven` (T frames), shifted as a whole where the core of its points would come near to the picture's edge, so
     that it never leaves further than that of `source` (one frame) does; what stays well inside, and what has no points,
     stays as it is.
@@ -28,8 +48,6 @@ def kept_inside(source: Motion, driven: Motion) -> Motion:
     Along each axis the core is what lies between the quantiles 0.15 and 0.85 of the points: of a portrait the face, of
     whom shoulders may well be outside.
     """
-    if not driven.places.shape[1]:
-        return driven
     low, high = _core(source.places)
     least, most = np.minimum(low, -_EDGE), np.maximum(high, _EDGE)
     before, (low, high) = (low, high), _core(driven.places)

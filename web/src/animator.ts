@@ -212,7 +212,7 @@ export class Animator {
     // A picture by itself does not move.
     const still = residual ? withSeen(source, { [RESIDUAL]: new Float32Array(residual.length) }) : source;
     const driven = await MOVES[settings.mode]({ source: still, driving, reference, settings, disentangle });
-    return isFromReference(settings.mode) ? keptInside(still, driven) : driven;
+    return isFromReference(settings.mode) ? keptInside(still, driven, this.scene?.layers) : driven;
   }
 }
 

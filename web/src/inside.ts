@@ -1,5 +1,5 @@
 /** What is moved stays in its picture: runtime/motion/inside.py. */
-import { places, withArrays, type Motion } from "./motion";
+import { places, withArrays, withPlaces, type Motion } from "./motion";
 import { quantile } from "./numbers";
 
 /** Part of the points that may lie outside on each side of the core, and how far from the middle that may reach. */
@@ -10,9 +10,20 @@ const [AROUND, FREELY] = [0.3, 0.5];
 /** So much room there is at least, as far as the core has it. */
 const LEAST = 0.15;
 
-/** `driven`, shifted as a whole where the core of its points would leave the picture further than that of `source` does. */
-export function keptInside(source: Motion, driven: Motion): Motion {
+/** What knows which edges of a photo cut the head: `Layers`. */
+export interface Holding {
+  held(places: Float32Array): Float32Array;
+}
+
+/** `driven` so that it stays in its picture: not too near to the edge, and if something is `holding` the head, held. */
+export function keptInside(source: Motion, driven: Motion, holding?: Holding): Motion {
   if (!places(driven).length) return driven;
+  const slower = slowedDown(source, driven);
+  return holding ? withPlaces(slower, holding.held(places(slower))) : slower;
+}
+
+/** `driven`, shifted as a whole where the core of its points would leave the picture further than that of `source` does. */
+function slowedDown(source: Motion, driven: Motion): Motion {
   const [before, now] = [core(places(source)), core(places(driven))];
   const shift = [0, 1].map((axis) => {
     const [least, most] = [Math.min(before[axis].low, -EDGE), Math.max(before[axis].high, EDGE)];

@@ -188,6 +188,8 @@ describe("an animator", () => {
     return withSeen(withLooks(seen(x), new Float64Array(6), new Float64Array(14)), { [HEAD]: head });
   };
   const moving = { eyes: new Float64Array(6), lips: new Float64Array(14) };
+  /** Layers of whom no photo cuts. */
+  const free = { held: (points: Float32Array) => points };
   /** An engine that moves people in `layers`, and tells what it renders. */
   const engineWith = (layers: object | undefined, told: Motion[] = []): Engine =>
     ({
@@ -217,7 +219,7 @@ describe("an animator", () => {
   it("compares frames with the driver whom it met, until it rests, and asks no model then", async () => {
     const found = Float32Array.from({ length: 3 * 64 * 64 }, (_, k) => k);
     const [composed, met]: [unknown[][], Motion[]] = [[], []];
-    const layers = { ...moving, compose: async (...given: unknown[]) => void composed.push(given) };
+    const layers = { ...moving, ...free, compose: async (...given: unknown[]) => void composed.push(given) };
     const faces = Object.fromEntries(Object.entries(frames.face).map(([name], k) => [name, k]));
     const motion = motionOf(Object.values(frames.face));
     const engine = Object.assign(engineWith(layers), {
@@ -241,7 +243,7 @@ describe("an animator", () => {
     expect(met.map(({ arrays }) => Object.keys(arrays))).toEqual([1, 2].map(() => ["points", EYES, LIPS, RESIDUAL]));
   });
   it("moves the points that were looked at only in layers", async () => {
-    const layers = { compose: async () => {} };
+    const layers = { ...free, compose: async () => {} };
     for (const [canvas, found, expected] of [[{}, layers, 2], [{}, undefined, 1], [undefined, layers, 1]] as const) {
       const told: Motion[] = [];
       const animator = new Animator(engineWith(found, told));

@@ -1,7 +1,9 @@
 /** Heads that turn in space: against runtime/layers, whose answers web/tools/solid_vectors.py writes. */
 import { describe, expect, it } from "vitest";
 import { expression } from "../src/layers/expression";
-import type { Named, Point } from "../src/layers/frames";
+import { Canvas } from "../src/layers/canvas";
+import { Cut } from "../src/layers/cut";
+import { headFrame, type Named, type Point } from "../src/layers/frames";
 import { Relief } from "../src/layers/relief";
 import { Camera, drawn, weight, type Solid } from "../src/layers/solid";
 import { Turn } from "../src/layers/turn";
@@ -9,7 +11,7 @@ import constants from "../src/shared/layers.json";
 import vectors from "./vectors/layers.json";
 import { disc, near } from "./vectors";
 
-const { cameras, reliefs, turns } = vectors;
+const { cameras, reliefs, cuts, turns } = vectors;
 const faceFrom = (face: object): Named => face as never;
 
 describe("the drawn head", () => {
@@ -44,6 +46,18 @@ it.each(reliefs.cases)("heads turn as in the engine", ({ driven, steps }) => {
   const relief = new Relief(face, disc(reliefs.size, reliefs.disc));
   const found = relief.steps(faceFrom(driven), reliefs.cells as never as Point[]);
   near(found, steps, 2e-4);
+});
+
+it.each(cuts.cases)("heads that a photo cuts are held as in the engine", ({ points, held }) => {
+  const { size, margin, resolution } = cuts;
+  const face = faceFrom(cuts.face);
+  const [rows, columns] = cuts.photo.map(([start, stop]) => ({ start, stop }));
+  const picture = { width: size, height: size, stride: 3 as const, data: new Uint8Array(3 * size * size) };
+  const alpha = disc(size, cuts.disc);
+  const names = Object.fromEntries(Object.keys(face).map((name, index) => [name, index]));
+  const canvas = new Canvas(picture, margin, rows, columns);
+  const cut = new Cut(canvas, resolution, alpha, new Relief(face, alpha), headFrame(face), names);
+  near(cut.held(Float32Array.from(points)), held, 1e-6);
 });
 
 it("points that coincide, or lie on a line, and people whom nothing is seen of, lead somewhere", () => {

@@ -26,6 +26,7 @@ from runtime.layers import (
     backdrop,
     border,
     compose,
+    cut,
     exact,
     expression,
     eyes,
@@ -112,7 +113,7 @@ def shared_colours() -> str:
 
 _LAYERS = (
     *(frames, expression, awake, reference, eyes, lips, mesh, mended, matte, backdrop, border, person, shutters, teeth),
-    *(mouth, exact, anatomy, residual, glasses, compose, silhouette, solid, relief, turn),
+    *(mouth, exact, anatomy, residual, glasses, cut, compose, silhouette, solid, relief, turn),
 )
 
 

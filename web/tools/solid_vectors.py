@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 
 from runtime.control.head import rotations
+from runtime.layers.canvas import Canvas
+from runtime.layers.cut import Cut
 from runtime.layers.expression import Named
+from runtime.layers.frames import head_frame
 from runtime.layers.relief import Relief
 from runtime.layers.solid import Camera, drawn
 from runtime.layers.turn import Turn
@@ -70,6 +73,31 @@ def relief_vectors() -> dict[str, Any]:
     return {"size": _SIDE, "disc": _DISC, "face": _places(face), "cells": _pairs(cells.reshape(-1, 2)), "cases": cases}
 
 
+def cut_vectors() -> dict[str, Any]:
+    """Heads that a photo cuts, above and on both sides, and where they are held."""
+    random, resolution, margin = _random(84), 64, 8
+    face, names = _seen(random, 0.1, 0.0, 0.0, 0.0), {name: at for at, name in enumerate(drawn().names)}
+    photo = slice(26, _SIDE), slice(20, 72)
+    canvas = Canvas(np.zeros((_SIDE, _SIDE, 3), np.uint8), margin, photo)
+    alpha = disc(_SIDE, *_DISC)
+    cut = Cut(canvas, resolution, alpha, Relief(face, alpha), head_frame(face), names)
+    cases = []
+    for turn, step in zip(_TURNS, ((0.0, 0.0), (0.0, 9.0), (-14.0, 5.0), (25.0, -6.0)), strict=True):
+        places = np.array(list(_seen(random, 0.1, *turn).values())) + step
+        inside = (places + 0.5 - margin) / (_SIDE - 2 * margin)
+        points = ((inside * resolution - 0.5) / (resolution - 1) * 2 - 1).astype(np.float32)
+        cases.append({"points": _numbers(points), "held": _numbers(cut.held(points[None]))})
+    return {
+        "size": _SIDE,
+        "disc": _DISC,
+        "margin": margin,
+        "photo": [[part.start, part.stop] for part in photo],
+        "resolution": resolution,
+        "face": _places(face),
+        "cases": cases,
+    }
+
+
 def turn_vectors() -> list[dict[str, Any]]:
     """What turns do to mouths and brows."""
     random, cases = _random(83), []
@@ -85,4 +113,4 @@ def turn_vectors() -> list[dict[str, Any]]:
 
 def solid_vectors() -> dict[str, Any]:
     """All of these."""
-    return {"cameras": camera_vectors(), "reliefs": relief_vectors(), "turns": turn_vectors()}
+    return {"cameras": camera_vectors(), "reliefs": relief_vectors(), "cuts": cut_vectors(), "turns": turn_vectors()}

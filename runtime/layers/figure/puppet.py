@@ -99,6 +99,10 @@ class Puppet:
         picture, alpha = self._laid(self._skeleton.maps(driven))
         return _rounded(picture + max(0.0, 1 - way / _STILL) * self._wrong), alpha
 
+    def held(self, places: Floats) -> Floats:
+        """Points as they are: what a photo cuts of a figure may go."""
+        return places
+
     def _laid(self, maps: list[Affine]) -> tuple[Pixels, Pixels]:
         """f32 (n, n, 3) and (n, n): the sprites over the plate, by `maps` from the result to the source."""
         picture = np.concatenate([self._plate, np.zeros_like(self._plate[..., :1])], -1)

@@ -52,7 +52,12 @@ export function namesOf(names: readonly string[]): Names {
  * model's points in the result; `moved` (f, f, 2): the same as the model says, which may be missing where points have
  * names; all in pixels of the canvas.
  */
-export type Base = (driven: readonly Point[], cells: readonly Point[], moved?: ArrayLike<number>) => Float64Array;
+export interface Base {
+  (driven: readonly Point[], cells: readonly Point[], moved?: ArrayLike<number>): Float64Array;
+  /** What named points lead, and their names. */
+  relief?: Relief;
+  names?: Names;
+}
 
 /** A face in a canvas of c pixels a side. */
 export interface Subject {
@@ -212,7 +217,8 @@ export class NamedFace implements Subject {
 
   base(alpha: Float32Array): Base {
     const relief = new Relief(this.named, alpha);
-    return (driven, cells) => relief.steps(named(driven, this.names), cells);
+    const base: Base = (driven, cells) => relief.steps(named(driven, this.names), cells);
+    return Object.assign(base, { relief, names: this.names });
   }
 
   neck(driven: readonly Point[]): Pairs {

@@ -9,6 +9,7 @@ import constants from "../shared/layers.json";
 import type { Base, Shutters, Subject } from "./anatomy";
 import { complete } from "./border";
 import type { Canvas } from "./canvas";
+import { Cut } from "./cut";
 import type { Expression } from "./expression";
 import type { Point } from "./frames";
 import { apart } from "./lips";
@@ -43,6 +44,7 @@ export class Layers {
     private cells: Point[],
     private person: Person,
     private fixed: Tensors,
+    private cut?: Cut,
   ) {}
 
   /**
@@ -85,7 +87,9 @@ export class Layers {
     );
     const fixed = constant(networks, canvas, subject.face, plate, wrong, rest, resolution);
     const base = subject.base(alpha);
-    return new Layers(networks, canvas, subject, base, rest, resolution, own, texture, shutters, cells, moving, fixed);
+    const { relief, names } = base;
+    const cut = relief && names && new Cut(canvas, resolution, alpha, relief, subject.anatomy.frame, names);
+    return new Layers(networks, canvas, subject, base, rest, resolution, own, texture, shutters, cells, moving, fixed, cut);
   }
 
   /** (2, 3): what the eyes of the source do, as a motion's `eyes`; where something opens and shuts. */
@@ -106,6 +110,11 @@ export class Layers {
   /** How far the mouth of the source is open, in the head's own frame; where something opens and shuts. */
   get opening(): number | undefined {
     return this.shutters.opening;
+  }
+
+  /** Points `places` (K, 2) in [-1, 1] with the head held where the photo's edge cuts it (`Cut`). */
+  held(places: Float32Array): Float32Array {
+    return this.cut ? this.cut.held(places) : places;
   }
 
   /**

@@ -6,7 +6,7 @@ import { clamp, linspace, roundHalfEven, smooth } from "../numbers";
 import constants from "../shared/layers.json";
 import { boxBlur } from "./blur";
 import { Affine, mean, minus, type Named, type Point } from "./frames";
-import { drawn, Head } from "./solid";
+import { drawn, Head, type Camera, type Solid } from "./solid";
 import { ThinPlate } from "./spline";
 
 const { CELLS, STIFF, DRAWN_TO, FACING, LEVELS, NEAREST, HAIR, WALL, WITHIN, STEEP } = constants.relief;
@@ -42,6 +42,22 @@ export class Relief {
     });
     this.nearest = this.depth.reduce((least, value) => Math.min(least, value));
     this.stiff = [...weights.keys()].filter((k) => weights[k] > 0);
+  }
+
+  /** Of the head, in the source. */
+  get middle(): Point {
+    return mean(this.stiff.map((k) => this.head.places[k]));
+  }
+
+  /** A `place` of the source, as deep as it is there. */
+  solid([x, y]: Point): Solid {
+    const at = (value: number): number => clamp(roundHalfEven((value + 0.5) / this.cell - 0.5), 0, CELLS - 1);
+    return [x, y, this.depth[at(y) * CELLS + at(x)]];
+  }
+
+  /** Where places in space are seen in a result whose named points are at `driven`. */
+  led(driven: Named): Camera {
+    return this.head.moved(driven);
   }
 
   /** (f, f, 2): by how many pixels to look further from the `cells` of a result, where the named points are at `driven`. */
