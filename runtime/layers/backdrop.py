@@ -19,7 +19,8 @@ _CELLS = 64
 _RIDGE = 1.0
 """How much a backdrop's trend is held back, in cells of `_CELLS`."""
 _REFITS, _STRANGE = 8, 12.0
-"""How often it is fitted, and the difference, in 1/255, from which on a place counts for less than half.
+"""How often it is fitted, and the difference, in 1/255, from which on a place counts for less than half: to the trend,
+and of what is mirrored, if it differs by so much from what lies beside the outline.
 """
 
 
@@ -104,15 +105,24 @@ def _mirrored(canvas: Pixels, known: Pixels) -> tuple[Pixels, Pixels]:
     calm = resized(calm, size)
     calm = calm / np.maximum(np.hypot(calm[..., 0], calm[..., 1]), 1e-3)[..., None]
     offset = calm * (resized(far, size) * scale)[..., None]
-    at = np.arange(size, dtype=np.float32)
-    places = [
-        np.clip(at[None] + 2 * offset[..., 0], 0, size - 1),
-        np.clip(at[:, None] + 2 * offset[..., 1], 0, size - 1),
-    ]
-    column, row = (np.rint(place).astype(np.intp) for place in places)
+    there, edge = _pixels(2 * offset), _pixels(offset)
     depth = np.hypot(offset[..., 0], offset[..., 1]) / size
-    weight = known[row, column] * np.clip((_DEEP - depth) / (_DEEP / 2), 0, 1)
-    return canvas[row, column], box_blur(weight.astype(np.float32), max(1, round(size / 128)))
+    weight = known[there] * np.clip((_DEEP - depth) / (_DEEP / 2), 0, 1)
+    little = max(1, round(size / 128))
+    # What lies beside the outline goes on, what lies beyond that, a flag or a picture's frame, is not seen twice.
+    soft = box_blur(canvas, 2 * little)
+    beside = box_blur(soft[edge], 2 * little)
+    unlike = np.square(soft[there] - beside).mean(-1)
+    like = box_blur((1 / (1 + unlike / _STRANGE**2)).astype(np.float32), little)
+    return beside + like[..., None] * (canvas[there] - beside), box_blur(weight.astype(np.float32), little)
+
+
+def _pixels(offset: Pixels) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Rows and columns of the pixels that are by `offset` (c, c, 2) from each."""
+    size = len(offset)
+    at = np.arange(size, dtype=np.float32)
+    column, row = np.clip(at[None] + offset[..., 0], 0, size - 1), np.clip(at[:, None] + offset[..., 1], 0, size - 1)
+    return np.rint(row).astype(np.intp), np.rint(column).astype(np.intp)
 
 
 def _nearest(known: NDArray[np.bool_]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

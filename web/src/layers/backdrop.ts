@@ -141,19 +141,44 @@ function mirrored(
   // The way's direction is calmed: an outline's small teeth would throw long rays.
   const calm = resizeFloats(boxBlur(boxBlur(way, STEPS, CALM, 2), STEPS, CALM, 2), STEPS, size, 2);
   const length = resizeFloats(far, STEPS, size);
-  const [colour, weight] = [new Float32Array(size * size * 3), new Float32Array(size * size)];
+  const [there, edge] = [new Int32Array(size * size), new Int32Array(size * size)];
+  const weight = new Float32Array(size * size);
   const single = Math.fround;
   for (let k = 0; k < weight.length; k++) {
     const unit = Math.max(single(Math.hypot(calm[2 * k], calm[2 * k + 1])), single(1e-3));
     const reach = single(length[k] * single(size / STEPS));
     const [across, down] = [calm[2 * k], calm[2 * k + 1]].map((value) => single(single(value / unit) * reach));
-    const column = roundHalfEven(clamp(single((k % size) + single(2 * across)), 0, size - 1));
-    const row = roundHalfEven(clamp(single(Math.floor(k / size) + single(2 * down)), 0, size - 1));
-    const from = row * size + column;
-    for (let channel = 0; channel < 3; channel++) colour[3 * k + channel] = canvas[3 * from + channel];
-    weight[k] = known[from] * clamp((DEEP - Math.hypot(across, down) / size) / (DEEP / 2), 0, 1);
+    const pixel = (times: number): number => {
+      const column = roundHalfEven(clamp(single((k % size) + single(times * across)), 0, size - 1));
+      return roundHalfEven(clamp(single(Math.floor(k / size) + single(times * down)), 0, size - 1)) * size + column;
+    };
+    [there[k], edge[k]] = [pixel(2), pixel(1)];
+    weight[k] = known[there[k]] * clamp((DEEP - Math.hypot(across, down) / size) / (DEEP / 2), 0, 1);
   }
-  return { colour, weight: boxBlur(weight, size, Math.max(1, roundHalfEven(size / 128))) };
+  const little = Math.max(1, roundHalfEven(size / 128));
+  const colour = likeBeside(canvas, size, there, edge, little);
+  return { colour, weight: boxBlur(weight, size, little) };
+}
+
+/**
+ * What `canvas` shows `there` where that is like what lies beside the outline, at its `edge`; else that: what lies beyond it, a
+ * flag or a picture's frame, is not seen twice.
+ */
+function likeBeside(
+  canvas: Float32Array,
+  size: number,
+  there: Int32Array,
+  edge: Int32Array,
+  little: number,
+): Float32Array {
+  const at = (picture: Float32Array, places: Int32Array): Float32Array =>
+    Float32Array.from(picture, (_, k) => picture[3 * places[Math.floor(k / 3)] + (k % 3)]);
+  const soft = boxBlur(canvas, size, 2 * little, 3);
+  const beside = boxBlur(at(soft, edge), size, 2 * little, 3);
+  const [mirrored, softly] = [at(canvas, there), at(soft, there)];
+  const unlike = (k: number): number => [0, 1, 2].reduce((sum, c) => sum + (softly[3 * k + c] - beside[3 * k + c]) ** 2, 0) / 3;
+  const like = boxBlur(Float32Array.from(there, (_, k) => 1 / (1 + unlike(k) / STRANGE ** 2)), size, little);
+  return beside.map((value, k) => value + like[Math.floor(k / 3)] * (mirrored[k] - value));
 }
 
 /** Row and column of the place of `known` (size, size) that is nearest to each, nearly (jump flooding). */
