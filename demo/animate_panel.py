@@ -18,6 +18,7 @@ from demo.fields import NAMES, chosen, lay_out, parameters, told
 from demo.pace import Estimate, is_heavy
 from demo.part_panel import PartPanel
 from demo.studio import PICTURES, Studio, Take
+from runtime.auto import AUTO
 from runtime.control.templates import template_file, templates
 
 
@@ -26,6 +27,7 @@ class _Given:
     photo: gr.Image
     clip: gr.Video
     views: gr.File
+    figures: gr.Column
     photo_said: gr.HTML
     clip_said: gr.HTML
 
@@ -65,6 +67,8 @@ def animate_panel(studio: Studio) -> tuple[gr.Image, gr.Video, gr.Dropdown, gr.T
             template_name = gr.Textbox("", label="template", visible=False)  # for scripts; the page has thumbnails
             model, kind, fields = _fields(studio)
             gr.Markdown(words.CONSENT.format(minutes=studio.limits.keep_minutes), elem_id="consent")
+    with given.figures:
+        _figures(studio, given, model)
     options = {**fields, "crop": part.crop, "face": part.face}
     own = [template_name, footage, drivings, model, given.views, kind]
     inputs = [given.photo, given.clip, *(options[name] for name in NAMES), *own]
@@ -88,6 +92,8 @@ def _given(studio: Studio) -> _Given:
             )
             photo_said = faults.field()
             _examples(studio.samples.photos, photo, words.PHOTO_EXAMPLE, "photo")
+            # What stands here chooses a model, too: it comes when there are models to choose.
+            figures = gr.Column(visible=bool(studio.samples.figures))
         with gr.Column(min_width=220, elem_classes="with-movements" if studio.samples.movements else None):
             clip = gr.Video(
                 label=words.CLIP,
@@ -101,13 +107,21 @@ def _given(studio: Studio) -> _Given:
             _examples(studio.samples.clips, clip, words.CLIP_EXAMPLE, "video")
             _examples(studio.samples.movements, clip, words.TEMPLATE_EXAMPLE, "movement")
     views = photos_field(label=words.VIEWS, visible=False, elem_id="views", height=120)
-    return _Given(photo, clip, views, photo_said, clip_said)
+    return _Given(photo, clip, views, figures, photo_said, clip_said)
 
 
 def _examples(files: Sequence[Path], field: gr.Image | gr.Video, label: str, what: str) -> None:
     if files:
         name, rows = f"example_{what}", [[str(path)] for path in files]
         gr.Examples(rows, field, label=label, api_name=name, elem_id=f"examples-{what}")
+
+
+def _figures(studio: Studio, given: _Given, model: gr.Dropdown) -> None:
+    """Examples of what is no face: the picture and the clip together, and "auto", which chooses their model."""
+    rows = [[str(picture), str(clip), AUTO] for picture, clip in studio.samples.figures]
+    if rows:
+        fields = [given.photo, given.clip, model]
+        gr.Examples(rows, fields, label=words.FIGURE_EXAMPLE, api_name="example_figure", elem_id="examples-figure")
 
 
 def _outcome(said: gr.HTML) -> _Outcome:

@@ -11,6 +11,7 @@ from demo import faults, words
 from demo.answers import remarks, sentences
 from demo.crop import BY_HAND, Place, pointed, preview
 from demo.studio import Studio
+from runtime.auto import AUTO
 from runtime.media.picture import Fit
 from runtime.options import Options, read_word
 
@@ -73,8 +74,10 @@ class PartPanel:
                     studio.reading,
                 )
             at = found.place
-            shown = gr.Image(value=found.picture, visible=True)
-            return shown, found.crop, how, at.across, at.down, at.size, remarks(found.notices)
+            # Which model it is going to be, and so which part, is not known before there is a video, too.
+            told = model != AUTO or not found.notices
+            shown = gr.Image(value=found.picture if told else None, visible=told)
+            return shown, found.crop, how, at.across, at.down, at.size, remarks(found.notices if told else ())
 
         def anew(source: str | None, model: str, fit: Fit) -> Sequence[Any]:
             return show(source, model, "auto", None, fit, 50, 50, 100)
@@ -100,7 +103,8 @@ class PartPanel:
         }
         came = photo.change(anew, [photo, model, fit], outputs, **quiet)
         faults.tell(studio.faults, came, said, photo)
-        events = [field.input(show, inputs, outputs, **quiet) for field in (self.how, self.face, fit, model)]
+        events = [field.input(show, inputs, outputs, **quiet) for field in (self.how, self.face, fit)]
+        events.append(model.change(show, inputs, outputs, **quiet))  # an example may choose it, too
         events += [slider.input(by_hand, inputs, outputs, **quiet) for slider in place]
         for event in (*events, self.picture.select(at_click, [photo, model, *place], outputs, **quiet)):
             faults.tell(studio.faults, event, said)

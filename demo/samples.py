@@ -25,13 +25,17 @@ class Samples:
     clips: tuple[Path, ...] = ()
     movements: tuple[Path, ...] = ()
     """Clips that stand for a motion that comes with the engine."""
+    figures: tuple[tuple[Path, Path], ...] = ()
+    """Pictures of what is no face, or more than one, each with a clip of its kind."""
 
     @classmethod
     def bundled(cls) -> Samples:
         """What comes with the package; nothing where the package came without."""
         shown = (MOVEMENTS / f"{_SHOWS}{name}.mp4" for name in templates())
         movements = tuple(path for path in shown if path.is_file())
-        return cls(tuple(sorted(PHOTOS.glob("*.jpg"))), tuple(sorted(CLIPS.glob("*.mp4"))), movements)
+        pairs = ((picture, picture.with_suffix(".mp4")) for picture in sorted(FIGURES.glob("*.jpg")))
+        figures = tuple(pair for pair in pairs if pair[1].is_file())
+        return cls(tuple(sorted(PHOTOS.glob("*.jpg"))), tuple(sorted(CLIPS.glob("*.mp4"))), movements, figures)
 
     @staticmethod
     def movement(clip: str, everybodys: Container[Path]) -> str:

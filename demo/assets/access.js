@@ -34,6 +34,10 @@
       set(item, "data-name", clipName(item).replace(/^movement /, ""));
       item.querySelectorAll("video").forEach(play);
     }
+    for (const cell of document.querySelectorAll("#examples-figure td:first-child")) {
+      const [name] = (cell.querySelector("img")?.src ?? "").split("/").at(-1).split(".");
+      set(cell, "aria-label", `${words.example} ${name.replace(/-/g, " ")}`);
+    }
     for (const fold of document.querySelectorAll(".fold > button"))
       set(fold, "aria-expanded", String(fold.nextElementSibling?.style.display !== "none"));
     // Gradio's camera "records", even where nothing is kept.

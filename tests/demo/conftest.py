@@ -43,7 +43,8 @@ def served(toy: Path, files: Path, cache: Path) -> Iterator[Served]:
     from demo.samples import Samples
     from demo.studio import Studio
 
-    samples = Samples((files / "photo.jpg",), (files / "clip.mp4",))
+    pair = files / "photo.jpg", files / "clip.mp4"
+    samples = Samples(pair[:1], pair[1:], figures=(pair,))
     studio, port = Studio(toy, samples=samples), free_port()
     page = serve(studio, host="127.0.0.1", port=port, wait=False)
     yield Served(f"http://127.0.0.1:{port}", cache, studio, page._queue)

@@ -182,6 +182,16 @@ def test_the_examples_need_no_file_of_ones_own(visit):
     assert playing(page)
 
 
+def test_an_example_of_a_figure_brings_its_video_and_its_model(visit):
+    page = visit()
+    page.get_by_role("gridcell", name="Example for photo").click()
+    page.locator("#photo img").first.wait_for()
+    page.locator("#clip video").first.wait_for(state="attached")
+    page.get_by_role("button", name="Fine tuning").click()
+    model = page.get_by_label("Model", exact=True)
+    page.wait_for_function("e => e.value.startsWith('Chosen by')", arg=model.element_handle())
+
+
 def fault(page: Any, near: str) -> Any:
     """What is said to be wrong in the column of the field `near`."""
     return page.locator(f".column:has(> {near}) > .said .fault:visible")
