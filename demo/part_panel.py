@@ -9,7 +9,7 @@ import gradio as gr
 
 from demo import faults, words
 from demo.answers import remarks, sentences
-from demo.crop import BY_HAND, Place, pointed, preview
+from demo.crop import BY_HAND, Place, Preview, pointed, preview
 from demo.studio import Studio
 from runtime.auto import AUTO
 from runtime.media.picture import Fit
@@ -73,11 +73,8 @@ class PartPanel:
                     read_word(Options, "face", face) if face else None,
                     studio.reading,
                 )
-            at = found.place
-            # Which model it is going to be, and so which part, is not known before there is a video, too.
-            told = model != AUTO or not found.notices
-            shown = gr.Image(value=found.picture if told else None, visible=told)
-            return shown, found.crop, how, at.across, at.down, at.size, remarks(found.notices if told else ())
+            at, (shown, said) = found.place, _shown(found, model)
+            return shown, found.crop, how, at.across, at.down, at.size, said
 
         def anew(source: str | None, model: str, fit: Fit) -> Sequence[Any]:
             return show(source, model, "auto", None, fit, 50, 50, 100)
@@ -108,3 +105,12 @@ class PartPanel:
         events += [slider.input(by_hand, inputs, outputs, **quiet) for slider in place]
         for event in (*events, self.picture.select(at_click, [photo, model, *place], outputs, **quiet)):
             faults.tell(studio.faults, event, said)
+
+
+def _shown(found: Preview, model: str) -> tuple[gr.Image, str]:
+    """The picture of what was `found`, and what is to be said of it: nothing, where it is going to depend on the video
+    which `model` it is, and so which part.
+    """
+    if model == AUTO and found.notices:
+        return gr.Image(value=None, visible=False), ""
+    return gr.Image(value=found.picture, visible=True), remarks(found.notices)
