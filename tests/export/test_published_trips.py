@@ -53,7 +53,7 @@ def test_import_export_animate_in_every_mode(family, seed, tmp_path, monkeypatch
     assert set(bundle.modes) == {"absolute", "relative", "disentangled"}
     expected = computed[0]
     # As published: a motion may slide out of the picture, as that of random weights does, and goes on after a cut.
-    monkeypatch.setattr("runtime.animator.kept_inside", lambda source, driven: driven)
+    monkeypatch.setattr("runtime.animator.kept_inside", lambda source, driven, holding: driven)
     monkeypatch.setattr("runtime.animator.by_take", lambda motion: [(1, motion)])
     for mode in bundle.modes:
         out = tmp_path / mode
